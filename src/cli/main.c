@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "cli/command.h"
+
+static const struct {
+	const char *name, *args, *help;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+#define COMMAND(name, args, help) {#name, args, help, command_##name},
+#include "cli/commands.def"
+#undef COMMAND
+};
+
+static void help(FILE *out)
+{
+	fputs("whereto: where does your web traffic go, and how well does it arrive?\n\nusage:\n", out);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(out, "  whereto %s%s%s\n        %s\n", commands[i].name, *commands[i].args ? " " : "",
+			commands[i].args, commands[i].help);
+}
+
+int command_usage(const char *name, const char *why)
+{
+	if (why)
+		fprintf(stderr, "whereto %s: %s\n", name, why);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			fprintf(stderr, "usage: whereto %s %s\n", name, commands[i].args);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		argv[1] = (char[]){"version"};
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "whereto: no command '%s'; `whereto help` lists them\n", argv[1]);
+	return EXIT_USAGE;
+}

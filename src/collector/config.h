@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* whereto.yaml: parsed by libyaml, checked against one table of options (config.def). Unknown,
+ * duplicate and out-of-range keys are errors with file:line. A loaded configuration never changes. */
+
+#include "base/address.h"
+#include "store/store.h"
+
+struct listen_addr {
+	struct addr addr;
+	uint16_t port;
+};
+
+struct config_key {
+	uint32_t id;
+	char *file;
+};
+
+enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT };
+
+struct config_source {
+	enum source_kind kind;
+	struct addr from;     /* BMP, BGP: the router's address */
+	uint32_t as;          /* BGP */
+	char *md5_file;       /* BGP; NULL */
+	char *file;           /* MRT */
+	struct addr peer;     /* MRT; ADDR_NONE: all peers, best path */
+	unsigned line;        /* in the configuration file, for messages */
+};
+
+struct config_router {
+	char *name;
+	struct prefix *serves;
+	size_t serves_count;
+	struct config_source *sources; /* in order of preference */
+	size_t source_count;
+	uint64_t stale_ms;
+	unsigned line;
+};
+
+enum country_kind { COUNTRY_RIR, COUNTRY_MMDB };
+
+struct config_country {
+	enum country_kind kind;
+	char **files; /* RIR: file names or patterns; MMDB: one */
+	size_t file_count;
+	unsigned line;
+};
+
+struct config {
+	char *file; /* this configuration was read from */
+	char *name;
+	struct {
+		struct listen_addr *listen;
+		size_t listen_count;
+		struct config_key *keys;
+		size_t key_count;
+		uint64_t max_age_ms;    /* older records are rejected as `past`; default 400d */
+		uint64_t max_future_ms; /* later ones as `future`; default 15m */
+	} telemetry;
+	struct config_router *routers;
+	size_t router_count;
+	struct {
+		struct listen_addr *listen;
+		size_t listen_count;
+	} bmp;
+	struct {
+		struct listen_addr *listen;
+		size_t listen_count;
+		uint32_t as;
+		struct addr router_id;
+	} bgp;
+	struct config_country *countries;
+	size_t country_count;
+	char *asnames_file; /* NULL */
+	struct {
+		char *url;
+		uint64_t retention_s[LEVEL_COUNT];
+	} store;
+	struct {
+		char *dir;
+		uint64_t max_size_bytes;
+	} journal;
+	struct {
+		struct listen_addr *listen;
+		size_t listen_count;
+		char *token_file; /* NULL */
+	} http;
+};
+
+/* Reads and checks the file; relative paths in it are relative to its folder. Errors name file and
+ * line. Does not touch the files it names. */
+int config_load(const char *file, struct config **ret, struct error *err) MUST_USE;
+/* Further checks that open what the configuration names: key files, MRT, country and AS name files,
+ * token. For `whereto check`. */
+int config_check_files(const struct config *c, struct error *err) MUST_USE;
+void config_free(struct config *c);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The HTTP side: /api/v1/top|series|lookup|senders|routers, /healthz, /metrics. libmicrohttpd with a
+ * pool of threads, each with a store reader of its own. What only the data plane knows comes through
+ * the backend: its functions are called on HTTP threads and must be safe there. */
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "store/store.h"
+
+struct http_backend {
+	void *ctx;
+
+	/* Brings the store up to what was acknowledged when the call began, as far as that is cheap.
+	 * Called before a query. */
+	void (*settle)(void *ctx);
+	/* Each returns a new object, or NULL when memory is out or the collector is stopping. */
+	json_t *(*senders)(void *ctx);
+	json_t *(*routers)(void *ctx);
+	/* router NULL: every router's answer. -ENOENT (no such router) sets err. */
+	int (*lookup)(void *ctx, const struct addr *addr, const char *router, json_t **ret, struct error *err);
+	/* The collector's own metrics in the OpenMetrics text format, without the final # EOF. */
+	void (*metrics)(void *ctx, FILE *out);
+	/* NULL when healthy, else a sentence that says what is wrong (static text). */
+	const char *(*health)(void *ctx);
+	/* NULL when unknown. Valid for the life of the server. */
+	const char *(*as_name)(void *ctx, uint32_t asn);
+
+	struct store *store;
+	uint64_t retention_s[LEVEL_COUNT];
+};
+
+struct hostport {
+	struct addr addr;
+	uint16_t port;
+};
+
+struct http_server;
+
+/* Listens on every address (port 0: chosen by the kernel) and serves until http_free. threads: size
+ * of the pool. */
+int http_new(const struct hostport *listen, size_t listen_count, const char *token, unsigned threads,
+	const struct http_backend *backend, struct http_server **ret, struct error *err) MUST_USE;
+void http_free(struct http_server *s);
+
+/* The address really bound for the i-th listener. */
+struct hostport http_bound(const struct http_server *s, size_t i);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Questions and their answers: top-N and series over any dimensions, with one filter language.
+ *
+ *     router:edge1 country:DE,AT via:1299 type:video -origin:64500
+ *
+ * Terms are all required; commas are alternatives; a leading '-' negates; values may be quoted with
+ * "..."; "null" (unquoted) means unknown. A prefix value matches that prefix exactly. Errors point at
+ * the character.
+ *
+ * The planner takes the smallest cube that has every dimension, and covers the range with the
+ * coarsest levels that fit: days in the middle, hours at the ends, minutes at the edges, as far as
+ * retention has kept them. The range really covered is in the answer.
+ *
+ * rows + other = total, exactly, for every measure. With DIM_via among the dimensions rows overlap
+ * and there is no other. A query runs on the calling thread with that thread's reader. */
+
+#include "store/store.h"
+
+#define QUERY_DIMS_MAX    4
+#define QUERY_FILTERS_MAX 32
+#define QUERY_LIMIT_MAX   100000
+
+struct filter; /* a parsed filter */
+
+/* text NULL or empty: no terms. On error err->text says what and at which character (from 1). */
+int filter_parse(const char *text, struct filter **ret, struct error *err) MUST_USE;
+void filter_free(struct filter *f);
+
+struct query {
+	enum dimension by[QUERY_DIMS_MAX]; /* in the order of the row's columns; may be empty: one row */
+	size_t by_count;
+	const struct filter *filter; /* NULL: none */
+	uint64_t from_s, to_s;       /* half open; widened to the buckets used */
+	bool exact_range;            /* cut the edges to the minute where minutes are kept; else to the level */
+	uint32_t step_s;             /* with DIM_time in by: bucket width; 0: chosen by range */
+	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */
+	bool ascending;
+	uint32_t limit;              /* rows at most; 0: as many as there are, up to QUERY_LIMIT_MAX */
+	uint64_t deadline_ns;
+};
+
+#define QUERY_SORT_RETRANSMIT_RATE (MEASURE_COUNT + 0)
+#define QUERY_SORT_RTT_P50         (MEASURE_COUNT + 1)
+#define QUERY_SORT_RTT_P95         (MEASURE_COUNT + 2)
+
+struct query_row {
+	const struct dim_value *values; /* by_count of them, in the order of by */
+	struct measures m;
+};
+
+struct query_result {
+	uint64_t from_s, to_s; /* covered */
+	uint32_t step_s;       /* with DIM_time */
+	struct query_row *rows;
+	size_t row_count;
+	struct measures total, other;
+	bool has_other;        /* false with DIM_via */
+	struct arena arena;    /* owns values */
+};
+
+/* retention_s: what the store keeps per level (seconds back from now_s), so that the planner does not
+ * ask for minutes that are gone. -EINVAL (bad question), -ETIMEDOUT, -E2BIG (more groups than
+ * memory allows), or the store's error. */
+int query_run(struct store_reader *reader, const uint64_t retention_s[static LEVEL_COUNT], uint64_t now_s,
+	const struct query *q, struct query_result *ret, struct error *err) MUST_USE;
+void query_result_done(struct query_result *r);
+
+/* A measure's name or retransmit_rate, rtt_p50_us, rtt_p95_us: a value for query.sort; -ENOENT. */
+int query_sort_by_name(const char *name) MUST_USE;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Longest prefix match: a map from prefixes, IPv4 and IPv6, to numbers below LPM_NONE, changed one
+ * prefix at a time. One thread changes it; lookups from other threads only while nobody changes it.
+ * Memory is bounded by the caller, who decides how many prefixes to put in. */
+
+#include "base/address.h"
+
+#define LPM_NONE UINT32_MAX
+#define LPM_DEPTH_MAX 129 /* prefixes that can cover one address: /0 to /128 */
+
+struct lpm;
+
+int lpm_new(struct lpm **ret) MUST_USE;
+void lpm_free(struct lpm *lpm);
+
+/* Sets the value of a prefix, new or not. -ENOMEM. */
+int lpm_set(struct lpm *lpm, const struct prefix *prefix, uint32_t value) MUST_USE;
+/* Removes it; -ENOENT. */
+int lpm_del(struct lpm *lpm, const struct prefix *prefix);
+/* The value of exactly this prefix, or LPM_NONE. */
+uint32_t lpm_get(const struct lpm *lpm, const struct prefix *prefix);
+
+/* The value of the longest prefix that contains the address, or LPM_NONE. */
+uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr);
+
+/* The values of all prefixes that contain the address, longest first; returns how many. */
+size_t lpm_covering(const struct lpm *lpm, const struct addr *addr, uint32_t ret[static LPM_DEPTH_MAX]);
+
+size_t lpm_count(const struct lpm *lpm);
+size_t lpm_memory_bytes(const struct lpm *lpm);

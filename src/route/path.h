@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* An AS path as this program keeps it: the value of an AS_PATH attribute with four-byte AS numbers
+ * (RFC 4271 section 4.3, RFC 6793): segments of type, count, AS numbers. Whatever a peer sent, any
+ * length, sets included; nothing is cut. Functions are pure and accept only what path_valid does. */
+
+#include "base/cursor.h"
+
+enum path_segment {
+	PATH_SET = 1,
+	PATH_SEQUENCE = 2,
+	PATH_CONFED_SEQUENCE = 3,
+	PATH_CONFED_SET = 4,
+};
+
+/* Whole segments of known types, none of them empty. */
+bool path_valid(struct view path);
+
+/* Both 0 when unknown: an empty path (a route of one's own network). Confederation segments are
+ * passed over. The origin of a path that ends in a set is unknown too (RFC 6811 section 2: NONE),
+ * unless the set has one member. */
+uint32_t path_origin(struct view path);
+uint32_t path_neighbour(struct view path);
+
+/* Every distinct AS on the path, prepending counted once, at most cap; returns how many there are. */
+size_t path_members(struct view path, uint32_t *ret, size_t cap);
+
+/* "64500 174 {7381,15169}", confederations in (65001 65002) and [65003,65004] as bgpdump prints.
+ * Returns the length that the whole text has (like snprintf); cap 0 just measures. */
+size_t path_format(struct view path, char *buf, size_t cap);
+
+/* Parses that form into buf: sets in {} or (confederation) [], sequences in (). Returns the bytes
+ * written, -EINVAL or -ENOSPC. */
+int path_parse(const char *text, uint8_t *buf, size_t cap) MUST_USE;

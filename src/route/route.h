@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Every router's own table, in one structure.
+ *
+ * A prefix has one id, whichever routers know it. Path attributes are interned: equal attributes have
+ * one id and a reference count. A router's *view* is an array of attribute ids indexed by prefix id.
+ * One longest match runs over the union of all prefixes and then walks to less specific ones until
+ * the asked view has a route, so every router's answer is its own true longest match, and a further
+ * router with much the same table costs four bytes a prefix.
+ *
+ * One thread owns a table. Ids stay valid until the route they name is gone *and* route_reclaim has
+ * run: whoever keeps ids (the buckets) calls it when nothing kept is left. */
+
+#include "base/address.h"
+#include "base/cursor.h"
+
+#define ROUTE_NONE UINT32_MAX
+
+/* Path attributes, as far as this program uses them. Views point into the caller's memory when given
+ * and into the table when returned. Two routes share an id when all of this is equal. */
+struct route_attrs {
+	struct view path;              /* see route/path.h */
+	struct view communities;       /* RFC 1997, attribute value as received; empty: absent */
+	struct view ext_communities;   /* RFC 4360 */
+	struct view large_communities; /* RFC 8092 */
+	struct addr next_hop;          /* ADDR_NONE: unknown */
+	struct addr aggregator;        /* ADDR_NONE: absent */
+	uint32_t aggregator_as;
+	uint32_t med, local_pref;
+	bool has_med, has_local_pref, atomic_aggregate;
+	uint8_t origin_code; /* 0 IGP, 1 EGP, 2 INCOMPLETE */
+};
+
+struct route_hit {
+	uint32_t prefix; /* id */
+	uint32_t attrs;  /* id */
+};
+
+struct route_table;
+
+/* views: how many routers; fixed. */
+int route_table_new(unsigned views, struct route_table **ret) MUST_USE;
+void route_table_free(struct route_table *t);
+
+/* Sets a view's route for a prefix, replacing what was there. -EINVAL for a path that path_valid
+ * refuses, -ENOMEM. */
+int route_set(struct route_table *t, unsigned view, const struct prefix *prefix,
+	const struct route_attrs *attrs) MUST_USE;
+/* In two steps, where many prefixes share attributes: intern once (the caller owns one reference),
+ * set many, release. */
+int route_attrs_intern(struct route_table *t, const struct route_attrs *attrs, uint32_t *ret_id) MUST_USE;
+void route_attrs_release(struct route_table *t, uint32_t attrs);
+int route_set_id(struct route_table *t, unsigned view, const struct prefix *prefix, uint32_t attrs) MUST_USE;
+/* -ENOENT when the view has no such route. */
+int route_withdraw(struct route_table *t, unsigned view, const struct prefix *prefix);
+void route_clear(struct route_table *t, unsigned view);
+/* Frees ids that no view uses any more. */
+void route_reclaim(struct route_table *t);
+
+/* The view's longest match. False when it has no route for the address. */
+bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret);
+/* The view's route for exactly this prefix. */
+bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret);
+
+struct prefix route_prefix(const struct route_table *t, uint32_t prefix);
+/* Valid until the id is reclaimed. */
+struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs);
+/* Of the attributes' path, kept beside it; 0: unknown. */
+uint32_t route_origin(const struct route_table *t, uint32_t attrs);
+uint32_t route_neighbour(const struct route_table *t, uint32_t attrs);
+
+/* How many routes a view has. */
+size_t route_count(const struct route_table *t, unsigned view);
+
+struct route_stats {
+	size_t prefixes, attrs, memory_bytes;
+};
+struct route_stats route_stats(const struct route_table *t);
+
+/* Calls fn for every route of the view in id order until it returns false. */
+void route_walk(const struct route_table *t, unsigned view,
+	bool (*fn)(void *ctx, const struct prefix *prefix, uint32_t attrs), void *ctx);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* A sender's half of the datagram protocol (docs/wire.md), without any I/O: records go in, sealed
+ * datagrams come out, acknowledgements go in. Used by the nginx module, the probe and the command
+ * line, each with its own sockets and timers.
+ *
+ * Memory is bounded: a fixed ring of datagrams, allocated once. Records that find it full are dropped
+ * and counted, and every later datagram tells the collector that count, so its ledger closes. What is
+ * unacknowledged is sent again with back-off. One thread. */
+
+#include "wire/key.h"
+#include "wire/record.h"
+
+#define SENDER_NAME_MAX 64
+
+struct sender;
+
+struct sender_config {
+	const char *name;        /* at most SENDER_NAME_MAX bytes */
+	struct key key;
+	size_t memory_bytes;     /* for unacknowledged datagrams; 0: 4 MiB */
+	size_t datagram_bytes;   /* 0: 1400 */
+	uint64_t linger_ns;      /* a datagram that is not full is closed after this; 0: 1 s */
+};
+
+/* A session begins. -EINVAL, -ENOMEM, or -EIO when libcrypto fails. */
+int sender_new(const struct sender_config *config, struct sender **ret) MUST_USE;
+void sender_free(struct sender *s);
+
+/* Takes a record. Times are monotonic nanoseconds. -ENOBUFS: dropped and counted; -EINVAL: not a
+ * valid record (a value above RECORD_VALUE_MAX, no address, type too long), not counted. */
+int sender_add(struct sender *s, const struct record *rec, uint64_t now_ns) MUST_USE;
+/* Counts records that the caller itself had to drop. */
+void sender_count_dropped(struct sender *s, uint64_t records);
+
+/* Closes the datagram being filled, so that it is sent at once, and asks for a prompt answer. */
+void sender_flush(struct sender *s, uint64_t now_ns);
+
+/* The next datagram to put on the wire now, first time or again; false when none is due. The bytes
+ * are valid until the next call of any function here. */
+bool sender_next(struct sender *s, uint64_t now_ns, struct view *ret);
+/* An arrived datagram. 0: an acknowledgement was taken; -EBADMSG: not from our collector. */
+int sender_receive(struct sender *s, struct view datagram, uint64_t now_ns) MUST_USE;
+/* When to call sender_next again if nothing else happens; UINT64_MAX: never. */
+uint64_t sender_deadline_ns(const struct sender *s);
+
+struct sender_stats {
+	uint64_t records;      /* taken */
+	uint64_t dropped;      /* of those offered, for want of room */
+	uint64_t acknowledged; /* records the collector has on disk */
+	uint64_t datagrams;    /* sent for the first time */
+	uint64_t resent;
+	uint64_t waiting;      /* datagrams not yet acknowledged, the one being filled included */
+};
+struct sender_stats sender_stats(const struct sender *s);
+/* Everything taken has been acknowledged. */
+bool sender_idle(const struct sender *s);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* A store keeps results: rows of sums per cube, level and bucket (schema.def). One implementation a
+ * database, all behind struct store_ops; tests/contract holds them all to the same answers.
+ *
+ * Writing: one thread (the writer) calls write_batch, maintain and migrate. A batch is applied once:
+ * its id is written in the same transaction as its rows, so a batch that comes again after a crash is
+ * recognised. Rows are added to what is there, whatever bucket they belong to, so late rows and
+ * rollups need nothing special. Minute, hour and day levels are written by the batch.
+ *
+ * Reading: any number of threads, each with a reader of its own. */
+
+#include "base/error.h"
+#include "traffic/flow.h"
+
+/* ---- dimensions ---- */
+
+enum dimension {
+#define DIMENSION(name, kind, help) DIM_##name,
+#include "traffic/dimensions.def"
+#undef DIMENSION
+	DIMENSION_COUNT
+};
+
+enum dimension_kind { KIND_TIME, KIND_TEXT, KIND_PREFIX, KIND_ASN, KIND_PATH, KIND_COUNTRY, KIND_MATCH };
+
+struct dimension_info {
+	const char *name, *help;
+	enum dimension_kind kind;
+};
+extern const struct dimension_info dimension_table[DIMENSION_COUNT];
+
+#define DIM_BIT(d) (1u << (d))
+
+/* -ENOENT. */
+int dimension_by_name(const char *name) MUST_USE;
+
+/* A value of any dimension. Views live as long as the row or query they stand in. */
+struct dim_value {
+	bool known;           /* false: null */
+	uint64_t number;      /* TIME: seconds; ASN; COUNTRY: packed; MATCH: enum route_match */
+	struct view bytes;    /* TEXT: UTF-8; PATH: route/path.h form */
+	struct prefix prefix; /* PREFIX */
+};
+
+/* ---- levels, cubes ---- */
+
+enum store_level {
+#define LEVEL(name, seconds) LEVEL_##name,
+#define CUBE(name, dims)
+#include "store/schema.def"
+#undef LEVEL
+#undef CUBE
+	LEVEL_COUNT
+};
+extern const uint32_t level_seconds[LEVEL_COUNT];
+
+enum store_cube {
+#define LEVEL(name, seconds)
+#define CUBE(name, dims) CUBE_##name,
+#include "store/schema.def"
+#undef LEVEL
+#undef CUBE
+	CUBE_COUNT
+};
+extern const uint32_t cube_dims[CUBE_COUNT]; /* masks of DIM_BIT */
+
+/* ---- writing ---- */
+
+struct store_batch {
+	const char *collector;          /* name of the collector that made it */
+	uint64_t id;                    /* counts up from 1 per collector, never reused */
+	const struct flow_table *flows; /* rows whose measures are all zero are not stored */
+};
+
+enum store_result {
+	STORE_OK,
+	STORE_DUPLICATE, /* had been applied before: nothing was done */
+	STORE_RETRY,     /* the store is away or busy: the same batch again later */
+	STORE_FATAL,     /* this will not get better by itself (disk full, corrupt, schema) */
+};
+
+struct store_config {
+	const char *url;                         /* "sqlite:/path/file.db" */
+	uint64_t retention_s[LEVEL_COUNT];       /* UINT64_MAX: forever */
+};
+
+/* ---- reading ---- */
+
+struct store_segment {
+	enum store_level level;
+	uint64_t from_s, to_s; /* half open, multiples of the level's seconds */
+};
+
+struct store_filter {
+	enum dimension dim;  /* not DIM_time; DIM_via tests membership in the path */
+	bool negate;
+	const struct dim_value *values; /* any of these (negate: none of these); an unknown value matches null */
+	size_t value_count;
+};
+
+#define STORE_SEGMENTS_MAX 8
+
+struct store_query {
+	enum store_cube cube; /* holds every dimension used below (DIM_path standing for DIM_via) */
+	struct store_segment segments[STORE_SEGMENTS_MAX]; /* do not overlap */
+	size_t segment_count;
+	uint32_t dims;        /* mask of dimensions wanted in each row, DIM_via excluded */
+	uint32_t step_s;      /* with DIM_time: width of its buckets; a multiple of each segment's level */
+	const struct store_filter *filters; /* all must hold */
+	size_t filter_count;
+	uint64_t deadline_ns; /* monotonic: give up with -ETIMEDOUT; 0: never */
+};
+
+/* One row: values[d] is set for each dimension asked for. Rows may come in any order and a key may
+ * come more than once: the caller adds them up. A negative return ends the query with it. */
+struct store_row {
+	struct dim_value values[DIMENSION_COUNT];
+	struct measures m;
+};
+typedef int store_row_fn(void *ctx, const struct store_row *row);
+
+/* ---- the interface ---- */
+
+struct store;
+struct store_reader;
+
+struct store_ops {
+	const char *scheme; /* "sqlite" */
+	/* Opens or creates, and brings the schema up to date. Errors name the store and what to do. */
+	int (*open)(const struct store_config *config, struct store **ret, struct error *err);
+	enum store_result (*write_batch)(struct store *s, const struct store_batch *batch, struct error *err);
+	/* Id of the last batch of this collector that was applied; 0: none. */
+	int (*last_batch)(struct store *s, const char *collector, uint64_t *ret, struct error *err);
+	/* Retention and housekeeping; called about once a minute. */
+	int (*maintain)(struct store *s, uint64_t now_s, struct error *err);
+	void (*close)(struct store *s);
+
+	int (*reader_open)(struct store *s, struct store_reader **ret, struct error *err); /* thread-safe */
+	int (*query)(struct store_reader *r, const struct store_query *q, store_row_fn *fn, void *ctx,
+		struct error *err);
+	void (*reader_close)(struct store_reader *r);
+};
+
+/* The implementation for a URL's scheme; NULL and err set when there is none. */
+const struct store_ops *store_find(const char *url, struct error *err);
+/* Every implementation has this at the start of its struct store and struct store_reader. */
+struct store {
+	const struct store_ops *ops;
+};
+struct store_reader {
+	const struct store_ops *ops;
+};
