@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sender/transport.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "wire/datagram.h"
+
+int transport_open(const char *to, struct transport *ret, struct error *err)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int r = hostport_resolve(to, &sa, &len, err);
+	if (r < 0)
+		return r;
+	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_set(err, -errno, "%s: no socket: %s", to, strerror(errno));
+	if (connect(fd, (struct sockaddr *)&sa, len) < 0) {
+		r = -errno;
+		close_p(&fd);
+		return error_set(err, r, "%s: %s", to, strerror(-r));
+	}
+	ret->fd = fd;
+	return 0;
+}
+
+void transport_close(struct transport *t)
+{
+	close_p(&t->fd);
+}
+
+/* ECONNREFUSED and friends are reports about an earlier datagram: the collector is away. */
+static bool is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == ECONNREFUSED || error == ENOBUFS ||
+		error == EHOSTUNREACH || error == ENETUNREACH || error == ENETDOWN || error == EPERM;
+}
+
+static int receive_acks(struct transport *t, struct sender *s)
+{
+	uint8_t buf[DATAGRAM_RECEIVE_MAX];
+	for (;;) {
+		ssize_t n = recv(t->fd, buf, sizeof(buf), 0);
+		if (n < 0 && errno == ECONNREFUSED)
+			continue; /* the error is taken off the socket by reading it */
+		if (n < 0)
+			return is_passing(errno) ? 0 : -errno;
+		(void)sender_receive(s, (struct view){buf, (size_t)n}, clock_mono_ns());
+	}
+}
+
+int transport_pump(struct transport *t, struct sender *s)
+{
+	int r = receive_acks(t, s);
+	struct view datagram;
+	while (r == 0 && sender_next(s, clock_mono_ns(), &datagram)) {
+		ssize_t n = send(t->fd, datagram.data, datagram.len, 0);
+		if (n < 0 && !is_passing(errno))
+			return -errno;
+		if (n < 0 && errno == EAGAIN)
+			break;
+	}
+	return r;
+}
+
+void transport_wait(const struct transport *t, const struct sender *s, int max_ms)
+{
+	uint64_t due = sender_deadline_ns(s), now = clock_mono_ns();
+	int ms = max_ms;
+	if (due != UINT64_MAX) {
+		uint64_t left = due <= now ? 0 : (due - now + NS_PER_MS - 1) / NS_PER_MS;
+		if (left < (uint64_t)max_ms)
+			ms = (int)left;
+	}
+	struct pollfd p = {.fd = t->fd, .events = POLLIN};
+	(void)poll(&p, 1, ms);
+}
