@@ -49,7 +49,7 @@ static int receive_acks(struct transport *t, struct sender *s)
 			continue; /* the error is taken off the socket by reading it */
 		if (n < 0)
 			return is_passing(errno) ? 0 : -errno;
-		(void)sender_receive(s, (struct view){buf, (size_t)n}, clock_mono_ns());
+		(void)!sender_receive(s, (struct view){buf, (size_t)n}, clock_mono_ns());
 	}
 }
 

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "traffic/delta.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+struct delta {
+	struct flow_table *flows;
+	/* By flow_key whose prefix and path are the route table's ids; position in sources. */
+	struct index index;
+	struct source {
+		struct flow_key key;
+		uint32_t row;
+	} *sources;
+	uint32_t source_count, source_cap;
+};
+
+int delta_new(struct delta **ret)
+{
+	struct delta *d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	index_init(&d->index);
+	int r = flow_table_new(&d->flows);
+	if (r < 0) {
+		delta_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+void delta_free(struct delta *d)
+{
+	if (!d)
+		return;
+	flow_table_free(d->flows);
+	index_done(&d->index);
+	free(d->sources);
+	free(d);
+}
+
+int delta_name(struct delta *d, struct view name, uint32_t *ret)
+{
+	if (name.len)
+		return flow_table_name(d->flows, name, ret);
+	*ret = 0;
+	return 0;
+}
+
+/* The row in the flow table for a key by ids. */
+static struct flow_row *resolve(struct delta *d, const struct route_table *routes,
+	const struct delta_key *key, struct flow_key flow)
+{
+	flow.prefix = flow.path = 0;
+	if (key->route) {
+		struct prefix prefix = route_prefix(routes, key->route->prefix);
+		struct route_attrs attrs = route_attrs(routes, key->route->attrs);
+		if (flow_table_prefix(d->flows, &prefix, &flow.prefix) < 0 ||
+			flow_table_path(d->flows, attrs.path, &flow.path) < 0)
+			return NULL;
+	}
+	return flow_table_row(d->flows, &flow);
+}
+
+static int add_source(struct delta *d, uint64_t hash, const struct flow_key *key, uint32_t row)
+{
+	if (d->source_count == d->source_cap) {
+		uint32_t cap = d->source_cap ? d->source_cap * 2 : 1024;
+		struct source *p = realloc(d->sources, cap * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		d->sources = p;
+		d->source_cap = cap;
+	}
+	if (index_add(&d->index, hash, d->source_count) < 0)
+		return -ENOMEM;
+	d->sources[d->source_count++] = (struct source){*key, row};
+	return 0;
+}
+
+struct measures *delta_row(struct delta *d, const struct route_table *routes, const struct delta_key *key)
+{
+	struct flow_key by_id = {
+		.minute = (uint32_t)(key->time_ms / 60000 * 60),
+		.router = key->router,
+		.type = key->type,
+		.prefix = key->route ? key->route->prefix : ROUTE_NONE,
+		.path = key->route ? key->route->attrs : ROUTE_NONE,
+		.country = key->country,
+		.match = (uint8_t)key->match,
+	};
+	uint64_t hash = hash_bytes(&by_id, sizeof(by_id));
+	uint32_t slot, pos;
+	INDEX_FOR_EACH(&d->index, hash, slot, pos)
+		if (memcmp(&d->sources[pos].key, &by_id, sizeof(by_id)) == 0)
+			return &d->flows->rows[d->sources[pos].row].m;
+	struct flow_row *row = resolve(d, routes, key, by_id);
+	if (!row || add_source(d, hash, &by_id, (uint32_t)(row - d->flows->rows)) < 0)
+		return NULL;
+	return &row->m;
+}
+
+uint32_t delta_rows(const struct delta *d)
+{
+	return d->flows->row_count;
+}
+
+size_t delta_memory_bytes(const struct delta *d)
+{
+	return flow_table_memory_bytes(d->flows) + d->source_cap * sizeof(*d->sources);
+}
+
+struct flow_table *delta_take(struct delta *d, struct flow_table *fresh)
+{
+	struct flow_table *taken = d->flows;
+	d->flows = fresh;
+	d->source_count = 0;
+	index_clear(&d->index);
+	return taken;
+}
