@@ -15,14 +15,14 @@ struct lpm;
 int lpm_new(struct lpm **ret) MUST_USE;
 void lpm_free(struct lpm *lpm);
 
-/* Sets the value of a prefix, new or not. -ENOMEM. */
+/* Sets the value of a prefix, new or not. -EINVAL for a prefix of no family, -ENOMEM. */
 int lpm_set(struct lpm *lpm, const struct prefix *prefix, uint32_t value) MUST_USE;
 /* Removes it; -ENOENT. */
 int lpm_del(struct lpm *lpm, const struct prefix *prefix);
 /* The value of exactly this prefix, or LPM_NONE. */
 uint32_t lpm_get(const struct lpm *lpm, const struct prefix *prefix);
 
-/* The value of the longest prefix that contains the address, or LPM_NONE. */
+/* The value of the longest prefix that contains the address, or LPM_NONE (always for ADDR_NONE). */
 uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr);
 
 /* The values of all prefixes that contain the address, longest first; returns how many. */

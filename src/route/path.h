@@ -7,6 +7,9 @@
 
 #include "base/cursor.h"
 
+/* No BGP message holds more: 64 KiB of two-byte numbers, widened. */
+#define PATH_BYTES_MAX 131072
+
 enum path_segment {
 	PATH_SET = 1,
 	PATH_SEQUENCE = 2,
@@ -14,22 +17,23 @@ enum path_segment {
 	PATH_CONFED_SET = 4,
 };
 
-/* Whole segments of known types, none of them empty. */
+/* Whole segments of known types, none of them empty, PATH_BYTES_MAX at most in all. */
 bool path_valid(struct view path);
 
 /* Both 0 when unknown: an empty path (a route of one's own network). Confederation segments are
  * passed over. The origin of a path that ends in a set is unknown too (RFC 6811 section 2: NONE),
- * unless the set has one member. */
+ * unless the set has one member; so is the neighbour of one that begins with a set. */
 uint32_t path_origin(struct view path);
 uint32_t path_neighbour(struct view path);
 
-/* Every distinct AS on the path, prepending counted once, at most cap; returns how many there are. */
+/* Every distinct AS on the path, confederation members included, in order of first appearance and
+ * prepending counted once, at most cap; returns how many there are. */
 size_t path_members(struct view path, uint32_t *ret, size_t cap);
 
 /* "64500 174 {7381,15169}", confederations in (65001 65002) and [65003,65004] as bgpdump prints.
  * Returns the length that the whole text has (like snprintf); cap 0 just measures. */
 size_t path_format(struct view path, char *buf, size_t cap);
 
-/* Parses that form into buf: sets in {} or (confederation) [], sequences in (). Returns the bytes
- * written, -EINVAL or -ENOSPC. */
+/* Parses that form into buf, with any number of blanks between the parts. Returns the bytes written,
+ * -EINVAL (a set of more than 255 members included) or -ENOSPC. */
 int path_parse(const char *text, uint8_t *buf, size_t cap) MUST_USE;

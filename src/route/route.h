@@ -26,8 +26,8 @@ struct route_attrs {
 	struct view large_communities; /* RFC 8092 */
 	struct addr next_hop;          /* ADDR_NONE: unknown */
 	struct addr aggregator;        /* ADDR_NONE: absent */
-	uint32_t aggregator_as;
-	uint32_t med, local_pref;
+	uint32_t aggregator_as;        /* counts when there is an aggregator */
+	uint32_t med, local_pref;      /* count when has_ says so */
 	bool has_med, has_local_pref, atomic_aggregate;
 	uint8_t origin_code; /* 0 IGP, 1 EGP, 2 INCOMPLETE */
 };
@@ -39,12 +39,12 @@ struct route_hit {
 
 struct route_table;
 
-/* views: how many routers; fixed. */
+/* views: how many routers, 65535 at most; fixed. -EINVAL, -ENOMEM. */
 int route_table_new(unsigned views, struct route_table **ret) MUST_USE;
 void route_table_free(struct route_table *t);
 
 /* Sets a view's route for a prefix, replacing what was there. -EINVAL for a path that path_valid
- * refuses, -ENOMEM. */
+ * refuses or a prefix without a family, -ENOMEM: then the view is as it was. */
 int route_set(struct route_table *t, unsigned view, const struct prefix *prefix,
 	const struct route_attrs *attrs) MUST_USE;
 /* In two steps, where many prefixes share attributes: intern once (the caller owns one reference),
@@ -55,7 +55,8 @@ int route_set_id(struct route_table *t, unsigned view, const struct prefix *pref
 /* -ENOENT when the view has no such route. */
 int route_withdraw(struct route_table *t, unsigned view, const struct prefix *prefix);
 void route_clear(struct route_table *t, unsigned view);
-/* Frees ids that no view uses any more. */
+/* Frees ids that no view uses any more (and, of attributes, no caller holds). Until then a route that
+ * comes back gets the ids it had. */
 void route_reclaim(struct route_table *t);
 
 /* The view's longest match. False when it has no route for the address. */
@@ -74,10 +75,12 @@ uint32_t route_neighbour(const struct route_table *t, uint32_t attrs);
 size_t route_count(const struct route_table *t, unsigned view);
 
 struct route_stats {
-	size_t prefixes, attrs, memory_bytes;
+	size_t prefixes, attrs; /* in use; what waits for route_reclaim not counted */
+	size_t memory_bytes;
 };
 struct route_stats route_stats(const struct route_table *t);
 
-/* Calls fn for every route of the view in id order until it returns false. */
+/* Calls fn for every route of the view in id order until it returns false. fn must not change the
+ * table. */
 void route_walk(const struct route_table *t, unsigned view,
 	bool (*fn)(void *ctx, const struct prefix *prefix, uint32_t attrs), void *ctx);

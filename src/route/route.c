@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Every router's table in one: see route.h for the idea.
+ *
+ * The longest match maps each prefix that any view knows to its id, and is also the way from a prefix
+ * to its id: there is no second index. Per id there are twelve bytes (the prefix itself and how many
+ * views have it), and per view and id four (the attributes' id).
+ *
+ * Invariants: uses of a prefix = views whose array has something at its id; a prefix without uses is
+ * dead in `ids` but stays in the match, so that a route that flaps keeps its id, until route_reclaim
+ * removes both. References of attributes = places in views that name them, and what callers hold.
+ *
+ * Cost: a lookup is one longest match and one read from the view; only where the longest match is not
+ * the asked view's are all covering prefixes gathered. A change is one walk down the trie, and, where
+ * the attributes are given and not their id, one packing, hash and comparison. */
+
+#include "route/route.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "route/attrs.h"
+#include "route/lpm.h"
+
+#define VIEWS_MAX UINT16_MAX /* uses is a uint16_t */
+
+enum { PREFIX_V6 = 0x100, PREFIX_LONG = 0x200 };
+
+/* Bytes 0 to 7 of the address; or, for the few prefixes longer than /64, where all of it is. */
+struct prefix_entry {
+	uint8_t bytes[8];
+	uint16_t kind; /* length and PREFIX_ bits */
+	uint16_t uses;
+};
+
+struct table_view {
+	uint32_t *attrs; /* by prefix id; ROUTE_NONE: no route */
+	uint32_t cap;
+	size_t routes;
+};
+
+struct route_table {
+	struct lpm *lpm;
+	struct ids ids;
+	struct prefix_entry *prefixes;
+	uint32_t cap;
+	struct pool long_addrs;
+	struct attrs attrs;
+	unsigned views_count;
+	struct table_view views[];
+};
+
+int route_table_new(unsigned views, struct route_table **ret)
+{
+	if (views > VIEWS_MAX)
+		return -EINVAL;
+	struct route_table *t = calloc(1, sizeof(*t) + views * sizeof(t->views[0]));
+	if (!t)
+		return -ENOMEM;
+	t->views_count = views;
+	ids_init(&t->ids);
+	pool_init_flat(&t->long_addrs, sizeof(((struct addr *)0)->bytes));
+	attrs_init(&t->attrs);
+	int r = lpm_new(&t->lpm);
+	if (r < 0) {
+		route_table_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+void route_table_free(struct route_table *t)
+{
+	if (!t)
+		return;
+	for (unsigned v = 0; v < t->views_count; v++)
+		free(t->views[v].attrs);
+	attrs_done(&t->attrs);
+	pool_done(&t->long_addrs);
+	ids_done(&t->ids);
+	free(t->prefixes);
+	lpm_free(t->lpm);
+	free(t);
+}
+
+static struct table_view *view_at(struct route_table *t, unsigned view)
+{
+	assert(view < t->views_count);
+	return &t->views[view];
+}
+
+static inline uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix)
+{
+	const struct table_view *v = &t->views[view];
+	return prefix < v->cap ? v->attrs[prefix] : ROUTE_NONE;
+}
+
+/* Grows the array of entries to the ids' capacity. */
+static int reserve_prefix(struct route_table *t, uint32_t id)
+{
+	if (id < t->cap)
+		return 0;
+	struct prefix_entry *grown = realloc(t->prefixes, t->ids.cap * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	t->prefixes = grown;
+	t->cap = t->ids.cap;
+	return 0;
+}
+
+static int store_prefix(struct route_table *t, uint32_t id, const struct prefix *p)
+{
+	struct prefix_entry *e = &t->prefixes[id];
+	*e = (struct prefix_entry){.kind = p->len};
+	if (p->addr.family == ADDR_V6)
+		e->kind |= PREFIX_V6;
+	if (p->len <= 64) {
+		memcpy(e->bytes, p->addr.bytes, sizeof(e->bytes));
+		return 0;
+	}
+	uint32_t ref = pool_alloc(&t->long_addrs, 1);
+	if (ref == POOL_NONE)
+		return -ENOMEM;
+	memcpy(pool_at(&t->long_addrs, ref), p->addr.bytes, sizeof(p->addr.bytes));
+	memcpy(e->bytes, &ref, sizeof(ref));
+	e->kind |= PREFIX_LONG;
+	return 0;
+}
+
+static void forget_prefix(struct route_table *t, uint32_t id)
+{
+	const struct prefix_entry *e = &t->prefixes[id];
+	if (e->kind & PREFIX_LONG) {
+		uint32_t ref;
+		memcpy(&ref, e->bytes, sizeof(ref));
+		pool_free(&t->long_addrs, ref, 1);
+	}
+	ids_release(&t->ids, id);
+}
+
+struct prefix route_prefix(const struct route_table *t, uint32_t prefix)
+{
+	assert(prefix < t->ids.used);
+	const struct prefix_entry *e = &t->prefixes[prefix];
+	struct prefix p = {.len = (uint8_t)e->kind};
+	p.addr.family = e->kind & PREFIX_V6 ? ADDR_V6 : ADDR_V4;
+	if (e->kind & PREFIX_LONG) {
+		uint32_t ref;
+		memcpy(&ref, e->bytes, sizeof(ref));
+		memcpy(p.addr.bytes, pool_at(&t->long_addrs, ref), sizeof(p.addr.bytes));
+	} else {
+		memcpy(p.addr.bytes, e->bytes, sizeof(e->bytes));
+	}
+	return p;
+}
+
+/* A new id for the prefix, dead until a view uses it. */
+static int add_prefix(struct route_table *t, const struct prefix *p, uint32_t *ret_id)
+{
+	uint32_t id = ids_get(&t->ids);
+	if (id == IDS_NONE)
+		return -ENOMEM;
+	if (reserve_prefix(t, id) < 0) {
+		t->ids.used--; /* a fresh id, the last one given out */
+		return -ENOMEM;
+	}
+	ids_bury(&t->ids, id);
+	if (store_prefix(t, id, p) < 0) {
+		ids_release(&t->ids, id);
+		return -ENOMEM;
+	}
+	if (lpm_set(t->lpm, p, id) < 0) {
+		forget_prefix(t, id);
+		return -ENOMEM;
+	}
+	*ret_id = id;
+	return 0;
+}
+
+static int reserve_view(struct route_table *t, struct table_view *v, uint32_t prefix)
+{
+	if (prefix < v->cap)
+		return 0;
+	uint32_t *grown = realloc(v->attrs, t->ids.cap * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + v->cap, 0xff, (t->ids.cap - v->cap) * sizeof(*grown));
+	v->attrs = grown;
+	v->cap = t->ids.cap;
+	return 0;
+}
+
+int route_set_id(struct route_table *t, unsigned view, const struct prefix *prefix, uint32_t attrs)
+{
+	struct table_view *v = view_at(t, view);
+	if (prefix->addr.family == ADDR_NONE || prefix->len > addr_bits(&prefix->addr))
+		return -EINVAL;
+	struct prefix p = prefix_make(&prefix->addr, prefix->len);
+	uint32_t id = lpm_get(t->lpm, &p);
+	if (id == LPM_NONE && add_prefix(t, &p, &id) < 0)
+		return -ENOMEM;
+	if (reserve_view(t, v, id) < 0)
+		return -ENOMEM;
+
+	attrs_ref(&t->attrs, attrs);
+	uint32_t before = v->attrs[id];
+	v->attrs[id] = attrs;
+	if (before != ROUTE_NONE) {
+		attrs_unref(&t->attrs, before);
+		return 0;
+	}
+	v->routes++;
+	if (t->prefixes[id].uses++ == 0)
+		ids_revive(&t->ids, id);
+	return 0;
+}
+
+int route_set(struct route_table *t, unsigned view, const struct prefix *prefix,
+	const struct route_attrs *attrs)
+{
+	uint32_t id;
+	int r = attrs_intern(&t->attrs, attrs, &id);
+	if (r < 0)
+		return r;
+	r = route_set_id(t, view, prefix, id);
+	attrs_unref(&t->attrs, id);
+	return r;
+}
+
+int route_attrs_intern(struct route_table *t, const struct route_attrs *attrs, uint32_t *ret_id)
+{
+	return attrs_intern(&t->attrs, attrs, ret_id);
+}
+
+void route_attrs_release(struct route_table *t, uint32_t attrs)
+{
+	attrs_unref(&t->attrs, attrs);
+}
+
+static void remove_route(struct route_table *t, struct table_view *v, uint32_t id)
+{
+	attrs_unref(&t->attrs, v->attrs[id]);
+	v->attrs[id] = ROUTE_NONE;
+	v->routes--;
+	if (--t->prefixes[id].uses == 0)
+		ids_bury(&t->ids, id);
+}
+
+int route_withdraw(struct route_table *t, unsigned view, const struct prefix *prefix)
+{
+	struct table_view *v = view_at(t, view);
+	struct route_hit hit;
+	if (!route_get(t, view, prefix, &hit))
+		return -ENOENT;
+	remove_route(t, v, hit.prefix);
+	return 0;
+}
+
+void route_clear(struct route_table *t, unsigned view)
+{
+	struct table_view *v = view_at(t, view);
+	for (uint32_t id = 0; id < v->cap && v->routes; id++)
+		if (v->attrs[id] != ROUTE_NONE)
+			remove_route(t, v, id);
+	free(v->attrs);
+	*v = (struct table_view){0};
+}
+
+void route_reclaim(struct route_table *t)
+{
+	uint32_t id = 0;
+	while ((id = ids_next_dead(&t->ids, id)) != IDS_NONE) {
+		struct prefix p = route_prefix(t, id);
+		(void)lpm_del(t->lpm, &p);
+		forget_prefix(t, id);
+	}
+	attrs_reclaim(&t->attrs);
+}
+
+/* The longest match is another router's: the next shorter ones, until one is this view's. */
+static bool lookup_shorter(const struct route_table *t, unsigned view, const struct addr *addr,
+	struct route_hit *ret)
+{
+	uint32_t ids[LPM_DEPTH_MAX];
+	size_t n = lpm_covering(t->lpm, addr, ids);
+	for (size_t i = 1; i < n; i++) {
+		uint32_t attrs = route_at(t, view, ids[i]);
+		if (attrs == ROUTE_NONE)
+			continue;
+		*ret = (struct route_hit){ids[i], attrs};
+		return true;
+	}
+	return false;
+}
+
+bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	assert(view < t->views_count);
+	uint32_t id = lpm_lookup(t->lpm, addr);
+	if (id == LPM_NONE)
+		return false;
+	uint32_t attrs = route_at(t, view, id);
+	if (attrs == ROUTE_NONE)
+		return lookup_shorter(t, view, addr, ret);
+	*ret = (struct route_hit){id, attrs};
+	return true;
+}
+
+bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret)
+{
+	assert(view < t->views_count);
+	if (prefix->addr.family == ADDR_NONE || prefix->len > addr_bits(&prefix->addr))
+		return false;
+	uint32_t id = lpm_get(t->lpm, prefix);
+	uint32_t attrs = id == LPM_NONE ? ROUTE_NONE : route_at(t, view, id);
+	if (attrs == ROUTE_NONE)
+		return false;
+	*ret = (struct route_hit){id, attrs};
+	return true;
+}
+
+struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs)
+{
+	return attrs_get(&t->attrs, attrs);
+}
+
+uint32_t route_origin(const struct route_table *t, uint32_t attrs)
+{
+	assert(attrs < t->attrs.ids.used);
+	return t->attrs.entries[attrs].origin;
+}
+
+uint32_t route_neighbour(const struct route_table *t, uint32_t attrs)
+{
+	assert(attrs < t->attrs.ids.used);
+	return t->attrs.entries[attrs].neighbour;
+}
+
+size_t route_count(const struct route_table *t, unsigned view)
+{
+	assert(view < t->views_count);
+	return t->views[view].routes;
+}
+
+struct route_stats route_stats(const struct route_table *t)
+{
+	struct route_stats s = {.prefixes = ids_live(&t->ids), .attrs = ids_live(&t->attrs.ids)};
+	s.memory_bytes = sizeof(*t) + t->views_count * sizeof(t->views[0]) + lpm_memory_bytes(t->lpm) +
+		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
+		pool_memory_bytes(&t->long_addrs) + attrs_memory_bytes(&t->attrs);
+	for (unsigned v = 0; v < t->views_count; v++)
+		s.memory_bytes += t->views[v].cap * sizeof(*t->views[v].attrs);
+	return s;
+}
+
+void route_walk(const struct route_table *t, unsigned view,
+	bool (*fn)(void *ctx, const struct prefix *prefix, uint32_t attrs), void *ctx)
+{
+	assert(view < t->views_count);
+	const struct table_view *v = &t->views[view];
+	for (uint32_t id = 0; id < v->cap; id++) {
+		if (v->attrs[id] == ROUTE_NONE)
+			continue;
+		struct prefix p = route_prefix(t, id);
+		if (!fn(ctx, &p, v->attrs[id]))
+			return;
+	}
+}
