@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The figures for Prometheus: the collector's, then the server's own (metrics.def), in the OpenMetrics
+ * text format. A client that does not ask for OpenMetrics gets the same lines under the older text
+ * format's name, which reads them the same way. */
+
+#include <microhttpd.h>
+
+#include "base/clock.h"
+#include "http/call.h"
+
+#define TYPE_OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define TYPE_TEXT        "text/plain; version=0.0.4; charset=utf-8"
+
+static const char *endpoint_label(size_t i)
+{
+	return i < ENDPOINT_COUNT ? http_endpoints[i].path : "unknown";
+}
+
+static void write_requests(struct http_server *s, const char *name, FILE *out)
+{
+	static const unsigned statuses[HTTP_STATUS_COUNT] = HTTP_STATUSES;
+	for (size_t e = 0; e <= ENDPOINT_COUNT; e++)
+		for (size_t i = 0; i < HTTP_STATUS_COUNT; i++) {
+			uint64_t n = atomic_load(&s->counters.requests[e][i]);
+			char status[16] = "other";
+			if (statuses[i])
+				(void)snprintf(status, sizeof(status), "%u", statuses[i]);
+			if (n)
+				(void)fprintf(out, "%s_total{endpoint=\"%s\",status=\"%s\"} %llu\n", name,
+					endpoint_label(e), status, (unsigned long long)n);
+		}
+}
+
+static void write_request_seconds(struct http_server *s, const char *name, FILE *out)
+{
+	for (size_t e = 0; e <= ENDPOINT_COUNT; e++) {
+		uint64_t n = 0;
+		for (size_t i = 0; i < HTTP_STATUS_COUNT; i++)
+			n += atomic_load(&s->counters.requests[e][i]);
+		if (!n)
+			continue;
+		double seconds = (double)atomic_load(&s->counters.duration_ns[e]) / (double)NS_PER_S;
+		(void)fprintf(out, "%s_sum{endpoint=\"%s\"} %.9f\n%s_count{endpoint=\"%s\"} %llu\n", name,
+			endpoint_label(e), seconds, name, endpoint_label(e), (unsigned long long)n);
+	}
+}
+
+static void write_response_bytes(struct http_server *s, const char *name, FILE *out)
+{
+	(void)fprintf(out, "%s_total %llu\n", name,
+		(unsigned long long)atomic_load(&s->counters.response_bytes));
+}
+
+static void write_responses_held_bytes(struct http_server *s, const char *name, FILE *out)
+{
+	(void)fprintf(out, "%s %zu\n", name, atomic_load(&s->counters.held_bytes));
+}
+
+static void write_connections(struct http_server *s, const char *name, FILE *out)
+{
+	unsigned long long n = 0;
+	for (size_t i = 0; i < s->listener_count; i++) {
+		const union MHD_DaemonInfo *info =
+			MHD_get_daemon_info(s->listeners[i].daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+		n += info ? info->num_connections : 0;
+	}
+	(void)fprintf(out, "%s %llu\n", name, n);
+}
+
+static const struct {
+	const char *name, *type, *help;
+	void (*write)(struct http_server *s, const char *name, FILE *out);
+} metrics[] = {
+#define METRIC(name, type, help) {"whereto_http_" #name, type, help, write_##name},
+#include "http/metrics.def"
+#undef METRIC
+};
+
+void http_metrics(struct http_call *call)
+{
+	struct http_server *s = call->server;
+	FILE *out = http_reply_begin(call, 200, call->accept_openmetrics ? TYPE_OPENMETRICS : TYPE_TEXT);
+	if (!out)
+		return;
+	if (s->backend.metrics)
+		s->backend.metrics(s->backend.ctx, out);
+	for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+		(void)fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", metrics[i].name, metrics[i].type,
+			metrics[i].name, metrics[i].help);
+		metrics[i].write(s, metrics[i].name, out);
+	}
+	(void)fputs("# EOF\n", out);
+	http_reply_end(call, out);
+}

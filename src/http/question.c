@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* One parser a parameter, in one table. Parsers put what they read into struct reading; what depends
+ * on several parameters (the range, the step) is decided when all are read, so their order does not
+ * matter. */
+
+#include "http/question.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define YEAR_10000_MS 253402300800000ull
+#define DEADLINE_S    30
+#define STEP_UNIT_S   60
+
+struct reading {
+	struct http_question *q;
+	enum question_kind kind;
+	uint64_t now_s;
+	uint64_t from_ms, to_ms, last_ms;
+	bool has_from, has_to, has_last, has_by;
+};
+
+typedef int parse_fn(struct reading *r, const char *value, struct error *err);
+
+int question_time_parse(const char *text, uint64_t now_s, uint64_t *ret_ms)
+{
+	uint64_t back_ms = 0, ms = now_s * 1000;
+	const char *rest = strncmp(text, "now", 3) == 0 ? text + 3 : text;
+	if (*rest == '-') {
+		if (duration_parse(rest + 1, &back_ms) < 0)
+			return -EINVAL;
+		ms = back_ms > ms ? 0 : ms - back_ms;
+	} else if (rest == text) {
+		if (time_parse(text, &ms) < 0)
+			return -EINVAL;
+	} else if (*rest) {
+		return -EINVAL;
+	}
+	if (ms >= YEAR_10000_MS)
+		return -EINVAL;
+	*ret_ms = ms;
+	return 0;
+}
+
+static int parse_time(struct reading *r, const char *value, uint64_t *ret_ms, struct error *err)
+{
+	if (question_time_parse(value, r->now_s, ret_ms) < 0)
+		return error_set(err, -EINVAL,
+			"'%.60s' is no time: write 2026-11-23T10:00:00Z, seconds since 1970, now or -2h", value);
+	return 0;
+}
+
+static int parse_from(struct reading *r, const char *value, struct error *err)
+{
+	r->has_from = true;
+	return parse_time(r, value, &r->from_ms, err);
+}
+
+static int parse_to(struct reading *r, const char *value, struct error *err)
+{
+	r->has_to = true;
+	return parse_time(r, value, &r->to_ms, err);
+}
+
+static int parse_duration(const char *value, uint64_t *ret_ms, struct error *err)
+{
+	if (duration_parse(value, ret_ms) < 0 || !*ret_ms)
+		return error_set(err, -EINVAL, "'%.60s' is no duration: write 90s, 15m, 36h, 7d or 2w", value);
+	return 0;
+}
+
+static int parse_last(struct reading *r, const char *value, struct error *err)
+{
+	r->has_last = true;
+	return parse_duration(value, &r->last_ms, err);
+}
+
+static int parse_step(struct reading *r, const char *value, struct error *err)
+{
+	uint64_t ms;
+	int rc = parse_duration(value, &ms, err);
+	if (rc < 0)
+		return rc;
+	if (ms % (STEP_UNIT_S * 1000) || ms / 1000 > UINT32_MAX)
+		return error_set(err, -EINVAL, "'%.60s' is no whole number of minutes", value);
+	r->q->query.step_s = (uint32_t)(ms / 1000);
+	return 0;
+}
+
+/* One name of the comma list. */
+static int add_dimension(struct reading *r, const char *name, struct error *err)
+{
+	struct query *q = &r->q->query;
+	size_t max = r->kind == QUESTION_SERIES ? QUERY_DIMS_MAX - 1 : QUERY_DIMS_MAX;
+	int dim = dimension_by_name(name);
+	if (dim < 0)
+		return error_set(err, -EINVAL, "'%.60s' is no dimension", name);
+	if (r->kind == QUESTION_SERIES && dim == DIM_time)
+		return 0; /* a series has it anyway */
+	for (size_t i = 0; i < q->by_count; i++)
+		if (q->by[i] == (enum dimension)dim)
+			return error_set(err, -EINVAL, "'%s' stands there twice", name);
+	if (q->by_count == max)
+		return error_set(err, -EINVAL, "at most %zu dimensions", max);
+	q->by[q->by_count++] = (enum dimension)dim;
+	return 0;
+}
+
+static int parse_by(struct reading *r, const char *value, struct error *err)
+{
+	CLEANUP(free_p) char *copy = strdup(value);
+	if (!copy)
+		return error_set(err, -ENOMEM, "out of memory");
+	r->has_by = true;
+	char *rest = copy;
+	for (char *name; *value && (name = strsep(&rest, ","));) {
+		int rc = add_dimension(r, name, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int parse_sort(struct reading *r, const char *value, struct error *err)
+{
+	int sort = query_sort_by_name(value);
+	if (sort < 0)
+		return error_set(err, -EINVAL, "'%.60s' is no measure", value);
+	r->q->query.sort = sort;
+	return 0;
+}
+
+static int parse_order(struct reading *r, const char *value, struct error *err)
+{
+	r->q->query.ascending = strcmp(value, "asc") == 0;
+	if (!r->q->query.ascending && strcmp(value, "desc") != 0)
+		return error_set(err, -EINVAL, "'%.60s' is neither asc nor desc", value);
+	return 0;
+}
+
+static int parse_filter(struct reading *r, const char *value, struct error *err)
+{
+	r->q->filter_text = value;
+	int rc = filter_parse(value, &r->q->filter, err);
+	return rc == -ENOMEM ? rc : rc < 0 ? -EINVAL : 0;
+}
+
+static int parse_limit(struct reading *r, const char *value, struct error *err)
+{
+	unsigned long n = 0;
+	size_t digits = strspn(value, "0123456789");
+	if (digits && digits < 8 && !value[digits])
+		n = strtoul(value, NULL, 10);
+	if (n < 1 || n > QUERY_LIMIT_MAX)
+		return error_set(err, -EINVAL, "'%.60s' is no number from 1 to %d", value, QUERY_LIMIT_MAX);
+	r->q->query.limit = (uint32_t)n;
+	return 0;
+}
+
+static int parse_format(struct reading *r, const char *value, struct error *err)
+{
+	r->q->csv = strcmp(value, "csv") == 0;
+	if (!r->q->csv && strcmp(value, "json") != 0)
+		return error_set(err, -EINVAL, "'%.60s' is neither json nor csv", value);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	parse_fn *parse;
+} parsers[] = {
+	{"by", parse_by},
+	{"sort", parse_sort},
+	{"order", parse_order},
+	{"filter", parse_filter},
+	{"last", parse_last},
+	{"from", parse_from},
+	{"to", parse_to},
+	{"limit", parse_limit},
+	{"step", parse_step},
+	{"format", parse_format},
+};
+
+/* The range, once everything is read. */
+static int finish_range(struct reading *r, struct error *err)
+{
+	struct query *q = &r->q->query;
+	if (r->has_from && r->has_last)
+		return error_set(err, -EINVAL, "parameters 'from' and 'last' exclude each other");
+	uint64_t to_ms = r->has_to ? r->to_ms : r->now_s * 1000;
+	uint64_t last_ms = r->has_last ? r->last_ms : QUESTION_LAST_S * 1000;
+	uint64_t from_ms = r->has_from ? r->from_ms : to_ms > last_ms ? to_ms - last_ms : 0;
+	q->from_s = from_ms / 1000;
+	q->to_s = (to_ms + 999) / 1000;
+	if (q->from_s >= q->to_s)
+		return error_set(err, -EINVAL, "parameter '%s': the range is empty", r->has_from ? "from" : "to");
+	return 0;
+}
+
+static int finish(struct reading *r, struct error *err)
+{
+	struct query *q = &r->q->query;
+	bool by_time = r->kind == QUESTION_SERIES;
+	if (!r->has_by && r->kind == QUESTION_TOP)
+		q->by[q->by_count++] = DIM_origin;
+	for (size_t i = 0; i < q->by_count; i++)
+		by_time |= q->by[i] == DIM_time;
+	if (q->step_s && !by_time)
+		return error_set(err, -EINVAL, "parameter 'step' needs 'time' among 'by'");
+	q->filter = r->q->filter;
+	return finish_range(r, err);
+}
+
+static int parse_one(struct reading *r, const struct http_param *param, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(parsers); i++) {
+		if (strcmp(parsers[i].name, param->name) != 0)
+			continue;
+		int rc = parsers[i].parse(r, param->value, err);
+		if (rc < 0)
+			(void)error_prefix(err, "parameter '%s'", param->name);
+		return rc;
+	}
+	return error_set(err, -EINVAL, "unknown parameter '%.60s'", param->name);
+}
+
+int question_parse(const struct http_params *params, enum question_kind kind, uint64_t now_s,
+	struct http_question *ret, struct error *err)
+{
+	struct http_question q = {
+		.filter_text = "",
+		.query = {
+			.exact_range = true,
+			.sort = MEASURE_bytes_sent,
+			.limit = kind == QUESTION_TOP ? QUESTION_LIMIT_TOP : QUESTION_LIMIT_SERIES,
+			.deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S,
+		},
+	};
+	struct reading r = {.q = &q, .kind = kind, .now_s = now_s};
+	int rc = 0;
+	for (size_t i = 0; i < params->count && rc == 0; i++)
+		rc = parse_one(&r, &params->list[i], err);
+	if (rc == 0)
+		rc = finish(&r, err);
+	if (rc < 0) {
+		question_done(&q);
+		return rc;
+	}
+	*ret = q;
+	return 0;
+}
+
+void question_done(struct http_question *q)
+{
+	if (q->filter)
+		filter_free(q->filter);
+	q->filter = NULL;
+	q->query.filter = NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Rows as JSON and CSV, the same for every endpoint. What is not known is null, or an empty cell. */
+
+#include "http/http.h"
+#include "query/query.h"
+
+struct render {
+	const enum dimension *by;
+	size_t by_count;
+	int sort;                     /* as in struct query: what share is of */
+	const struct measures *total;
+	const struct http_backend *backend; /* for names of ASes; NULL: none */
+};
+
+/* A row, or with row->values NULL just its measures (total, other). A new object; NULL when memory is
+ * out. */
+json_t *render_json(const struct render *r, const struct query_row *row);
+
+/* The header line and a row (RFC 4180). Errors are those of the stream, and -ENOMEM. */
+void render_csv_header(const struct render *r, FILE *out);
+int render_csv(const struct render *r, const struct query_row *row, FILE *out) MUST_USE;
