@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Runs every test and ends with one line, `N passed, N failed, N skipped`.
+
+usage: test.py BUILD ASAN
+
+In BUILD: all suites. In ASAN (AddressSanitizer and UndefinedBehaviorSanitizer): the unit tests and the
+replay of the fuzz corpora. Counts are of single cases, read from Meson's JUnit report.
+"""
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+
+def run(build, suites):
+    """Builds and runs; returns [passed, failed, skipped] and the lines worth showing."""
+    subprocess.run(["ninja", "-C", build], check=True)
+    report = Path(build, "meson-logs", "testlog.junit.xml")
+    report.unlink(missing_ok=True)
+    command = ["meson", "test", "-C", build, "--print-errorlogs"]
+    for suite in suites:
+        command += ["--suite", suite]
+    status = subprocess.run(command).returncode
+    if not report.exists():
+        return [0, 1, 0], [f"{build}: meson test wrote no report"]
+    counts, notes = count(report, build)
+    if status and not counts[1]:
+        counts[1] = 1
+        notes.append(f"{build}: meson test ended with status {status}")
+    return counts, notes
+
+
+def count(report, build):
+    counts, notes = [0, 0, 0], []
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        for case in suite.iter("testcase"):
+            name = f"{build}: {suite.get('name')}: {case.get('name')}"
+            skipped = case.find("skipped")
+            if case.find("failure") is not None or case.find("error") is not None:
+                counts[1] += 1
+                notes.append(f"FAILED  {name}")
+            elif skipped is not None:
+                counts[2] += 1
+                why = skipped.get("message") or skipped.text or "see its log"
+                notes.append(f"skipped {name}: {why}")
+            else:
+                counts[0] += 1
+    return counts, notes
+
+
+def main():
+    build, asan = sys.argv[1:3]
+    total, notes = [0, 0, 0], []
+    for directory, suites in ((build, []), (asan, ["unit", "fuzz"])):
+        counts, lines = run(directory, suites)
+        total = [a + b for a, b in zip(total, counts)]
+        notes += lines
+    print("\n".join(notes))
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Start order: configuration and data files, store, journal (which brings what the last run left into
+ * the store), intake, HTTP, then the ready line. Stop order: intake first, then HTTP, then the
+ * writer, which stores what is left.
+ *
+ * A reload runs on a thread of its own: it builds a new world aside and posts it to the data plane,
+ * which exchanges the pointer between two freezes. Loading a full table takes a second or two;
+ * intake never waits for it. Any error leaves the old world in place.
+ *
+ * HTTP threads reach the data plane only through loop_ask. */
+
+#include "collector/collector.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "collector/intake.h"
+#include "collector/report.h"
+#include "collector/world.h"
+#include "collector/writer.h"
+#include "http/http.h"
+
+#define HTTP_THREADS     4
+#define STOP_TIMEOUT_MS  20000
+#define SWAP_RETRY_NS    (50 * NS_PER_MS)
+
+struct collector {
+	const char *config_file;
+	struct loop *loop;
+	struct world *world;
+	struct store *store;
+	struct writer *writer;
+	struct intake *intake;
+	struct http_server *http;
+
+	struct world *next_world; /* waiting for intake_swap */
+	struct loop_timer swap_timer;
+	pthread_t reload_thread; /* while reloading */
+	bool reloading, reload_again;
+	/* AS names that HTTP threads may still look at: kept until the end. Each new one holds the one
+	 * before it. */
+	_Atomic(struct names_link *) names;
+};
+
+struct names_link {
+	struct asnames *names;
+	struct names_link *older;
+};
+
+/* ---- what HTTP asks ---- */
+
+struct ask {
+	struct collector *c;
+	const struct addr *addr;
+	const char *router;
+	struct error *err;
+	struct report_numbers *numbers;
+	json_t *json;
+	int result;
+};
+
+static void answer_senders(void *arg)
+{
+	struct ask *a = arg;
+	a->json = report_senders(a->c->intake);
+}
+
+static void answer_routers(void *arg)
+{
+	struct ask *a = arg;
+	a->json = report_routers(a->c->world);
+}
+
+static void answer_lookup(void *arg)
+{
+	struct ask *a = arg;
+	a->result = report_lookup(a->c->world, a->addr, a->router, &a->json, a->err);
+}
+
+static void answer_numbers(void *arg)
+{
+	struct ask *a = arg;
+	report_collect(a->c->intake, a->numbers);
+}
+
+static json_t *backend_senders(void *ctx)
+{
+	struct ask a = {.c = ctx};
+	return loop_ask(a.c->loop, answer_senders, &a) < 0 ? NULL : a.json;
+}
+
+static json_t *backend_routers(void *ctx)
+{
+	struct ask a = {.c = ctx};
+	return loop_ask(a.c->loop, answer_routers, &a) < 0 ? NULL : a.json;
+}
+
+static int backend_lookup(void *ctx, const struct addr *addr, const char *router, json_t **ret, struct error *err)
+{
+	struct ask a = {.c = ctx, .addr = addr, .router = router, .err = err};
+	if (loop_ask(a.c->loop, answer_lookup, &a) < 0)
+		return error_set(err, -ESHUTDOWN, "the collector is stopping");
+	if (a.result == 0)
+		*ret = a.json;
+	return a.result;
+}
+
+static void backend_settle(void *ctx)
+{
+	struct collector *c = ctx;
+	writer_settle(c->writer);
+}
+
+static void backend_metrics(void *ctx, FILE *out)
+{
+	struct report_numbers numbers = {0};
+	struct ask a = {.c = ctx, .numbers = &numbers};
+	struct writer_stats stats;
+	if (loop_ask(a.c->loop, answer_numbers, &a) < 0)
+		return;
+	writer_get_stats(a.c->writer, &stats);
+	report_metrics(&numbers, &stats, out);
+}
+
+static const char *backend_health(void *ctx)
+{
+	struct collector *c = ctx;
+	struct writer_stats stats;
+	writer_get_stats(c->writer, &stats);
+	if (stats.journal_error[0])
+		return "the journal cannot be written: nothing is acknowledged";
+	if (stats.store_error[0])
+		return "the store cannot be written: batches wait in the journal";
+	return NULL;
+}
+
+static const char *backend_as_name(void *ctx, uint32_t asn)
+{
+	struct collector *c = ctx;
+	struct names_link *link = atomic_load(&c->names);
+	return link ? asnames_get(link->names, asn) : NULL;
+}
+
+/* Makes a world's AS names the ones that HTTP sees, and theirs to keep. */
+static void publish_names(struct collector *c, struct world *w)
+{
+	struct names_link *link = calloc(1, sizeof(*link));
+	if (!link)
+		return; /* the old names go on */
+	link->names = w->asnames;
+	w->asnames = NULL;
+	link->older = atomic_load(&c->names);
+	atomic_store(&c->names, link);
+}
+
+/* ---- reload ---- */
+
+static void *reload_main(void *arg);
+
+static void begin_reload(void *ctx)
+{
+	struct collector *c = ctx;
+	if (c->reloading) {
+		c->reload_again = true;
+		return;
+	}
+	if (pthread_create(&c->reload_thread, NULL, reload_main, c) != 0)
+		log_error("%s: not reloaded: no thread to be had", c->config_file);
+	else
+		c->reloading = true;
+}
+
+static void end_reload(struct collector *c)
+{
+	(void)pthread_join(c->reload_thread, NULL); /* it posted its result as its last act */
+	c->reloading = false;
+	if (c->reload_again) {
+		c->reload_again = false;
+		begin_reload(c);
+	}
+}
+
+static void try_swap(struct loop_timer *t)
+{
+	struct collector *c = t->ctx;
+	if (!intake_swap(c->intake, c->next_world)) {
+		(void)!loop_timer_set(c->loop, t, SWAP_RETRY_NS);
+		return;
+	}
+	world_free(c->world);
+	c->world = c->next_world;
+	c->next_world = NULL;
+	publish_names(c, c->world);
+	log_info("%s: reloaded", c->config_file);
+	end_reload(c);
+}
+
+struct reload_result {
+	struct collector *c;
+	struct world *world; /* NULL: failed */
+	struct error err;
+};
+
+static void finish_reload(void *arg)
+{
+	struct reload_result *r = arg;
+	struct collector *c = r->c;
+	if (r->world && world_compatible(c->world, r->world, &r->err) < 0) {
+		world_free(r->world);
+		r->world = NULL;
+	}
+	if (r->world) {
+		c->next_world = r->world;
+		try_swap(&c->swap_timer);
+	} else {
+		log_error("not reloaded, the old configuration and tables stay in use: %s", r->err.text);
+		end_reload(c);
+	}
+	free(r);
+}
+
+static void *reload_main(void *arg)
+{
+	struct collector *c = arg;
+	struct reload_result *r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->c = c;
+	if (world_load(c->config_file, true, &r->world, &r->err) < 0)
+		r->world = NULL;
+	if (loop_post(c->loop, finish_reload, r) < 0) {
+		world_free(r->world);
+		free(r);
+	}
+	return NULL;
+}
+
+/* ---- start ---- */
+
+static void on_drained(void *ctx)
+{
+	struct collector *c = ctx;
+	loop_stop(c->loop);
+}
+
+static void on_stop(void *ctx)
+{
+	struct collector *c = ctx;
+	log_info("stopping");
+	intake_stop(c->intake, on_drained, c);
+}
+
+static int open_store(struct collector *c, struct error *err)
+{
+	struct store_config config = {.url = c->world->config->store.url};
+	memcpy(config.retention_s, c->world->config->store.retention_s, sizeof(config.retention_s));
+	const struct store_ops *ops = store_find(config.url, err);
+	return ops ? ops->open(&config, &c->store, err) : err->code;
+}
+
+static int open_writer(struct collector *c, struct error *err)
+{
+	struct writer_config config = {
+		.collector = c->world->config->name,
+		.journal_dir = c->world->config->journal.dir,
+		.journal_max_bytes = c->world->config->journal.max_size_bytes,
+		.store = c->store,
+		.durable = freeze_durable,
+		.ctx = &c->intake,
+	};
+	return writer_new(&config, &c->writer, err);
+}
+
+static int open_http(struct collector *c, struct error *err)
+{
+	const struct config *config = c->world->config;
+	struct http_backend backend = {
+		.ctx = c,
+		.settle = backend_settle,
+		.senders = backend_senders,
+		.routers = backend_routers,
+		.lookup = backend_lookup,
+		.metrics = backend_metrics,
+		.health = backend_health,
+		.as_name = backend_as_name,
+		.store = c->store,
+	};
+	memcpy(backend.retention_s, config->store.retention_s, sizeof(backend.retention_s));
+	struct hostport *listen = calloc(config->http.listen_count, sizeof(*listen));
+	if (!listen)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < config->http.listen_count; i++)
+		listen[i] = (struct hostport){config->http.listen[i].addr, config->http.listen[i].port};
+	int r = http_new(listen, config->http.listen_count, c->world->http_token, HTTP_THREADS, &backend, &c->http, err);
+	free(listen);
+	return r;
+}
+
+static int start(struct collector *c, struct error *err)
+{
+	int r = loop_new(&c->loop);
+	if (r < 0)
+		return error_set(err, r, "no event loop: %s", strerror(-r));
+	if (loop_signal(c->loop, SIGTERM, on_stop, c) < 0 || loop_signal(c->loop, SIGINT, on_stop, c) < 0 ||
+		loop_signal(c->loop, SIGHUP, begin_reload, c) < 0)
+		return error_set(err, -EIO, "signals cannot be set up");
+	(void)signal(SIGPIPE, SIG_IGN);
+	c->swap_timer = (struct loop_timer){.fn = try_swap, .ctx = c};
+	r = world_load(c->config_file, false, &c->world, err);
+	if (r < 0)
+		return r;
+	publish_names(c, c->world);
+	r = open_store(c, err);
+	if (r == 0)
+		r = open_writer(c, err);
+	if (r == 0)
+		r = intake_new(c->loop, c->world, c->writer, writer_book(c->writer), &c->intake, err);
+	if (r == 0 && writer_start(c->writer) < 0)
+		r = error_set(err, -EAGAIN, "no thread to be had");
+	if (r == 0)
+		r = intake_start(c->intake, err);
+	if (r == 0)
+		r = open_http(c, err);
+	return r;
+}
+
+/* Tells whoever started us, and waits for it, where we listen. */
+static void print_ready(const struct collector *c)
+{
+	char text[HOSTPORT_TEXT_MAX];
+	printf("ready telemetry=");
+	for (size_t i = 0; i < c->intake->socket_count; i++)
+		printf("%s%s", i ? "," : "",
+			hostport_format(&c->intake->sockets[i].addr, c->intake->sockets[i].port, text));
+	printf(" http=");
+	for (size_t i = 0; i < c->world->config->http.listen_count; i++) {
+		struct hostport at = http_bound(c->http, i);
+		printf("%s%s", i ? "," : "", hostport_format(&at.addr, at.port, text));
+	}
+	printf("\n");
+	(void)fflush(stdout);
+}
+
+static void stop(struct collector *c)
+{
+	if (c->reloading)
+		(void)pthread_join(c->reload_thread, NULL);
+	http_free(c->http);
+	writer_free(c->writer, STOP_TIMEOUT_MS);
+	intake_free(c->intake);
+	if (c->store)
+		c->store->ops->close(c->store);
+	for (struct names_link *link = atomic_load(&c->names), *older; link; link = older) {
+		older = link->older;
+		asnames_free(link->names);
+		free(link);
+	}
+	world_free(c->next_world);
+	world_free(c->world);
+	loop_free(c->loop);
+}
+
+int collector_run(const char *config_file, struct error *err)
+{
+	struct collector c = {.config_file = config_file};
+	int r = start(&c, err);
+	if (r == 0) {
+		print_ready(&c);
+		r = loop_run(c.loop);
+		if (r < 0)
+			(void)error_set(err, r, "event loop: %s", strerror(-r));
+	}
+	stop(&c);
+	return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Everything that a reload exchanges as a whole: the configuration, the keys, every router's table,
+ * the countries, the AS names. Built aside by a thread that owns it alone, then handed to the data
+ * plane, which owns it until the next one comes. */
+
+#include "collector/config.h"
+#include "place/asnames.h"
+#include "place/country.h"
+#include "route/lpm.h"
+#include "route/route.h"
+#include "wire/key.h"
+
+#define ROUTER_NONE UINT32_MAX
+
+struct source_state {
+	bool loaded;
+	uint64_t routes, loaded_ms;
+	char error[256]; /* "": none */
+};
+
+struct world {
+	struct config *config;
+	struct key *keys; /* as many as config->telemetry.key_count */
+	char *http_token; /* NULL: none */
+	struct lpm *serves; /* server network → index of the router */
+	struct route_table *routes; /* one view a router and source, in the order of the configuration */
+	unsigned *first_view;       /* of each router */
+	struct source_state *sources; /* as the views */
+	unsigned view_count;
+	struct countries *countries;
+	struct asnames *asnames; /* NULL: none */
+};
+
+/* strict: any data file that cannot be read is an error (a reload); otherwise it is logged and its
+ * source stays empty, since a collector that starts shall not lose traffic for the lack of a table. */
+int world_load(const char *config_file, bool strict, struct world **ret, struct error *err) MUST_USE;
+void world_free(struct world *w);
+
+/* Index of the router that serves the server, or ROUTER_NONE. */
+uint32_t world_router(const struct world *w, const struct addr *server);
+/* The client's route by the first source of the router that has one; *ret_source: which. */
+bool world_route(const struct world *w, uint32_t router, const struct addr *client, struct route_hit *ret,
+	unsigned *ret_source);
+/* NULL: unknown. */
+const struct key *world_key(const struct world *w, uint32_t id);
+
+/* May the running collector change from one to the other? What needs a restart is an error. */
+int world_compatible(const struct world *old, const struct world *new, struct error *err) MUST_USE;

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The life of a batch.
+ *
+ *     give ──▶ frame in segment N, synced ──▶ durable (acks) ──▶ added to `pending`
+ *     cut  ──▶ segment N+1 begins; pending becomes batch N     ──▶ store thread
+ *     stored ─▶ segment N is deleted
+ *
+ * The content of batch N is exactly the frames of segment N, so after a crash the same batch is made
+ * again from the file, and the store, which knows the ids it has applied, takes it once.
+ *
+ * A cut happens when the pending rows are FLUSH_NS old (longer where batches take long: the store
+ * shall not spend more than a tenth of its time on them), when somebody wants to read
+ * (writer_settle), or when they grow too large. While the store is away or slow, cuts come only once a minute or by
+ * size, the tables are dropped from memory and read again from their segments in order: memory stays
+ * bounded by two tables, the disk by journal.max_size.
+ *
+ * If the journal cannot be written (full disk, max_size) the frame is tried again each second; no
+ * acknowledgement leaves meanwhile and the data plane, which has at most one frozen under way,
+ * stops reading when its own table is full.
+ *
+ * Threads: the journal thread owns the journal, the book and `pending`. The store thread owns the
+ * store's writing side and the batch it was handed. They and the callers share what stands below
+ * the lock. */
+
+#include "collector/writer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define FLUSH_NS         (5 * NS_PER_S)
+#define AWAY_FLUSH_NS    (60 * NS_PER_S)
+#define RETRY_NS         NS_PER_S
+#define SETTLE_WAIT_NS   (10 * NS_PER_S)
+#define MAINTAIN_NS      (60 * NS_PER_S)
+#define PENDING_MAX      (256u << 20)
+
+struct batch {
+	uint64_t id;
+	struct flow_table *flows;
+	uint64_t frames; /* frames durable when it was cut */
+};
+
+struct writer {
+	struct writer_config config;
+	struct journal *journal;
+	struct book book;
+	struct flow_table *pending;
+	uint64_t pending_since_ns;
+	struct batch kept; /* the last batch cut, while its table is still in memory */
+
+	pthread_t journal_thread, store_thread;
+	bool started;
+
+	pthread_mutex_t lock;
+	pthread_cond_t journal_wake, store_wake, settled;
+	struct frozen *given;
+	struct flow_table *spare;
+	struct batch storing;      /* flows set: the store thread works on it */
+	bool stored;               /* the store thread is done with `storing` */
+	bool settle_wanted, store_away, stopping, store_stopping;
+	uint64_t frames_durable, frames_stored;
+	struct writer_stats stats;
+};
+
+void frozen_free(struct frozen *f)
+{
+	if (!f)
+		return;
+	flow_table_free(f->flows);
+	free(f->sessions);
+	free(f->retired);
+	free(f->ended);
+	free(f);
+}
+
+static void set_text(char *dest, size_t cap, const char *text)
+{
+	(void)snprintf(dest, cap, "%.*s", (int)cap - 1, text);
+}
+
+/* ---- the store thread ---- */
+
+static enum store_result write_batch(struct writer *w, const struct batch *b)
+{
+	struct error err = {0};
+	struct store_batch batch = {w->config.collector, b->id, b->flows};
+	uint64_t start = clock_mono_ns();
+	enum store_result result = w->config.store->ops->write_batch(w->config.store, &batch, &err);
+	uint64_t end = clock_mono_ns();
+
+	pthread_mutex_lock(&w->lock);
+	bool first_failure = !w->stats.store_error[0];
+	w->stats.last_batch_ns = end - start;
+	w->store_away = result == STORE_RETRY || result == STORE_FATAL;
+	if (w->store_away) {
+		w->stats.retries++;
+		set_text(w->stats.store_error, sizeof(w->stats.store_error), err.text);
+	} else {
+		w->stats.store_error[0] = '\0';
+		w->stats.batches++;
+		w->stats.batch_rows += b->flows->row_count;
+		w->stats.duplicates += result == STORE_DUPLICATE;
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (w->store_away && first_failure)
+		log_error("store: batch %" PRIu64 " not written, will be tried again: %s", b->id, err.text);
+	else if (!w->store_away && !first_failure)
+		log_info("store: writing again, batch %" PRIu64, b->id);
+	return result;
+}
+
+static void wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
+{
+	struct timespec ts;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	uint64_t at = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec + ns;
+	ts.tv_sec = (time_t)(at / NS_PER_S);
+	ts.tv_nsec = (long)(at % NS_PER_S);
+	(void)pthread_cond_timedwait(cond, lock, &ts);
+}
+
+static void maintain(struct writer *w)
+{
+	struct error err = {0};
+	if (w->config.store->ops->maintain(w->config.store, clock_wall_ms() / 1000, &err) < 0)
+		log_warning("store: housekeeping failed: %s", err.text);
+}
+
+static void *store_main(void *arg)
+{
+	struct writer *w = arg;
+	uint64_t maintained_ns = 0;
+	pthread_mutex_lock(&w->lock);
+	while (!w->store_stopping) {
+		if (clock_mono_ns() - maintained_ns > MAINTAIN_NS) {
+			pthread_mutex_unlock(&w->lock);
+			maintain(w);
+			maintained_ns = clock_mono_ns();
+			pthread_mutex_lock(&w->lock);
+			continue;
+		}
+		if (!w->storing.flows || w->stored) {
+			wait_on(&w->store_wake, &w->lock, MAINTAIN_NS);
+			continue;
+		}
+		pthread_mutex_unlock(&w->lock);
+		enum store_result result = write_batch(w, &w->storing);
+		pthread_mutex_lock(&w->lock);
+		if (result == STORE_OK || result == STORE_DUPLICATE) {
+			w->stored = true;
+			pthread_cond_signal(&w->journal_wake);
+		} else if (!w->store_stopping) {
+			pthread_cond_broadcast(&w->settled); /* nobody shall wait for a store that is away */
+			wait_on(&w->store_wake, &w->lock, RETRY_NS);
+		}
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* ---- the journal thread ---- */
+
+static int update_book(struct writer *w, const struct frozen *f)
+{
+	int r = 0;
+	for (size_t i = 0; i < f->session_count && r == 0; i++)
+		r = book_put_session(&w->book, &f->sessions[i]);
+	for (size_t i = 0; i < f->retired_count && r == 0; i++)
+		r = book_put_retired(&w->book, &f->retired[i]);
+	for (size_t i = 0; i < f->ended_count; i++)
+		book_del_session(&w->book, f->ended[i]);
+	return r;
+}
+
+static void set_journal_error(struct writer *w, const char *text)
+{
+	pthread_mutex_lock(&w->lock);
+	bool was_good = !w->stats.journal_error[0];
+	set_text(w->stats.journal_error, sizeof(w->stats.journal_error), text);
+	w->stats.failures += *text != '\0';
+	pthread_mutex_unlock(&w->lock);
+	if (*text && was_good)
+		log_error("journal: %s; nothing is acknowledged until it can be written", text);
+	else if (!*text && !was_good)
+		log_info("journal: writing again");
+}
+
+/* One try to make a frozen durable. */
+static bool append(struct writer *w, const struct frozen *f)
+{
+	struct frame frame = {f->sessions, f->session_count, f->retired, f->retired_count,
+		f->flows->row_count ? f->flows : NULL};
+	struct error err = {0};
+	uint64_t start = clock_mono_ns();
+	int r = journal_append(w->journal, &frame, &err);
+	set_journal_error(w, r < 0 ? err.text : "");
+	if (r < 0)
+		return false;
+	pthread_mutex_lock(&w->lock);
+	w->stats.frames++;
+	w->stats.last_sync_ns = clock_mono_ns() - start;
+	w->frames_durable++;
+	pthread_mutex_unlock(&w->lock);
+	return true;
+}
+
+/* Takes a durable frozen's rows over and gives the rest back for the acknowledgements. Out of memory
+ * here is fatal: what was made durable comes back from the journal at the next start. */
+static void take_in(struct writer *w, struct frozen *f)
+{
+	struct flow_table *flows = f->flows;
+	f->flows = NULL;
+	if (update_book(w, f) < 0) {
+		log_error("writer: out of memory");
+		abort();
+	}
+	w->config.durable(w->config.ctx, f);
+	if (flows->row_count && !w->pending->row_count)
+		w->pending_since_ns = clock_mono_ns();
+	if (flow_table_merge(w->pending, flows) < 0 || flow_table_clear(flows) < 0) {
+		log_error("writer: out of memory");
+		abort();
+	}
+	pthread_mutex_lock(&w->lock);
+	if (!w->spare) {
+		w->spare = flows;
+		flows = NULL;
+	}
+	pthread_mutex_unlock(&w->lock);
+	flow_table_free(flows);
+}
+
+/* Is it time to make a batch of what is pending? */
+static bool cut_is_due(struct writer *w, bool settle, bool store_busy)
+{
+	if (!w->pending->row_count)
+		return false;
+	if (flow_table_memory_bytes(w->pending) > PENDING_MAX)
+		return true;
+	uint64_t age = clock_mono_ns() - w->pending_since_ns;
+	uint64_t flush = 10 * w->stats.last_batch_ns;
+	flush = flush < FLUSH_NS ? FLUSH_NS : flush > AWAY_FLUSH_NS ? AWAY_FLUSH_NS : flush;
+	return store_busy ? age > AWAY_FLUSH_NS : settle || age > flush;
+}
+
+/* The pending rows become the batch of the segment that ends here. */
+static void cut(struct writer *w)
+{
+	struct flow_table *fresh;
+	struct error err = {0};
+	if (flow_table_new(&fresh) < 0)
+		return;
+	uint64_t id = journal_current(w->journal);
+	struct frame snapshot = book_snapshot(&w->book);
+	int r = journal_begin(w->journal, 0, &snapshot, &err);
+	set_journal_error(w, r < 0 ? err.text : "");
+	if (r < 0) {
+		flow_table_free(fresh);
+		return;
+	}
+	flow_table_free(w->kept.flows);
+	w->kept = (struct batch){id, w->pending, w->frames_durable};
+	w->pending = fresh;
+}
+
+/* A segment that cannot be read is kept for a person; the batches behind it go on. */
+static void set_aside(struct writer *w, uint64_t id, const struct error *why)
+{
+	struct error err = {0};
+	log_error("journal: %s; what stood before that place is stored, the file is set aside", why->text);
+	if (journal_set_aside(w->journal, id, &err) < 0)
+		log_error("journal: %s", err.text);
+}
+
+static int ignore_session(void *ctx, const struct session_state *s)
+{
+	return 0;
+}
+
+static int ignore_retired(void *ctx, const struct retired_state *r)
+{
+	return 0;
+}
+
+/* The batch of the oldest closed segment, from memory or from the file. False: none, or no memory. */
+static bool load_oldest(struct writer *w, struct batch *ret)
+{
+	static const struct frame_sink ignore = {NULL, ignore_session, ignore_retired};
+	size_t count;
+	const struct journal_segment *segments = journal_segments(w->journal, &count);
+	if (!count)
+		return false;
+	if (w->kept.flows && w->kept.id == segments[0].id) {
+		*ret = w->kept;
+		w->kept.flows = NULL;
+		return true;
+	}
+	struct error err = {0};
+	struct batch b = {.id = segments[0].id};
+	if (flow_table_new(&b.flows) < 0)
+		return false;
+	int r = journal_read(w->journal, b.id, &ignore, b.flows, &err);
+	if (r == -EBADMSG)
+		set_aside(w, b.id, &err);
+	if (r < 0 && r != -EBADMSG) {
+		log_error("journal: %s", err.text);
+		flow_table_free(b.flows);
+		return false;
+	}
+	*ret = b;
+	return true;
+}
+
+/* The store thread has stored its batch: the segment can go. */
+static void finish_batch(struct writer *w, struct batch done)
+{
+	struct error err = {0};
+	if (journal_delete(w->journal, done.id, &err) < 0)
+		log_error("journal: %s", err.text);
+	flow_table_free(done.flows);
+	size_t left;
+	(void)journal_segments(w->journal, &left);
+	pthread_mutex_lock(&w->lock);
+	if (done.frames > w->frames_stored)
+		w->frames_stored = done.frames;
+	pthread_cond_broadcast(&w->settled);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Everything that does not need a frozen: ends batches, cuts, hands the next one to the store. */
+static void move_batches(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	struct batch done = {0};
+	if (w->stored) {
+		done = w->storing;
+		w->storing = (struct batch){0};
+		w->stored = false;
+	}
+	bool busy = w->storing.flows != NULL, settle = w->settle_wanted;
+	pthread_mutex_unlock(&w->lock);
+	if (done.flows)
+		finish_batch(w, done);
+
+	size_t closed;
+	(void)journal_segments(w->journal, &closed);
+	if (cut_is_due(w, settle, busy || closed > 0))
+		cut(w);
+	struct batch next;
+	if (!busy && load_oldest(w, &next)) {
+		pthread_mutex_lock(&w->lock);
+		w->storing = next;
+		pthread_cond_signal(&w->store_wake);
+		pthread_mutex_unlock(&w->lock);
+	}
+	(void)journal_segments(w->journal, &closed);
+	pthread_mutex_lock(&w->lock);
+	/* A wish stays until everything durable is on its way. */
+	if (!w->pending->row_count) {
+		w->settle_wanted = false;
+		if (!closed && !w->storing.flows && !w->given) {
+			w->frames_stored = w->frames_durable;
+			pthread_cond_broadcast(&w->settled);
+		}
+	}
+	w->stats.journal_bytes = journal_bytes(w->journal);
+	w->stats.backlog = closed;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Nothing to do for the journal thread right now. Called with the lock held. */
+static bool is_quiet(struct writer *w)
+{
+	return !w->given && !w->stored && !w->stopping && !(w->settle_wanted && !w->storing.flows);
+}
+
+static void *journal_main(void *arg)
+{
+	struct writer *w = arg;
+	struct frozen *held = NULL;
+	for (;;) {
+		pthread_mutex_lock(&w->lock);
+		if (held || is_quiet(w))
+			wait_on(&w->journal_wake, &w->lock, NS_PER_S);
+		if (!held) {
+			held = w->given;
+			w->given = NULL;
+		}
+		bool stopping = w->stopping;
+		pthread_mutex_unlock(&w->lock);
+		if (held && append(w, held)) {
+			take_in(w, held);
+			held = NULL;
+		}
+		move_batches(w);
+		if (stopping)
+			break;
+	}
+	frozen_free(held); /* could not be written: it was never acknowledged */
+	return NULL;
+}
+
+/* ---- callers ---- */
+
+void writer_give(struct writer *w, struct frozen *f)
+{
+	pthread_mutex_lock(&w->lock);
+	assert(!w->given);
+	w->given = f;
+	pthread_cond_signal(&w->journal_wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
+struct flow_table *writer_spare(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	struct flow_table *t = w->spare;
+	w->spare = NULL;
+	pthread_mutex_unlock(&w->lock);
+	if (!t && flow_table_new(&t) < 0)
+		return NULL;
+	return t;
+}
+
+void writer_settle(struct writer *w)
+{
+	uint64_t start = clock_mono_ns();
+	pthread_mutex_lock(&w->lock);
+	uint64_t target = w->frames_durable;
+	while (w->frames_stored < target && !w->store_away && !w->stopping &&
+		clock_mono_ns() - start < SETTLE_WAIT_NS) {
+		w->settle_wanted = true;
+		pthread_cond_signal(&w->journal_wake);
+		wait_on(&w->settled, &w->lock, NS_PER_S);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_get_stats(struct writer *w, struct writer_stats *ret)
+{
+	pthread_mutex_lock(&w->lock);
+	*ret = w->stats;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- life ---- */
+
+/* Reads every segment there is: sessions into the book. Damage costs the sessions behind it in that
+ * segment, and the next segment's snapshot brings them back. */
+static int read_book(struct writer *w, struct error *err)
+{
+	struct frame_sink sink = book_sink(&w->book);
+	size_t count;
+	const struct journal_segment *segments = journal_segments(w->journal, &count);
+	for (size_t i = 0; i < count; i++) {
+		int r = journal_read(w->journal, segments[i].id, &sink, NULL, err);
+		if (r == -EBADMSG)
+			log_error("journal: %s", err->text);
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Brings the segments of the last run into the store, until there are none or the store is away. */
+static void store_backlog(struct writer *w)
+{
+	struct batch b;
+	while (load_oldest(w, &b)) {
+		enum store_result result = write_batch(w, &b);
+		uint32_t rows = b.flows->row_count;
+		if (result != STORE_OK && result != STORE_DUPLICATE) {
+			flow_table_free(b.flows);
+			return;
+		}
+		log_info("journal: batch %" PRIu64 " of the last run, %u rows, %s", b.id, rows,
+			result == STORE_OK ? "stored" : "was in the store already");
+		finish_batch(w, b);
+	}
+}
+
+static int start_journal(struct writer *w, struct error *err)
+{
+	int r = journal_open(w->config.journal_dir, w->config.journal_max_bytes, &w->journal, err);
+	if (r < 0)
+		return r;
+	r = read_book(w, err);
+	if (r < 0)
+		return r;
+	/* The new segment first: the sessions must stand in it before old segments go. */
+	uint64_t last = 0;
+	if (w->config.store->ops->last_batch(w->config.store, w->config.collector, &last, err) < 0)
+		log_warning("store: %s", err->text);
+	struct frame snapshot = book_snapshot(&w->book);
+	r = journal_begin(w->journal, last, &snapshot, err);
+	if (r < 0)
+		return r;
+	store_backlog(w);
+	return 0;
+}
+
+int writer_new(const struct writer_config *config, struct writer **ret, struct error *err)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	if (!w || flow_table_new(&w->pending) < 0) {
+		free(w);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	w->config = *config;
+	book_init(&w->book);
+	pthread_condattr_t attr;
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_mutex_init(&w->lock, NULL);
+	(void)pthread_cond_init(&w->journal_wake, &attr);
+	(void)pthread_cond_init(&w->store_wake, &attr);
+	(void)pthread_cond_init(&w->settled, &attr);
+	int r = start_journal(w, err);
+	if (r < 0) {
+		writer_free(w, 0);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+const struct book *writer_book(const struct writer *w)
+{
+	return &w->book;
+}
+
+int writer_start(struct writer *w)
+{
+	int r = pthread_create(&w->journal_thread, NULL, journal_main, w);
+	if (r)
+		return -r;
+	r = pthread_create(&w->store_thread, NULL, store_main, w);
+	if (r)
+		return -r;
+	w->started = true;
+	return 0;
+}
+
+/* Waits until everything durable is stored, or the time is up. */
+static void drain(struct writer *w, unsigned timeout_ms)
+{
+	uint64_t end = clock_mono_ns() + timeout_ms * NS_PER_MS;
+	pthread_mutex_lock(&w->lock);
+	while ((w->given || w->frames_stored < w->frames_durable) && !w->store_away && clock_mono_ns() < end) {
+		w->settle_wanted = true;
+		pthread_cond_signal(&w->journal_wake);
+		wait_on(&w->settled, &w->lock, 50 * NS_PER_MS);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void stop_threads(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_cond_broadcast(&w->journal_wake);
+	pthread_mutex_unlock(&w->lock);
+	(void)pthread_join(w->journal_thread, NULL);
+	pthread_mutex_lock(&w->lock);
+	w->store_stopping = true;
+	pthread_cond_broadcast(&w->store_wake);
+	pthread_mutex_unlock(&w->lock);
+	(void)pthread_join(w->store_thread, NULL);
+}
+
+void writer_free(struct writer *w, unsigned timeout_ms)
+{
+	if (!w)
+		return;
+	if (w->started) {
+		drain(w, timeout_ms);
+		stop_threads(w);
+	}
+	frozen_free(w->given);
+	flow_table_free(w->spare);
+	flow_table_free(w->pending);
+	flow_table_free(w->kept.flows);
+	flow_table_free(w->storing.flows);
+	book_done(&w->book);
+	journal_close(w->journal);
+	(void)pthread_mutex_destroy(&w->lock);
+	(void)pthread_cond_destroy(&w->journal_wake);
+	(void)pthread_cond_destroy(&w->store_wake);
+	(void)pthread_cond_destroy(&w->settled);
+	free(w);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "journal/book.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+void book_init(struct book *b)
+{
+	*b = (struct book){0};
+}
+
+void book_done(struct book *b)
+{
+	free(b->sessions);
+	free(b->retired);
+	index_done(&b->session_index);
+	index_done(&b->retired_index);
+	book_init(b);
+}
+
+static uint32_t find_session(const struct book *b, const uint8_t *id, uint64_t hash)
+{
+	uint32_t slot, pos;
+	INDEX_FOR_EACH(&b->session_index, hash, slot, pos)
+		if (memcmp(b->sessions[pos].id, id, SESSION_ID_BYTES) == 0)
+			break;
+	return pos;
+}
+
+int book_put_session(struct book *b, const struct session_state *s)
+{
+	uint64_t hash = hash_bytes(s->id, sizeof(s->id));
+	uint32_t pos = find_session(b, s->id, hash);
+	if (pos != INDEX_NONE) {
+		b->sessions[pos] = *s;
+		return 0;
+	}
+	if (b->session_count == b->session_cap) {
+		size_t cap = b->session_cap ? b->session_cap * 2 : 16;
+		struct session_state *p = realloc(b->sessions, cap * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		b->sessions = p;
+		b->session_cap = cap;
+	}
+	if (index_add(&b->session_index, hash, (uint32_t)b->session_count) < 0)
+		return -ENOMEM;
+	b->sessions[b->session_count++] = *s;
+	return 0;
+}
+
+void book_del_session(struct book *b, const uint8_t id[static SESSION_ID_BYTES])
+{
+	uint64_t hash = hash_bytes(id, SESSION_ID_BYTES);
+	uint32_t pos = find_session(b, id, hash);
+	if (pos == INDEX_NONE)
+		return;
+	index_del(&b->session_index, hash, pos);
+	uint32_t last = (uint32_t)--b->session_count;
+	if (pos == last)
+		return;
+	/* The last one moves into the gap, and its entry with it. */
+	uint64_t moved = hash_bytes(b->sessions[last].id, SESSION_ID_BYTES);
+	index_del(&b->session_index, moved, last);
+	b->sessions[pos] = b->sessions[last];
+	(void)!index_add(&b->session_index, moved, pos); /* there is room: one was just removed */
+}
+
+int book_put_retired(struct book *b, const struct retired_state *r)
+{
+	uint64_t hash = hash_bytes(r->name, r->name_len);
+	uint32_t slot, pos;
+	INDEX_FOR_EACH(&b->retired_index, hash, slot, pos) {
+		if (b->retired[pos].name_len == r->name_len && memcmp(b->retired[pos].name, r->name, r->name_len) == 0) {
+			b->retired[pos] = *r;
+			return 0;
+		}
+	}
+	if (b->retired_count == b->retired_cap) {
+		size_t cap = b->retired_cap ? b->retired_cap * 2 : 16;
+		struct retired_state *p = realloc(b->retired, cap * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		b->retired = p;
+		b->retired_cap = cap;
+	}
+	if (index_add(&b->retired_index, hash, (uint32_t)b->retired_count) < 0)
+		return -ENOMEM;
+	b->retired[b->retired_count++] = *r;
+	return 0;
+}
+
+struct frame book_snapshot(const struct book *b)
+{
+	return (struct frame){
+		.sessions = b->sessions,
+		.session_count = b->session_count,
+		.retired = b->retired,
+		.retired_count = b->retired_count,
+	};
+}
+
+static int sink_session(void *ctx, const struct session_state *s)
+{
+	return book_put_session(ctx, s);
+}
+
+static int sink_retired(void *ctx, const struct retired_state *r)
+{
+	return book_put_retired(ctx, r);
+}
+
+struct frame_sink book_sink(struct book *b)
+{
+	return (struct frame_sink){b, sink_session, sink_retired};
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wt_test.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/loop.h"
+
+struct world {
+	struct loop *loop;
+	struct loop_timer timers[50];
+	int fired[50], fired_count;
+	int asked, posted, signals, reads;
+};
+
+static void on_timer(struct loop_timer *t)
+{
+	struct world *w = t->ctx;
+	w->fired[w->fired_count++] = (int)(t - w->timers);
+	if (w->fired_count == 40)
+		loop_stop(w->loop);
+}
+
+/* Fifty timers in random order, ten of them cleared again: the others fire by their due time. */
+static void timers_fire_in_order(void **state)
+{
+	struct world w = {0};
+	uint64_t due[50];
+	assert_int_equal(loop_new(&w.loop), 0);
+	for (int i = 0; i < 50; i++) {
+		due[i] = wt_random_below(20) * NS_PER_MS;
+		w.timers[i] = (struct loop_timer){.fn = on_timer, .ctx = &w};
+		assert_int_equal(loop_timer_set(w.loop, &w.timers[i], due[i]), 0);
+	}
+	for (int i = 0; i < 10; i++)
+		loop_timer_clear(w.loop, &w.timers[i * 5]);
+	uint64_t start = clock_mono_ns();
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_int_equal(w.fired_count, 40);
+	for (int i = 0; i < 40; i++) {
+		assert_int_not_equal(w.fired[i] % 5, 0);
+		if (i)
+			assert_true(due[w.fired[i - 1]] <= due[w.fired[i]]);
+	}
+	assert_true(clock_mono_ns() >= start);
+	loop_free(w.loop);
+}
+
+static void count_ask(void *ctx)
+{
+	((struct world *)ctx)->asked++;
+}
+
+static void count_post(void *ctx)
+{
+	((struct world *)ctx)->posted++;
+}
+
+static void *asker(void *arg)
+{
+	struct world *w = arg;
+	for (int i = 0; i < 500; i++) {
+		int before = w->asked;
+		assert_int_equal(loop_post(w->loop, count_post, w), 0);
+		assert_int_equal(loop_ask(w->loop, count_ask, w), 0);
+		assert_int_equal(w->asked, before + 1); /* it has run when ask returns */
+	}
+	loop_stop(w->loop);
+	return NULL;
+}
+
+static void other_threads_can_ask(void **state)
+{
+	struct world w = {0};
+	pthread_t thread;
+	assert_int_equal(loop_new(&w.loop), 0);
+	assert_int_equal(pthread_create(&thread, NULL, asker, &w), 0);
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(w.asked, 500);
+	assert_int_equal(w.posted, 500);
+	assert_int_equal(loop_ask(w.loop, count_ask, &w), -ESHUTDOWN);
+	assert_int_equal(w.asked, 500);
+	loop_free(w.loop);
+}
+
+static void on_signal(void *ctx)
+{
+	struct world *w = ctx;
+	w->signals++;
+	loop_stop(w->loop);
+}
+
+static void signals_arrive(void **state)
+{
+	struct world w = {0};
+	assert_int_equal(loop_new(&w.loop), 0);
+	assert_int_equal(loop_signal(w.loop, SIGUSR1, on_signal, &w), 0);
+	assert_int_equal(raise(SIGUSR1), 0);
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_int_equal(w.signals, 1);
+	loop_free(w.loop);
+}
+
+static struct loop_fd pair[2];
+
+/* Whichever runs first removes the other: only one may run. */
+static void on_readable(struct loop_fd *self, uint32_t events)
+{
+	struct world *w = self->ctx;
+	w->reads++;
+	assert_true(events & EPOLLIN);
+	loop_fd_del(w->loop, self == &pair[0] ? &pair[1] : &pair[0]);
+	loop_fd_del(w->loop, self);
+	loop_stop(w->loop);
+}
+
+static void a_removed_descriptor_is_silent(void **state)
+{
+	struct world w = {0};
+	int pipes[2][2];
+	assert_int_equal(loop_new(&w.loop), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pipe(pipes[i]), 0);
+		assert_int_equal(write(pipes[i][1], "x", 1), 1);
+		pair[i] = (struct loop_fd){pipes[i][0], on_readable, &w};
+		assert_int_equal(loop_fd_add(w.loop, &pair[i], EPOLLIN), 0);
+	}
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_int_equal(w.reads, 1);
+	for (int i = 0; i < 2; i++)
+		for (int j = 0; j < 2; j++)
+			(void)close(pipes[i][j]);
+	loop_free(w.loop);
+}
+
+int main(void)
+{
+	wt_random_init();
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(timers_fire_in_order),
+		cmocka_unit_test(other_threads_can_ask),
+		cmocka_unit_test(signals_arrive),
+		cmocka_unit_test(a_removed_descriptor_is_silent),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
