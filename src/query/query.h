@@ -33,11 +33,12 @@ struct query {
 	size_t by_count;
 	const struct filter *filter; /* NULL: none */
 	uint64_t from_s, to_s;       /* half open; widened to the buckets used */
-	bool exact_range;            /* cut the edges to the minute where minutes are kept; else to the level */
-	uint32_t step_s;             /* with DIM_time in by: bucket width; 0: chosen by range */
+	bool exact_range;            /* cut the edges to the minute where minutes are kept; else to the minute up to
+				      * three hours, to the hour beyond, and to the step with DIM_time */
+	uint32_t step_s;             /* with DIM_time in by: bucket width, whole minutes; 0: chosen by range */
 	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */
 	bool ascending;
-	uint32_t limit;              /* rows at most; 0: as many as there are, up to QUERY_LIMIT_MAX */
+	uint32_t limit;              /* rows at most, chosen by sort; 0: as many as there are, up to QUERY_LIMIT_MAX */
 	uint64_t deadline_ns;
 };
 
@@ -53,7 +54,7 @@ struct query_row {
 struct query_result {
 	uint64_t from_s, to_s; /* covered */
 	uint32_t step_s;       /* with DIM_time */
-	struct query_row *rows;
+	struct query_row *rows; /* best first; with DIM_time in the order of time, then best first */
 	size_t row_count;
 	struct measures total, other;
 	bool has_other;        /* false with DIM_via */

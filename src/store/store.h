@@ -77,8 +77,8 @@ struct store_batch {
 enum store_result {
 	STORE_OK,
 	STORE_DUPLICATE, /* had been applied before: nothing was done */
-	STORE_RETRY,     /* the store is away or busy: the same batch again later */
-	STORE_FATAL,     /* this will not get better by itself (disk full, corrupt, schema) */
+	STORE_RETRY,     /* the store is away, busy or full: the same batch again later */
+	STORE_FATAL,     /* this will not get better by itself (corrupt, foreign schema) */
 };
 
 struct store_config {
@@ -110,8 +110,13 @@ struct store_query {
 	uint32_t step_s;      /* with DIM_time: width of its buckets; a multiple of each segment's level */
 	const struct store_filter *filters; /* all must hold */
 	size_t filter_count;
+	uint64_t measures;    /* mask of MEASURE_BIT wanted, the others come as 0; 0: all of them */
+	bool keep_snapshot;   /* the reader's next query sees the very same rows; see snapshots below */
 	uint64_t deadline_ns; /* monotonic: give up with -ETIMEDOUT; 0: never */
 };
+
+#define MEASURE_BIT(m) (1ull << (m))
+_Static_assert(MEASURE_COUNT <= 64, "measures fit a mask");
 
 /* One row: values[d] is set for each dimension asked for. Rows may come in any order and a key may
  * come more than once: the caller adds them up. A negative return ends the query with it. */
@@ -128,7 +133,10 @@ struct store_reader;
 
 struct store_ops {
 	const char *scheme; /* "sqlite" */
-	/* Opens or creates, and brings the schema up to date. Errors name the store and what to do. */
+	/* keep_snapshot works: queries of one reader agree with each other until one comes without it
+	 * (a query of no segments just ends it) or one fails. */
+	bool snapshots;
+	/* Opens or creates (-EBUSY: try again later), and brings the schema up to date. Errors name the store and what to do. */
 	int (*open)(const struct store_config *config, struct store **ret, struct error *err);
 	enum store_result (*write_batch)(struct store *s, const struct store_batch *batch, struct error *err);
 	/* Id of the last batch of this collector that was applied; 0: none. */
@@ -145,6 +153,7 @@ struct store_ops {
 
 /* The implementation for a URL's scheme; NULL and err set when there is none. */
 const struct store_ops *store_find(const char *url, struct error *err);
+
 /* Every implementation has this at the start of its struct store and struct store_reader. */
 struct store {
 	const struct store_ops *ops;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* A hash aggregate: rows of a fixed number of key words and a fixed number of sums, found by key.
+ * Cubes are built in it, a database's rows are added up in it, answers are ranked in it. Rows keep
+ * the order in which they were made. Not thread-safe. */
+
+#include <stdbool.h>
+
+#include "base/index.h"
+
+struct groups {
+	unsigned key_words, sum_words;
+	uint64_t *cells; /* per row: the key, then the sums */
+	uint32_t count, cap;
+	uint32_t max; /* rows at most; -E2BIG beyond */
+	struct index index;
+};
+
+void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint32_t max);
+void groups_done(struct groups *g);
+/* Forgets every row and takes another shape; keeps the memory. */
+void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words);
+/* Allows as many rows as fit into so many bytes. */
+void groups_limit(struct groups *g, size_t bytes);
+
+/* The row of a key, made with zero sums if new. -ENOMEM, -E2BIG. Row pointers last until the next
+ * call. With no key words there is one row at most. */
+int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row) MUST_USE;
+/* The row of a key; INDEX_NONE when there is none. */
+uint32_t groups_find(const struct groups *g, const uint64_t *key);
+
+static inline uint64_t *groups_key(const struct groups *g, uint32_t row)
+{
+	return g->cells + (size_t)row * (g->key_words + g->sum_words);
+}
+
+static inline uint64_t *groups_sums(const struct groups *g, uint32_t row)
+{
+	return groups_key(g, row) + g->key_words;
+}
+
+/* Puts the rows in the order of their keys, compared word by word. Rows can be walked and grown
+ * afterwards, but no key be looked up any more. */
+void groups_sort(struct groups *g);

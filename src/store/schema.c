@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "store/schema.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct dimension_info dimension_table[DIMENSION_COUNT] = {
+#define DIMENSION(name, kind, help) {#name, help, KIND_##kind},
+#include "traffic/dimensions.def"
+#undef DIMENSION
+};
+
+#define LEVEL(name, seconds) seconds,
+#define CUBE(name, dims)
+const uint32_t level_seconds[LEVEL_COUNT] = {
+#include "store/schema.def"
+};
+#undef LEVEL
+#define LEVEL(name, seconds) #name,
+const char *const level_names[LEVEL_COUNT] = {
+#include "store/schema.def"
+};
+#undef LEVEL
+#undef CUBE
+
+#define LEVEL(name, seconds)
+#define CUBE(name, dims) #name,
+const char *const cube_names[CUBE_COUNT] = {
+#include "store/schema.def"
+};
+#undef CUBE
+
+#define DIM(d) | DIM_BIT(DIM_##d)
+#define CUBE(name, dims) 0u dims,
+const uint32_t cube_dims[CUBE_COUNT] = {
+#include "store/schema.def"
+};
+#undef CUBE
+#undef DIM
+
+#define KEY_END DIMENSION_COUNT
+
+#define DIM(d) DIM_##d,
+#define CUBE(name, dims) {dims KEY_END},
+static const enum dimension cube_keys[CUBE_COUNT][CUBE_KEY_MAX + 1] = {
+#include "store/schema.def"
+};
+#undef CUBE
+#undef DIM
+#undef LEVEL
+
+int dimension_by_name(const char *name)
+{
+	for (int d = 0; d < DIMENSION_COUNT; d++)
+		if (strcmp(dimension_table[d].name, name) == 0)
+			return d;
+	return -ENOENT;
+}
+
+size_t cube_key(enum store_cube cube, enum dimension ret[static CUBE_KEY_MAX])
+{
+	size_t n = 0;
+	for (; cube_keys[cube][n] != KEY_END; n++)
+		ret[n] = cube_keys[cube][n];
+	return n;
+}
+
+uint64_t level_cutoff(const uint64_t retention_s[static LEVEL_COUNT], enum store_level level, uint64_t now_s)
+{
+	return retention_s[level] < now_s ? now_s - retention_s[level] : 0;
+}
+
+void schema_table(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	sql_add(s, "%s_%s", cube_names[cube], level_names[level]);
+}
+
+void schema_key_columns(struct sql *s, enum store_cube cube)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+	sql_add(s, "ts");
+	for (size_t i = 0; i < n; i++)
+		sql_add(s, ", %s", dimension_table[key[i]].name);
+}
+
+void schema_measures(struct sql *s, void (*fmt)(struct sql *s, const char *name))
+{
+	for (int i = 0; i < MEASURE_COUNT; i++) {
+		sql_add(s, ", ");
+		fmt(s, measure_table[i].name);
+	}
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What schema.def, dimensions.def and measures.def say, in the forms in which stores need it: names,
+ * key columns in order, and pieces of SQL that every dialect shares. */
+
+#include "store/sql.h"
+#include "store/store.h"
+
+#define CUBE_KEY_MAX DIMENSION_COUNT
+
+extern const char *const cube_names[CUBE_COUNT];
+extern const char *const level_names[LEVEL_COUNT];
+
+/* The cube's dimensions in key order (ts stands before them); returns how many there are. */
+size_t cube_key(enum store_cube cube, enum dimension ret[static CUBE_KEY_MAX]);
+
+/* The start of the bucket that holds ts. */
+static inline uint64_t level_floor(enum store_level level, uint64_t ts)
+{
+	return ts - ts % level_seconds[level];
+}
+
+/* A store keeps the buckets of a level whose end is later than this; 0 keeps everything. */
+uint64_t level_cutoff(const uint64_t retention_s[static LEVEL_COUNT], enum store_level level, uint64_t now_s);
+
+/* "flow_minute" */
+void schema_table(struct sql *s, enum store_cube cube, enum store_level level);
+/* "ts, origin, prefix, ..." */
+void schema_key_columns(struct sql *s, enum store_cube cube);
+/* ", bytes_sent, bytes_received, ...": each measure after a comma, as fmt writes a name. */
+void schema_measures(struct sql *s, void (*fmt)(struct sql *s, const char *name));

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The SQLite store: one file, one writer, readers beside it.
+ *
+ * Files: sqlite_schema.c makes the tables, sqlite_dict.c numbers names, prefixes and paths,
+ * sqlite_write.c applies batches, sqlite_query.c answers, sqlite_maintain.c drops what is too old.
+ *
+ * Durability: a batch that was reported as applied is deleted from the journal, so it must be on the
+ * disk by then. In WAL mode only synchronous=FULL syncs the log at every commit (NORMAL keeps the
+ * file consistent but may lose the last commits when the power fails). That is one fsync a batch, a
+ * batch a minute. Automatic checkpoints are off: they would fall into the middle of things; the
+ * writer copies the log back after each batch instead, which never waits for readers.
+ *
+ * Tables: WITHOUT ROWID, key (ts, dimensions): a bucket's rows lie together, a time range is a range
+ * of the tree, and there is no second index to keep. Key columns hold numbers only (dictionary ids,
+ * AS numbers, packed country codes), 0 standing for unknown, because NULLs never conflict and so
+ * could not be upserted.
+ *
+ * Errors: what can pass (busy, disk full, I/O) lets a batch be retried, the journal holding it;
+ * a corrupt file or tables that are not ours never heal and are fatal. */
+
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUSY_TIMEOUT_MS 5000
+
+static const struct {
+	int code, error;
+} error_codes[] = {
+	{SQLITE_BUSY, -EBUSY},
+	{SQLITE_LOCKED, -EBUSY},
+	{SQLITE_FULL, -ENOSPC},
+	{SQLITE_NOMEM, -ENOMEM},
+	{SQLITE_IOERR, -EIO},
+	{SQLITE_READONLY, -EROFS},
+	{SQLITE_CANTOPEN, -ENOENT},
+	{SQLITE_PERM, -EACCES},
+	{SQLITE_AUTH, -EACCES},
+	{SQLITE_INTERRUPT, -ETIMEDOUT},
+	{SQLITE_CORRUPT, -EBADMSG},
+	{SQLITE_NOTADB, -EBADMSG},
+};
+
+int sqlite_error(sqlite3 *db, const char *path, int code, const char *doing, struct error *err)
+{
+	int result = -EPROTO; /* an SQL error: tables that are not what this program made */
+	for (size_t i = 0; i < ARRAY_LEN(error_codes); i++)
+		if (error_codes[i].code == (code & 0xff))
+			result = error_codes[i].error;
+	const char *hint = "";
+	if (result == -EBADMSG)
+		hint = "; restore the file from a backup, or move it away to start an empty one";
+	else if (result == -ENOSPC)
+		hint = "; free some space or shorten the retention";
+	/* The connection's own message is more precise, when it is about this code. */
+	const char *text = db && sqlite3_errcode(db) == (code & 0xff) ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+	return error_set(err, result, "sqlite store %s: %s: %s%s", path, doing, text, hint);
+}
+
+int sqlite_run(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int sqlite_number(sqlite3 *db, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *stmt;
+	int r = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+	if (r != SQLITE_OK)
+		return r;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(stmt, 0);
+	return sqlite3_finalize(stmt);
+}
+
+int sqlite_prepare(sqlite3 *db, const struct sql *sql, sqlite3_stmt **ret)
+{
+	const char *text = sql_text(sql);
+	return text ? sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) : SQLITE_NOMEM;
+}
+
+static const char writer_pragmas[] =
+	"PRAGMA journal_mode=WAL;"
+	"PRAGMA synchronous=FULL;"
+	"PRAGMA wal_autocheckpoint=0;"
+	"PRAGMA journal_size_limit=67108864;"
+	"PRAGMA cache_size=-131072;"
+	"PRAGMA temp_store=MEMORY;";
+
+/* Nothing is changed in a file before its version says that it is ours. */
+static int set_up(struct sqlite_store *s, struct error *err)
+{
+	int64_t version, synced = 0;
+	(void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+	int r = sqlite_version(s->db, s->path, &version, err);
+	if (r < 0)
+		return r;
+	int code = sqlite_run(s->db, writer_pragmas);
+	if (code == SQLITE_OK)
+		code = sqlite_number(s->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &synced);
+	if (code != SQLITE_OK)
+		return sqlite_error(s->db, s->path, code, "opening", err);
+	if (!synced)
+		return error_set(err, -ENOTSUP, "sqlite store %s: its file system has no shared memory files, which"
+			" readers beside the writer need; put it on a local disk", s->path);
+	r = sqlite_migrate(s->db, s->path, err);
+	if (r < 0)
+		return r;
+	return sqlite_prepare_writer(s, err);
+}
+
+static void sqlite_close(struct store *store)
+{
+	struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, base);
+	if (!store)
+		return;
+	sqlite_finalize_writer(s);
+	groups_done(&s->rows);
+	groups_done(&s->coarser);
+	(void)sqlite3_close(s->db);
+	free(s->path);
+	free(s);
+}
+
+/* "sqlite:/path/file.db" → the path. Databases in memory cannot be shared with readers. */
+static int path_of(const char *url, const char **ret, struct error *err)
+{
+	const char *path = url + strlen("sqlite:");
+	if (!*path || *path == ':' || strncmp(path, "file:", 5) == 0)
+		return error_set(err, -EINVAL, "store url '%.200s': write sqlite:/path/file.db", url);
+	*ret = path;
+	return 0;
+}
+
+static int sqlite_open(const struct store_config *config, struct store **ret, struct error *err)
+{
+	const char *path = NULL;
+	int r = path_of(config->url, &path, err);
+	if (r < 0)
+		return r;
+	struct sqlite_store *s = calloc(1, sizeof(*s));
+	if (!s)
+		return error_set(err, -ENOMEM, "sqlite store %s: out of memory", path);
+	s->base.ops = &sqlite_ops;
+	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
+	groups_init(&s->rows, 0, 0, INDEX_NONE - 1);
+	groups_init(&s->coarser, 0, 0, INDEX_NONE - 1);
+	s->path = strdup(path);
+	r = s->path ? sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL)
+		    : SQLITE_NOMEM;
+	r = r != SQLITE_OK ? sqlite_error(s->db, path, r, "opening", err) : set_up(s, err);
+	if (r < 0) {
+		sqlite_close(&s->base);
+		return r;
+	}
+	*ret = &s->base;
+	return 0;
+}
+
+int sqlite_reader_open(struct store *store, struct store_reader **ret, struct error *err)
+{
+	struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, base);
+	struct sqlite_reader *reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return error_set(err, -ENOMEM, "sqlite store %s: out of memory", s->path);
+	reader->base.ops = &sqlite_ops;
+	reader->path = s->path;
+	groups_init(&reader->groups, 0, 0, INDEX_NONE - 1);
+	int r = sqlite3_open_v2(s->path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_busy_timeout(reader->db, BUSY_TIMEOUT_MS);
+	if (r == SQLITE_OK)
+		r = sqlite_run(reader->db, "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;");
+	for (int kind = 0; kind < DICT_COUNT && r == SQLITE_OK; kind++)
+		r = dict_values_init(&reader->dicts[kind], reader->db, (enum sqlite_dict_kind)kind);
+	if (r != SQLITE_OK) {
+		r = sqlite_error(reader->db, s->path, r, "opening for reading", err);
+		sqlite_reader_close(&reader->base);
+		return r;
+	}
+	*ret = &reader->base;
+	return 0;
+}
+
+void sqlite_reader_close(struct store_reader *base)
+{
+	struct sqlite_reader *reader = CONTAINER_OF(base, struct sqlite_reader, base);
+	if (!base)
+		return;
+	for (int kind = 0; kind < DICT_COUNT; kind++)
+		dict_values_done(&reader->dicts[kind]);
+	groups_done(&reader->groups);
+	(void)sqlite3_close(reader->db);
+	free(reader);
+}
+
+const struct store_ops sqlite_ops = {
+	.scheme = "sqlite",
+	.snapshots = true,
+	.open = sqlite_open,
+	.write_batch = sqlite_write_batch,
+	.last_batch = sqlite_last_batch,
+	.maintain = sqlite_maintain,
+	.close = sqlite_close,
+	.reader_open = sqlite_reader_open,
+	.query = sqlite_query,
+	.reader_close = sqlite_reader_close,
+};

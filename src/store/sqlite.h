@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the files of the SQLite store share; only store.c and they include it. See sqlite.c. */
+
+#include <sqlite3.h>
+
+#include "base/arena.h"
+#include "store/cube.h"
+
+extern const struct store_ops sqlite_ops;
+
+#define SQLITE_SCHEMA_VERSION 1
+
+/* ---- dictionaries (sqlite_dict.c) ---- */
+
+enum sqlite_dict_kind { DICT_NAMES, DICT_PREFIXES, DICT_PATHS, DICT_COUNT };
+
+/* Ids of byte strings, for the writer. A cache: it may be cleared whenever no transaction is open, and
+ * must be when one was rolled back. */
+struct dict_ids {
+	struct arena arena;
+	struct index index;
+	struct dict_entry *entries;
+	uint32_t count, cap;
+	sqlite3_stmt *select, *insert;
+};
+
+/* Byte strings of ids, for a reader. */
+struct dict_values {
+	struct arena arena;
+	struct view *values; /* by id; data NULL: not cached */
+	size_t cap;
+	sqlite3_stmt *select;
+};
+
+int dict_ids_init(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind kind);
+void dict_ids_done(struct dict_ids *d);
+void dict_ids_clear(struct dict_ids *d);
+/* Clears it when it has outgrown its bound. */
+void dict_ids_trim(struct dict_ids *d);
+/* The id of a value, made if new. SQLITE_OK or an SQLite error code. */
+int dict_ids_get(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind kind, struct view value, uint64_t *ret);
+
+int dict_values_init(struct dict_values *d, sqlite3 *db, enum sqlite_dict_kind kind);
+void dict_values_done(struct dict_values *d);
+void dict_values_trim(struct dict_values *d);
+/* The value of an id, valid until dict_values_trim. SQLITE_OK or an SQLite error code; SQLITE_CORRUPT
+ * when there is none or it is malformed. */
+int dict_values_get(struct dict_values *d, enum sqlite_dict_kind kind, uint64_t id, struct view *ret);
+/* The id of a value; 0 when the dictionary has none. */
+int dict_find(sqlite3 *db, enum sqlite_dict_kind kind, struct view value, uint64_t *ret);
+
+/* Prefixes as stored: family (4 or 6), address, length. */
+#define PREFIX_BYTES_MAX 18
+struct view prefix_to_bytes(const struct prefix *p, uint8_t buf[static PREFIX_BYTES_MAX]);
+/* False for bytes that no prefix has. */
+bool prefix_from_bytes(struct view bytes, struct prefix *ret);
+
+static inline bool dict_of(enum dimension dim, enum sqlite_dict_kind *ret)
+{
+	enum dimension_kind kind = dimension_table[dim].kind;
+	*ret = kind == KIND_TEXT ? DICT_NAMES : kind == KIND_PREFIX ? DICT_PREFIXES : DICT_PATHS;
+	return kind == KIND_TEXT || kind == KIND_PREFIX || kind == KIND_PATH;
+}
+
+/* ---- the store ---- */
+
+struct sqlite_store {
+	struct store base;
+	char *path;
+	sqlite3 *db;
+	uint64_t retention_s[LEVEL_COUNT];
+	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
+	struct dict_ids dicts[DICT_COUNT];
+	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT];
+	sqlite3_stmt *insert_batch;
+	struct groups rows, coarser; /* kept for their memory */
+};
+
+struct sqlite_reader {
+	struct store_reader base;
+	const char *path; /* the store's */
+	sqlite3 *db;
+	struct dict_values dicts[DICT_COUNT];
+	struct groups groups;
+	bool in_snapshot;
+	uint64_t deadline_ns;
+};
+
+/* "PATH: while DOING: what SQLite says", and the errno that stands for the code (see sqlite.c). */
+int sqlite_error(sqlite3 *db, const char *path, int code, const char *doing, struct error *err);
+/* Runs statements that yield nothing. SQLITE_OK or an error code. */
+int sqlite_run(sqlite3 *db, const char *sql);
+/* One number; 0 rows leave *ret alone. SQLITE_OK or an error code. */
+int sqlite_number(sqlite3 *db, const char *sql, int64_t *ret);
+int sqlite_prepare(sqlite3 *db, const struct sql *sql, sqlite3_stmt **ret);
+
+/* The file's schema version, 0 when it is empty; refuses what is newer or not ours. */
+int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err);
+/* Creates the tables or brings them up to date (sqlite_schema.c). */
+int sqlite_migrate(sqlite3 *db, const char *path, struct error *err);
+int sqlite_prepare_writer(struct sqlite_store *s, struct error *err);
+void sqlite_finalize_writer(struct sqlite_store *s);
+
+enum store_result sqlite_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
+int sqlite_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);
+int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err);
+int sqlite_reader_open(struct store *store, struct store_reader **ret, struct error *err);
+int sqlite_query(struct store_reader *reader, const struct store_query *q, store_row_fn *fn, void *ctx,
+	struct error *err);
+void sqlite_reader_close(struct store_reader *reader);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Tables and views of the SQLite store, and the steps from one version of them to the next.
+ *
+ * The version stands in the table meta. Steps are numbered, run one transaction each, and are never
+ * changed once released: a change of schema.def, measures.def or dimensions.def that touches stored
+ * columns is a new step here. A file that is newer than the program is left alone. */
+
+#include "store/sqlite.h"
+
+#include <errno.h>
+
+static void column_zero(struct sql *s, const char *name)
+{
+	sql_add(s, "%s INTEGER NOT NULL", name);
+}
+
+static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+
+	sql_add(s, "CREATE TABLE ");
+	schema_table(s, cube, level);
+	sql_add(s, "(ts INTEGER NOT NULL");
+	for (size_t i = 0; i < n; i++)
+		sql_add(s, ", %s INTEGER NOT NULL", dimension_table[key[i]].name);
+	schema_measures(s, column_zero);
+	sql_add(s, ", PRIMARY KEY (");
+	schema_key_columns(s, cube);
+	sql_add(s, ")) WITHOUT ROWID;\n");
+}
+
+/* The expression that shows a key column to people; NULL for unknown. */
+static void add_readable(struct sql *s, enum dimension dim)
+{
+	const char *name = dimension_table[dim].name;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		sql_add(s, ",\n  (SELECT name FROM names WHERE id = t.%s) AS %s", name, name);
+		break;
+	case KIND_PREFIX:
+		sql_add(s, ",\n  (SELECT prefix FROM prefixes WHERE id = t.%s) AS %s", name, name);
+		break;
+	case KIND_PATH:
+		sql_add(s, ",\n  (SELECT path FROM paths WHERE id = t.%s) AS %s", name, name);
+		break;
+	case KIND_COUNTRY:
+		sql_add(s, ",\n  CASE WHEN t.%s > 0 THEN char(t.%s >> 8, t.%s & 255) END AS %s", name, name, name, name);
+		break;
+	case KIND_MATCH:
+		sql_add(s, ",\n  CASE t.%s", name);
+		for (int i = 0; i < MATCH_COUNT; i++)
+			sql_add(s, " WHEN %d THEN '%s'", i, route_match_names[i]);
+		sql_add(s, " END AS %s", name);
+		break;
+	case KIND_ASN:
+	case KIND_TIME:
+		sql_add(s, ",\n  nullif(t.%s, 0) AS %s", name, name);
+		break;
+	}
+}
+
+static void column_plain(struct sql *s, const char *name)
+{
+	sql_add(s, "%s", name);
+}
+
+static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+
+	sql_add(s, "CREATE VIEW v_");
+	schema_table(s, cube, level);
+	sql_add(s, " AS SELECT ts, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', ts, 'unixepoch') AS time");
+	for (size_t i = 0; i < n; i++)
+		add_readable(s, key[i]);
+	schema_measures(s, column_plain);
+	sql_add(s, " FROM ");
+	schema_table(s, cube, level);
+	sql_add(s, " t;\n");
+}
+
+/* Version 1: everything. */
+static void step_1(struct sql *s)
+{
+	sql_add(s, "CREATE TABLE batches(collector TEXT NOT NULL, id INTEGER NOT NULL, flows INTEGER NOT NULL,"
+		   " PRIMARY KEY (collector, id)) WITHOUT ROWID;\n"
+		   "CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);\n"
+		   "CREATE TABLE prefixes(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL UNIQUE, prefix TEXT NOT NULL);\n"
+		   "CREATE TABLE paths(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL UNIQUE, path TEXT NOT NULL);\n");
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		for (int level = 0; level < LEVEL_COUNT; level++) {
+			add_cube_table(s, (enum store_cube)cube, (enum store_level)level);
+			add_cube_view(s, (enum store_cube)cube, (enum store_level)level);
+		}
+	}
+}
+
+static void (*const steps[])(struct sql *s) = {step_1};
+_Static_assert(ARRAY_LEN(steps) == SQLITE_SCHEMA_VERSION, "one step a version");
+
+int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err)
+{
+	int64_t tables = 0, metas = 0, version = -1;
+	int r = sqlite_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (r == SQLITE_OK)
+		r = sqlite_number(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'", &metas);
+	if (r == SQLITE_OK && metas)
+		r = sqlite_number(db, "SELECT value FROM meta WHERE key = 'schema_version'", &version);
+	if (r != SQLITE_OK)
+		return sqlite_error(db, path, r, "reading the schema version", err);
+	if (tables && (!metas || version < 1))
+		return error_set(err, -EPROTO, "sqlite store %s: this database was not made by whereto; give it a file"
+			" of its own", path);
+	if (version > SQLITE_SCHEMA_VERSION)
+		return error_set(err, -EPROTO, "sqlite store %s: schema version %lld was made by a newer whereto; this"
+			" program knows versions up to %d: upgrade it, or use another file", path,
+			(long long)version, SQLITE_SCHEMA_VERSION);
+	*ret = tables ? version : 0;
+	return 0;
+}
+
+static int run_step(sqlite3 *db, int64_t step)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	if (step == 0)
+		sql_add(&s, "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;\n");
+	steps[step](&s);
+	sql_add(&s, "INSERT INTO meta VALUES('schema_version', %lld)"
+		" ON CONFLICT DO UPDATE SET value = excluded.value;", (long long)step + 1);
+	const char *text = sql_text(&s);
+	return text ? sqlite_run(db, text) : SQLITE_NOMEM;
+}
+
+/* Under the write lock, so that two programs do not take the same step. */
+int sqlite_migrate(sqlite3 *db, const char *path, struct error *err)
+{
+	int64_t version;
+	int r = sqlite_version(db, path, &version, err);
+	if (r < 0 || version == SQLITE_SCHEMA_VERSION)
+		return r;
+	int code = sqlite_run(db, "BEGIN IMMEDIATE");
+	if (code == SQLITE_OK) {
+		r = sqlite_version(db, path, &version, err);
+		while (r == 0 && code == SQLITE_OK && version < SQLITE_SCHEMA_VERSION)
+			code = run_step(db, version++);
+		if (r == 0 && code == SQLITE_OK)
+			code = sqlite_run(db, "COMMIT");
+	}
+	if (code != SQLITE_OK)
+		r = sqlite_error(db, path, code, "updating the schema", err);
+	if (!sqlite3_get_autocommit(db))
+		(void)sqlite_run(db, "ROLLBACK");
+	return r;
+}

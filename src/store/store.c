@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "store/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/sqlite.h"
+
+static const struct store_ops *const stores[] = {&sqlite_ops};
+
+const struct store_ops *store_find(const char *url, struct error *err)
+{
+	const char *colon = strchr(url, ':');
+	size_t n = colon ? (size_t)(colon - url) : 0;
+	for (size_t i = 0; i < ARRAY_LEN(stores); i++)
+		if (strlen(stores[i]->scheme) == n && strncmp(stores[i]->scheme, url, n) == 0)
+			return stores[i];
+	(void)error_set(err, -EINVAL, "store url '%.200s' is none of a known kind; write sqlite:/path/file.db", url);
+	return NULL;
+}

@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The suite writes random traffic and compares every answer with one computed from the list of
+ * samples. Nothing here knows how a store keeps its rows. */
+
+#include "store_contract.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "route/path.h"
+#include "store/schema.h"
+#include "wt_flows.h"
+
+#define T0      1767312000u /* a day's start */
+#define FOREVER {UINT64_MAX, UINT64_MAX, UINT64_MAX}
+#define SAMPLES 3000
+
+static const struct store_contract *contract;
+static struct world world;
+static struct sample samples[SAMPLES];
+
+struct fixture {
+	char url[512];
+	struct store *store;
+	struct store_reader *reader;
+};
+
+static struct store *open_store(const char *url, const uint64_t retention_s[LEVEL_COUNT])
+{
+	struct store_config config = {.url = url};
+	struct store *s;
+	struct error err = {0};
+	memcpy(config.retention_s, retention_s, sizeof(config.retention_s));
+	int r = contract->ops->open(&config, &s, &err);
+	if (r < 0)
+		fail_msg("open: %s", err.text);
+	return s;
+}
+
+static void open_fixture(struct fixture *f, const uint64_t retention_s[LEVEL_COUNT])
+{
+	contract->fresh_url(f->url, sizeof(f->url));
+	f->store = open_store(f->url, retention_s);
+	assert_int_equal(contract->ops->reader_open(f->store, &f->reader, NULL), 0);
+}
+
+static void close_fixture(struct fixture *f)
+{
+	contract->ops->reader_close(f->reader);
+	contract->ops->close(f->store);
+}
+
+static enum store_result write_samples(struct store *store, uint64_t id, const struct sample *s, size_t n)
+{
+	struct flow_table *t;
+	struct error err = {0};
+	assert_int_equal(flow_table_new(&t), 0);
+	samples_to_table(&world, s, n, t);
+	struct store_batch batch = {.collector = "test1", .id = id, .flows = t};
+	enum store_result r = contract->ops->write_batch(store, &batch, &err);
+	if (r == STORE_RETRY || r == STORE_FATAL)
+		print_error("write_batch: %s\n", err.text);
+	flow_table_free(t);
+	return r;
+}
+
+/* Minutes over three days, most of them in one hour. */
+static uint32_t random_minute(void)
+{
+	return T0 + 60 * (uint32_t)(wt_random_below(2) ? wt_random_below(60) : wt_random_below(3 * 1440));
+}
+
+static void make_samples(void)
+{
+	world_make(&world);
+	for (size_t i = 0; i < SAMPLES; i++)
+		sample_make(&samples[i], random_minute());
+}
+
+/* ---- the naive answer ---- */
+
+struct naive_key {
+	uint64_t time;
+	uint64_t dims[DIMENSION_COUNT]; /* numbers, or indices into the world */
+};
+
+struct naive_row {
+	struct naive_key key;
+	struct measures m, found;
+};
+
+static uint64_t sample_number(const struct sample *s, enum dimension dim)
+{
+	switch (dim) {
+	case DIM_router:
+		return s->router;
+	case DIM_type:
+		return s->type;
+	case DIM_prefix:
+		return s->prefix;
+	case DIM_path:
+		return s->path;
+	case DIM_origin:
+		return world.paths[s->path].origin;
+	case DIM_neighbour:
+		return world.paths[s->path].neighbour;
+	case DIM_country:
+		return s->country;
+	case DIM_match:
+		return s->match;
+	default:
+		fail();
+		return 0;
+	}
+}
+
+/* The same number from what a store handed out. */
+static uint64_t value_number(enum dimension dim, const struct dim_value *v)
+{
+	if (!v->known)
+		return 0;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		for (uint64_t i = 1; i < WORLD_NAMES; i++)
+			if (strlen(world.names[i]) == v->bytes.len && memcmp(world.names[i], v->bytes.data, v->bytes.len) == 0)
+				return i;
+		break;
+	case KIND_PREFIX:
+		for (uint64_t i = 1; i < WORLD_PREFIXES; i++)
+			if (prefix_equal(&world.prefixes[i], &v->prefix))
+				return i;
+		break;
+	case KIND_PATH:
+		for (uint64_t i = 1; i < WORLD_PATHS; i++)
+			if (world.paths[i].len == v->bytes.len && memcmp(world.paths[i].bytes, v->bytes.data, v->bytes.len) == 0)
+				return i;
+		break;
+	default:
+		assert_true(v->number != 0 || dim == DIM_match);
+		return v->number;
+	}
+	fail_msg("a value of %s that was never written", dimension_table[dim].name);
+	return 0;
+}
+
+static struct dim_value value_from_number(enum dimension dim, uint64_t n)
+{
+	struct dim_value v = {.known = n != 0 || dim == DIM_match};
+	if (!v.known)
+		return v;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		v.bytes = (struct view){(const uint8_t *)world.names[n], strlen(world.names[n])};
+		break;
+	case KIND_PREFIX:
+		v.prefix = world.prefixes[n];
+		break;
+	case KIND_PATH:
+		v.bytes = (struct view){world.paths[n].bytes, world.paths[n].len};
+		break;
+	default:
+		v.number = n;
+	}
+	return v;
+}
+
+static bool sample_matches(const struct sample *s, const struct store_filter *f)
+{
+	const struct world_path *p = &world.paths[s->path];
+	for (size_t i = 0; i < f->value_count; i++) {
+		if (f->dim != DIM_via) {
+			if (value_number(f->dim, &f->values[i]) == sample_number(s, f->dim))
+				return true;
+			continue;
+		}
+		if (!f->values[i].known && !p->member_count)
+			return true;
+		for (size_t m = 0; m < p->member_count && f->values[i].known; m++)
+			if (p->members[m] == f->values[i].number)
+				return true;
+	}
+	return false;
+}
+
+struct comparison {
+	const struct store_query *q;
+	struct naive_row rows[SAMPLES];
+	size_t count;
+};
+
+static bool in_segments(const struct sample *s, const struct store_query *q)
+{
+	for (size_t i = 0; i < q->segment_count; i++)
+		if (s->minute >= q->segments[i].from_s && s->minute < q->segments[i].to_s)
+			return true;
+	return false;
+}
+
+static struct naive_row *naive_row(struct comparison *c, const struct naive_key *key, bool make)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (memcmp(&c->rows[i].key, key, sizeof(*key)) == 0)
+			return &c->rows[i];
+	if (!make)
+		fail_msg("a row that nobody wrote");
+	c->rows[c->count] = (struct naive_row){.key = *key};
+	return &c->rows[c->count++];
+}
+
+static void add_naive(struct comparison *c, const struct sample *s)
+{
+	const struct store_query *q = c->q;
+	struct naive_key key = {0};
+	if (!in_segments(s, q))
+		return;
+	for (size_t i = 0; i < q->filter_count; i++)
+		if (sample_matches(s, &q->filters[i]) == q->filters[i].negate)
+			return;
+	for (int d = 0; d < DIMENSION_COUNT; d++)
+		if (d != DIM_time && q->dims & DIM_BIT(d))
+			key.dims[d] = sample_number(s, (enum dimension)d);
+	if (q->dims & DIM_BIT(DIM_time))
+		key.time = s->minute - s->minute % q->step_s;
+	struct naive_row *row = naive_row(c, &key, true);
+	for (int m = 0; m < MEASURE_COUNT; m++)
+		if (!q->measures || q->measures & MEASURE_BIT(m))
+			row->m.v[m] += s->m.v[m];
+}
+
+static int compare_row(void *ctx, const struct store_row *row)
+{
+	struct comparison *c = ctx;
+	struct naive_key key = {0};
+	for (int d = 0; d < DIMENSION_COUNT; d++)
+		if (d != DIM_time && c->q->dims & DIM_BIT(d))
+			key.dims[d] = value_number((enum dimension)d, &row->values[d]);
+	if (c->q->dims & DIM_BIT(DIM_time))
+		key.time = row->values[DIM_time].number;
+	measures_add(&naive_row(c, &key, false)->found, &row->m);
+	return 0;
+}
+
+/* Asks, and holds the answer against the first `count` samples. */
+static void check_query(struct store_reader *reader, const struct store_query *q, size_t count)
+{
+	struct comparison *c = calloc(1, sizeof(*c));
+	struct error err = {0};
+	assert_non_null(c);
+	c->q = q;
+	for (size_t i = 0; i < count; i++)
+		add_naive(c, &samples[i]);
+	int r = contract->ops->query(reader, q, compare_row, c, &err);
+	if (r < 0)
+		fail_msg("query: %s", err.text);
+	for (size_t i = 0; i < c->count; i++)
+		assert_memory_equal(&c->rows[i].m, &c->rows[i].found, sizeof(struct measures));
+	free(c);
+}
+
+static void check_everything(struct store_reader *reader, size_t count)
+{
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		for (int level = 0; level < LEVEL_COUNT; level++) {
+			struct store_query q = {
+				.cube = (enum store_cube)cube,
+				.segments = {{(enum store_level)level, T0, T0 + 3 * 86400}},
+				.segment_count = 1,
+				.dims = cube_dims[cube] | DIM_BIT(DIM_time),
+				.step_s = level_seconds[level],
+			};
+			check_query(reader, &q, count);
+		}
+	}
+}
+
+/* ---- the suite ---- */
+
+static void test_every_cube_and_level(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
+	check_everything(f.reader, SAMPLES);
+	close_fixture(&f);
+}
+
+static void test_batches_apply_once_and_add(void **state)
+{
+	struct fixture f;
+	uint64_t last = 99;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
+	assert_int_equal(last, 0);
+	for (size_t i = 0; i < 10; i++) {
+		size_t n = SAMPLES / 10;
+		assert_int_equal(write_samples(f.store, i + 1, samples + i * n, n), STORE_OK);
+		assert_int_equal(write_samples(f.store, i + 1, samples + i * n, n), STORE_DUPLICATE);
+		assert_int_equal(write_samples(f.store, 1, samples, n), STORE_DUPLICATE);
+	}
+	assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
+	assert_int_equal(last, 10);
+	assert_int_equal(contract->ops->last_batch(f.store, "test2", &last, NULL), 0);
+	assert_int_equal(last, 0);
+	check_everything(f.reader, SAMPLES);
+	close_fixture(&f);
+}
+
+static void test_reopening(void **state)
+{
+	struct fixture f;
+	uint64_t last;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES / 2), STORE_OK);
+	close_fixture(&f);
+	f.store = open_store(f.url, (const uint64_t[])FOREVER);
+	assert_int_equal(contract->ops->reader_open(f.store, &f.reader, NULL), 0);
+	assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
+	assert_int_equal(last, 1);
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES / 2), STORE_DUPLICATE);
+	assert_int_equal(write_samples(f.store, 2, samples + SAMPLES / 2, SAMPLES / 2), STORE_OK);
+	check_everything(f.reader, SAMPLES);
+	close_fixture(&f);
+}
+
+static int count_row(void *ctx, const struct store_row *row)
+{
+	(*(size_t *)ctx)++;
+	return 0;
+}
+
+static size_t count_rows(struct store_reader *reader, enum store_cube cube, enum store_level level)
+{
+	size_t n = 0;
+	struct store_query q = {
+		.cube = cube,
+		.segments = {{level, 0, T0 + 100 * 86400}},
+		.segment_count = 1,
+		.dims = cube_dims[cube] | DIM_BIT(DIM_time),
+		.step_s = level_seconds[level],
+	};
+	assert_int_equal(contract->ops->query(reader, &q, count_row, &n, NULL), 0);
+	return n;
+}
+
+static void test_zero_rows_are_not_stored(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	for (size_t i = 0; i < 10; i++)
+		samples[i].m = (struct measures){0};
+	assert_int_equal(write_samples(f.store, 1, samples, 10), STORE_OK);
+	assert_int_equal(write_samples(f.store, 2, samples, 0), STORE_OK);
+	for (int cube = 0; cube < CUBE_COUNT; cube++)
+		for (int level = 0; level < LEVEL_COUNT; level++)
+			assert_int_equal(count_rows(f.reader, (enum store_cube)cube, (enum store_level)level), 0);
+	close_fixture(&f);
+}
+
+/* Some values of a dimension, unknown and never seen ones included. */
+static size_t random_values(enum dimension dim, struct dim_value *ret)
+{
+	size_t n = wt_random_below(4);
+	for (size_t i = 0; i < n; i++) {
+		const struct sample *s = &samples[wt_random_below(SAMPLES)];
+		if (dim == DIM_via)
+			ret[i] = (struct dim_value){.known = wt_random_below(5), .number = WORLD_AS(wt_random_below(WORLD_ASNS))};
+		else
+			ret[i] = value_from_number(dim, sample_number(s, dim));
+	}
+	return n;
+}
+
+static void random_query(struct store_query *q, struct store_filter *filters, struct dim_value values[][4])
+{
+	*q = (struct store_query){.cube = (enum store_cube)wt_random_below(CUBE_COUNT), .filters = filters};
+	uint32_t dims = cube_dims[q->cube];
+	q->dims = dims & (uint32_t)wt_random();
+	uint64_t t = T0 + 3600 * wt_random_below(24);
+	for (size_t i = 0, n = 1 + wt_random_below(3); i < n; i++) {
+		int level = (int)wt_random_below(LEVEL_COUNT);
+		uint64_t width = level_seconds[level];
+		t += width - 1 - (t + width - 1) % width;
+		uint64_t end = t + width * (1 + wt_random_below(level ? 4 : 120));
+		q->segments[q->segment_count++] = (struct store_segment){(enum store_level)level, t, end};
+		t = end;
+	}
+	if (wt_random_below(2)) {
+		q->dims |= DIM_BIT(DIM_time);
+		q->step_s = 86400 * (uint32_t)(1 + wt_random_below(2));
+	}
+	if (wt_random_below(2))
+		q->measures = wt_random() & (MEASURE_BIT(MEASURE_COUNT) - 1);
+	if (dims & DIM_BIT(DIM_path))
+		dims |= DIM_BIT(DIM_via);
+	for (int d = 0; d < DIMENSION_COUNT; d++) {
+		if (!(dims & DIM_BIT(d)) || wt_random_below(4))
+			continue;
+		struct store_filter *f = &filters[q->filter_count];
+		*f = (struct store_filter){.dim = (enum dimension)d, .negate = wt_random_below(2)};
+		f->values = values[q->filter_count++];
+		f->value_count = random_values(f->dim, values[q->filter_count - 1]);
+	}
+}
+
+static void test_random_queries(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
+	for (int i = 0; i < 300; i++) {
+		struct store_query q;
+		struct store_filter filters[DIMENSION_COUNT];
+		struct dim_value values[DIMENSION_COUNT][4];
+		random_query(&q, filters, values);
+		check_query(f.reader, &q, SAMPLES);
+	}
+	close_fixture(&f);
+}
+
+static void test_values_never_written_match_nothing(void **state)
+{
+	struct fixture f;
+	size_t n = 0;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
+	struct dim_value stranger = {.known = true, .bytes = {(const uint8_t *)"never' OR 1", 11}};
+	struct store_filter filter = {.dim = DIM_router, .values = &stranger, .value_count = 1};
+	struct store_query q = {
+		.cube = CUBE_total,
+		.segments = {{LEVEL_day, T0, T0 + 3 * 86400}},
+		.segment_count = 1,
+		.filters = &filter,
+		.filter_count = 1,
+	};
+	assert_int_equal(contract->ops->query(f.reader, &q, count_row, &n, NULL), 0);
+	assert_int_equal(n, 0);
+	filter.negate = true;
+	assert_int_equal(contract->ops->query(f.reader, &q, count_row, &n, NULL), 0);
+	assert_true(n > 0);
+	close_fixture(&f);
+}
+
+static int keep_path(void *ctx, const struct store_row *row)
+{
+	struct view *v = ctx;
+	uint8_t *copy = malloc(row->values[DIM_path].bytes.len);
+	assert_true(row->values[DIM_path].known);
+	memcpy(copy, row->values[DIM_path].bytes.data, row->values[DIM_path].bytes.len);
+	*v = (struct view){copy, row->values[DIM_path].bytes.len};
+	return 0;
+}
+
+static void test_longest_path(void **state)
+{
+	struct fixture f;
+	struct flow_table *t;
+	struct flow_key key = {.minute = T0};
+	struct view back = {0};
+	uint8_t *bytes = malloc(PATH_BYTES_MAX);
+	struct wr w = wr_make(bytes, PATH_BYTES_MAX);
+	uint32_t asn = 1;
+	while (wr_left(&w) >= 2 + 255 * 4) {
+		wr_u8(&w, PATH_SEQUENCE);
+		wr_u8(&w, 255);
+		for (int i = 0; i < 255; i++)
+			wr_u32(&w, asn++ * 7);
+	}
+	struct view path = {bytes, wr_len(&w)};
+	assert_true(path_valid(path));
+
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	assert_int_equal(flow_table_new(&t), 0);
+	assert_int_equal(flow_table_path(t, path, &key.path), 0);
+	flow_table_row(t, &key)->m.v[MEASURE_bytes_sent] = 5;
+	struct store_batch batch = {.collector = "test1", .id = 1, .flows = t};
+	assert_int_equal(contract->ops->write_batch(f.store, &batch, NULL), STORE_OK);
+	struct dim_value value = {.known = true, .bytes = path}, via = {.known = true, .number = (asn - 1) * 7};
+	struct store_filter filters[] = {{.dim = DIM_path, .values = &value, .value_count = 1},
+		{.dim = DIM_via, .values = &via, .value_count = 1}};
+	struct store_query q = {
+		.cube = CUBE_flow,
+		.segments = {{LEVEL_minute, T0, T0 + 60}},
+		.segment_count = 1,
+		.dims = DIM_BIT(DIM_path),
+		.filters = filters,
+		.filter_count = 2,
+	};
+	assert_int_equal(contract->ops->query(f.reader, &q, keep_path, &back, NULL), 0);
+	assert_int_equal(back.len, path.len);
+	assert_memory_equal(back.data, path.data, path.len);
+	free((void *)back.data);
+	free(bytes);
+	flow_table_free(t);
+	close_fixture(&f);
+}
+
+static uint64_t oldest(struct store_reader *reader, enum store_cube cube, enum store_level level);
+
+static int keep_oldest(void *ctx, const struct store_row *row)
+{
+	uint64_t *t = ctx;
+	if (row->values[DIM_time].number < *t)
+		*t = row->values[DIM_time].number;
+	return 0;
+}
+
+static uint64_t oldest(struct store_reader *reader, enum store_cube cube, enum store_level level)
+{
+	uint64_t t = UINT64_MAX;
+	struct store_query q = {
+		.cube = cube,
+		.segments = {{level, 0, T0 + 100 * 86400}},
+		.segment_count = 1,
+		.dims = DIM_BIT(DIM_time),
+		.step_s = level_seconds[level],
+	};
+	assert_int_equal(contract->ops->query(reader, &q, keep_oldest, &t, NULL), 0);
+	return t;
+}
+
+/* Retention of two hours, one day, forever; now is two days and 30 minutes after T0. */
+static void test_retention(void **state)
+{
+	struct fixture f;
+	const uint64_t now = T0 + 2 * 86400 + 1800;
+	open_fixture(&f, (const uint64_t[]){7200, 86400, UINT64_MAX});
+	make_samples();
+	for (size_t i = 0; i < SAMPLES; i++)
+		samples[i].minute = T0 + 60 * (uint32_t)wt_random_below(2 * 1440 + 30);
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(contract->ops->maintain(f.store, now, NULL), 0);
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		/* Kept: what ended after now - retention. */
+		assert_true(oldest(f.reader, (enum store_cube)cube, LEVEL_minute) + 60 > now - 7200);
+		assert_int_equal(oldest(f.reader, (enum store_cube)cube, LEVEL_hour), T0 + 86400);
+		assert_int_equal(oldest(f.reader, (enum store_cube)cube, LEVEL_day), T0);
+	}
+	/* Late rows go only where their bucket would still be kept. */
+	for (size_t i = 0; i < 100; i++)
+		samples[i].minute = T0 + 60 * (uint32_t)i;
+	assert_int_equal(write_samples(f.store, 2, samples, 100), STORE_OK);
+	assert_true(oldest(f.reader, CUBE_total, LEVEL_minute) + 60 > now - 7200);
+	assert_int_equal(oldest(f.reader, CUBE_flow, LEVEL_hour), T0 + 86400);
+	close_fixture(&f);
+}
+
+static int stop_at_once(void *ctx, const struct store_row *row)
+{
+	(*(int *)ctx)++;
+	return -ECANCELED;
+}
+
+static void test_query_ends_early(void **state)
+{
+	struct fixture f;
+	int calls = 0;
+	struct error err;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
+	struct store_query q = {
+		.cube = CUBE_flow,
+		.segments = {{LEVEL_minute, T0, T0 + 3 * 86400}},
+		.segment_count = 1,
+		.dims = cube_dims[CUBE_flow],
+	};
+	assert_int_equal(contract->ops->query(f.reader, &q, stop_at_once, &calls, NULL), -ECANCELED);
+	assert_int_equal(calls, 1);
+	q.deadline_ns = 1;
+	assert_int_equal(contract->ops->query(f.reader, &q, stop_at_once, &calls, &err), -ETIMEDOUT);
+	q.deadline_ns = 0;
+	check_query(f.reader, &q, SAMPLES);
+	close_fixture(&f);
+}
+
+/* ---- readers beside the writer ---- */
+
+struct concurrent {
+	struct store *store;
+	atomic_bool done;
+	atomic_int answers;
+};
+
+static int add_bytes(void *ctx, const struct store_row *row)
+{
+	*(uint64_t *)ctx += row->m.v[MEASURE_bytes_sent];
+	return 0;
+}
+
+/* Within one snapshot every cube and level has the same total, and it never shrinks. */
+static void *read_on(void *ctx)
+{
+	struct concurrent *c = ctx;
+	struct store_reader *reader;
+	uint64_t before = 0;
+	bool ok = contract->ops->reader_open(c->store, &reader, NULL) == 0;
+	while (ok && !atomic_load(&c->done)) {
+		uint64_t sums[3] = {0};
+		struct store_query q = {
+			.segments = {{LEVEL_minute, T0, T0 + 3 * 86400}},
+			.segment_count = 1,
+			.keep_snapshot = true,
+		};
+		ok &= contract->ops->query(reader, &q, add_bytes, &sums[0], NULL) == 0;
+		q.cube = CUBE_flow;
+		q.segments[0].level = LEVEL_day;
+		ok &= contract->ops->query(reader, &q, add_bytes, &sums[1], NULL) == 0;
+		q.cube = CUBE_origin_by;
+		q.segments[0].level = LEVEL_hour;
+		q.keep_snapshot = false;
+		ok &= contract->ops->query(reader, &q, add_bytes, &sums[2], NULL) == 0;
+		if (contract->ops->snapshots)
+			ok &= sums[0] == sums[1] && sums[1] == sums[2] && sums[0] >= before;
+		before = sums[0];
+		atomic_fetch_add(&c->answers, 1);
+	}
+	contract->ops->reader_close(reader);
+	return ok ? ctx : NULL;
+}
+
+static void test_readers_beside_the_writer(void **state)
+{
+	struct fixture f;
+	pthread_t threads[3];
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	struct concurrent c = {.store = f.store};
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_on, &c), 0);
+	uint64_t id = 1;
+	for (size_t at = 0; at < SAMPLES; at += 100)
+		assert_int_equal(write_samples(f.store, id++, samples + at, 100), STORE_OK);
+	while (atomic_load(&c.answers) < 10)
+		sched_yield();
+	atomic_store(&c.done, true);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *ok;
+		assert_int_equal(pthread_join(threads[i], &ok), 0);
+		assert_non_null(ok);
+	}
+	check_everything(f.reader, SAMPLES);
+	close_fixture(&f);
+}
+
+/* ---- killed in the middle ---- */
+
+#define KILL_BATCH 100
+
+static void write_until_killed(const char *url, int fd, uint64_t from)
+{
+	struct store *s = open_store(url, (const uint64_t[])FOREVER);
+	for (uint64_t id = from; (id - 1) * KILL_BATCH < SAMPLES; id++) {
+		if (write(fd, "b", 1) != 1)
+			_exit(1);
+		if (write_samples(s, id, samples + (id - 1) * KILL_BATCH, KILL_BATCH) != STORE_OK)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static void kill_once(const char *url, uint64_t from)
+{
+	int fds[2];
+	char c;
+	assert_int_equal(pipe(fds), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		write_until_killed(url, fds[1], from);
+	close(fds[1]);
+	/* Some batches later, at any point within one. */
+	for (uint64_t n = 1 + wt_random_below(4); n && read(fds[0], &c, 1) == 1; n--)
+		;
+	uint64_t until = clock_mono_ns() + wt_random_below(8 * NS_PER_MS);
+	while (clock_mono_ns() < until)
+		;
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(fds[0]);
+}
+
+static void test_killed_writer(void **state)
+{
+	struct fixture f;
+	uint64_t last = 0;
+	contract->fresh_url(f.url, sizeof(f.url));
+	make_samples();
+	for (int round = 0; round < 12 && last < SAMPLES / KILL_BATCH; round++) {
+		kill_once(f.url, last + 1);
+		f.store = open_store(f.url, (const uint64_t[])FOREVER);
+		assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
+		contract->ops->close(f.store);
+	}
+	f.store = open_store(f.url, (const uint64_t[])FOREVER);
+	assert_int_equal(contract->ops->reader_open(f.store, &f.reader, NULL), 0);
+	for (uint64_t id = 1; (id - 1) * KILL_BATCH < SAMPLES; id++)
+		assert_int_equal(write_samples(f.store, id, samples + (id - 1) * KILL_BATCH, KILL_BATCH),
+			id <= last ? STORE_DUPLICATE : STORE_OK);
+	check_everything(f.reader, SAMPLES);
+	close_fixture(&f);
+}
+
+int store_contract_run(const struct store_contract *c)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_cube_and_level),
+		cmocka_unit_test(test_batches_apply_once_and_add),
+		cmocka_unit_test(test_reopening),
+		cmocka_unit_test(test_zero_rows_are_not_stored),
+		cmocka_unit_test(test_random_queries),
+		cmocka_unit_test(test_values_never_written_match_nothing),
+		cmocka_unit_test(test_longest_path),
+		cmocka_unit_test(test_retention),
+		cmocka_unit_test(test_query_ends_early),
+		cmocka_unit_test(test_readers_beside_the_writer),
+		cmocka_unit_test(test_killed_writer),
+	};
+	contract = c;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What every store must do, whichever database is behind it. A store's test calls
+ * store_contract_run with a function that gives the URL of a store that is empty. */
+
+#include "store/store.h"
+
+struct store_contract {
+	const struct store_ops *ops;
+	/* Writes the URL of a fresh, empty store. */
+	void (*fresh_url)(char *buf, size_t cap);
+};
+
+/* Runs the suite; returns what cmocka's runner does. */
+int store_contract_run(const struct store_contract *contract);
