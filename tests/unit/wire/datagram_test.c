@@ -228,9 +228,20 @@ static size_t sealed_ack(uint8_t *out, size_t cap)
 	return ACK_HEADER_BYTES + n + SEAL_TAG_BYTES;
 }
 
-static const char vector_body[] = "@BODY@";
-static const char vector_records[] = "@RECORDS@";
-static const char vector_ack[] = "@ACK@";
+static const char vector_body[] =
+	"01000001a207d921000000000000000007000000000000000204776562310204c000020a0620010d"
+	"b80000000000000000000000100105766964656f03ed8001cf0fcb007109000102ca8e01ac028080"
+	"40d50509018210e80720010db80001000000000000000000010100010000c63364010000";
+static const char vector_records[] =
+	"5754010100000001a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a50000000000000003cf5929ddc2133b99"
+	"360c597db7f304f87771fb8a0bfe18982c31c388a8b7ceaa09cdca9968b09af795f0fd5b269af6e0"
+	"f4a42215a66138fd9ce33cdb64717c1d828fcc7b2aca38089b45384025cf10cb2371c346af18cb89"
+	"68dc382c2fe32eaff0295e81c0343a85008eddde6f11ac4abc145cb80b1153ca5736201f0d869aea"
+	"34b9fba8";
+static const char vector_ack[] =
+	"5754010200000001a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a500000000000000005a5a5a5a5a5a5a5a"
+	"5a5a5a5a5a5a5a5a09fa91a1768e76fb412e730a244dc751266eb4ef2c6e7f78c92a4a61bd38464a"
+	"1a";
 
 static void the_vectors_have_not_changed(void **state)
 {
