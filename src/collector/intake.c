@@ -49,15 +49,6 @@ struct receive_buffers {
 	uint8_t plain[DATAGRAM_RECEIVE_MAX];
 };
 
-/* One datagram on its way through. */
-struct arrival {
-	struct view bytes;
-	const struct sockaddr_storage *from;
-	socklen_t from_len;
-	int fd;
-	uint64_t now_ms;
-};
-
 /* What the servers and types of one datagram are here; found at first use. */
 struct translation {
 	uint32_t routers[BODY_SERVERS_MAX]; /* indexes; ROUTER_NONE */
@@ -235,7 +226,7 @@ static void take_body(struct intake *in, struct session *s, const struct arrival
 	take_records(in, ledger, b, a->now_ms);
 }
 
-static void take_datagram(struct intake *in, const struct arrival *a)
+void intake_datagram(struct intake *in, const struct arrival *a)
 {
 	struct header h;
 	struct body b;
@@ -306,7 +297,7 @@ static int read_batch(struct intake *in, struct intake_socket *socket)
 			in->counters[COUNTER_malformed]++;
 			continue;
 		}
-		take_datagram(in, &a);
+		intake_datagram(in, &a);
 	}
 	return n < 0 ? 0 : n;
 }

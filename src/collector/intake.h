@@ -81,6 +81,17 @@ void intake_stop(struct intake *in, void (*drained)(void *ctx), void *ctx);
  * not taken the last freeze yet, try again shortly. */
 bool intake_swap(struct intake *in, const struct world *world);
 
+/* One datagram on its way through. What the sockets give is passed here; benchmarks and fuzzers pass
+ * their own. */
+struct arrival {
+	struct view bytes;
+	const struct sockaddr_storage *from;
+	socklen_t from_len;
+	int fd;
+	uint64_t now_ms;
+};
+void intake_datagram(struct intake *in, const struct arrival *a);
+
 /* The sum of the sessions' ledgers for one sender name. */
 struct sender_report {
 	const char *name;
