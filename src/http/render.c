@@ -250,7 +250,7 @@ int render_csv(const struct render *r, const struct query_row *row, FILE *out)
 	for (size_t i = 0; i < ARRAY_LEN(derived); i++) {
 		double v = derived[i].derive(r, &row->m);
 		if (v >= 0)
-			(void)fprintf(out, "%.15g", v);
+			(void)fprintf(out, "%.17g", v);
 		(void)fputc(',', out);
 	}
 	(void)fputs(row->m.v[MEASURE_records_approximate] ? "true\r\n" : "false\r\n", out);

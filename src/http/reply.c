@@ -60,7 +60,7 @@ void http_reply_json(struct http_call *call, unsigned status, json_t *take_json)
 	}
 	FILE *out = http_reply_begin(call, status, HTTP_TYPE_JSON);
 	if (out) {
-		int r = json_dumpf(take_json, out, JSON_COMPACT | JSON_REAL_PRECISION(15));
+		int r = json_dumpf(take_json, out, JSON_COMPACT);
 		http_reply_end(call, out);
 		if (r < 0)
 			http_reply_error(call, 500, "out of memory");

@@ -58,7 +58,7 @@ static int write_sums(const struct render *r, const char *name, const struct mea
 	if (!obj)
 		return -ENOMEM;
 	(void)fprintf(out, ",\"%s\":", name);
-	int rc = json_dumpf(obj, out, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	int rc = json_dumpf(obj, out, JSON_COMPACT);
 	json_decref(obj);
 	return rc;
 }
@@ -76,7 +76,7 @@ static int write_json(const struct render *r, const struct query_result *result,
 		json_t *row = render_json(r, &result->rows[i]);
 		if (i)
 			(void)fputc(',', out);
-		int rc = row ? json_dumpf(row, out, JSON_COMPACT | JSON_REAL_PRECISION(15)) : -ENOMEM;
+		int rc = row ? json_dumpf(row, out, JSON_COMPACT) : -ENOMEM;
 		json_decref(row);
 		if (rc < 0)
 			return rc;

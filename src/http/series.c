@@ -101,6 +101,20 @@ static bool groups_init(struct groups *g, const struct query *q, const struct qu
 
 /* ---- a filter that lets the groups through ---- */
 
+static bool write_quoted(struct view text, FILE *out)
+{
+	(void)fputc('"', out);
+	for (size_t i = 0; i < text.len; i++) {
+		if (!text.data[i])
+			return false;
+		if (text.data[i] == '"' || text.data[i] == '\\')
+			(void)fputc('\\', out);
+		(void)fputc(text.data[i], out);
+	}
+	(void)fputc('"', out);
+	return true;
+}
+
 /* In the filter language; false when the value cannot be written in it. */
 static bool write_value(enum dimension dim, const struct dim_value *v, FILE *out)
 {
@@ -123,13 +137,7 @@ static bool write_value(enum dimension dim, const struct dim_value *v, FILE *out
 		(void)fputs(v->number < MATCH_COUNT ? route_match_names[v->number] : "none", out);
 		return true;
 	case KIND_TEXT:
-		for (size_t i = 0; i < v->bytes.len; i++)
-			if (v->bytes.data[i] < ' ' || v->bytes.data[i] == '"' || v->bytes.data[i] == '\\')
-				return false;
-		(void)fputc('"', out);
-		(void)fwrite(v->bytes.data, 1, v->bytes.len, out);
-		(void)fputc('"', out);
-		return v->bytes.len > 0;
+		return write_quoted(v->bytes, out);
 	default:
 		return false;
 	}

@@ -95,99 +95,6 @@ struct naive_row {
 	struct measures m, found;
 };
 
-static uint64_t sample_number(const struct sample *s, enum dimension dim)
-{
-	switch (dim) {
-	case DIM_router:
-		return s->router;
-	case DIM_type:
-		return s->type;
-	case DIM_prefix:
-		return s->prefix;
-	case DIM_path:
-		return s->path;
-	case DIM_origin:
-		return world.paths[s->path].origin;
-	case DIM_neighbour:
-		return world.paths[s->path].neighbour;
-	case DIM_country:
-		return s->country;
-	case DIM_match:
-		return s->match;
-	default:
-		fail();
-		return 0;
-	}
-}
-
-/* The same number from what a store handed out. */
-static uint64_t value_number(enum dimension dim, const struct dim_value *v)
-{
-	if (!v->known)
-		return 0;
-	switch (dimension_table[dim].kind) {
-	case KIND_TEXT:
-		for (uint64_t i = 1; i < WORLD_NAMES; i++)
-			if (strlen(world.names[i]) == v->bytes.len && memcmp(world.names[i], v->bytes.data, v->bytes.len) == 0)
-				return i;
-		break;
-	case KIND_PREFIX:
-		for (uint64_t i = 1; i < WORLD_PREFIXES; i++)
-			if (prefix_equal(&world.prefixes[i], &v->prefix))
-				return i;
-		break;
-	case KIND_PATH:
-		for (uint64_t i = 1; i < WORLD_PATHS; i++)
-			if (world.paths[i].len == v->bytes.len && memcmp(world.paths[i].bytes, v->bytes.data, v->bytes.len) == 0)
-				return i;
-		break;
-	default:
-		assert_true(v->number != 0 || dim == DIM_match);
-		return v->number;
-	}
-	fail_msg("a value of %s that was never written", dimension_table[dim].name);
-	return 0;
-}
-
-static struct dim_value value_from_number(enum dimension dim, uint64_t n)
-{
-	struct dim_value v = {.known = n != 0 || dim == DIM_match};
-	if (!v.known)
-		return v;
-	switch (dimension_table[dim].kind) {
-	case KIND_TEXT:
-		v.bytes = (struct view){(const uint8_t *)world.names[n], strlen(world.names[n])};
-		break;
-	case KIND_PREFIX:
-		v.prefix = world.prefixes[n];
-		break;
-	case KIND_PATH:
-		v.bytes = (struct view){world.paths[n].bytes, world.paths[n].len};
-		break;
-	default:
-		v.number = n;
-	}
-	return v;
-}
-
-static bool sample_matches(const struct sample *s, const struct store_filter *f)
-{
-	const struct world_path *p = &world.paths[s->path];
-	for (size_t i = 0; i < f->value_count; i++) {
-		if (f->dim != DIM_via) {
-			if (value_number(f->dim, &f->values[i]) == sample_number(s, f->dim))
-				return true;
-			continue;
-		}
-		if (!f->values[i].known && !p->member_count)
-			return true;
-		for (size_t m = 0; m < p->member_count && f->values[i].known; m++)
-			if (p->members[m] == f->values[i].number)
-				return true;
-	}
-	return false;
-}
-
 struct comparison {
 	const struct store_query *q;
 	struct naive_row rows[SAMPLES];
@@ -220,11 +127,11 @@ static void add_naive(struct comparison *c, const struct sample *s)
 	if (!in_segments(s, q))
 		return;
 	for (size_t i = 0; i < q->filter_count; i++)
-		if (sample_matches(s, &q->filters[i]) == q->filters[i].negate)
+		if (sample_matches(&world, s, &q->filters[i]) == q->filters[i].negate)
 			return;
 	for (int d = 0; d < DIMENSION_COUNT; d++)
 		if (d != DIM_time && q->dims & DIM_BIT(d))
-			key.dims[d] = sample_number(s, (enum dimension)d);
+			key.dims[d] = sample_number(&world, s, (enum dimension)d);
 	if (q->dims & DIM_BIT(DIM_time))
 		key.time = s->minute - s->minute % q->step_s;
 	struct naive_row *row = naive_row(c, &key, true);
@@ -239,7 +146,7 @@ static int compare_row(void *ctx, const struct store_row *row)
 	struct naive_key key = {0};
 	for (int d = 0; d < DIMENSION_COUNT; d++)
 		if (d != DIM_time && c->q->dims & DIM_BIT(d))
-			key.dims[d] = value_number((enum dimension)d, &row->values[d]);
+			key.dims[d] = value_number(&world, (enum dimension)d, &row->values[d]);
 	if (c->q->dims & DIM_BIT(DIM_time))
 		key.time = row->values[DIM_time].number;
 	measures_add(&naive_row(c, &key, false)->found, &row->m);
@@ -375,7 +282,7 @@ static size_t random_values(enum dimension dim, struct dim_value *ret)
 		if (dim == DIM_via)
 			ret[i] = (struct dim_value){.known = wt_random_below(5), .number = WORLD_AS(wt_random_below(WORLD_ASNS))};
 		else
-			ret[i] = value_from_number(dim, sample_number(s, dim));
+			ret[i] = value_from_number(&world, dim, sample_number(&world, s, dim));
 	}
 	return n;
 }
@@ -505,8 +412,6 @@ static void test_longest_path(void **state)
 	flow_table_free(t);
 	close_fixture(&f);
 }
-
-static uint64_t oldest(struct store_reader *reader, enum store_cube cube, enum store_level level);
 
 static int keep_oldest(void *ctx, const struct store_row *row)
 {

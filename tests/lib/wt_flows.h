@@ -6,7 +6,7 @@
  * about a path (origin, neighbour, members) it knows from making it, not from route/path.c. */
 
 #include "base/address.h"
-#include "traffic/flow.h"
+#include "store/store.h"
 #include "wt_test.h"
 
 #define WORLD_NAMES    7
@@ -146,4 +146,100 @@ static inline void samples_to_table(const struct world *w, const struct sample *
 		assert_non_null(row);
 		measures_add(&row->m, &s->m);
 	}
+}
+
+/* A sample's value of a dimension as a number: 0 unknown, else the number itself or an index into the
+ * world. */
+static inline uint64_t sample_number(const struct world *w, const struct sample *s, enum dimension dim)
+{
+	switch (dim) {
+	case DIM_router:
+		return s->router;
+	case DIM_type:
+		return s->type;
+	case DIM_prefix:
+		return s->prefix;
+	case DIM_path:
+		return s->path;
+	case DIM_origin:
+		return w->paths[s->path].origin;
+	case DIM_neighbour:
+		return w->paths[s->path].neighbour;
+	case DIM_country:
+		return s->country;
+	case DIM_match:
+		return s->match;
+	default:
+		fail();
+		return 0;
+	}
+}
+
+/* The same number from what a store handed out. */
+static inline uint64_t value_number(const struct world *w, enum dimension dim, const struct dim_value *v)
+{
+	if (!v->known)
+		return 0;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		for (uint64_t i = 1; i < WORLD_NAMES; i++)
+			if (strlen(w->names[i]) == v->bytes.len && memcmp(w->names[i], v->bytes.data, v->bytes.len) == 0)
+				return i;
+		break;
+	case KIND_PREFIX:
+		for (uint64_t i = 1; i < WORLD_PREFIXES; i++)
+			if (prefix_equal(&w->prefixes[i], &v->prefix))
+				return i;
+		break;
+	case KIND_PATH:
+		for (uint64_t i = 1; i < WORLD_PATHS; i++)
+			if (w->paths[i].len == v->bytes.len && memcmp(w->paths[i].bytes, v->bytes.data, v->bytes.len) == 0)
+				return i;
+		break;
+	default:
+		assert_true(v->number != 0 || dim == DIM_match);
+		return v->number;
+	}
+	fail_msg("a value of %s that was never written", dimension_table[dim].name);
+	return 0;
+}
+
+static inline struct dim_value value_from_number(const struct world *w, enum dimension dim, uint64_t n)
+{
+	struct dim_value v = {.known = n != 0 || dim == DIM_match};
+	if (!v.known)
+		return v;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		v.bytes = (struct view){(const uint8_t *)w->names[n], strlen(w->names[n])};
+		break;
+	case KIND_PREFIX:
+		v.prefix = w->prefixes[n];
+		break;
+	case KIND_PATH:
+		v.bytes = (struct view){w->paths[n].bytes, w->paths[n].len};
+		break;
+	default:
+		v.number = n;
+	}
+	return v;
+}
+
+/* A filter's condition, without its negation. */
+static inline bool sample_matches(const struct world *w, const struct sample *s, const struct store_filter *f)
+{
+	const struct world_path *p = &w->paths[s->path];
+	for (size_t i = 0; i < f->value_count; i++) {
+		if (f->dim != DIM_via) {
+			if (value_number(w, f->dim, &f->values[i]) == sample_number(w, s, f->dim))
+				return true;
+			continue;
+		}
+		if (!f->values[i].known && !p->member_count)
+			return true;
+		for (size_t m = 0; m < p->member_count && f->values[i].known; m++)
+			if (p->members[m] == f->values[i].number)
+				return true;
+	}
+	return false;
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The commands' way to the collector: one GET over HTTP. Messages go to standard error. */
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "cli/options.h"
+
+struct client_answer {
+	char *body; /* ends with a NUL that is not counted */
+	size_t len;
+	json_t *json; /* NULL with --json and --csv: nobody looks inside */
+};
+
+/* Asks for the path with the options' parameters, and one more when name is not NULL. Returns the exit
+ * status; EXIT_DONE fills in the answer. What the collector calls a bad parameter is EXIT_USAGE. */
+int client_get(const struct options *o, const char *path, const char *name, const char *value,
+	struct client_answer *ret);
+void client_answer_done(struct client_answer *a);
+
+/* True when --json or --csv is given: the answer has been printed as it came; *ret_status is the exit
+ * status. */
+bool client_print_raw(const struct options *o, const struct client_answer *a, int *ret_status);

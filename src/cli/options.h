@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The command line of the commands that ask the collector (options.def). Values are views into argv. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum option_id {
+#define OPTION(id, name, value, parameter, commands, help) OPTION_##id,
+#include "cli/options.def"
+#undef OPTION
+	OPTION_COUNT
+};
+
+enum option_commands {
+	OPTIONS_TOP = 1,
+	OPTIONS_SERIES = 2,
+	OPTIONS_LOOKUP = 4,
+	OPTIONS_SENDERS = 8,
+	OPTIONS_ROUTERS = 16,
+	OPTIONS_RANGE = OPTIONS_TOP | OPTIONS_SERIES,
+	OPTIONS_ANY = 31,
+};
+
+struct options {
+	const char *command;
+	const char *values[OPTION_COUNT]; /* NULL: not given; "" for a switch */
+	const char *argument;             /* the one that is no option, when the command takes one */
+};
+
+/* OPTIONS_GO_ON, or the exit status: EXIT_DONE after --help, EXIT_USAGE after a message. wants: the name
+ * of the argument that must be given; NULL: none may. */
+#define OPTIONS_GO_ON (-1)
+int options_parse(int argc, char **argv, enum option_commands command, const char *wants, struct options *ret);
+
+/* The API's parameter of an option; NULL when it has none. */
+const char *option_parameter(enum option_id id);

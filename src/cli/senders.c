@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/rows.h"
+#include "cli/units.h"
+
+/* "3 past, 1 invalid": the members that are not zero. On the heap; NULL when memory is out. */
+static char *list_counts(const json_t *counts)
+{
+	char *text = NULL;
+	size_t len;
+	const char *key, *gap = "";
+	json_t *v;
+	FILE *out = open_memstream(&text, &len);
+	if (!out)
+		return NULL;
+	json_object_foreach((json_t *)(uintptr_t)counts, key, v) {
+		if (!json_integer_value(v))
+			continue;
+		(void)fprintf(out, "%s%lld ", gap, (long long)json_integer_value(v));
+		for (const char *p = key; *p; p++)
+			(void)fputc(*p == '_' ? ' ' : *p, out);
+		gap = ", ";
+	}
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void add_count(struct table *t, const json_t *row, const char *key, enum table_style style)
+{
+	long long n = (long long)json_integer_value(json_object_get(row, key));
+	table_cell(t, n ? style : STYLE_PLAIN, "%lld", n);
+}
+
+static void add_sender(struct table *t, const json_t *row)
+{
+	const char *name = json_string_value(json_object_get(row, "sender"));
+	const char *seen = json_string_value(json_object_get(row, "last_seen"));
+	uint64_t seen_ms, now_ms = clock_wall_ms();
+	char *rejected = list_counts(json_object_get(row, "rejected")), text[UNITS_TEXT_MAX];
+	table_cell(t, STYLE_PLAIN, "%s", name && *name ? name : "(no name)");
+	add_count(t, row, "sessions", STYLE_PLAIN);
+	add_count(t, row, "sent", STYLE_PLAIN);
+	add_count(t, row, "stored", STYLE_PLAIN);
+	table_cell(t, STYLE_BAD, "%s", rejected && *rejected ? rejected : "-");
+	add_count(t, row, "dropped", STYLE_BAD);
+	add_count(t, row, "lost", STYLE_BAD);
+	add_count(t, row, "in_flight", STYLE_PLAIN);
+	if (seen && time_parse(seen, &seen_ms) == 0)
+		table_cell(t, STYLE_PLAIN, "%s ago",
+			units_age(now_ms > seen_ms ? (now_ms - seen_ms) / 1000 : 0, text));
+	table_row(t);
+	free(rejected);
+}
+
+static int print_answer(const json_t *answer)
+{
+	static const struct table_column columns[] = {
+		{"SENDER", false, 0, 8}, {"SESSIONS", true, 3, 0}, {"SENT", true, 0, 0}, {"STORED", true, 0, 0},
+		{"REJECTED", false, 0, 8}, {"DROPPED", true, 0, 0}, {"LOST", true, 1, 0}, {"IN FLIGHT", true, 0, 0},
+		{"LAST SEEN", true, 2, 0},
+	};
+	struct screen screen = screen_get();
+	struct table *t;
+	const json_t *row, *rows = json_object_get(answer, "rows");
+	size_t i;
+	if (table_new(columns, ARRAY_LEN(columns), &t) < 0)
+		return EXIT_FAILED;
+	json_array_foreach(rows, i, row)
+		add_sender(t, row);
+	int r = 0;
+	if (json_array_size(rows))
+		r = table_print(t, &screen, stdout);
+	else
+		(void)puts("no sender has been heard yet");
+	table_free(t);
+	char *refused = list_counts(json_object_get(answer, "refused"));
+	if (refused && *refused)
+		printf("\nrefused datagrams: %s\n", refused);
+	free(refused);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_senders(int argc, char **argv)
+{
+	struct options o;
+	struct client_answer a;
+	int r = options_parse(argc, argv, OPTIONS_SENDERS, NULL, &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	r = client_get(&o, "/api/v1/senders", NULL, NULL, &a);
+	if (r != EXIT_DONE)
+		return r;
+	if (!client_print_raw(&o, &a, &r))
+		r = print_answer(a.json);
+	client_answer_done(&a);
+	return r;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Cells are kept as text until the table is printed, because widths are known only then. Fitting: as
+ * long as the lines are too wide, the column with the highest drop goes; then the widest column that may
+ * be cut gives a column of the screen at a time. Widths are the C library's for UTF-8 (wcwidth under
+ * C.UTF-8), so wide and combining characters align.
+ *
+ * A cell's text may come from a sender or from a routing table: before it is measured, every byte that
+ * is no printable UTF-8 character becomes '?', so no escape sequence reaches the terminal. */
+
+#include "cli/table.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
+
+#define GAP 2 /* blanks between columns */
+
+struct cell {
+	char *text;
+	enum table_style style;
+};
+
+struct table {
+	const struct table_column *columns;
+	size_t column_count;
+	struct cell *cells; /* row by row */
+	size_t cell_count, cell_cap;
+	bool failed;
+};
+
+/* ---- the screen ---- */
+
+struct screen screen_get(void)
+{
+	struct screen s = {0};
+	struct winsize size;
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM"), *columns = getenv("COLUMNS");
+	if (!isatty(STDOUT_FILENO))
+		return s;
+	s.colour = !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+	s.width = 80;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		s.width = size.ws_col;
+	else if (columns && atoi(columns) > 0)
+		s.width = (unsigned)atoi(columns);
+	return s;
+}
+
+static void style_begin(const struct screen *screen, enum table_style style, FILE *out)
+{
+	static const char *const codes[] = {
+		[STYLE_PLAIN] = "", [STYLE_TITLE] = "\033[1m", [STYLE_FAINT] = "\033[2m", [STYLE_BAR] = "\033[36m",
+		[STYLE_GOOD] = "\033[32m", [STYLE_WARN] = "\033[33m", [STYLE_BAD] = "\033[31m",
+	};
+	if (screen->colour)
+		(void)fputs(codes[style], out);
+}
+
+static void style_end(const struct screen *screen, enum table_style style, FILE *out)
+{
+	if (screen->colour && style != STYLE_PLAIN)
+		(void)fputs("\033[0m", out);
+}
+
+void style_print(const struct screen *screen, enum table_style style, const char *text, FILE *out)
+{
+	style_begin(screen, style, out);
+	(void)fputs(text, out);
+	style_end(screen, style, out);
+}
+
+/* ---- text ---- */
+
+struct character {
+	size_t len;     /* bytes; 0 at the end of the text */
+	unsigned width; /* columns */
+	bool printable;
+};
+
+static struct character read_character(const char *p)
+{
+	static locale_t utf8;
+	struct character c = {.len = 1, .width = 1};
+	mbstate_t state = {0};
+	wchar_t wide = 0;
+	if (!*p)
+		return (struct character){0};
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	locale_t old = utf8 ? uselocale(utf8) : (locale_t)0;
+	size_t n = mbrtowc(&wide, p, strlen(p), &state);
+	int width = n <= 4 && iswprint((wint_t)wide) ? wcwidth(wide) : -1;
+	if (utf8)
+		(void)uselocale(old);
+	if (width >= 0)
+		c = (struct character){n, (unsigned)width, true};
+	return c;
+}
+
+unsigned text_width(const char *text)
+{
+	unsigned width = 0;
+	for (struct character c; (c = read_character(text)).len; text += c.len)
+		width += c.width;
+	return width;
+}
+
+void text_clean(char *text)
+{
+	for (struct character c; (c = read_character(text)).len; text += c.len)
+		if (!c.printable)
+			*text = '?';
+}
+
+/* At most width columns of it, with an ellipsis when it does not fit; returns the columns written. */
+static unsigned print_cut(const char *text, unsigned width, FILE *out)
+{
+	unsigned used = 0, whole = text_width(text);
+	unsigned room = whole <= width ? width : width ? width - 1 : 0;
+	for (struct character c; (c = read_character(text)).len && used + c.width <= room; text += c.len) {
+		(void)fwrite(text, 1, c.len, out);
+		used += c.width;
+	}
+	if (whole > width && width) {
+		(void)fputs("…", out);
+		used++;
+	}
+	return used;
+}
+
+/* ---- the table ---- */
+
+int table_new(const struct table_column *columns, size_t count, struct table **ret)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	if (!t || count > TABLE_COLUMNS_MAX) {
+		free(t);
+		return -ENOMEM;
+	}
+	t->columns = columns;
+	t->column_count = count;
+	*ret = t;
+	return 0;
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->cell_count; i++)
+		free(t->cells[i].text);
+	free(t->cells);
+	free(t);
+}
+
+static void add_cell(struct table *t, enum table_style style, char *take_text)
+{
+	if (t->cell_count == t->cell_cap) {
+		size_t cap = t->cell_cap ? t->cell_cap * 2 : 256;
+		struct cell *cells = reallocarray(t->cells, cap, sizeof(*cells));
+		if (!cells) {
+			free(take_text);
+			t->failed = true;
+			return;
+		}
+		t->cells = cells;
+		t->cell_cap = cap;
+	}
+	t->cells[t->cell_count++] = (struct cell){take_text, style};
+}
+
+void table_row(struct table *t)
+{
+	while (t->cell_count % t->column_count && !t->failed)
+		add_cell(t, STYLE_PLAIN, NULL);
+}
+
+void table_cell(struct table *t, enum table_style style, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		t->failed = true;
+		return;
+	}
+	text_clean(text);
+	add_cell(t, style, text);
+}
+
+static const char *cell_text(const struct cell *cell)
+{
+	return cell->text ? cell->text : "";
+}
+
+/* ---- fitting and printing ---- */
+
+struct layout {
+	unsigned widths[TABLE_COLUMNS_MAX];
+	bool shown[TABLE_COLUMNS_MAX];
+};
+
+static unsigned line_width(const struct table *t, const struct layout *l)
+{
+	unsigned width = 0;
+	for (size_t i = 0; i < t->column_count; i++)
+		if (l->shown[i])
+			width += l->widths[i] + (width ? GAP : 0);
+	return width;
+}
+
+static bool drop_column(const struct table *t, struct layout *l)
+{
+	size_t worst = t->column_count;
+	for (size_t i = 0; i < t->column_count; i++)
+		if (l->shown[i] && t->columns[i].drop &&
+			(worst == t->column_count || t->columns[i].drop > t->columns[worst].drop))
+			worst = i;
+	if (worst == t->column_count)
+		return false;
+	l->shown[worst] = false;
+	return true;
+}
+
+static bool cut_column(const struct table *t, struct layout *l)
+{
+	size_t widest = t->column_count;
+	for (size_t i = 0; i < t->column_count; i++)
+		if (l->shown[i] && t->columns[i].min_width && l->widths[i] > t->columns[i].min_width &&
+			(widest == t->column_count || l->widths[i] > l->widths[widest]))
+			widest = i;
+	if (widest == t->column_count)
+		return false;
+	l->widths[widest]--;
+	return true;
+}
+
+static struct layout fit(const struct table *t, unsigned screen_width)
+{
+	struct layout l = {0};
+	for (size_t i = 0; i < t->column_count; i++) {
+		l.shown[i] = true;
+		l.widths[i] = text_width(t->columns[i].title);
+	}
+	for (size_t i = 0; i < t->cell_count; i++) {
+		unsigned width = text_width(cell_text(&t->cells[i]));
+		if (width > l.widths[i % t->column_count])
+			l.widths[i % t->column_count] = width;
+	}
+	while (screen_width && line_width(t, &l) > screen_width)
+		if (!drop_column(t, &l) && !cut_column(t, &l))
+			break;
+	return l;
+}
+
+static void blanks(unsigned n, FILE *out)
+{
+	(void)fprintf(out, "%*s", (int)n, "");
+}
+
+static void print_line(const struct table *t, const struct layout *l, const struct cell *row,
+	const struct screen *screen, FILE *out)
+{
+	unsigned owed = 0; /* blanks, written only when something follows */
+	for (size_t i = 0; i < t->column_count; i++) {
+		if (!l->shown[i])
+			continue;
+		const char *text = cell_text(&row[i]);
+		unsigned width = text_width(text), room = l->widths[i];
+		unsigned pad = width < room ? room - width : 0;
+		if (*text) {
+			blanks(owed + (t->columns[i].right ? pad : 0), out);
+			style_begin(screen, row[i].style, out);
+			unsigned used = print_cut(text, room, out);
+			style_end(screen, row[i].style, out);
+			owed = (t->columns[i].right ? 0 : room - used) + GAP;
+		} else {
+			owed += room + GAP;
+		}
+	}
+	(void)fputc('\n', out);
+}
+
+int table_print(const struct table *t, const struct screen *screen, FILE *out)
+{
+	struct cell titles[TABLE_COLUMNS_MAX];
+	if (t->failed || t->cell_count % t->column_count)
+		return -ENOMEM;
+	struct layout l = fit(t, screen->width);
+	for (size_t i = 0; i < t->column_count; i++) {
+		/* Titles are never written to; the cast only fits the cell. */
+		union {
+			const char *in;
+			char *out;
+		} title = {t->columns[i].title};
+		titles[i] = (struct cell){title.out, STYLE_TITLE};
+	}
+	print_line(t, &l, titles, screen, out);
+	for (size_t i = 0; i < t->cell_count; i += t->column_count)
+		print_line(t, &l, t->cells + i, screen, out);
+	return ferror(out) ? -EIO : 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "base/compiler.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "wt_test.h"
+
+static char last_why[512];
+
+/* main.c's, with a memory. */
+int command_usage(const char *name, const char *why)
+{
+	(void)snprintf(last_why, sizeof(last_why), "%s: %s", name, why ? why : "");
+	return EXIT_USAGE;
+}
+
+/* Parses words separated by blanks; they stay valid until the next call. */
+static int parse(const char *line, enum option_commands command, const char *wants, struct options *o)
+{
+	static char copy[512];
+	static char *argv[32];
+	int argc = 0;
+	(void)snprintf(copy, sizeof(copy), "%s", line);
+	char *rest = copy;
+	for (char *word; (word = strsep(&rest, " "));)
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	last_why[0] = '\0';
+	return options_parse(argc, argv, command, wants, o);
+}
+
+static void good(void **state)
+{
+	struct options o;
+	assert_int_equal(parse("top --last 2h --by=origin,type --from -2h --json", OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
+	assert_string_equal(o.command, "top");
+	assert_string_equal(o.values[OPTION_last], "2h");
+	assert_string_equal(o.values[OPTION_by], "origin,type");
+	assert_string_equal(o.values[OPTION_from], "-2h");
+	assert_string_equal(o.values[OPTION_json], "");
+	assert_null(o.values[OPTION_csv]);
+	assert_null(o.argument);
+	assert_string_equal(option_parameter(OPTION_last), "last");
+	assert_null(option_parameter(OPTION_json));
+
+	assert_int_equal(parse("lookup --json 2001:db8::1 --router edge1", OPTIONS_LOOKUP, "ADDRESS", &o), OPTIONS_GO_ON);
+	assert_string_equal(o.argument, "2001:db8::1");
+	assert_string_equal(o.values[OPTION_router], "edge1");
+}
+
+static void watch(void **state)
+{
+	static const struct {
+		const char *line, *seconds;
+	} cases[] = {{"top --watch", ""}, {"top --watch 5", "5"}, {"top --watch=7", "7"}, {"top --watch --limit 3", ""},
+		{"top --limit 3 --watch 12", "12"}};
+	struct options o;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(parse(cases[i].line, OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
+		assert_string_equal(o.values[OPTION_watch], cases[i].seconds);
+	}
+}
+
+static void refusals(void **state)
+{
+	static const struct {
+		const char *line;
+		enum option_commands command;
+		const char *wants, *why;
+	} cases[] = {
+		{"top --nonsense", OPTIONS_TOP, NULL, "top: no option '--nonsense'; --help lists them"},
+		{"top --limit 3 --nonsense=5 --by x", OPTIONS_TOP, NULL, "top: no option '--nonsense=5'; --help lists them"},
+		{"top -x", OPTIONS_TOP, NULL, "top: no option '-x'; --help lists them"},
+		{"top --limit", OPTIONS_TOP, NULL, "top: option '--limit' needs a value"},
+		{"top --by x --limit", OPTIONS_TOP, NULL, "top: option '--limit' needs a value"},
+		{"top extra", OPTIONS_TOP, NULL, "top: 'extra' is not expected here"},
+		{"top --json --csv", OPTIONS_TOP, NULL, "top: --json and --csv exclude each other"},
+		{"senders --limit 3", OPTIONS_SENDERS, NULL, "senders: no option '--limit'; --help lists them"},
+		{"series --watch", OPTIONS_SERIES, NULL, "series: no option '--watch'; --help lists them"},
+		{"lookup", OPTIONS_LOOKUP, "ADDRESS", "lookup: ADDRESS is missing"},
+		{"lookup a b", OPTIONS_LOOKUP, "ADDRESS", "lookup: 'b' is not expected here"},
+	};
+	struct options o;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(parse(cases[i].line, cases[i].command, cases[i].wants, &o), EXIT_USAGE);
+		assert_string_equal(last_why, cases[i].why);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good), cmocka_unit_test(watch), cmocka_unit_test(refusals),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "cli/table.h"
+#include "wt_test.h"
+
+static const struct screen wide = {0, false};
+
+static void widths(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned width;
+	} samples[] = {{"", 0}, {"abc", 3}, {"é", 1}, {"e\xcc\x81", 1}, {"日本語", 6}, {"█▌", 2}, {"\xff\xfe", 2}, {"a\nb", 3},
+		{"\xe6\x97", 2}};
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+		assert_int_equal(text_width(samples[i].text), samples[i].width);
+}
+
+/* No control character survives, in any form it can take in UTF-8, nor a byte that is none. */
+static void clean(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} samples[] = {{"plain é 日本", "plain é 日本"}, {"\033[31mred", "?[31mred"}, {"a\nb\tc\rd", "a?b?c?d"},
+		{"\x7f", "?"}, {"\xc2\x9b" "2J", "??2J"}, {"\xff" "a\xc3", "?a?"}, {"\xed\xa0\x80", "???"},
+		{"\xc0\x9b", "??"}};
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+		char text[64];
+		(void)snprintf(text, sizeof(text), "%s", samples[i].in);
+		text_clean(text);
+		assert_string_equal(text, samples[i].want);
+	}
+}
+
+static void clean_random(void **state)
+{
+	for (int i = 0; i < 20000; i++) {
+		char text[17];
+		for (size_t k = 0; k < 16; k++)
+			text[k] = (char)wt_random();
+		text[16] = '\0';
+		text_clean(text);
+		for (const char *p = text; *p; p++) {
+			assert_false((unsigned char)*p < 0x20 || *p == 0x7f);
+			assert_false((unsigned char)*p == 0xc2 && (unsigned char)p[1] < 0xa0);
+		}
+	}
+}
+
+static char *printed(const struct table *t, struct screen screen)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	assert_int_equal(table_print(t, &screen, out), 0);
+	(void)fclose(out);
+	return text;
+}
+
+static const struct table_column columns[] = {
+	{"NAME", false, 0, 6}, {"N", true, 0, 0}, {"NOTE", false, 2, 0}, {"MORE", true, 1, 0},
+};
+
+static struct table *sample(void)
+{
+	struct table *t;
+	assert_int_equal(table_new(columns, 4, &t), 0);
+	table_cell(t, STYLE_PLAIN, "日本語");
+	table_cell(t, STYLE_BAD, "%d", 7);
+	table_cell(t, STYLE_PLAIN, "x");
+	table_cell(t, STYLE_PLAIN, "yy");
+	table_row(t);
+	table_cell(t, STYLE_PLAIN, "long name here");
+	table_cell(t, STYLE_PLAIN, "1234");
+	table_row(t);
+	return t;
+}
+
+static void alignment(void **state)
+{
+	struct table *t = sample();
+	char *text = printed(t, wide);
+	assert_string_equal(text,
+		"NAME               N  NOTE  MORE\n"
+		"日本語             7  x       yy\n"
+		"long name here  1234\n");
+	free(text);
+	table_free(t);
+}
+
+static void empty_table(void **state)
+{
+	struct table *t;
+	assert_int_equal(table_new(columns, 4, &t), 0);
+	char *text = printed(t, wide);
+	assert_string_equal(text, "NAME  N  NOTE  MORE\n");
+	free(text);
+	table_free(t);
+}
+
+static void drops_then_cuts(void **state)
+{
+	struct table *t = sample();
+	char *text = printed(t, (struct screen){26, false});
+	assert_string_equal(text,
+		"NAME               N  MORE\n"
+		"日本語             7    yy\n"
+		"long name here  1234\n");
+	free(text);
+	text = printed(t, (struct screen){13, false});
+	assert_string_equal(text,
+		"NAME        N\n"
+		"日本語      7\n"
+		"long n…  1234\n");
+	free(text);
+	table_free(t);
+}
+
+/* Whatever the width, no line is wider, down to what may not be cut. */
+static void never_wider(void **state)
+{
+	struct table *t = sample();
+	for (unsigned width = 12; width < 50; width++) {
+		char *text = printed(t, (struct screen){width, false}), *rest = text;
+		for (char *line; (line = strsep(&rest, "\n"));)
+			assert_true(text_width(line) <= width);
+		free(text);
+	}
+	table_free(t);
+}
+
+static void colours(void **state)
+{
+	struct table *t = sample();
+	char *text = printed(t, wide);
+	assert_null(strchr(text, '\033'));
+	free(text);
+	text = printed(t, (struct screen){0, true});
+	assert_non_null(strstr(text, "\033[31m7\033[0m"));
+	assert_non_null(strstr(text, "\033[1mNAME\033[0m"));
+	free(text);
+	table_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(widths), cmocka_unit_test(clean), cmocka_unit_test(clean_random),
+		cmocka_unit_test(alignment), cmocka_unit_test(empty_table), cmocka_unit_test(drops_then_cuts),
+		cmocka_unit_test(never_wider), cmocka_unit_test(colours),
+	};
+	wt_random_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

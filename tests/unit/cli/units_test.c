@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "base/compiler.h"
+#include "cli/units.h"
+#include "wt_test.h"
+
+struct sample {
+	double v;
+	const char *want;
+};
+
+static void check(const char *(*fn)(double v, char *buf), const struct sample *samples, size_t count)
+{
+	char buf[UNITS_TEXT_MAX];
+	for (size_t i = 0; i < count; i++)
+		assert_string_equal(fn(samples[i].v, buf), samples[i].want);
+}
+
+/* Where rounding would give a thousand, the next unit is taken. */
+static void bytes(void **state)
+{
+	static const struct sample samples[] = {{0, "0 B"}, {1, "1 B"}, {999, "999 B"}, {999.6, "1.00 kB"},
+		{1000, "1.00 kB"}, {1234, "1.23 kB"}, {9994, "9.99 kB"}, {9996, "10.0 kB"}, {99940, "99.9 kB"},
+		{99960, "100 kB"}, {999400, "999 kB"}, {999600, "1.00 MB"}, {1.2e9, "1.20 GB"}, {5.5e12, "5.50 TB"},
+		{18446744073709551615.0, "18.4 EB"}, {5e21, "5000 EB"}};
+	check(units_bytes, samples, ARRAY_LEN(samples));
+}
+
+static void counts(void **state)
+{
+	static const struct sample samples[] = {{0, "0"}, {9999, "9999"}, {10000, "10.0k"}, {12345, "12.3k"},
+		{999999, "1.00M"}, {4.56e9, "4.56G"}};
+	check(units_count, samples, ARRAY_LEN(samples));
+}
+
+static void percents(void **state)
+{
+	static const struct sample samples[] = {{0, "0 %"}, {0.000001, "<0.01 %"}, {0.0001, "0.01 %"},
+		{0.0123, "1.23 %"}, {0.1234, "12.3 %"}, {0.9999, "100 %"}, {1, "100 %"}};
+	check(units_percent, samples, ARRAY_LEN(samples));
+}
+
+static void rtts(void **state)
+{
+	static const struct sample samples[] = {{0, "0 us"}, {850, "850 us"}, {18250, "18.3 ms"}, {999600, "1.00 s"},
+		{1204000, "1.20 s"}};
+	check(units_rtt, samples, ARRAY_LEN(samples));
+}
+
+static void bit_rates(void **state)
+{
+	static const struct sample samples[] = {{950, "950 bit/s"}, {12.34e6, "12.3 Mbit/s"}, {1e15, "1000 Tbit/s"}};
+	check(units_bit_rate, samples, ARRAY_LEN(samples));
+}
+
+static void ages(void **state)
+{
+	static const struct {
+		uint64_t v;
+		const char *want;
+	} samples[] = {{0, "0 s"}, {59, "59 s"}, {60, "1 m"}, {200, "3 m 20 s"}, {3600, "1 h"}, {7500, "2 h 5 m"},
+		{86400 * 3 + 3600 * 4 + 59, "3 d 4 h"}, {86400 + 59, "1 d"}};
+	char buf[UNITS_TEXT_MAX];
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+		assert_string_equal(units_age(samples[i].v, buf), samples[i].want);
+}
+
+static void bars(void **state)
+{
+	char buf[UNITS_BAR_MAX];
+	assert_string_equal(units_bar(0, 4, buf), "");
+	assert_string_equal(units_bar(-1, 4, buf), "");
+	assert_string_equal(units_bar(1e-9, 4, buf), "▏");
+	assert_string_equal(units_bar(0.5, 4, buf), "██");
+	assert_string_equal(units_bar(0.625, 4, buf), "██▌");
+	assert_string_equal(units_bar(1, 4, buf), "████");
+	assert_string_equal(units_bar(7, 4, buf), "████");
+	assert_int_equal(strlen(units_bar(1, 100000, buf)), (UNITS_BAR_MAX / 3 - 1) * 3);
+	assert_string_equal(units_height(0), " ");
+	assert_string_equal(units_height(1e-9), "▁");
+	assert_string_equal(units_height(0.5), "▄");
+	assert_string_equal(units_height(1), "█");
+	assert_string_equal(units_height(2), "█");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes), cmocka_unit_test(counts), cmocka_unit_test(percents), cmocka_unit_test(rtts),
+		cmocka_unit_test(bit_rates), cmocka_unit_test(ages), cmocka_unit_test(bars),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Random traffic in a real store, random questions, and every answer computed again the simple way:
+ * each sample is added to each group it belongs to, all groups are sorted, the first are taken. */
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "query/filter.h"
+#include "wt_flows.h"
+
+#define T0      1767312000u
+#define SAMPLES 2500
+#define GROUPS  (SAMPLES * 8)
+
+static char folder[] = "/tmp/wt_query_XXXXXX";
+static struct world world;
+static struct sample samples[SAMPLES];
+static const uint64_t forever[] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+struct fixture {
+	char path[64];
+	const struct store_ops *ops;
+	struct store *store;
+	struct store_reader *reader;
+};
+
+static void open_fixture(struct fixture *f, const uint64_t retention_s[LEVEL_COUNT])
+{
+	static int files;
+	char url[80];
+	struct error err = {0};
+	(void)snprintf(f->path, sizeof(f->path), "%s/%d.db", folder, files++);
+	(void)snprintf(url, sizeof(url), "sqlite:%s", f->path);
+	struct store_config config = {.url = url};
+	memcpy(config.retention_s, retention_s, sizeof(config.retention_s));
+	f->ops = store_find(url, &err);
+	if (!f->ops || f->ops->open(&config, &f->store, &err) < 0 || f->ops->reader_open(f->store, &f->reader, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void close_fixture(struct fixture *f)
+{
+	char beside[80];
+	f->ops->reader_close(f->reader);
+	f->ops->close(f->store);
+	(void)unlink(f->path);
+	(void)snprintf(beside, sizeof(beside), "%s-wal", f->path);
+	(void)unlink(beside);
+	(void)snprintf(beside, sizeof(beside), "%s-shm", f->path);
+	(void)unlink(beside);
+}
+
+static void write_all(struct fixture *f)
+{
+	struct flow_table *t;
+	assert_int_equal(flow_table_new(&t), 0);
+	samples_to_table(&world, samples, SAMPLES, t);
+	struct store_batch batch = {.collector = "test1", .id = 1, .flows = t};
+	assert_int_equal(f->ops->write_batch(f->store, &batch, NULL), STORE_OK);
+	flow_table_free(t);
+}
+
+static void make_samples(void)
+{
+	world_make(&world);
+	for (size_t i = 0; i < SAMPLES; i++) {
+		sample_make(&samples[i], T0 + 60 * (uint32_t)(wt_random_below(2) ? wt_random_below(90) : wt_random_below(4320)));
+		/* Many equals, so that the order of equals is looked at. */
+		if (wt_random_below(2))
+			samples[i].m = (struct measures){.v = {[MEASURE_bytes_sent] = 1 + wt_random_below(3),
+				[MEASURE_packets_sent] = wt_random_below(2), [MEASURE_records] = 1}};
+	}
+}
+
+/* ---- the simple way ---- */
+
+struct group {
+	uint64_t key[QUERY_DIMS_MAX];
+	struct measures m;
+};
+
+struct naive {
+	const struct query *q;
+	uint64_t from_s, to_s;
+	uint32_t step_s;
+	struct group groups[GROUPS];
+	size_t count;
+	struct measures total;
+};
+
+static void add_to(struct naive *n, const uint64_t *key, const struct measures *m)
+{
+	size_t i = 0;
+	while (i < n->count && memcmp(n->groups[i].key, key, sizeof(n->groups[i].key)) != 0)
+		i++;
+	if (i == n->count) {
+		assert_true(n->count < GROUPS);
+		n->groups[n->count] = (struct group){0};
+		memcpy(n->groups[n->count++].key, key, sizeof(n->groups[i].key));
+	}
+	measures_add(&n->groups[i].m, m);
+}
+
+static void add_sample(struct naive *n, const struct sample *s)
+{
+	const struct query *q = n->q;
+	uint64_t key[QUERY_DIMS_MAX] = {0};
+	int via = -1;
+	if (s->minute < n->from_s || s->minute >= n->to_s)
+		return;
+	for (size_t i = 0; q->filter && i < q->filter->count; i++)
+		if (sample_matches(&world, s, &q->filter->items[i]) == q->filter->items[i].negate)
+			return;
+	for (size_t i = 0; i < q->by_count; i++) {
+		if (q->by[i] == DIM_via)
+			via = (int)i;
+		else if (q->by[i] == DIM_time)
+			key[i] = s->minute - s->minute % n->step_s;
+		else
+			key[i] = sample_number(&world, s, q->by[i]);
+	}
+	measures_add(&n->total, &s->m);
+	const struct world_path *p = &world.paths[s->path];
+	if (via < 0 || !p->member_count) {
+		add_to(n, key, &s->m);
+		return;
+	}
+	for (size_t i = 0; i < p->member_count; i++) {
+		key[via] = p->members[i];
+		add_to(n, key, &s->m);
+	}
+}
+
+static double figure(const struct query *q, const struct measures *m)
+{
+	switch (q->sort) {
+	case QUERY_SORT_RETRANSMIT_RATE:
+		return measures_retransmit_rate(m);
+	case QUERY_SORT_RTT_P50:
+		return measures_rtt_quantile(m, 0.5);
+	case QUERY_SORT_RTT_P95:
+		return measures_rtt_quantile(m, 0.95);
+	default:
+		return (double)m->v[q->sort]; /* below 2^53 */
+	}
+}
+
+static int bytes_order(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	int c = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	return c ? c : (a_len > b_len) - (a_len < b_len);
+}
+
+static int key_order(enum dimension dim, uint64_t a, uint64_t b)
+{
+	if (a == b)
+		return 0;
+	if (dim != DIM_match && (!a || !b))
+		return a ? -1 : 1;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		return bytes_order(world.names[a], strlen(world.names[a]), world.names[b], strlen(world.names[b]));
+	case KIND_PREFIX:
+		return prefix_cmp(&world.prefixes[a], &world.prefixes[b]);
+	case KIND_PATH:
+		return bytes_order(world.paths[a].bytes, world.paths[a].len, world.paths[b].bytes, world.paths[b].len);
+	default:
+		return a < b ? -1 : 1;
+	}
+}
+
+static int group_order(const void *a, const void *b, void *ctx)
+{
+	const struct query *q = ctx;
+	const struct group *x = a, *y = b;
+	double f = figure(q, &x->m), g = figure(q, &y->m);
+	if ((f < 0) != (g < 0))
+		return f < 0 ? 1 : -1;
+	if (f != g)
+		return (f > g) == q->ascending ? 1 : -1;
+	int c = 0;
+	for (size_t i = 0; i < q->by_count && !c; i++)
+		c = key_order(q->by[i], x->key[i], y->key[i]);
+	return c;
+}
+
+/* Insertion keeps the order of equals. */
+static void sort_by_time(const struct query *q, struct group *groups, size_t count)
+{
+	size_t by = 0;
+	while (by < q->by_count && q->by[by] != DIM_time)
+		by++;
+	for (size_t i = 1; by < q->by_count && i < count; i++) {
+		struct group g = groups[i];
+		size_t k = i;
+		for (; k && groups[k - 1].key[by] > g.key[by]; k--)
+			groups[k] = groups[k - 1];
+		groups[k] = g;
+	}
+}
+
+static void compare(struct naive *n, const struct query_result *res)
+{
+	const struct query *q = n->q;
+	struct measures sum = {0};
+	if (!q->by_count && !n->count)
+		n->count = 1;
+	qsort_r(n->groups, n->count, sizeof(*n->groups), group_order, (void *)q);
+	size_t limit = q->limit ? q->limit : QUERY_LIMIT_MAX;
+	size_t count = n->count < limit ? n->count : limit;
+	sort_by_time(q, n->groups, count);
+	assert_int_equal(res->row_count, count);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t d = 0; d < q->by_count; d++)
+			assert_int_equal(q->by[d] == DIM_time ? res->rows[i].values[d].number
+						      : value_number(&world, q->by[d], &res->rows[i].values[d]),
+				n->groups[i].key[d]);
+		assert_memory_equal(&res->rows[i].m, &n->groups[i].m, sizeof(struct measures));
+		measures_add(&sum, &res->rows[i].m);
+	}
+	assert_memory_equal(&res->total, &n->total, sizeof(n->total));
+	if (res->has_other) {
+		measures_add(&sum, &res->other);
+		assert_memory_equal(&sum, &n->total, sizeof(sum));
+	}
+}
+
+static void check(struct fixture *f, const struct query *q, const uint64_t *retention_s, uint64_t now_s)
+{
+	struct query_result res;
+	struct error err = {0};
+	struct naive *n = calloc(1, sizeof(*n));
+	assert_non_null(n);
+	if (query_run(f->reader, retention_s, now_s, q, &res, &err) < 0)
+		fail_msg("query_run: %s", err.text);
+	*n = (struct naive){.q = q, .from_s = res.from_s, .to_s = res.to_s, .step_s = res.step_s};
+	for (size_t i = 0; i < SAMPLES; i++)
+		add_sample(n, &samples[i]);
+	bool via = false;
+	for (size_t i = 0; i < q->by_count; i++)
+		via |= q->by[i] == DIM_via;
+	assert_int_equal(res.has_other, !via);
+	compare(n, &res);
+	query_result_done(&res);
+	free(n);
+}
+
+/* ---- questions ---- */
+
+static void random_filter(struct filter *f, struct dim_value values[][3])
+{
+	f->count = wt_random_below(3);
+	for (size_t i = 0; i < f->count; i++) {
+		enum dimension dim = (enum dimension)(1 + wt_random_below(DIMENSION_COUNT - 1));
+		size_t n = 1 + wt_random_below(3);
+		for (size_t k = 0; k < n; k++) {
+			const struct sample *s = &samples[wt_random_below(SAMPLES)];
+			if (dim == DIM_via)
+				values[i][k] = (struct dim_value){.known = wt_random_below(6),
+					.number = WORLD_AS(wt_random_below(WORLD_ASNS))};
+			else
+				values[i][k] = value_from_number(&world, dim, sample_number(&world, s, dim));
+		}
+		f->items[i] = (struct store_filter){dim, wt_random_below(3) == 0, values[i], n};
+	}
+}
+
+static void random_query(struct query *q)
+{
+	static const uint32_t steps[] = {0, 60, 300, 3600, 86400};
+	*q = (struct query){
+		.from_s = T0 + wt_random_below(86400),
+		.exact_range = wt_random_below(2),
+		.sort = (int)wt_random_below(3) ? MEASURE_bytes_sent : (int)wt_random_below(QUERY_SORT_RTT_P95 + 1),
+		.ascending = wt_random_below(4) == 0,
+		.limit = wt_random_below(3) ? (uint32_t)wt_random_below(30) : 0,
+		.step_s = steps[wt_random_below(ARRAY_LEN(steps))],
+	};
+	q->to_s = q->from_s + 1 + wt_random_below(wt_random_below(2) ? 20000 : 3 * 86400);
+	uint32_t seen = 0;
+	for (size_t n = wt_random_below(QUERY_DIMS_MAX); q->by_count < n;) {
+		enum dimension dim = (enum dimension)wt_random_below(DIMENSION_COUNT);
+		if (seen & DIM_BIT(dim))
+			continue;
+		seen |= DIM_BIT(dim);
+		q->by[q->by_count++] = dim;
+	}
+}
+
+static void test_random_questions(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, forever);
+	make_samples();
+	write_all(&f);
+	for (int i = 0; i < 400; i++) {
+		struct query q;
+		struct filter filter = {.count = 0};
+		struct dim_value values[3][3];
+		random_filter(&filter, values);
+		random_query(&q);
+		q.filter = wt_random_below(4) ? &filter : NULL;
+		check(&f, &q, forever, T0 + 3 * 86400);
+	}
+	close_fixture(&f);
+}
+
+/* Minutes and hours are dropped while being asked for: no answer may be short. */
+static void test_after_retention(void **state)
+{
+	const uint64_t retention[] = {6 * 3600, 86400 + 3600, UINT64_MAX};
+	struct fixture f;
+	open_fixture(&f, retention);
+	make_samples();
+	write_all(&f);
+	for (uint64_t now = T0 + 86400; now < T0 + 4 * 86400; now += 60 * (1 + wt_random_below(200))) {
+		struct query q;
+		assert_int_equal(f.ops->maintain(f.store, now, NULL), 0);
+		random_query(&q);
+		check(&f, &q, retention, now);
+	}
+	close_fixture(&f);
+}
+
+static void test_nothing_found(void **state)
+{
+	struct fixture f;
+	struct query_result res;
+	open_fixture(&f, forever);
+	struct query q = {.from_s = T0, .to_s = T0 + 3600, .limit = 10};
+	assert_int_equal(query_run(f.reader, forever, T0, &q, &res, NULL), 0);
+	assert_int_equal(res.row_count, 1);
+	assert_true(measures_zero(&res.rows[0].m) && measures_zero(&res.total) && measures_zero(&res.other));
+	query_result_done(&res);
+	q.by[q.by_count++] = DIM_origin;
+	assert_int_equal(query_run(f.reader, forever, T0, &q, &res, NULL), 0);
+	assert_int_equal(res.row_count, 0);
+	assert_true(res.has_other && measures_zero(&res.total) && measures_zero(&res.other));
+	query_result_done(&res);
+	close_fixture(&f);
+}
+
+static void expect_error(struct fixture *f, const struct query *q, int code, const char *about)
+{
+	struct query_result res;
+	struct error err = {0};
+	assert_int_equal(query_run(f->reader, forever, T0, q, &res, &err), code);
+	if (!strstr(err.text, about))
+		fail_msg("%s", err.text);
+}
+
+static void test_refused(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, forever);
+	make_samples();
+	write_all(&f);
+	const struct query good = {.by = {DIM_origin}, .by_count = 1, .from_s = T0, .to_s = T0 + 86400, .limit = 5};
+	struct query q = good;
+	q.by_count = 5;
+	expect_error(&f, &q, -EINVAL, "dimensions");
+	q = good;
+	q.by[q.by_count++] = DIM_origin;
+	expect_error(&f, &q, -EINVAL, "twice");
+	q = good;
+	q.limit = QUERY_LIMIT_MAX + 1;
+	expect_error(&f, &q, -EINVAL, "limit");
+	q = good;
+	q.sort = QUERY_SORT_RTT_P95 + 1;
+	expect_error(&f, &q, -EINVAL, "sort");
+	q = good;
+	q.to_s = T0;
+	expect_error(&f, &q, -EINVAL, "range");
+	q = good;
+	q.deadline_ns = 1;
+	expect_error(&f, &q, -ETIMEDOUT, "too long");
+	/* The reader is as good as before. */
+	check(&f, &good, forever, T0);
+	close_fixture(&f);
+}
+
+static void test_sort_names(void **state)
+{
+	assert_int_equal(query_sort_by_name("bytes_sent"), MEASURE_bytes_sent);
+	assert_int_equal(query_sort_by_name("retransmit_rate"), QUERY_SORT_RETRANSMIT_RATE);
+	assert_int_equal(query_sort_by_name("rtt_p50_us"), QUERY_SORT_RTT_P50);
+	assert_int_equal(query_sort_by_name("rtt_p95_us"), QUERY_SORT_RTT_P95);
+	assert_int_equal(query_sort_by_name("speed"), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_questions),
+		cmocka_unit_test(test_after_retention),
+		cmocka_unit_test(test_nothing_found),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_sort_names),
+	};
+	wt_random_init();
+	if (!mkdtemp(folder))
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)rmdir(folder);
+	return failed;
+}
