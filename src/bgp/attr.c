@@ -367,6 +367,7 @@ bool bgp_nlri_next(struct rd *r, uint16_t afi, bool add_path, struct bgp_nlri *r
 	if (bytes.len)
 		memcpy(a.bytes, bytes.data, bytes.len);
 	ret->prefix = prefix_make(&a, len);
+	ret->written = a;
 	ret->path_id = path_id;
 	return true;
 }

@@ -103,7 +103,8 @@ bool bgp_path_merge(const struct bgp_attrs *a, uint8_t *buf, size_t cap, struct 
 /* One prefix out of a list (RFC 4271 section 4.3, RFC 7911 section 3). */
 struct bgp_nlri {
 	struct prefix prefix;
-	uint32_t path_id; /* 0 without ADD-PATH */
+	struct addr written; /* the prefix's address with the bits behind its length as written */
+	uint32_t path_id;    /* 0 without ADD-PATH */
 };
 
 /* The next prefix; false at the end, and r has failed when the list is malformed: a length over 32 or

@@ -122,7 +122,7 @@ static bool print_list(struct dump *d, struct mrt_row *row, struct view list, ui
 	struct rd r = rd_view(list);
 	struct bgp_nlri nlri;
 	while (bgp_nlri_next(&r, afi, row->add_path, &nlri)) {
-		row->written = nlri.prefix.addr;
+		row->written = nlri.written;
 		row->len = nlri.prefix.len;
 		row->path_id = nlri.path_id;
 		d->format->row(&d->out, row);
@@ -261,7 +261,7 @@ int command_mrt(int argc, char **argv)
 	if (r < 0)
 		fprintf(stderr, "whereto mrt: %s\n", err.text);
 	if (d->undecoded)
-		fprintf(stderr, "whereto mrt: %llu BGP messages could not be decoded\n",
+		fprintf(stderr, "whereto mrt: BGP messages cut short or not decodable: %llu\n",
 			(unsigned long long)d->undecoded);
 	text_done(&d->out);
 	free(d->peers);
