@@ -64,14 +64,14 @@ uint64_t mrt_file_offset(const struct mrt_file *f)
 	return f->offset;
 }
 
-int mrt_file_corrupt(const struct mrt_file *f, struct error *err, const char *fmt, ...)
+int mrt_file_error(const struct mrt_file *f, struct error *err, int code, const char *fmt, ...)
 {
 	char why[256];
 	va_list ap;
 	va_start(ap, fmt);
 	(void)vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	return error_set(err, -EBADMSG, "%s: offset %llu: %s", f->path, (unsigned long long)f->offset, why);
+	return error_set(err, code, "%s: offset %llu: %s", f->path, (unsigned long long)f->offset, why);
 }
 
 static int make_room(struct mrt_file *f, struct error *err)
@@ -110,10 +110,10 @@ static int want(struct mrt_file *f, size_t n, struct error *err)
 static int check_header(const struct mrt_file *f, const struct mrt_header *h, struct error *err)
 {
 	if (h->length > MRT_BODY_MAX)
-		return mrt_file_corrupt(f, err, "a record of type %u claims %u bytes: damaged, or not an MRT file",
+		return mrt_file_error(f, err, -EBADMSG, "a record of type %u claims %u bytes: damaged, or not an MRT file",
 			h->type, h->length);
 	if (!h->length)
-		return mrt_file_corrupt(f, err, "a record of type %u has no content: damaged, or not an MRT file",
+		return mrt_file_error(f, err, -EBADMSG, "a record of type %u has no content: damaged, or not an MRT file",
 			h->type);
 	return 0;
 }
@@ -128,7 +128,7 @@ int mrt_file_next(struct mrt_file *f, struct mrt_record *ret, struct error *err)
 	if (!have)
 		return 0;
 	if (have < MRT_HEADER_BYTES)
-		return mrt_file_corrupt(f, err, "the file ends inside a record's header (%zu of %u bytes)", have,
+		return mrt_file_error(f, err, -EBADMSG, "the file ends inside a record's header (%zu of %u bytes)", have,
 			MRT_HEADER_BYTES);
 	struct mrt_header h = mrt_header_decode(f->buf + f->start);
 	r = check_header(f, &h, err);
@@ -140,10 +140,10 @@ int mrt_file_next(struct mrt_file *f, struct mrt_record *ret, struct error *err)
 		return r;
 	have = f->end - f->start;
 	if (have < whole)
-		return mrt_file_corrupt(f, err, "the file ends inside a record (%zu of %zu bytes)", have, whole);
+		return mrt_file_error(f, err, -EBADMSG, "the file ends inside a record (%zu of %zu bytes)", have, whole);
 	struct view body = {f->buf + f->start + MRT_HEADER_BYTES, h.length};
 	if (mrt_record_init(&h, body, ret) < 0)
-		return mrt_file_corrupt(f, err, "a record of type %u is too short for its microseconds", h.type);
+		return mrt_file_error(f, err, -EBADMSG, "a record of type %u is too short for its microseconds", h.type);
 	f->start += whole;
 	f->next_offset += whole;
 	return 1;

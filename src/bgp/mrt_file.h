@@ -20,6 +20,6 @@ int mrt_file_next(struct mrt_file *f, struct mrt_record *ret, struct error *err)
 /* Where the last record begins. */
 uint64_t mrt_file_offset(const struct mrt_file *f);
 
-/* -EBADMSG, "FILE: offset N: ..." with the offset of the last record: what a caller says who finds its
- * content wrong. */
-int mrt_file_corrupt(const struct mrt_file *f, struct error *err, const char *fmt, ...) PRINTF(3, 4);
+/* Sets the error "FILE: offset N: ..." with the offset of the last record and returns code: -EBADMSG from
+ * a caller who finds its content wrong. */
+int mrt_file_error(const struct mrt_file *f, struct error *err, int code, const char *fmt, ...) PRINTF(4, 5);

@@ -34,16 +34,16 @@ static int take_peers(struct dump *d, const struct mrt_record *record, struct er
 	struct mrt_peer peer;
 	int r = mrt_peers_begin(record, &peers);
 	if (r < 0)
-		return mrt_file_corrupt(d->file, err, "a peer index table that ends early");
+		return mrt_file_error(d->file, err, -EBADMSG, "a peer index table that ends early");
 	struct mrt_peer *list = realloc(d->peers, (peers.count + 1u) * sizeof(*list));
 	if (!list)
-		return error_set(err, -ENOMEM, "out of memory");
+		return mrt_file_error(d->file, err, -ENOMEM, "out of memory");
 	d->peers = list;
 	d->peer_count = 0;
 	while ((r = mrt_peers_next(&peers, &peer)) > 0)
 		list[d->peer_count++] = peer;
 	d->has_peers = true;
-	return r < 0 ? mrt_file_corrupt(d->file, err, "a peer index table that ends at peer %u of %u", d->peer_count,
+	return r < 0 ? mrt_file_error(d->file, err, -EBADMSG, "a peer index table that ends at peer %u of %u", d->peer_count,
 			       peers.count)
 		     : 0;
 }
@@ -67,12 +67,12 @@ static int print_rib(struct dump *d, const struct mrt_record *record, struct err
 	struct bgp_attrs attrs;
 	int r = mrt_rib_begin(record, &rib);
 	if (r < 0)
-		return mrt_file_corrupt(d->file, err, "a table record without a valid prefix");
+		return mrt_file_error(d->file, err, -EBADMSG, "a table record without a valid prefix");
 	if (rib.count && !d->has_peers)
-		return mrt_file_corrupt(d->file, err, "a table record before any peer index table");
+		return mrt_file_error(d->file, err, -EBADMSG, "a table record before any peer index table");
 	while ((r = mrt_rib_next(&rib, &entry)) > 0) {
 		if (entry.peer >= d->peer_count)
-			return mrt_file_corrupt(d->file, err, "a route of peer %u where the file has %u", entry.peer,
+			return mrt_file_error(d->file, err, -EBADMSG, "a route of peer %u where the file has %u", entry.peer,
 				d->peer_count);
 		struct mrt_row row = {
 			.source = ROW_RIB,
@@ -90,7 +90,7 @@ static int print_rib(struct dump *d, const struct mrt_record *record, struct err
 		print_route(d, &row, &attrs, 4);
 	}
 	if (r < 0)
-		return mrt_file_corrupt(d->file, err, "a table record that ends inside entry %u of %u",
+		return mrt_file_error(d->file, err, -EBADMSG, "a table record that ends inside entry %u of %u",
 			(unsigned)rib.count - rib.left, rib.count);
 	return 0;
 }
@@ -100,7 +100,7 @@ static int print_table(struct dump *d, const struct mrt_record *record, struct e
 	struct mrt_table table;
 	struct bgp_attrs attrs;
 	if (mrt_table_decode(record, &table) < 0)
-		return mrt_file_corrupt(d->file, err, "a table record that ends early or has no valid prefix");
+		return mrt_file_error(d->file, err, -EBADMSG, "a table record that ends early or has no valid prefix");
 	struct mrt_row row = {
 		.source = ROW_TABLE,
 		.record = record,

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Which of several routes to one prefix a router would use: RFC 4271 section 9.1.2.2 as far as
+ * attributes tell. Pure but for the list's memory, which grows with the candidates and is kept. */
+
+#include "base/address.h"
+#include "base/compiler.h"
+
+struct best_candidate {
+	uint32_t local_pref;  /* 100 where the route has none */
+	uint32_t path_length; /* a set counts 1, confederations 0 */
+	uint32_t med;         /* 0 where the route has none */
+	uint32_t neighbour;   /* first AS of the path; 0: none */
+	uint32_t path_id;     /* ADD-PATH; 0: none */
+	uint8_t origin_code;
+	const struct addr *peer;
+	const void *route; /* the caller's */
+};
+
+struct best {
+	struct best_candidate *ties; /* equal in local preference, path length and origin code */
+	size_t count, cap;
+};
+
+void best_init(struct best *b);
+void best_done(struct best *b);
+void best_clear(struct best *b);
+
+/* -ENOMEM. */
+int best_add(struct best *b, const struct best_candidate *c) MUST_USE;
+
+/* The best of those added since best_clear, NULL when there were none; valid until the next change. MED
+ * is compared among routes of the same neighbour only, all of them at once, so the order of adding does
+ * not matter. Reorders the list. */
+const struct best_candidate *best_choose(struct best *b);
