@@ -3,8 +3,8 @@
 /* Framing of MRT files.
  *
  * One buffer holds a stretch of the uncompressed stream; records are handed out as views into it. When
- * the next record is not whole, what is left moves to the front and the buffer is filled again, a
- * mebibyte at a time, so bytes are moved about once per mebibyte. The buffer grows only as data really
+ * the next record is not whole, what is left moves to the front and the buffer is filled again,
+ * CHUNK_BYTES at a time, so each byte is moved about once at most. The buffer grows only as data really
  * arrives: a length field that lies costs no memory.
  *
  * A length of 0 or beyond MRT_BODY_MAX, and a file that ends inside a record, are errors that name the
@@ -19,7 +19,7 @@
 
 #include "bgp/unpack.h"
 
-#define CHUNK_BYTES (1u << 20)
+#define CHUNK_BYTES (256u * 1024)
 
 struct mrt_file {
 	struct unpack *unpack;

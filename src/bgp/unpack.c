@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define INPUT_BYTES (256 * 1024)
+#define INPUT_BYTES (64 * 1024)
 #define SIGNATURE_BYTES 10
 
 struct unpack {

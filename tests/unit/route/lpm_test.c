@@ -6,7 +6,7 @@
 
 #include "route/lpm.h"
 
-#define NAIVE_MAX 600
+#define NAIVE_MAX 9000
 
 /* The same map as a list. */
 struct naive {
@@ -63,12 +63,12 @@ static void check_addr(const struct lpm *lpm, const struct naive *n, const struc
 	assert_int_equal(lpm_lookup(lpm, a), count ? want[0] : LPM_NONE);
 }
 
-static void change(struct lpm *lpm, struct naive *n, bool grow, bool v6)
+static void change(struct lpm *lpm, struct naive *n, size_t max, bool grow, bool v6)
 {
 	uint32_t value = (uint32_t)wt_random_below(LPM_NONE);
 	struct prefix p = random_prefix(v6);
 	size_t known = n->count ? (size_t)wt_random_below(n->count) : 0;
-	if (n->count < NAIVE_MAX - 1 && (grow || !wt_random_below(4))) {
+	if (n->count < max && (grow || !wt_random_below(4))) {
 		assert_int_equal(lpm_set(lpm, &p, value), 0);
 		naive_set(n, &p, value);
 	} else if (n->count && wt_random_below(8)) {
@@ -82,6 +82,21 @@ static void change(struct lpm *lpm, struct naive *n, bool grow, bool v6)
 	}
 }
 
+static void check_near(const struct lpm *lpm, const struct naive *n, bool v6)
+{
+	struct prefix p = random_prefix(v6);
+	size_t i = naive_find(n, &p);
+	assert_int_equal(lpm_get(lpm, &p), i < n->count ? n->values[i] : LPM_NONE);
+	struct addr a = random_addr(v6);
+	check_addr(lpm, n, &a);
+	if (!n->count)
+		return;
+	i = (size_t)wt_random_below(n->count);
+	assert_int_equal(lpm_get(lpm, &n->prefixes[i]), n->values[i]);
+	a = random_addr_in(&n->prefixes[i]);
+	check_addr(lpm, n, &a);
+}
+
 static void random_changes_match_a_list(void **state)
 {
 	static struct naive n;
@@ -92,22 +107,52 @@ static void random_changes_match_a_list(void **state)
 		if (round % 1000 == 0)
 			grow = !grow || n.count < 10;
 		bool v6 = wt_random_below(2);
-		change(lpm, &n, grow, v6);
+		change(lpm, &n, 600, grow, v6);
 		assert_int_equal(lpm_count(lpm), n.count);
-
-		struct prefix p = random_prefix(v6);
-		size_t i = naive_find(&n, &p);
-		assert_int_equal(lpm_get(lpm, &p), i < n.count ? n.values[i] : LPM_NONE);
-		struct addr a = random_addr(v6);
-		check_addr(lpm, &n, &a);
-		if (!n.count)
-			continue;
-		i = (size_t)wt_random_below(n.count);
-		assert_int_equal(lpm_get(lpm, &n.prefixes[i]), n.values[i]);
-		a = random_addr_in(&n.prefixes[i]);
-		check_addr(lpm, &n, &a);
+		check_near(lpm, &n, v6);
 	}
 	lpm_free(lpm);
+}
+
+/* The same with so many prefixes of one family that it gets its shortcut, and down to none again. Most
+ * are short or just below the shortcut's depth, where a change must reach its entries. */
+static void random_changes_to_a_large_table(bool v6)
+{
+	static struct naive n;
+	struct lpm *lpm;
+	memset(&n, 0, sizeof(n));
+	assert_int_equal(lpm_new(&lpm), 0);
+	size_t empty_bytes = lpm_memory_bytes(lpm);
+	while (n.count < 5000) {
+		struct addr a = random_addr(v6);
+		struct prefix p = prefix_make(&a, 12 + (unsigned)wt_random_below(16));
+		uint32_t value = (uint32_t)wt_random_below(LPM_NONE);
+		naive_set(&n, &p, value);
+		assert_int_equal(lpm_set(lpm, &p, value), 0);
+	}
+	assert_true(lpm_memory_bytes(lpm) > empty_bytes + 65536 * 8);
+	for (unsigned round = 0; round < 4000; round++) {
+		change(lpm, &n, NAIVE_MAX - 1, round % 2000 < 1000, v6);
+		check_near(lpm, &n, v6);
+	}
+	while (n.count) {
+		size_t i = (size_t)wt_random_below(n.count);
+		assert_int_equal(lpm_del(lpm, &n.prefixes[i]), 0);
+		naive_del(&n, i);
+		if (n.count % 8 == 0)
+			check_near(lpm, &n, v6);
+	}
+	lpm_free(lpm);
+}
+
+static void random_changes_to_a_large_ipv4_table(void **state)
+{
+	random_changes_to_a_large_table(false);
+}
+
+static void random_changes_to_a_large_ipv6_table(void **state)
+{
+	random_changes_to_a_large_table(true);
 }
 
 /* Every length of one address: /0 to /32 and /0 to /128 cover it, longest first. */
@@ -193,6 +238,8 @@ int main(void)
 	wt_random_init();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_changes_match_a_list),
+		cmocka_unit_test(random_changes_to_a_large_ipv4_table),
+		cmocka_unit_test(random_changes_to_a_large_ipv6_table),
 		cmocka_unit_test(every_length_covers),
 		cmocka_unit_test(families_are_apart),
 		cmocka_unit_test(memory_is_used_again),
