@@ -227,8 +227,9 @@ void link_close(uint64_t grace_ms)
 
 	if (worker.tick.timer_set)
 		ngx_del_timer(&worker.tick);
-	if (worker.tick.posted)
+	if (worker.tick.posted) { /* the macro is two statements */
 		ngx_delete_posted_event(&worker.tick);
+	}
 	ngx_close_connection(worker.connection);
 	sender_free(worker.sender);
 	worker.sender = NULL;

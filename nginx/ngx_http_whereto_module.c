@@ -25,9 +25,9 @@
 #include "account.h"
 #include "link.h"
 
-/* How long an exiting worker waits for the last acknowledgements. When nginx is told to stop at once, the
+/* How long an exiting worker waits for the last acknowledgements: long enough to send one of them again.
  * master kills workers after a second. */
-#define GRACE_MS      3000
+#define GRACE_MS      4000
 #define GRACE_FAST_MS 500
 
 #define BUFFER_DEFAULT (4u << 20)
