@@ -26,7 +26,7 @@
 #include "link.h"
 
 /* How long an exiting worker waits for the last acknowledgements: long enough to send one of them again.
- * master kills workers after a second. */
+ * When nginx is told to stop at once, the master kills workers after a second. */
 #define GRACE_MS      4000
 #define GRACE_FAST_MS 500
 
