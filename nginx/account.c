@@ -157,6 +157,22 @@ static bool is_plain(const ngx_str_t *text)
 	return true;
 }
 
+/* Moves *p behind one character and tells whether it may be in a type. What isn't a character is one
+ * byte. */
+static bool next_character(u_char **p, const u_char *end)
+{
+	u_char *start = *p;
+	if (*start < 0x80) {
+		*p = start + 1;
+		return *start >= 0x20 && *start != 0x7f;
+	}
+	uint32_t code = ngx_utf8_decode(p, (size_t)(end - start));
+	if (code <= 0x10ffff && (code < 0xd800 || code > 0xdfff))
+		return true;
+	*p = start + 1;
+	return false;
+}
+
 /* Copies whole characters while they fit; returns the length. */
 static size_t clean_type(const ngx_str_t *text, uint8_t buf[static RECORD_TYPE_MAX])
 {
@@ -164,10 +180,7 @@ static size_t clean_type(const ngx_str_t *text, uint8_t buf[static RECORD_TYPE_M
 	u_char *p = text->data, *end = text->data + text->len;
 	while (p < end) {
 		const u_char *from = p;
-		uint32_t code = ngx_utf8_decode(&p, (size_t)(end - p));
-		bool good = code >= 0x20 && code != 0x7f && code <= 0x10ffff && code >> 11 != 0x1b;
-		if (!good)
-			p = (u_char *)from + 1;
+		bool good = next_character(&p, end);
 		size_t size = (size_t)(p - from);
 		if (len + size > RECORD_TYPE_MAX)
 			break;

@@ -17,7 +17,7 @@
  * The timer is `cancelable`: a worker that drains after a reload isn't kept alive by it. Such a worker
  * says good-bye in link_close, where it has nobody left to serve and may wait for the last answers.
  *
- * What goes wrong here can go wrong for every request, so the log gets one line a minute. */
+ * What goes wrong here can go wrong for every request, so each kind of trouble is logged once a minute. */
 
 #include "link.h"
 
@@ -26,32 +26,31 @@
 
 #include "base/clock.h"
 
-#define BURST             32
-#define COMPLAIN_EVERY_NS (60 * NS_PER_S)
+#define BURST        32
+#define LOG_EVERY_NS (60 * NS_PER_S)
+
+enum trouble { TROUBLE_SEND, TROUBLE_FULL, TROUBLE_RECORD, TROUBLE_ANSWER, TROUBLE_COUNT };
 
 static struct {
 	struct sender *sender; /* NULL: no session */
 	ngx_connection_t *connection;
 	ngx_event_t tick;
-	uint64_t dropped;         /* records, since the last complaint */
-	uint64_t complain_after_ns;
+	uint64_t dropped; /* records, not told the log yet */
+	uint64_t quiet_until_ns[TROUBLE_COUNT];
 } worker;
 
 /* True at most once a minute. */
-static bool may_complain(uint64_t now_ns)
+static bool may_log(enum trouble trouble, uint64_t now_ns)
 {
-	if (now_ns < worker.complain_after_ns)
+	if (now_ns < worker.quiet_until_ns[trouble])
 		return false;
-	worker.complain_after_ns = now_ns + COMPLAIN_EVERY_NS;
+	worker.quiet_until_ns[trouble] = now_ns + LOG_EVERY_NS;
 	return true;
 }
 
-static void complain_dropped(uint64_t now_ns)
+static void log_dropped(void)
 {
-	worker.dropped++;
-	if (!may_complain(now_ns))
-		return;
-	ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+	ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
 		"whereto: %uL records dropped: whereto_buffer is full, the collector doesn't acknowledge",
 		worker.dropped);
 	worker.dropped = 0;
@@ -68,7 +67,7 @@ static void send_due(unsigned limit)
 		ngx_err_t error = ngx_socket_errno;
 		if (error == NGX_EAGAIN || error == ENOBUFS)
 			return;
-		if (may_complain(now_ns))
+		if (may_log(TROUBLE_SEND, now_ns))
 			ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, error,
 				"whereto: cannot send to the collector; will be tried again");
 	}
@@ -85,7 +84,7 @@ static void receive_all(void)
 			return;
 		uint64_t now_ns = clock_mono_ns();
 		struct view datagram = {buf, (size_t)n};
-		if (sender_receive(worker.sender, datagram, now_ns) < 0 && may_complain(now_ns))
+		if (sender_receive(worker.sender, datagram, now_ns) < 0 && may_log(TROUBLE_ANSWER, now_ns))
 			ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
 				"whereto: a datagram from the collector's address isn't an "
 				"acknowledgement of this session (is whereto_key the collector's?)");
@@ -183,10 +182,12 @@ void link_add(const struct record *rec)
 	uint64_t now_ns = clock_mono_ns();
 	int code = sender_add(worker.sender, rec, now_ns);
 	if (code == -ENOBUFS) {
-		complain_dropped(now_ns);
+		worker.dropped++;
+		if (may_log(TROUBLE_FULL, now_ns))
+			log_dropped();
 	} else if (code < 0) {
 		sender_count_dropped(worker.sender, 1);
-		if (may_complain(now_ns))
+		if (may_log(TROUBLE_RECORD, now_ns))
 			ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, -code, "whereto: record refused");
 	}
 
@@ -220,8 +221,10 @@ void link_close(uint64_t grace_ms)
 	sender_flush(worker.sender, clock_mono_ns());
 	drain(grace_ms);
 	struct sender_stats stats = sender_stats(worker.sender);
+	if (worker.dropped)
+		log_dropped();
 	if (!sender_idle(worker.sender))
-		ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+		ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
 			"whereto: %uL records were sent, but the collector hasn't acknowledged them",
 			stats.records - stats.acknowledged);
 

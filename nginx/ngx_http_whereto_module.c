@@ -68,6 +68,11 @@ static char *set_collector(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_collector: %s", err.text);
 		return NGX_CONF_ERROR;
 	}
+	if (!ngx_inet_get_port((struct sockaddr *)&link->collector)) {
+		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_collector: \"%V\" has no port",
+			&args[1]);
+		return NGX_CONF_ERROR;
+	}
 	return NGX_CONF_OK;
 }
 

@@ -14,6 +14,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -36,6 +37,14 @@ def unavailable():
     return None
 
 
+def free_port(address="127.0.0.1"):
+    """A TCP port nobody listens on, to put into a configuration."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.bind((address, 0))
+        return trial.getsockname()[1]
+
+
 class Nginx:
     def __init__(self, folder, http, workers=2, start=True):
         self.folder = os.path.abspath(folder)
@@ -49,6 +58,7 @@ class Nginx:
             {user}
             daemon off;
             pid nginx.pid;
+            error_log error.log info;
             worker_processes {workers};
             events {{ worker_connections 256; }}
             http {{
