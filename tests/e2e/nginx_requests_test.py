@@ -111,16 +111,13 @@ class World:
             file.write('<!--#include virtual="/small" --><!--#include virtual="/small" -->')
         self.nginx.start()
 
-    def top(self, by=""):
-        return self.collector.api("top", last="1h", limit=1000, **({"by": by} if by else {}))
-
     def settle(self):
         """nginx ends in peace and everything it has told is in the store. Returns the total."""
         self.nginx.stop()
-        return self.top()["total"]
+        return self.collector.top()["total"]
 
     def figures(self, by, measure="requests"):
-        return {row[by]: row[measure] for row in self.top(by)["rows"]}
+        return {row[by]: row[measure] for row in self.collector.top(by=by)["rows"]}
 
 
 def test_addresses(t, world):
@@ -170,7 +167,7 @@ def test_fast_stop(t, world):
     with Client(world.v4) as client:
         client.get(*["/small"] * 500)
     t.equal(world.nginx.stop(signal.SIGTERM), 0, "SIGTERM: nginx ends well")
-    t.equal(world.top()["total"]["requests"], 500, "SIGTERM: what was buffered has been sent")
+    t.equal(world.collector.top()["total"]["requests"], 500, "SIGTERM: what was buffered has been sent")
 
 
 def test_drops(t, world):
@@ -178,7 +175,7 @@ def test_drops(t, world):
     count = 20_000
     with Client(world.v4) as client:
         client.get("/small")
-        world.collector.wait(lambda: world.top()["total"]["requests"] == 1, "the first record")
+        world.collector.wait(lambda: world.collector.top()["total"]["requests"] == 1, "the first record")
         world.collector.kill()
         for _ in range(count // 100):
             client.get(*["/small"] * 100)
@@ -190,7 +187,7 @@ def test_drops(t, world):
     t.check(row["dropped"] > 1000, "full buffer: records are dropped", row)
     t.equal(row["sent"] + row["dropped"], served, "full buffer: sent and dropped make all requests")
     t.equal((row["stored"], row["in_flight"]), (row["sent"], 0), "full buffer: what was sent is stored")
-    t.equal(world.top()["total"]["requests"], row["stored"], "full buffer: the store agrees")
+    t.equal(world.collector.top()["total"]["requests"], row["stored"], "full buffer: the store agrees")
     t.equal(world.nginx.log().count("records dropped"), 2, "full buffer: the log has a line at once, and one at the end")
 
 

@@ -130,12 +130,8 @@ def counted(nginx):
     return [a for a in nginx.accesses() if not a["request_uri"].startswith("/quiet/")]
 
 
-def top(collector, **parameters):
-    return collector.api("top", last="1h", limit=1000, **parameters)
-
-
 def stored_rows(collector):
-    rows = top(collector, by="router,type,prefix")["rows"]
+    rows = collector.top(by="router,type,prefix")["rows"]
     return {(row["router"], row["type"], row["prefix"]):
             (row["bytes_sent"], row["bytes_received"], row["requests"]) for row in rows}
 
@@ -143,7 +139,7 @@ def stored_rows(collector):
 def wait_stored(collector, nginx):
     """Until the store has as many requests as nginx has logged."""
     count = len(counted(nginx))
-    collector.wait(lambda: top(collector)["total"]["requests"] >= count, f"{count} requests in the store")
+    collector.wait(lambda: collector.top()["total"]["requests"] >= count, f"{count} requests in the store")
 
 
 # ---- what clients do, and what is true at once ----
@@ -158,7 +154,7 @@ def keep_alive(t, path, collector, nginx):
     after = path.counters()["to_client"]
     client.close()
     wire = {name: after[name] - before[name] for name in after}
-    row = top(collector)["total"]
+    row = collector.top()["total"]
     t.check(wire["retransmissions"] >= 10, "the path loses packets", wire)
     t.check(wire["retransmissions"] - 1 <= row["packets_retransmitted"] <= wire["retransmissions"],
             "keep-alive: retransmitted packets are those on the wire", (row, wire))
@@ -217,14 +213,14 @@ def check_store(t, collector, nginx, path):
     accesses = counted(nginx)
     t.equal(stored_rows(collector), expected_rows(accesses),
             "bytes and requests by router, type and prefix are the access log's")
-    total = top(collector)["total"]
+    total = collector.top()["total"]
     t.equal(total["connections"], len({a["connection"] for a in accesses}), "connections are the access log's")
     t.equal(total["records_approximate"], total["records"], "every record is flagged approximate")
     wire = path.counters()["to_client"]
     t.check(0 < total["packets_retransmitted"] <= wire["retransmissions"],
             "no more retransmits than on the wire", (total, wire))
     t.check(total["packets_sent"] <= wire["data_segments"], "no more packets than on the wire", (total, wire))
-    by_prefix = {(row["router"], row["prefix"]): row for row in top(collector, by="router,prefix,origin")["rows"]}
+    by_prefix = {(row["router"], row["prefix"]): row for row in collector.top(by="router,prefix,origin")["rows"]}
     origins = {(router, prefix): path[-1] for router, table in TABLES.items() for prefix, path in table}
     t.equal({key: row["origin"] for key, row in by_prefix.items()}, {key: origins[key] for key in by_prefix},
             "each router's own routes were used")

@@ -131,6 +131,11 @@ class Collector:
             raise CollectorError(f"/api/v1/{name}?{query}: {status} {body}")
         return json.loads(body)
 
+    def top(self, **parameters):
+        """/api/v1/top over the last hour and the next, so over all that a test has sent by now."""
+        now = int(time.time())
+        return self.api("top", **{"from_": now - 3600, "to": now + 3600, "limit": 1000, **parameters})
+
     def metrics(self):
         """{'name{label="x"}': value} of /metrics."""
         status, body = self.http("/metrics")
