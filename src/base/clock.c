@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* RFC 3339 is parsed by hand because strptime knows neither fractions nor zones with a colon, and
+ * because it accepts what the grammar does not. Dates are checked against the calendar, so a wrong
+ * day is an error and never another day. Everything is UTC; leap seconds are the second before. */
+
 #include "base/clock.h"
 
 #include <ctype.h>

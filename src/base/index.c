@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Linear probing with deletion that closes the gap (Knuth 6.4, algorithm R): no tombstones, so a table
+ * that has many come and go stays as fast as a new one. The hash is folded to 32 bits and kept in the
+ * slot, which makes growing a matter of placing and lets nearly every wrong candidate be passed over
+ * without looking at the caller's array. */
+
 #include "base/index.h"
 
 #include <assert.h>

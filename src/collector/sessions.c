@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The list holds pointers, so a session stays where it is while others come and go; the index finds it
+ * by id. Retiring moves the last entry into the gap. Seals are not made here: they are derived by
+ * whoever has a key, at first use, and dropped when the keys change. */
+
 #include "collector/sessions.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Two arrays with an index each. Sessions come and go, so deleting moves the last one into the gap;
+ * retired senders only ever come, and there are as many as there are sender names. */
+
 #include "journal/book.h"
 
 #include <errno.h>

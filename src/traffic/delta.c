@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Two levels of keys. The hot index goes by numbers the route table gives (prefix id, attributes id),
+ * compared as twenty-four bytes; a record whose row exists touches one slot of the index, one entry
+ * of sources, and the row. Only a new key is resolved into the flow table's dictionaries. Two keys may
+ * resolve to one row: attributes that differ in more than the path do. */
+
 #include "traffic/delta.h"
 
 #include <errno.h>
