@@ -4,17 +4,21 @@
 /* whereto.yaml: parsed by libyaml, checked against one table of options (config.def). Unknown,
  * duplicate and out-of-range keys are errors with file:line. A loaded configuration never changes. */
 
+#include <stdio.h>
+
 #include "base/address.h"
 #include "store/store.h"
 
 struct listen_addr {
 	struct addr addr;
 	uint16_t port;
+	unsigned line; /* in the configuration file, for messages; of a default: its section's */
 };
 
 struct config_key {
 	uint32_t id;
 	char *file;
+	unsigned line;
 };
 
 enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT };
@@ -26,7 +30,7 @@ struct config_source {
 	char *md5_file;       /* BGP; NULL */
 	char *file;           /* MRT */
 	struct addr peer;     /* MRT; ADDR_NONE: all peers, best path */
-	unsigned line;        /* in the configuration file, for messages */
+	unsigned line;
 };
 
 struct config_router {
@@ -74,8 +78,10 @@ struct config {
 	struct config_country *countries;
 	size_t country_count;
 	char *asnames_file; /* NULL */
+	unsigned asnames_line;
 	struct {
 		char *url;
+		unsigned url_line;
 		uint64_t retention_s[LEVEL_COUNT];
 	} store;
 	struct {
@@ -86,13 +92,23 @@ struct config {
 		struct listen_addr *listen;
 		size_t listen_count;
 		char *token_file; /* NULL */
+		unsigned token_line;
 	} http;
 };
 
 /* Reads and checks the file; relative paths in it are relative to its folder. Errors name file and
  * line. Does not touch the files it names. */
 int config_load(const char *file, struct config **ret, struct error *err) MUST_USE;
-/* Further checks that open what the configuration names: key files, MRT, country and AS name files,
- * token. For `whereto check`. */
-int config_check_files(const struct config *c, struct error *err) MUST_USE;
+/* The same from memory; file is the name for messages and for relative paths. */
+int config_parse(const char *file, const char *text, size_t len, struct config **ret, struct error *err) MUST_USE;
 void config_free(struct config *c);
+
+/* Further checks that open what the configuration names: key files, MRT, country and AS name files,
+ * passwords, token. For `whereto check`. Reading a full table takes seconds. report (may be NULL) is
+ * called with a line of text about each thing that was read. Errors begin with the file and line of
+ * the configuration that names what is wrong. */
+int config_check_files(const struct config *c, void (*report)(void *ctx, const char *text), void *ctx,
+	struct error *err) MUST_USE;
+
+/* The manual of all options as Markdown tables, made from config.def. */
+void config_print_options(FILE *out);

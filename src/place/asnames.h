@@ -14,3 +14,4 @@ int asnames_load(const char *file, struct asnames **ret, struct error *err) MUST
 void asnames_free(struct asnames *names);
 /* NULL when unknown, or names is NULL. */
 const char *asnames_get(const struct asnames *names, uint32_t asn);
+size_t asnames_count(const struct asnames *names);

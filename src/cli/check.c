@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "collector/config.h"
+
+static void print_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	printf("  %s\n", text);
+}
+
+static void print_listens(const char *what, const struct listen_addr *listen, size_t count)
+{
+	char text[HOSTPORT_TEXT_MAX];
+	if (count == 0)
+		return;
+	printf("  %s: ", what);
+	for (size_t i = 0; i < count; i++)
+		printf("%s%s", i ? ", " : "", hostport_format(&listen[i].addr, listen[i].port, text));
+	putchar('\n');
+}
+
+static void print_summary(const struct config *c)
+{
+	printf("%s: collector %s, %zu router%s\n", c->file, c->name, c->router_count,
+		c->router_count == 1 ? "" : "s");
+	print_listens("telemetry", c->telemetry.listen, c->telemetry.listen_count);
+	print_listens("bmp", c->bmp.listen, c->bmp.listen_count);
+	print_listens("bgp", c->bgp.listen, c->bgp.listen_count);
+	print_listens("http", c->http.listen, c->http.listen_count);
+	printf("  store: %s\n  journal: %s\n", c->store.url, c->journal.dir);
+}
+
+static int check(const char *file)
+{
+	struct error err = {0};
+	struct config *c;
+	if (config_load(file, &c, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return EXIT_FAILED;
+	}
+	print_summary(c);
+	int r = config_check_files(c, print_line, NULL, &err);
+	config_free(c);
+	if (r < 0) {
+		(void)fflush(stdout);
+		fprintf(stderr, "%s\n", err.text);
+		return EXIT_FAILED;
+	}
+	puts("ok");
+	return EXIT_DONE;
+}
+
+int command_check(int argc, char **argv)
+{
+	if (argc != 2)
+		return command_usage(argv[0], "one configuration file expected");
+	if (strcmp(argv[1], "--options") == 0) {
+		config_print_options(stdout);
+		return EXIT_DONE;
+	}
+	if (argv[1][0] == '-')
+		return command_usage(argv[0], "no such option");
+	return check(argv[1]);
+}

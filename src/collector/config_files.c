@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Opens everything a configuration names, once, the way the collector will, and throws it away. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "collector/config.h"
+#include "place/asnames.h"
+#include "place/country.h"
+#include "route/load.h"
+#include "wire/key.h"
+
+#define SECRET_BYTES_MAX 1024
+#define MD5_BYTES_MAX    80 /* TCP_MD5SIG_MAXKEYLEN */
+
+struct check {
+	const struct config *c;
+	void (*report)(void *ctx, const char *text);
+	void *ctx;
+	struct error *err;
+};
+
+static void report(const struct check *k, const char *fmt, ...) PRINTF(2, 3);
+static void report(const struct check *k, const char *fmt, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	if (!k->report)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	k->report(k->ctx, text);
+}
+
+/* Puts the place in the configuration in front of what a reader said. */
+static int at_line(const struct check *k, unsigned line, int r)
+{
+	if (r < 0)
+		(void)error_prefix(k->err, "%s:%u", k->c->file, line);
+	return r;
+}
+
+/* One line of printable text: a password or token. */
+static int check_secret(const char *file, size_t max, struct error *err)
+{
+	CLEANUP(close_p) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set(err, -errno, "%s: %s", file, strerror(errno));
+	char text[SECRET_BYTES_MAX + 2];
+	ssize_t n = read(fd, text, sizeof(text));
+	if (n < 0)
+		return error_set(err, -errno, "%s: %s", file, strerror(errno));
+	size_t len = (size_t)n;
+	if (len && text[len - 1] == '\n')
+		len--;
+	bool good = len && len <= max && utf8_printable(text, len);
+	explicit_bzero(text, sizeof(text));
+	if (!len)
+		return error_set(err, -EINVAL, "%s: is empty", file);
+	if (!good)
+		return error_set(err, -EINVAL, "%s: must be one line of 1 to %zu printable bytes", file, max);
+	return 0;
+}
+
+static int check_keys(const struct check *k)
+{
+	for (size_t i = 0; i < k->c->telemetry.key_count; i++) {
+		const struct config_key *key = &k->c->telemetry.keys[i];
+		struct key loaded;
+		int r = at_line(k, key->line, key_load(key->file, key->id, &loaded, k->err));
+		explicit_bzero(&loaded, sizeof(loaded));
+		if (r < 0)
+			return r;
+		report(k, "key %u: %s", key->id, key->file);
+	}
+	return 0;
+}
+
+static int check_mrt(const struct check *k, const struct config_router *router, const struct config_source *s)
+{
+	struct route_table *t;
+	struct route_load_stats st;
+	int r = route_table_new(1, &t);
+	if (r < 0)
+		return error_set(k->err, r, "%s: out of memory", s->file);
+	r = route_load_mrt(t, 0, s->file, s->peer.family ? &s->peer : NULL, &st, k->err);
+	route_table_free(t);
+	if (r == 0)
+		report(k, "router %s: mrt %s: %llu routes", router->name, s->file, (unsigned long long)st.routes);
+	return r;
+}
+
+static int check_source(const struct check *k, const struct config_router *router, const struct config_source *s)
+{
+	char from[ADDR_TEXT_MAX];
+	if (s->kind == SOURCE_MRT)
+		return check_mrt(k, router, s);
+	if (s->md5_file) {
+		int r = check_secret(s->md5_file, MD5_BYTES_MAX, k->err);
+		if (r < 0)
+			return r;
+	}
+	report(k, "router %s: %s from %s", router->name, s->kind == SOURCE_BMP ? "bmp" : "bgp",
+		addr_format(&s->from, from));
+	return 0;
+}
+
+static int check_routers(const struct check *k)
+{
+	for (size_t i = 0; i < k->c->router_count; i++) {
+		const struct config_router *router = &k->c->routers[i];
+		report(k, "router %s: serves %zu network%s", router->name, router->serves_count,
+			router->serves_count == 1 ? "" : "s");
+		for (size_t n = 0; n < router->source_count; n++) {
+			const struct config_source *s = &router->sources[n];
+			int r = at_line(k, s->line, check_source(k, router, s));
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int load_country(struct countries *list, const struct config_country *c, struct error *err)
+{
+	if (c->kind == COUNTRY_MMDB)
+		return countries_add_mmdb(list, c->files[0], err);
+	return countries_add_rir(list, (const char *const *)c->files, c->file_count, err);
+}
+
+static int check_country(const struct check *k, const struct config_country *c)
+{
+	struct countries *list;
+	int r = countries_new(&list);
+	if (r < 0)
+		return error_set(k->err, r, "out of memory");
+	r = load_country(list, c, k->err);
+	struct countries_stats st = countries_stats(list);
+	countries_free(list);
+	if (r == 0)
+		report(k, "countries: %s %s%s: %zu IPv4 and %zu IPv6 ranges", c->kind == COUNTRY_RIR ? "rir" : "mmdb",
+			c->files[0], c->file_count > 1 ? " and others" : "", st.ranges_v4, st.ranges_v6);
+	return at_line(k, c->line, r);
+}
+
+static int check_countries(const struct check *k)
+{
+	for (size_t i = 0; i < k->c->country_count; i++) {
+		int r = check_country(k, &k->c->countries[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_asnames(const struct check *k)
+{
+	struct asnames *names;
+	if (!k->c->asnames_file)
+		return 0;
+	int r = asnames_load(k->c->asnames_file, &names, k->err);
+	if (r < 0)
+		return at_line(k, k->c->asnames_line, r);
+	report(k, "asnames: %s: %zu names", k->c->asnames_file, asnames_count(names));
+	asnames_free(names);
+	return 0;
+}
+
+static int check_token(const struct check *k)
+{
+	if (!k->c->http.token_file)
+		return 0;
+	return at_line(k, k->c->http.token_line, check_secret(k->c->http.token_file, SECRET_BYTES_MAX, k->err));
+}
+
+int config_check_files(const struct config *c, void (*report_line)(void *ctx, const char *text), void *ctx,
+	struct error *err)
+{
+	const struct check k = {c, report_line, ctx, err};
+	int r = check_keys(&k);
+	if (r == 0)
+		r = check_routers(&k);
+	if (r == 0)
+		r = check_countries(&k);
+	if (r == 0)
+		r = check_asnames(&k);
+	return r < 0 ? r : check_token(&k);
+}
