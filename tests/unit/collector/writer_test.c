@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The writer between a real journal and a store that fails as databases do: refuses, applies a batch
+ * but loses the answer, goes away for good. Whatever happens, each row is in the store once. */
+
+#include "wt_test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collector/writer.h"
+
+/* ---- the store ---- */
+
+struct fake_store {
+	struct store base;
+	pthread_mutex_t lock;
+	uint64_t applied[4096]; /* batch ids */
+	size_t applied_count;
+	uint64_t sum, rows, refused, duplicates;
+	unsigned refuse_percent, lose_percent;
+	bool away;
+};
+
+static enum store_result fake_write(struct store *s, const struct store_batch *batch, struct error *err)
+{
+	struct fake_store *f = (struct fake_store *)s;
+	enum store_result result = STORE_OK;
+	pthread_mutex_lock(&f->lock);
+	assert_string_equal(batch->collector, "test");
+	for (size_t i = 0; i < f->applied_count; i++)
+		if (f->applied[i] == batch->id)
+			result = STORE_DUPLICATE;
+	f->duplicates += result == STORE_DUPLICATE;
+	if (f->away || wt_random_below(100) < f->refuse_percent) {
+		result = STORE_RETRY;
+		f->refused++;
+	} else if (result == STORE_OK) {
+		f->applied[f->applied_count++] = batch->id;
+		f->rows += batch->flows->row_count;
+		for (uint32_t i = 0; i < batch->flows->row_count; i++)
+			f->sum += batch->flows->rows[i].m.v[0];
+		if (wt_random_below(100) < f->lose_percent)
+			result = STORE_RETRY;
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (result == STORE_RETRY)
+		(void)error_set(err, -EAGAIN, "the store is away");
+	return result;
+}
+
+static int fake_last_batch(struct store *s, const char *collector, uint64_t *ret, struct error *err)
+{
+	struct fake_store *f = (struct fake_store *)s;
+	*ret = 0;
+	for (size_t i = 0; i < f->applied_count; i++)
+		*ret = f->applied[i] > *ret ? f->applied[i] : *ret;
+	return 0;
+}
+
+static int fake_maintain(struct store *s, uint64_t now_s, struct error *err)
+{
+	return 0;
+}
+
+static const struct store_ops fake_ops = {
+	.scheme = "fake",
+	.write_batch = fake_write,
+	.last_batch = fake_last_batch,
+	.maintain = fake_maintain,
+};
+
+/* ---- the data plane ---- */
+
+struct fixture {
+	char dir[64];
+	struct fake_store store;
+	struct writer *writer;
+	pthread_mutex_t lock;
+	pthread_cond_t came;
+	uint64_t durable, given_sum, given_rows;
+};
+
+static void on_durable(void *ctx, struct frozen *f)
+{
+	struct fixture *x = ctx;
+	pthread_mutex_lock(&x->lock);
+	x->durable++;
+	pthread_cond_signal(&x->came);
+	pthread_mutex_unlock(&x->lock);
+	assert_null(f->flows);
+	frozen_free(f);
+}
+
+static void open_writer(struct fixture *x, uint64_t max_bytes)
+{
+	struct error err = {0};
+	struct writer_config config = {.collector = "test", .journal_dir = x->dir, .journal_max_bytes = max_bytes,
+		.store = &x->store.base, .durable = on_durable, .ctx = x};
+	if (writer_new(&config, &x->writer, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(writer_start(x->writer), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+	(void)snprintf(x->dir, sizeof(x->dir), "/tmp/wt-writer-XXXXXX");
+	x->store.base.ops = &fake_ops;
+	(void)pthread_mutex_init(&x->store.lock, NULL);
+	(void)pthread_mutex_init(&x->lock, NULL);
+	(void)pthread_cond_init(&x->came, NULL);
+	*state = x;
+	return mkdtemp(x->dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *x = *state;
+	DIR *d = opendir(x->dir);
+	struct dirent *e;
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	(void)closedir(d);
+	int r = rmdir(x->dir);
+	free(x);
+	return r;
+}
+
+/* Hands over some rows and one session. */
+static void give(struct fixture *x, unsigned n)
+{
+	struct frozen *f = calloc(1, sizeof(*f));
+	f->flows = writer_spare(x->writer);
+	f->sessions = calloc(1, sizeof(*f->sessions));
+	f->session_count = 1;
+	memset(f->sessions[0].id, (int)(n % 5), SESSION_ID_BYTES);
+	f->sessions[0].ledger.v[LEDGER_stored] = n;
+	uint64_t rows = wt_random_below(50);
+	for (uint64_t i = 0; i < rows; i++) {
+		struct flow_key key = {.minute = 60 * (uint32_t)wt_random_below(1000), .country = (uint16_t)n};
+		struct flow_row *row = flow_table_row(f->flows, &key);
+		uint64_t bytes = wt_random_below(1000000);
+		row->m.v[0] += bytes;
+		x->given_sum += bytes;
+	}
+	x->given_rows += f->flows->row_count;
+	writer_give(x->writer, f);
+}
+
+static void wait_durable(struct fixture *x, uint64_t count)
+{
+	pthread_mutex_lock(&x->lock);
+	while (x->durable < count)
+		pthread_cond_wait(&x->came, &x->lock);
+	pthread_mutex_unlock(&x->lock);
+}
+
+static void give_many(struct fixture *x, unsigned count, unsigned settle_every)
+{
+	uint64_t base = x->durable;
+	for (unsigned n = 1; n <= count; n++) {
+		give(x, n);
+		wait_durable(x, base + n);
+		if (n % settle_every == 0)
+			writer_settle(x->writer);
+	}
+}
+
+/* ---- tests ---- */
+
+static void what_is_durable_can_be_read(void **state)
+{
+	struct fixture *x = *state;
+	open_writer(x, 1u << 30);
+	for (unsigned n = 1; n <= 50; n++) {
+		give(x, n);
+		wait_durable(x, n);
+		writer_settle(x->writer);
+		assert_true(x->store.sum == x->given_sum);
+	}
+	writer_free(x->writer, 5000);
+	assert_true(x->store.sum == x->given_sum);
+}
+
+static void a_failing_store_gets_each_row_once(void **state)
+{
+	struct fixture *x = *state;
+	x->store.refuse_percent = 3;
+	x->store.lose_percent = 3;
+	open_writer(x, 1u << 30);
+	give_many(x, 150, 3);
+	x->store.refuse_percent = x->store.lose_percent = 0;
+	writer_settle(x->writer);
+	writer_free(x->writer, 10000);
+	/* What a shutdown left behind comes with the next start. */
+	open_writer(x, 1u << 30);
+	assert_int_equal(writer_book(x->writer)->session_count, 5);
+	writer_free(x->writer, 10000);
+	assert_true(x->store.sum == x->given_sum);
+}
+
+static void a_store_that_is_away_costs_nothing(void **state)
+{
+	struct fixture *x = *state;
+	struct writer_stats stats;
+	open_writer(x, 1u << 30);
+	x->store.away = true;
+	give_many(x, 40, 1000);
+	writer_settle(x->writer); /* returns, though nothing can be stored */
+	writer_free(x->writer, 0);
+	assert_true(x->store.sum == 0);
+	open_writer(x, 1u << 30); /* still away */
+	give_many(x, 10, 1000);
+	writer_get_stats(x->writer, &stats);
+	assert_true(stats.backlog > 0);
+	assert_non_null(strstr(stats.store_error, "away"));
+	writer_free(x->writer, 0);
+	x->store.away = false;
+	open_writer(x, 1u << 30);
+	assert_true(x->store.sum == x->given_sum);
+	writer_free(x->writer, 1000);
+	assert_true(x->store.sum == x->given_sum);
+	assert_true(x->store.rows <= x->given_rows);
+}
+
+/* The journal is full: nothing becomes durable, and all of it does once the store has taken the rest. */
+static void a_full_journal_waits(void **state)
+{
+	struct fixture *x = *state;
+	struct writer_stats stats = {0};
+	open_writer(x, 30000);
+	x->store.away = true;
+	unsigned n = 0;
+	while (!stats.journal_error[0]) {
+		give(x, ++n);
+		pthread_mutex_lock(&x->lock);
+		while (x->durable < n && !stats.journal_error[0]) {
+			struct timespec ts;
+			(void)clock_gettime(CLOCK_REALTIME, &ts);
+			ts.tv_nsec += 20000000;
+			ts.tv_sec += ts.tv_nsec / 1000000000;
+			ts.tv_nsec %= 1000000000;
+			(void)pthread_cond_timedwait(&x->came, &x->lock, &ts);
+			writer_get_stats(x->writer, &stats);
+		}
+		pthread_mutex_unlock(&x->lock);
+		assert_true(n < 1000);
+	}
+	assert_non_null(strstr(stats.journal_error, "max_size"));
+	assert_true(x->durable == n - 1);
+	x->store.away = false;
+	wait_durable(x, n);
+	writer_settle(x->writer);
+	assert_true(x->store.sum == x->given_sum);
+	writer_free(x->writer, 5000);
+}
+
+int main(void)
+{
+	wt_random_init();
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_durable_can_be_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_failing_store_gets_each_row_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_journal_waits, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
