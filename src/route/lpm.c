@@ -143,11 +143,12 @@ static ALWAYS_INLINE unsigned key_take(struct key *k, unsigned bits)
 }
 
 /* The value of the longest place in match, or otherwise, without a jump: half of all guesses would be
- * wrong. */
+ * wrong. The empty assembly keeps the compiler from computing the address behind one. */
 static ALWAYS_INLINE const uint32_t *longest_value(
 	const struct lpm *lpm, const struct node *n, uint64_t match, const uint32_t *otherwise)
 {
 	const uint32_t *value = value_at(lpm, value_ref(n, longest(match | 1)));
+	__asm__("" : "+r"(value));
 	return __builtin_expect_with_probability(match != 0, 1, 0.5) ? value : otherwise;
 }
 
