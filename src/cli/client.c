@@ -66,6 +66,16 @@ static int extend_url(CURLU *url, const struct options *o, const char *path, con
 	return r;
 }
 
+static bool is_http(CURLU *url)
+{
+	char *scheme = NULL;
+	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0))
+		return false;
+	bool http = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
+	curl_free(scheme);
+	return http;
+}
+
 /* ---- the token ---- */
 
 /* "Authorization: Bearer TOKEN" from the file, without the blanks around it. On the heap; NULL after a
@@ -207,7 +217,7 @@ int client_get(const struct options *o, const char *path, const char *name, cons
 	*ret = (struct client_answer){0};
 	CURLU *url = curl_url();
 	int r = EXIT_FAILED;
-	if (!url || curl_url_set(url, CURLUPART_URL, api_of(o), 0)) {
+	if (!url || curl_url_set(url, CURLUPART_URL, api_of(o), 0) || !is_http(url)) {
 		fprintf(stderr, "whereto %s: '%s' is not a URL like " DEFAULT_API "\n", o->command, api_of(o));
 		r = EXIT_USAGE;
 	} else if (extend_url(url, o, path, name, value) < 0) {

@@ -48,7 +48,11 @@ static int print_answer(const json_t *answer)
 	json_array_foreach(json_object_get(answer, "rows"), i, row)
 		add_route(t, row);
 	printf("%s  country %s\n\n", address ? address : "", country ? country : "unknown");
-	int r = table_print(t, &screen, stdout);
+	int r = 0;
+	if (i)
+		r = table_print(t, &screen, stdout);
+	else
+		(void)puts("no routers are configured");
 	table_free(t);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* One table gives every command its options: getopt_long's entries, the help, and the API's parameter
+ * that a value becomes. An option a command does not have is unknown to it. getopt's own messages are
+ * switched off, so that all of them look alike and name the command. Its state is process-wide: one
+ * thread parses, and each call starts anew. */
+
 #include "cli/options.h"
 
 #include <getopt.h>

@@ -166,9 +166,9 @@ static int collect(const struct series *s, struct groups *g)
 /* Heights are relative to the highest column of all groups, so that lines can be compared. */
 static void add_group(const struct series *s, struct table *t, const struct group *group, unsigned columns, double max)
 {
-	char text[UNITS_TEXT_MAX], chart[CHART_MAX * 4 + 1] = "";
+	char text[UNITS_TEXT_MAX], chart[CHART_MAX * 4 + 1] = "", *p = chart;
 	for (unsigned i = 0; i < columns; i++)
-		strcat(chart, units_height(group->columns[i] / max));
+		p = stpcpy(p, units_height(group->columns[i] / max));
 	table_cell(t, STYLE_PLAIN, "%s", group->name);
 	table_cell(t, STYLE_BAR, "%s", chart);
 	table_cell(t, STYLE_PLAIN, "%s", rows_amount(s->measure, group->sum, text));

@@ -42,14 +42,15 @@ struct screen screen_get(void)
 	struct screen s = {0};
 	struct winsize size;
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM"), *columns = getenv("COLUMNS");
+	unsigned long wanted = columns ? strtoul(columns, NULL, 10) : 0;
 	if (!isatty(STDOUT_FILENO))
 		return s;
 	s.colour = !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 	s.width = 80;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
 		s.width = size.ws_col;
-	else if (columns && atoi(columns) > 0)
-		s.width = (unsigned)atoi(columns);
+	else if (wanted && wanted < 10000)
+		s.width = (unsigned)wanted;
 	return s;
 }
 

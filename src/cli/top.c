@@ -18,13 +18,13 @@
 /* The columns behind the dimensions, in this order. */
 static const struct table_column figures[] = {
 	{"", true, 0, 0}, /* the measure that is sorted by */
-	{"SHARE", true, 5, 0},
-	{"", false, 8, 0},
+	{"SHARE", true, 4, 0},
+	{"", false, 6, 0},
 	{"RETRANS", true, 0, 0},
 	{"RTT P50", true, 2, 0},
-	{"RTT P95", true, 4, 0},
-	{"CONNS", true, 6, 0},
-	{"REQUESTS", true, 7, 0},
+	{"RTT P95", true, 5, 0},
+	{"CONNS", true, 7, 0},
+	{"REQUESTS", true, 8, 0},
 };
 
 struct top {

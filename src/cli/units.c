@@ -6,46 +6,44 @@
 #include <string.h>
 
 /* Three digits: "1.23", "12.3", "123". */
-static void three_digits(double v, char buf[static UNITS_TEXT_MAX])
+static void three_digits(double v, const char *unit, char buf[static UNITS_TEXT_MAX])
 {
 	int decimals = v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
-	(void)snprintf(buf, UNITS_TEXT_MAX, "%.*f", decimals, v);
+	(void)snprintf(buf, UNITS_TEXT_MAX, "%.*f%s", decimals, v, unit);
 }
 
 /* With the largest unit that leaves at least 1 after rounding; the first unit is shown whole. */
-static const char *scaled(double v, const char *const *units, const char *gap, char buf[static UNITS_TEXT_MAX])
+static const char *scaled(double v, const char *const *units, char buf[static UNITS_TEXT_MAX])
 {
 	size_t i = 0;
 	for (; v >= 999.5 && units[i + 1]; i++)
 		v /= 1000;
 	if (i == 0)
-		(void)snprintf(buf, UNITS_TEXT_MAX, "%.0f", v);
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%.0f%s", v, units[0]);
 	else
-		three_digits(v, buf);
-	size_t len = strlen(buf);
-	(void)snprintf(buf + len, UNITS_TEXT_MAX - len, "%s%s", gap, units[i]);
+		three_digits(v, units[i], buf);
 	return buf;
 }
 
 const char *units_bytes(double bytes, char buf[static UNITS_TEXT_MAX])
 {
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB", NULL};
-	return scaled(bytes, units, " ", buf);
+	static const char *const units[] = {" B", " kB", " MB", " GB", " TB", " PB", " EB", NULL};
+	return scaled(bytes, units, buf);
 }
 
 const char *units_count(double n, char buf[static UNITS_TEXT_MAX])
 {
 	static const char *const units[] = {"", "k", "M", "G", "T", "P", "E", NULL};
 	if (n >= 9999.5)
-		return scaled(n, units, "", buf);
+		return scaled(n, units, buf);
 	(void)snprintf(buf, UNITS_TEXT_MAX, "%.0f", n);
 	return buf;
 }
 
 const char *units_bit_rate(double bits_per_s, char buf[static UNITS_TEXT_MAX])
 {
-	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", NULL};
-	return scaled(bits_per_s, units, " ", buf);
+	static const char *const units[] = {" bit/s", " kbit/s", " Mbit/s", " Gbit/s", " Tbit/s", NULL};
+	return scaled(bits_per_s, units, buf);
 }
 
 const char *units_percent(double share, char buf[static UNITS_TEXT_MAX])
@@ -55,17 +53,15 @@ const char *units_percent(double share, char buf[static UNITS_TEXT_MAX])
 		(void)snprintf(buf, UNITS_TEXT_MAX, "<0.01 %%");
 	else if (v == 0)
 		(void)snprintf(buf, UNITS_TEXT_MAX, "0 %%");
-	else {
-		three_digits(v, buf);
-		strcat(buf, " %");
-	}
+	else
+		three_digits(v, " %", buf);
 	return buf;
 }
 
 const char *units_rtt(double us, char buf[static UNITS_TEXT_MAX])
 {
-	static const char *const units[] = {"us", "ms", "s", NULL};
-	return scaled(us, units, " ", buf);
+	static const char *const units[] = {" us", " ms", " s", NULL};
+	return scaled(us, units, buf);
 }
 
 const char *units_age(uint64_t seconds, char buf[static UNITS_TEXT_MAX])
@@ -99,10 +95,10 @@ const char *units_bar(double share, unsigned columns, char buf[static UNITS_BAR_
 	unsigned n = (unsigned)lround(eighths);
 	if (n == 0 && share > 0)
 		n = 1;
-	buf[0] = '\0';
+	char *p = buf;
 	for (unsigned i = 0; i < n / 8; i++)
-		strcat(buf, "█");
-	strcat(buf, parts[n % 8]);
+		p = stpcpy(p, "█");
+	(void)stpcpy(p, parts[n % 8]);
 	return buf;
 }
 

@@ -156,11 +156,11 @@ static int json_dimensions(const struct render *r, const struct query_row *row, 
 	for (size_t i = 0; i < r->by_count; i++) {
 		enum dimension dim = r->by[i];
 		const char *name = name_of(r, dim, &row->values[i]);
-		rc |= json_object_set_new(obj, dimension_table[dim].name, json_value(dim, &row->values[i]));
+		rc |= json_object_set_new_nocheck(obj, dimension_table[dim].name, json_value(dim, &row->values[i]));
 		if (name) {
 			char key[64];
 			(void)snprintf(key, sizeof(key), "%s_name", dimension_table[dim].name);
-			rc |= json_object_set_new(obj, key, json_text(name, strlen(name)));
+			rc |= json_object_set_new_nocheck(obj, key, json_text(name, strlen(name)));
 		}
 	}
 	return rc;
@@ -173,17 +173,34 @@ json_t *render_json(const struct render *r, const struct query_row *row)
 	if (row->values)
 		rc |= json_dimensions(r, row, obj);
 	for (int i = 0; i < MEASURES_SHOWN; i++)
-		rc |= json_object_set_new(obj, measure_table[i].name, json_integer((json_int_t)row->m.v[i]));
+		rc |= json_object_set_new_nocheck(obj, measure_table[i].name, json_integer((json_int_t)row->m.v[i]));
 	for (size_t i = 0; i < ARRAY_LEN(derived); i++) {
 		double v = derived[i].derive(r, &row->m);
-		rc |= json_object_set_new(obj, derived[i].name, v < 0 ? json_null() : json_real(v));
+		rc |= json_object_set_new_nocheck(obj, derived[i].name, v < 0 ? json_null() : json_real(v));
 	}
-	rc |= json_object_set_new(obj, "approximate", json_boolean(row->m.v[MEASURE_records_approximate]));
+	rc |= json_object_set_new_nocheck(obj, "approximate", json_boolean(row->m.v[MEASURE_records_approximate]));
 	if (rc) {
 		json_decref(obj);
 		return NULL;
 	}
 	return obj;
+}
+
+/* The library writes a stream token by token; a row that fits the buffer goes out at once. */
+int render_json_write(const struct render *r, const struct query_row *row, FILE *out)
+{
+	char buf[4096];
+	json_t *obj = render_json(r, row);
+	if (!obj)
+		return -ENOMEM;
+	size_t len = json_dumpb(obj, buf, sizeof(buf), JSON_COMPACT);
+	int rc = len > 0 ? 0 : -ENOMEM;
+	if (len > 0 && len <= sizeof(buf))
+		(void)fwrite(buf, 1, len, out);
+	else if (len > 0)
+		rc = json_dumpf(obj, out, JSON_COMPACT) < 0 ? -ENOMEM : 0;
+	json_decref(obj);
+	return rc;
 }
 
 /* ---- CSV ---- */

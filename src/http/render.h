@@ -17,6 +17,8 @@ struct render {
 /* A row, or with row->values NULL just its measures (total, other). A new object; NULL when memory is
  * out. */
 json_t *render_json(const struct render *r, const struct query_row *row);
+/* The same as text. -ENOMEM. */
+int render_json_write(const struct render *r, const struct query_row *row, FILE *out) MUST_USE;
 
 /* The header line and a row (RFC 4180). Errors are those of the stream, and -ENOMEM. */
 void render_csv_header(const struct render *r, FILE *out);

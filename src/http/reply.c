@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,8 @@ FILE *http_reply_begin(struct http_call *call, unsigned status, const char *type
 	FILE *out = open_memstream(&call->reply.body, &call->reply.len);
 	if (!out)
 		http_reply_error(call, 500, "out of memory");
+	else
+		(void)__fsetlocking(out, FSETLOCKING_BYCALLER); /* nobody else sees the stream */
 	return out;
 }
 

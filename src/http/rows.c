@@ -54,13 +54,8 @@ bool http_rows_query(struct http_call *call, const struct query *q, struct query
 /* ,"name":{...} */
 static int write_sums(const struct render *r, const char *name, const struct measures *m, FILE *out)
 {
-	json_t *obj = render_json(r, &(struct query_row){.m = *m});
-	if (!obj)
-		return -ENOMEM;
 	(void)fprintf(out, ",\"%s\":", name);
-	int rc = json_dumpf(obj, out, JSON_COMPACT);
-	json_decref(obj);
-	return rc;
+	return render_json_write(r, &(struct query_row){.m = *m}, out);
 }
 
 /* Row by row, so that only one of a hundred thousand is a tree of objects at a time. */
@@ -73,11 +68,9 @@ static int write_json(const struct render *r, const struct query_result *result,
 		(void)fprintf(out, "\"step\":%u,", result->step_s);
 	(void)fputs("\"rows\":[", out);
 	for (size_t i = 0; i < result->row_count; i++) {
-		json_t *row = render_json(r, &result->rows[i]);
 		if (i)
 			(void)fputc(',', out);
-		int rc = row ? json_dumpf(row, out, JSON_COMPACT) : -ENOMEM;
-		json_decref(row);
+		int rc = render_json_write(r, &result->rows[i], out);
 		if (rc < 0)
 			return rc;
 	}

@@ -43,7 +43,7 @@ static void percents(void **state)
 
 static void rtts(void **state)
 {
-	static const struct sample samples[] = {{0, "0 us"}, {850, "850 us"}, {18250, "18.3 ms"}, {999600, "1.00 s"},
+	static const struct sample samples[] = {{0, "0 us"}, {850, "850 us"}, {18260, "18.3 ms"}, {999600, "1.00 s"},
 		{1204000, "1.20 s"}};
 	check(units_rtt, samples, ARRAY_LEN(samples));
 }

@@ -647,10 +647,14 @@ static void concurrent_clients(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(good, CLIENTS * 20);
 	assert_in_range(f->store->readers_open, 1, 4);
-	/* Nothing is held any more but, at most, what is being sent to us. */
-	struct answer a = ask(f->server, "/metrics");
-	assert_non_null(strstr(a.body, "\nwhereto_http_responses_held_bytes 0\n"));
-	answer_done(&a);
+	/* A client may have an answer a moment before the library lets go of it. */
+	bool held = true;
+	for (int i = 0; i < 1000 && held; i++) {
+		struct answer a = ask(f->server, "/metrics");
+		held = !strstr(a.body, "\nwhereto_http_responses_held_bytes 0\n");
+		answer_done(&a);
+	}
+	assert_false(held);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
