@@ -131,14 +131,18 @@ static int take_lock(struct journal *j, struct error *err)
 int journal_open(const char *dir, uint64_t max_bytes, struct journal **ret, struct error *err)
 {
 	struct journal *j = calloc(1, sizeof(*j));
-	if (!j)
+	char *copy = strdup(dir);
+	if (!j || !copy) {
+		free(j);
+		free(copy);
 		return error_set(err, -ENOMEM, "%s: out of memory", dir);
+	}
 	j->fd = j->lock_fd = j->dir_fd = -1;
 	j->max_bytes = max_bytes;
 	buffer_init(&j->buffer);
-	j->dir = strdup(dir);
-	int r = j->dir ? 0 : error_set(err, -ENOMEM, "%s: out of memory", dir);
-	if (r == 0 && mkdir(dir, 0700) < 0 && errno != EEXIST)
+	j->dir = copy;
+	int r = 0;
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		r = error_set(err, -errno, "%s: cannot be made: %s", dir, strerror(errno));
 	if (r == 0) {
 		j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
