@@ -328,7 +328,7 @@ static void widen_head(struct view path, unsigned length, struct wr *w)
 
 bool bgp_path_merge(const struct bgp_attrs *a, uint8_t *buf, size_t cap, struct view *ret)
 {
-	if (!bgp_path_valid(a->path, a->as_bytes))
+	if (!bgp_attrs_has(a, BGP_ATTR_AS_PATH) && a->path.len) /* it was there, and malformed */
 		return false;
 	if (a->as_bytes == 4) {
 		*ret = a->path;
