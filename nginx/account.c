@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* One record a request, made when nginx logs it. Its figures come from two places, because each is exact
- * about something else.
+/* One record a request, made when nginx logs it. Its figures come from two places, because each
+ * is exact about something else.
  *
- * nginx counts what it has handed over: bytes_sent is $bytes_sent and bytes_received $request_length, so
- * that sums in the store equal the access log's to the byte. The kernel could not say this here: at the
- * end of a request part of the response is still in the socket's buffer, belongs to this request, and
- * would show up in the next one's delta or, on the last of a connection, nowhere. (With TLS these are
- * bytes before encryption; HTTP/2's are its frames. Neither has TCP's own resends in it.)
+ * nginx counts what it has handed over: bytes_sent is $bytes_sent and bytes_received
+ * $request_length, so that sums in the store equal the access log's to the byte. The kernel
+ * could not say this here: at the end of a request part of the response is still in the socket's
+ * buffer, belongs to this request, and would show up in the next one's delta or, on the last of
+ * a connection, nowhere. (With TLS these are bytes before encryption; HTTP/2's are its frames.
+ * Neither has TCP's own resends in it.)
  *
- * The kernel counts what happened to it: packets, retransmissions, spurious ones and round-trip times are
- * differences of TCP_INFO between the connection's records. What TCP does after the last request was
- * logged is seen by nobody, so these records are flagged approximate: retransmissions are at least
- * what they say.
+ * The kernel counts what happened to it: packets, retransmissions, spurious ones and round-trip
+ * times are differences of TCP_INFO between the connection's records. What TCP does after the
+ * last request was logged is seen by nobody, so these records are flagged approximate:
+ * retransmissions are at least what they say.
  *
- * The state of a connection (struct snapshot) lives in its pool and is found by its clean-up handler's
- * address. It belongs to the TCP connection, not to a request or stream: an HTTP/2 stream's `connection` is
- * a copy of the real one with the same pool and descriptor, so the same lines serve HTTP/1 keep-alive
- * and HTTP/2, and nothing is counted twice. How one connection's packets are split over requests
- * that ran in parallel is arbitrary; their sum is not. By the time a pool is destroyed its descriptor
- * is closed: the clean-up handler is a name tag, there is nothing left to read.
+ * The state of a connection (struct snapshot) lives in its pool and is found by its clean-up
+ * handler's address. It belongs to the TCP connection, not to a request or stream: an HTTP/2
+ * stream's `connection` is a copy of the real one with the same pool and descriptor, so the same
+ * lines serve HTTP/1 keep-alive and HTTP/2, and nothing is counted twice. How one connection's
+ * packets are split over requests that ran in parallel is arbitrary; their sum is not. By the
+ * time a pool is destroyed its descriptor is closed: the clean-up handler is a name tag, there
+ * is nothing left to read.
  *
- * The client is the TCP peer, also behind a proxy whose clients realip makes known: bytes, losses and
- * round trips are those of the path to the peer, and that is what routes are about. realip replaces
- * the connection's address per request; its variable $realip_remote_addr still gives the true one
- * (getpeername would fail for a client that has reset its connection).
+ * The client is the TCP peer, also behind a proxy whose clients realip makes known: bytes,
+ * losses and round trips are those of the path to the peer, and that is what routes are about.
+ * realip replaces the connection's address per request; its variable $realip_remote_addr still
+ * gives the true one (getpeername would fail for a client that has reset its connection).
  *
  * Cost: one getsockopt a request, one getsockname and one small allocation a connection. */
 
@@ -91,7 +93,8 @@ static struct snapshot *snapshot_get(ngx_http_request_t *r)
 }
 
 /* Puts into the record what TCP did between the two readings. The 32-bit counters may wrap. */
-static void add_tcp(struct record *rec, const struct tcp_reading *now, const struct tcp_reading *last)
+static void add_tcp(
+	struct record *rec, const struct tcp_reading *now, const struct tcp_reading *last)
 {
 	uint64_t *v = rec->values;
 	v[FIELD_packets_sent] = (uint32_t)(now->segments_sent - last->segments_sent);
@@ -157,8 +160,8 @@ static bool is_plain(const ngx_str_t *text)
 	return true;
 }
 
-/* Moves *p behind one character and tells whether it may be in a type. What isn't a character is one
- * byte. */
+/* Moves *p behind one character and tells whether it may be in a type. What isn't a character is
+ * one byte. */
 static bool next_character(u_char **p, const u_char *end)
 {
 	u_char *start = *p;

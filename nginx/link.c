@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Records leave a worker in sealed datagrams over UDP and are kept until the collector has them on
- * disk. The protocol, its resends and its bounded memory are the sender's (src/sender); this file gives
- * it a socket and a clock inside nginx's event loop:
+/* Records leave a worker in sealed datagrams over UDP and are kept until the collector has them
+ * on disk. The protocol, its resends and its bounded memory are the sender's (src/sender); this
+ * file gives it a socket and a clock inside nginx's event loop:
  *
- *   link_add       puts a record into the sender. When that made a datagram due, an event is posted and
- *                  runs after the request that caused it.
- *   on_tick        sends what is due, at most BURST datagrams, and sets the timer to the sender's next
- *                  deadline. More to send: again in a millisecond, so that a backlog to a collector that
- *                  came back never holds up requests.
- *   on_readable    takes acknowledgements, which may make room and resends unnecessary.
+ *   link_add     puts a record into the sender. When that made a datagram due, an event is posted
+ *                and runs after the request that caused it.
+ *   on_tick      sends what is due, at most BURST datagrams, and sets the timer to the sender's
+ *                next deadline. More to send: again in a millisecond, so that a backlog to a
+ *                collector that came back never holds up requests.
+ *   on_readable  takes acknowledgements, which may make room and resends unnecessary.
  *
- * Nothing here blocks. A datagram that the kernel doesn't take (EAGAIN), or that a collector which isn't
- * there refuses (ECONNREFUSED), is as good as lost on the way: the sender sends it again in time.
+ * Nothing here blocks. A datagram that the kernel doesn't take (EAGAIN), or that a collector
+ * which isn't there refuses (ECONNREFUSED), is as good as lost on the way: the sender sends it
+ * again in time.
  *
- * The timer is `cancelable`: a worker that drains after a reload isn't kept alive by it. Such a worker
- * says good-bye in link_close, where it has nobody left to serve and may wait for the last answers.
+ * The timer is `cancelable`: a worker that drains after a reload isn't kept alive by it. Such a
+ * worker says good-bye in link_close, where it has nobody left to serve and may wait for the
+ * last answers.
  *
- * What goes wrong here can go wrong for every request, so each kind of trouble is logged once a minute. */
+ * What goes wrong here can go wrong for every request, so each kind of trouble is logged once a
+ * minute. */
 
 #include "link.h"
 
@@ -84,7 +87,8 @@ static void receive_all(void)
 			return;
 		uint64_t now_ns = clock_mono_ns();
 		struct view datagram = {buf, (size_t)n};
-		if (sender_receive(worker.sender, datagram, now_ns) < 0 && may_log(TROUBLE_ANSWER, now_ns))
+		if (sender_receive(worker.sender, datagram, now_ns) < 0 &&
+			may_log(TROUBLE_ANSWER, now_ns))
 			ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
 				"whereto: a datagram from the collector's address isn't an "
 				"acknowledgement of this session (is whereto_key the collector's?)");
@@ -188,7 +192,8 @@ void link_add(const struct record *rec)
 	} else if (code < 0) {
 		sender_count_dropped(worker.sender, 1);
 		if (may_log(TROUBLE_RECORD, now_ns))
-			ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, -code, "whereto: record refused");
+			ngx_log_error(
+				NGX_LOG_ALERT, ngx_cycle->log, -code, "whereto: record refused");
 	}
 
 	uint64_t ms = wait_ms();

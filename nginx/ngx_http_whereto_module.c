@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The nginx module: every request nginx logs becomes a record on its way to the collector. This file has
- * the directives and the hooks; account.c makes the record, link.c sends it, tcp_info.c reads the
- * kernel's counters. docs/nginx.md tells users the rest.
+/* The nginx module: every request nginx logs becomes a record on its way to the collector. This
+ * file has the directives and the hooks; account.c makes the record, link.c sends it, tcp_info.c
+ * reads the kernel's counters. docs/nginx.md tells users the rest.
  *
- *   configuration   the master (and `nginx -t`) resolves the collector and reads the key, so that workers
- *                   need no right to read it, and mistakes stop a reload, not the server
- *   init_process    each worker opens a session of its own; cache helpers don't
- *   log phase       on_log, after the response, for every request, in every location; for those with
- *                   `whereto off` the connection's figures are read too and thrown away
- *   exit_process    a worker, after a reload too, says good-bye to the collector
+ *   configuration  the master (and `nginx -t`) resolves the collector and reads the key, so that
+ *                  workers need no right to read it, and mistakes stop a reload, not the server
+ *   init_process   each worker opens a session of its own; cache helpers don't
+ *   log phase      on_log, after the response, for every request, in every location; with `whereto
+ *                  off` the connection's figures are read too and thrown away
+ *   exit_process   a worker, after a reload too, says good-bye to the collector
  *
- * The traffic type has one source, account_type(), which may be asked in any phase. A probe on the same
- * host sees the complete figures of each connection but not its type; it takes the type from
- * setsockopt(fd, 0x5754, 1, &type, 4) on the connection (ENOPROTOOPT: no probe is there) and splits the
- * connection's figures at that moment. The place for this is a preaccess handler that calls
- * account_type and keeps the last tag in account.c's snapshot, to tag only when the type changes; with a
- * probe, on_log then reports requests only. */
+ * The traffic type has one source, account_type(), which may be asked in any phase. A probe on
+ * the same host sees the complete figures of each connection but not its type; it takes the type
+ * from setsockopt(fd, 0x5754, 1, &type, 4) on the connection (ENOPROTOOPT: no probe is there)
+ * and splits the connection's figures at that moment. The place for this is a preaccess handler
+ * that calls account_type and keeps the last tag in account.c's snapshot, to tag only when the
+ * type changes; with a probe, on_log then reports requests only. */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -25,8 +25,8 @@
 #include "account.h"
 #include "link.h"
 
-/* How long an exiting worker waits for the last acknowledgements: long enough to send one of them again.
- * When nginx is told to stop at once, the master kills workers after a second. */
+/* How long an exiting worker waits for the last acknowledgements: long enough to send one of
+ * them again. When nginx is told to stop at once, the master kills workers after a second. */
 #define GRACE_MS      4000
 #define GRACE_FAST_MS 500
 
@@ -64,13 +64,14 @@ static char *set_collector(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	struct error err;
 	if (link->collector_len)
 		return "is duplicate";
-	if (hostport_resolve((const char *)args[1].data, &link->collector, &link->collector_len, &err) < 0) {
+	if (hostport_resolve(
+		    (const char *)args[1].data, &link->collector, &link->collector_len, &err) < 0) {
 		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_collector: %s", err.text);
 		return NGX_CONF_ERROR;
 	}
 	if (!ngx_inet_get_port((struct sockaddr *)&link->collector)) {
-		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_collector: \"%V\" has no port",
-			&args[1]);
+		ngx_conf_log_error(
+			NGX_LOG_EMERG, cf, 0, "whereto_collector: \"%V\" has no port", &args[1]);
 		return NGX_CONF_ERROR;
 	}
 	return NGX_CONF_OK;
@@ -109,7 +110,8 @@ static char *set_name(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	if (link->name[0])
 		return "is duplicate";
 	if (!args[1].len || args[1].len > SENDER_NAME_MAX) {
-		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_name: 1 to %d bytes", SENDER_NAME_MAX);
+		ngx_conf_log_error(
+			NGX_LOG_EMERG, cf, 0, "whereto_name: 1 to %d bytes", SENDER_NAME_MAX);
 		return NGX_CONF_ERROR;
 	}
 	memcpy(link->name, args[1].data, args[1].len);
@@ -174,11 +176,13 @@ static char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t postconfiguration(ngx_conf_t *cf)
 {
 	struct main_conf *mc = ngx_http_conf_get_module_main_conf(cf, ngx_http_whereto_module);
-	ngx_http_core_main_conf_t *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+	ngx_http_core_main_conf_t *core =
+		ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 	if (!mc->used)
 		return NGX_OK;
 	if (!mc->link.collector_len || !mc->link.key_loaded) {
-		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"whereto on\" needs \"%s\" in the http block",
+		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+			"\"whereto on\" needs \"%s\" in the http block",
 			mc->link.collector_len ? "whereto_key" : "whereto_collector");
 		return NGX_ERROR;
 	}

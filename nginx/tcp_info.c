@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#define KNOWN(len, field) ((len) >= offsetof(struct tcp_info, field) + sizeof(((struct tcp_info *)0)->field))
+#define KNOWN(len, field)                                                                          \
+	((len) >= offsetof(struct tcp_info, field) + sizeof(((struct tcp_info *)0)->field))
 
 int tcp_info_read(int fd, struct tcp_reading *ret)
 {

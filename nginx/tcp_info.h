@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 struct tcp_reading {
-	uint32_t segments_sent;       /* with payload, retransmissions included */
+	uint32_t segments_sent;          /* with payload, retransmissions included */
 	uint32_t segments_retransmitted; /* SYN-ACK, FIN and loss probes included */
-	uint64_t bytes_retransmitted; /* payload */
-	uint32_t segments_spurious;   /* duplicates that the peer reported (DSACK) */
-	uint32_t rtt_min_us;          /* 0: no sample yet */
+	uint64_t bytes_retransmitted;    /* payload */
+	uint32_t segments_spurious;      /* duplicates that the peer reported (DSACK) */
+	uint32_t rtt_min_us;             /* 0: no sample yet */
 };
 
 /* 0 or -errno (-EOPNOTSUPP: not TCP). What an older kernel doesn't tell is 0. */

@@ -7,7 +7,7 @@ build="meson ninja-build gcc libc6-dev pkg-config python3 libssl-dev libxxhash-d
 libsqlite3-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libcurl4-openssl-dev"
 module="nginx nginx-dev dpkg-dev"
 test="libcmocka-dev bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
-python3-cryptography sqlite3"
+python3-cryptography sqlite3 openssl"
 
 missing=""
 for package in $build $module $test; do

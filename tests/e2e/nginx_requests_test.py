@@ -48,8 +48,8 @@ class Client:
     """One connection; get() sends every request before it reads the first answer, as browsers may."""
 
     def __init__(self, address, source=None):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.socket = socket.socket(family)
+        kind = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else kind)
         self.socket.settimeout(20)
         if source:
             self.socket.bind((source, 0))
@@ -188,7 +188,7 @@ def test_drops(t, world):
     t.equal(row["sent"] + row["dropped"], served, "full buffer: sent and dropped make all requests")
     t.equal((row["stored"], row["in_flight"]), (row["sent"], 0), "full buffer: what was sent is stored")
     t.equal(world.collector.top()["total"]["requests"], row["stored"], "full buffer: the store agrees")
-    t.equal(world.nginx.log().count("records dropped"), 2, "full buffer: the log has a line at once, and one at the end")
+    t.equal(world.nginx.log().count("records dropped"), 2, "full buffer: a line in the log, and one at the end")
 
 
 def ledger(world):

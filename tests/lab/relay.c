@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* A path between two network namespaces with delay, a bandwidth and exact loss, for tests. The kernel's
- * own tool for that, netem, isn't there on every machine, and a packet dropped at the sender's egress
- * isn't lost at all in TCP's eyes. This one is a program in the middle: it makes a TUN device in each
- * namespace, and what the kernel writes into one it hands to the other, later or never.
+/* A path between two network namespaces with delay, a bandwidth and exact loss, for tests. The
+ * kernel's own tool for that, netem, isn't there on every machine, and a packet dropped at the
+ * sender's egress isn't lost at all in TCP's eyes. This one is a program in the middle: it makes
+ * a TUN device in each namespace, and what the kernel writes into one it hands to the other,
+ * later or never.
  *
  *     relay NETNS-A DEVICE-A NETNS-B DEVICE-B [--delay-us N] [--mbit N] [--drop-ab N] [--drop-ba N]
  *
- * NETNS is a file such as /proc/PID/ns/net. The delay is for each way; --mbit the rate of each way.
- * --drop-ab N loses every Nth TCP data segment from A to B that isn't a retransmission, so every loss
- * is repaired by one retransmission and nothing is left to chance. A segment is a retransmission when its
- * first byte lies below what was seen of its flow. TUN devices know no segmentation offload: a packet
- * here is a packet on the wire.
+ * NETNS is a file such as /proc/PID/ns/net. The delay is for each way; --mbit the rate of each
+ * way. --drop-ab N loses every Nth TCP data segment from A to B that isn't a retransmission, so
+ * every loss is repaired by one retransmission and nothing is left to chance. A segment is a
+ * retransmission when its first byte lies below what was seen of its flow. TUN devices know no
+ * segmentation offload: a packet here is a packet on the wire.
  *
- * Prints `ready` when both devices exist (addresses and routes are the caller's), and a line of JSON with
- * the exact counters at SIGUSR1 and at the end (SIGTERM, SIGINT, or the parent's death). The devices
- * vanish with the program.
+ * Prints `ready` when both devices exist (addresses and routes are the caller's), and a line of
+ * JSON with the exact counters at SIGUSR1 and at the end (SIGTERM, SIGINT, or the parent's
+ * death). The devices vanish with the program.
  *
- * Bounds: QUEUE packets under way each way (`overflowed` counts what found no room), FLOWS flows. */
+ * Bounds: QUEUE packets under way each way (`overflowed` counts what found no room), FLOWS
+ * flows. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -318,7 +320,7 @@ static int open_tun(const char *netns, const char *device)
 		errno = ENAMETOOLONG;
 		fail(device);
 	}
-	strcpy(request.ifr_name, device);
+	memcpy(request.ifr_name, device, strlen(device));
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
 		fail("/dev/net/tun");
 	return fd;

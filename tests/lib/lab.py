@@ -70,7 +70,7 @@ def _configure(device, addresses):
 
 class Lab:
     def __init__(self, server, client, delay_ms=0, mbit=0, drop_to_client=0, drop_to_server=0):
-        """Addresses of both ends; delay and rate of each way; every how manieth data segment is lost."""
+        """Addresses of both ends; delay and rate of each way; drop_...=N loses every Nth data segment."""
         self.addresses = {"server": server, "client": client}
         self.options = ["--delay-us", str(int(delay_ms * 1000)), "--mbit", str(mbit),
                         "--drop-ab", str(drop_to_client), "--drop-ba", str(drop_to_server)]

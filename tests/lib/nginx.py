@@ -101,12 +101,19 @@ class Nginx:
     def start(self):
         """Returns when the workers are there (connections are accepted even before)."""
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL)
-        self.wait(self.workers, "workers")
+        try:
+            self.wait(self.workers, "workers")
+        except BaseException:
+            self.kill()
+            raise
 
     def workers(self):
-        """Process ids of the workers, old ones after a reload included."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-            return {int(pid) for pid in file.read().split()}
+        """Process ids of the workers, old ones after a reload included; none when the master is gone."""
+        try:
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
+                return {int(pid) for pid in file.read().split()}
+        except (FileNotFoundError, ProcessLookupError):
+            return set()
 
     def reload(self, wait=True):
         """SIGHUP. Returns when every worker is a new one, or at once."""
@@ -133,7 +140,7 @@ class Nginx:
         self.process.kill()
         self.process.wait()
         self.process = None
-        for pid in workers: # they'd live on without their master
+        for pid in workers:  # they'd live on without their master
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
