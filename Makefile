@@ -17,7 +17,7 @@ run: build
 	$(BUILD)/whereto demo
 
 test: build
-	@test -f $(ASAN)/build.ninja || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false -Dnginx=disabled $(if $(CI),-Dwerror=true)
+	@test -f $(ASAN)/build.ninja || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false -Dnginx=disabled
 	scripts/test.py $(BUILD) $(ASAN)
 
 bench: build

@@ -191,7 +191,8 @@ static int finish_range(struct reading *r, struct error *err)
 	struct query *q = &r->q->query;
 	if (r->has_from && r->has_last)
 		return error_set(err, -EINVAL, "parameters 'from' and 'last' exclude each other");
-	uint64_t to_ms = r->has_to ? r->to_ms : r->now_s * 1000;
+	/* Up to and with the present second, whose bucket counts even when it has just begun. */
+	uint64_t to_ms = r->has_to ? r->to_ms : (r->now_s + 1) * 1000;
 	uint64_t last_ms = r->has_last ? r->last_ms : QUESTION_LAST_S * 1000;
 	uint64_t from_ms = r->has_from ? r->from_ms : to_ms > last_ms ? to_ms - last_ms : 0;
 	q->from_s = from_ms / 1000;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* See ids.h for what an id lives through: free, live, dead. Two bitmaps of 64-bit words; `hint` is the lowest
+ * word that may still have a free bit, so looking for one walks forward only, and the lowest ids are
+ * used first: views are arrays over ids and stay short that way. Growing adds an eighth at a time. */
+
 #include "route/ids.h"
 
 #include <assert.h>

@@ -194,7 +194,7 @@ __attribute__((target("popcnt,lzcnt,bmi,bmi2"))) static uint32_t find_counting(
 
 static bool can_count(void)
 {
-	return __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("lzcnt") &&
+	return __builtin_cpu_supports("popcnt") &&
 		__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 #else

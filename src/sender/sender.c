@@ -297,6 +297,10 @@ void sender_flush(struct sender *s, uint64_t now_ns)
 	if (s->filling.open)
 		close_datagram(s);
 	s->flushed = s->next;
+	/* Whoever flushes will not wait for a back-off to run out. */
+	s->rto_ns = RTO_FIRST_NS;
+	if (s->rto_due_ns != UINT64_MAX && s->rto_due_ns > now_ns + RTO_FIRST_NS)
+		s->rto_due_ns = now_ns + RTO_FIRST_NS;
 }
 
 /* ---- sending ---- */

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A batch has far fewer dictionary entries than rows, so what is costly about a row's dimensions (the
+ * origin and neighbour of its path, the store's ids) is worked out once per entry, before the rows are
+ * walked. Each cube is then one pass over the rows with a hash aggregate (groups.h); the hour and day
+ * levels are made from the finer level's result, which is smaller than the rows. */
+
 #include "store/cube.h"
 
 #include <errno.h>

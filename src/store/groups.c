@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Keys and sums lie side by side in one array of 64-bit words, found by a hash over the key's words. No
+ * pointers, no row objects: a row costs its words and eight bytes of index, and walking all rows is
+ * walking memory. */
+
 #include "store/groups.h"
 
 #include <errno.h>
