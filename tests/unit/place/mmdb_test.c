@@ -321,7 +321,8 @@ static void insert_alias(const char *text)
 	insert_text(text, node);
 }
 
-static void check_random(unsigned ip_version, unsigned record_size)
+/* How many of the addresses that were asked for have a country. */
+static size_t check_random(unsigned ip_version, unsigned record_size)
 {
 	uint32_t records[6] = {EMPTY};
 	writer_init(ip_version, record_size);
@@ -351,18 +352,18 @@ static void check_random(unsigned ip_version, unsigned record_size)
 		assert_int_equal(countries_lookup(c, &a), code);
 		known += code != COUNTRY_UNKNOWN;
 	}
-	assert_true(known > 500);
 	MMDB_close(&db);
 	countries_free(c);
+	return known;
 }
 
 static void test_random(void **state)
 {
+	size_t known = 0;
 	for (unsigned i = 0; i < 5; i++)
-		for (unsigned size = 24; size <= 32; size += 4) {
-			check_random(4, size);
-			check_random(6, size);
-		}
+		for (unsigned size = 24; size <= 32; size += 4)
+			known += check_random(4, size) + check_random(6, size);
+	assert_true(known > 20000); /* of 600000; a few of the databases may be nearly empty */
 }
 
 /* ---- damage ---- */
