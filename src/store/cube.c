@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A cube is the flow table seen through fewer dimensions: each row goes to the group of the dimensions
+ * that are left. Only the minutes are made from the flows; the hour is made from the minutes' groups
+ * and the day from the hour's, which are fewer. Everything adds, so it does not matter that a batch
+ * holds parts of many buckets. Origin and neighbour are read off each path once, not once a row.
+ * Cost: a look-up and 28 additions per row and cube, about 0.1 us. */
+
 #include "store/cube.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Rows stand in one array of words, key before sums, and a hash index finds them: a look-up is a hash
+ * of the key and, nearly always, one comparison. Growing copies the array, never the keys' meaning:
+ * a row is its number. About 100 ns a row that is added to; sorting moves whole rows once. */
+
 #include "store/groups.h"
 
 #include <errno.h>
