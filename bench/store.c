@@ -4,7 +4,7 @@
  *
  *     bench_store [URL [FLOWS [MINUTES [QUERIES]]]]     default: a temporary file, 20000, 60, 20
  *
- * Writes MINUTES batches of FLOWS rows each: prefixes drawn by a power law from 200,000, each with its
+ * Writes MINUTES batches of FLOWS rows each, spread over the hours of a day: prefixes drawn by a power law from 200,000, each with its
  * own path, four routers, three traffic types; then asks QUERIES times each of some questions. The
  * file is left where it is, unless it is the temporary one. 0 MINUTES asks only. */
 
@@ -125,10 +125,11 @@ static int write_minutes(struct store *s, uint32_t flows, uint32_t minutes, stru
 	if (!ms || flow_table_new(&t) < 0 || s->ops->last_batch(s, "bench", &last, err) < 0)
 		return -ENOMEM;
 	for (uint32_t m = 0; m < minutes; m++) {
+		uint32_t minute = T0 + m % 24 * 3600 + m / 24 % 60 * 60;
 		if (flow_table_clear(t) < 0)
 			return -ENOMEM;
 		while (t->row_count < flows)
-			if (add_flow(t, T0 + 60 * (m % 1440)) < 0)
+			if (add_flow(t, minute) < 0)
 				return -ENOMEM;
 		struct store_batch batch = {.collector = "bench", .id = last + 1 + m, .flows = t};
 		uint64_t start = clock_mono_ns();
