@@ -2,17 +2,18 @@
 
 /* How fast a store takes batches and answers.
  *
- *     bench_store [URL [FLOWS [MINUTES [QUERIES]]]]     default: sqlite:bench-store.db 20000 120 20
+ *     bench_store [URL [FLOWS [MINUTES [QUERIES]]]]     default: a temporary file, 20000, 60, 20
  *
- * Writes MINUTES batches of FLOWS rows each: prefixes drawn by a power law from 200,000, each with its
+ * Writes MINUTES batches of FLOWS rows each, spread over the hours of a day: prefixes drawn by a power law from 200,000, each with its
  * own path, four routers, three traffic types; then asks QUERIES times each of some questions. The
- * file is left where it is. */
+ * file is left where it is, unless it is the temporary one. 0 MINUTES asks only. */
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "query/query.h"
@@ -124,10 +125,11 @@ static int write_minutes(struct store *s, uint32_t flows, uint32_t minutes, stru
 	if (!ms || flow_table_new(&t) < 0 || s->ops->last_batch(s, "bench", &last, err) < 0)
 		return -ENOMEM;
 	for (uint32_t m = 0; m < minutes; m++) {
+		uint32_t minute = T0 + m % 24 * 3600 + m / 24 % 60 * 60;
 		if (flow_table_clear(t) < 0)
 			return -ENOMEM;
 		while (t->row_count < flows)
-			if (add_flow(t, T0 + 60 * (m % 1440)) < 0)
+			if (add_flow(t, minute) < 0)
 				return -ENOMEM;
 		struct store_batch batch = {.collector = "bench", .id = last + 1 + m, .flows = t};
 		uint64_t start = clock_mono_ns();
@@ -202,28 +204,39 @@ static uint32_t argument(int argc, char **argv, int at, uint32_t otherwise)
 	return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
 }
 
-int main(int argc, char **argv)
+static int run(const char *url, uint32_t flows, uint32_t minutes, uint32_t times, struct error *err)
 {
-	const char *url = argc > 1 ? argv[1] : "sqlite:bench-store.db";
-	uint32_t flows = argument(argc, argv, 2, 20000), minutes = argument(argc, argv, 3, 120);
-	uint32_t times = argument(argc, argv, 4, 20);
 	struct store_config config = {.url = url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-	struct error err = {.text = "out of memory"};
 	struct stat st;
 	struct store *s;
-	const struct store_ops *ops = store_find(url, &err);
-	int r = ops ? ops->open(&config, &s, &err) : -EINVAL;
-	if (r == 0 && minutes)
-		r = write_minutes(s, flows, minutes, &err);
-	if (r == 0 && stat(strchr(url, ':') + 1, &st) == 0)
-		printf("%.1f MB in the file%s", (double)st.st_size / 1e6, minutes ? "" : "\n");
-	if (r == 0 && minutes)
-		printf(", %.0f bytes a flow with all cubes and levels\n", (double)st.st_size / flows / minutes);
-	for (size_t i = 0; i < ARRAY_LEN(questions) && r == 0 && times; i++)
-		r = ask(s, i, times, &err);
+	const struct store_ops *ops = store_find(url, err);
+	int r = ops ? ops->open(&config, &s, err) : -EINVAL;
 	if (r < 0)
-		fprintf(stderr, "%s\n", err.text);
-	else
-		ops->close(s);
+		return r;
+	if (minutes)
+		r = write_minutes(s, flows, minutes, err);
+	if (r == 0 && minutes && stat(strchr(url, ':') + 1, &st) == 0)
+		printf("%.1f MB in the file, %.0f bytes a flow with all cubes and levels\n", (double)st.st_size / 1e6,
+			(double)st.st_size / flows / minutes);
+	for (size_t i = 0; i < ARRAY_LEN(questions) && r == 0 && times; i++)
+		r = ask(s, i, times, err);
+	ops->close(s);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	char file[] = "/tmp/bench_store_XXXXXX", url[sizeof("sqlite:") + sizeof(file)];
+	struct error err = {.text = "out of memory"};
+	int fd = argc > 1 ? -1 : mkstemp(file);
+	(void)snprintf(url, sizeof(url), "sqlite:%s", file);
+	int r = run(argc > 1 ? argv[1] : url, argument(argc, argv, 2, 20000), argument(argc, argv, 3, 60),
+		argument(argc, argv, 4, 20), &err);
+	if (r < 0)
+		(void)fprintf(stderr, "%s\n", err.text);
+	if (fd >= 0) {
+		(void)close(fd);
+		(void)unlink(file);
+	}
 	return r < 0;
 }

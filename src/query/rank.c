@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The first N of many: a heap of N candidates with the last of them on top, against which every further
+ * row is compared once and nearly always dropped. The order is total (figure, then values), so the
+ * answer does not depend on the order in which rows came. */
+
 #include "query/rank.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Keys and sums lie side by side in one array of 64-bit words, found by a hash over the key's words. No
- * pointers, no row objects: a row costs its words and eight bytes of index, and walking all rows is
- * walking memory. */
+/* Rows stand in one array of words, key before sums, and a hash index finds them: a look-up is a hash
+ * of the key and, nearly always, one comparison. Growing copies the array, never the keys' meaning:
+ * a row is its number. About 100 ns a row that is added to; sorting moves whole rows once. */
 
 #include "store/groups.h"
 
@@ -42,6 +42,16 @@ void groups_limit(struct groups *g, size_t bytes)
 	g->max = (uint32_t)(bytes / ((g->key_words + g->sum_words + 2) * sizeof(*g->cells)));
 }
 
+void groups_trim(struct groups *g, size_t bytes)
+{
+	if ((size_t)g->cap * (g->key_words + g->sum_words) * sizeof(*g->cells) <= bytes)
+		return;
+	unsigned key_words = g->key_words, sum_words = g->sum_words;
+	uint32_t max = g->max;
+	groups_done(g);
+	groups_init(g, key_words, sum_words, max);
+}
+
 static uint64_t hash_key(const struct groups *g, const uint64_t *key)
 {
 	return hash_bytes(key, g->key_words * sizeof(*key));
@@ -64,6 +74,8 @@ uint32_t groups_find(const struct groups *g, const uint64_t *key)
 static int grow(struct groups *g)
 {
 	uint32_t cap = g->cap < FIRST_ROWS ? FIRST_ROWS : g->cap > UINT32_MAX / 2 ? UINT32_MAX : g->cap * 2;
+	if (cap > g->max)
+		cap = g->max;
 	size_t row_bytes = (g->key_words + g->sum_words) * sizeof(*g->cells);
 	uint64_t *cells = realloc(g->cells, cap * (row_bytes ? row_bytes : 1));
 	if (!cells)

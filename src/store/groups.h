@@ -24,6 +24,9 @@ void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words);
 /* Allows as many rows as fit into so many bytes. */
 void groups_limit(struct groups *g, size_t bytes);
 
+/* When the rows' memory is more than this, forgets every row and gives it back. */
+void groups_trim(struct groups *g, size_t bytes);
+
 /* The row of a key, made with zero sums if new. -ENOMEM, -E2BIG. Row pointers last until the next
  * call. With no key words there is one row at most. */
 int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row) MUST_USE;

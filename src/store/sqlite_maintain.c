@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Retention: buckets that ended before the level's cutoff are deleted, oldest first, in pieces of
- * bounded size with a transaction each, so that batches never wait long and a large backlog is
- * worked off over several calls. A piece is a run of the key: all of a bucket, or its keys up to one
- * found by stepping over PIECE_ROWS of them. Freed pages are used again; the file does not shrink.
+/* Retention: buckets that ended before the level's cutoff are deleted, oldest first, in pieces. A piece
+ * is a run of the key: all of a bucket, or its keys up to one found by stepping over PIECE_ROWS of
+ * them. A transaction takes pieces until it has PIECE_ROWS rows, a call makes transactions until it
+ * has CALL_ROWS: so neither the log nor the wait grows with a backlog, which several calls work off. Freed pages are used again; the file does not shrink.
  * Dictionaries and batch ids are kept: together they grow by some ten megabytes a year. */
 
 #include "store/sqlite.h"
@@ -60,22 +60,39 @@ static int delete_piece(struct sqlite_store *s, enum store_cube cube, enum store
 	return r;
 }
 
-int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err)
+/* One transaction's worth: *ret_rows is 0 when nothing is old enough any more. */
+static int delete_some(struct sqlite_store *s, int64_t *ret_rows)
 {
-	struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, base);
 	int64_t total = 0;
+	int r = sqlite_run(s->db, "BEGIN IMMEDIATE");
 	for (int level = 0; level < LEVEL_COUNT; level++) {
-		s->cutoff_s[level] = level_cutoff(s->retention_s, (enum store_level)level, now_s);
 		for (int cube = 0; cube < CUBE_COUNT; cube++) {
 			int64_t rows = 1;
-			while (rows > 0 && total < CALL_ROWS) {
-				int r = delete_piece(s, (enum store_cube)cube, (enum store_level)level, &rows);
-				if (r != SQLITE_OK)
-					return sqlite_error(s->db, s->path, r, "dropping what is older than its"
-						" retention", err);
+			while (r == SQLITE_OK && rows > 0 && total < PIECE_ROWS) {
+				r = delete_piece(s, (enum store_cube)cube, (enum store_level)level, &rows);
 				total += rows;
 			}
 		}
+	}
+	if (r == SQLITE_OK)
+		r = sqlite_run(s->db, total ? "COMMIT" : "ROLLBACK");
+	if (!sqlite3_get_autocommit(s->db))
+		(void)sqlite_run(s->db, "ROLLBACK");
+	*ret_rows = total;
+	return r;
+}
+
+int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err)
+{
+	struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, base);
+	int64_t total = 0, rows = 1;
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		s->cutoff_s[level] = level_cutoff(s->retention_s, (enum store_level)level, now_s);
+	while (rows > 0 && total < CALL_ROWS) {
+		int r = delete_some(s, &rows);
+		if (r != SQLITE_OK)
+			return sqlite_error(s->db, s->path, r, "dropping what is older than its retention", err);
+		total += rows;
 	}
 	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return 0;

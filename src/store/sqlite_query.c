@@ -21,6 +21,7 @@
 #define PROGRESS_OPS  20000 /* of SQLite's machine between looks at the clock: about a millisecond */
 #define SEEKS_MAX     20000 /* buckets times values: beyond, a scan is cheaper */
 #define MEMORY_BYTES  (256u << 20) /* of sums in one query */
+#define KEPT_BYTES    (16u << 20)  /* of it kept by a reader for its next one */
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
 
@@ -389,6 +390,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	sqlite3_progress_handler(reader->db, 0, NULL, NULL);
 	if (result < 0 || !q->keep_snapshot)
 		end_snapshot(reader);
+	groups_trim(&reader->groups, KEPT_BYTES);
 	for (int kind = 0; kind < DICT_COUNT && !reader->in_snapshot; kind++)
 		dict_values_trim(&reader->dicts[kind]);
 	return result;

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-static void column_zero(struct sql *s, const char *name)
+static void column_definition(struct sql *s, const char *name)
 {
 	sql_add(s, "%s INTEGER NOT NULL", name);
 }
@@ -25,7 +25,7 @@ static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level
 	sql_add(s, "(ts INTEGER NOT NULL");
 	for (size_t i = 0; i < n; i++)
 		sql_add(s, ", %s INTEGER NOT NULL", dimension_table[key[i]].name);
-	schema_measures(s, column_zero);
+	schema_measures(s, column_definition);
 	sql_add(s, ", PRIMARY KEY (");
 	schema_key_columns(s, cube);
 	sql_add(s, ")) WITHOUT ROWID;\n");

@@ -94,7 +94,7 @@ struct store_segment {
 };
 
 struct store_filter {
-	enum dimension dim;  /* not DIM_time; DIM_via tests membership in the path */
+	enum dimension dim;  /* not DIM_time; DIM_via tests membership in the path, null being a path without members */
 	bool negate;
 	const struct dim_value *values; /* any of these (negate: none of these); an unknown value matches null */
 	size_t value_count;

@@ -19,7 +19,7 @@
 
 #define T0      1767312000u /* a day's start */
 #define FOREVER {UINT64_MAX, UINT64_MAX, UINT64_MAX}
-#define SAMPLES 3000
+#define SAMPLES 1200
 
 static const struct store_contract *contract;
 static struct world world;
@@ -325,7 +325,7 @@ static void test_random_queries(void **state)
 	open_fixture(&f, (const uint64_t[])FOREVER);
 	make_samples();
 	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 200; i++) {
 		struct store_query q;
 		struct store_filter filters[DIMENSION_COUNT];
 		struct dim_value values[DIMENSION_COUNT][4];
@@ -546,8 +546,8 @@ static void test_readers_beside_the_writer(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, read_on, &c), 0);
 	uint64_t id = 1;
-	for (size_t at = 0; at < SAMPLES; at += 100)
-		assert_int_equal(write_samples(f.store, id++, samples + at, 100), STORE_OK);
+	for (size_t at = 0; at < SAMPLES; at += 60)
+		assert_int_equal(write_samples(f.store, id++, samples + at, 60), STORE_OK);
 	while (atomic_load(&c.answers) < 10)
 		sched_yield();
 	atomic_store(&c.done, true);
@@ -562,7 +562,7 @@ static void test_readers_beside_the_writer(void **state)
 
 /* ---- killed in the middle ---- */
 
-#define KILL_BATCH 100
+#define KILL_BATCH 40
 
 static void write_until_killed(const char *url, int fd, uint64_t from)
 {
@@ -603,7 +603,7 @@ static void test_killed_writer(void **state)
 	uint64_t last = 0;
 	contract->fresh_url(f.url, sizeof(f.url));
 	make_samples();
-	for (int round = 0; round < 12 && last < SAMPLES / KILL_BATCH; round++) {
+	for (int round = 0; round < 8 && last < SAMPLES / KILL_BATCH; round++) {
 		kill_once(f.url, last + 1);
 		f.store = open_store(f.url, (const uint64_t[])FOREVER);
 		assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
