@@ -191,10 +191,13 @@ static int finish_range(struct reading *r, struct error *err)
 	struct query *q = &r->q->query;
 	if (r->has_from && r->has_last)
 		return error_set(err, -EINVAL, "parameters 'from' and 'last' exclude each other");
-	/* Up to and with the present second, whose bucket counts even when it has just begun. */
-	uint64_t to_ms = r->has_to ? r->to_ms : (r->now_s + 1) * 1000;
+	uint64_t base_ms = r->has_to ? r->to_ms : r->now_s * 1000;
 	uint64_t last_ms = r->has_last ? r->last_ms : QUESTION_LAST_S * 1000;
-	uint64_t from_ms = r->has_from ? r->from_ms : to_ms > last_ms ? to_ms - last_ms : 0;
+	uint64_t from_ms = r->has_from ? r->from_ms : base_ms > last_ms ? base_ms - last_ms : 0;
+	/* Up to and with the present second, whose bucket counts even when it has just begun. */
+	uint64_t to_ms = r->has_to ? base_ms : base_ms + 1000;
+	/* A range that was named is answered to the minute; "the last day" may begin with its first hour. */
+	q->exact_range = r->has_from || r->has_to;
 	q->from_s = from_ms / 1000;
 	q->to_s = (to_ms + 999) / 1000;
 	if (q->from_s >= q->to_s)
@@ -235,7 +238,6 @@ int question_parse(const struct http_params *params, enum question_kind kind, ui
 	struct http_question q = {
 		.filter_text = "",
 		.query = {
-			.exact_range = true,
 			.sort = MEASURE_bytes_sent,
 			.limit = kind == QUESTION_TOP ? QUESTION_LIMIT_TOP : QUESTION_LIMIT_SERIES,
 			.deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S,

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-<<<<<<< HEAD
-/* A batch has far fewer dictionary entries than rows, so what is costly about a row's dimensions (the
- * origin and neighbour of its path, the store's ids) is worked out once per entry, before the rows are
- * walked. Each cube is then one pass over the rows with a hash aggregate (groups.h); the hour and day
- * levels are made from the finer level's result, which is smaller than the rows. */
-=======
 /* A cube is the flow table seen through fewer dimensions: each row goes to the group of the dimensions
  * that are left. Only the minutes are made from the flows; the hour is made from the minutes' groups
  * and the day from the hour's, which are fewer. Everything adds, so it does not matter that a batch
  * holds parts of many buckets. Origin and neighbour are read off each path once, not once a row.
  * Cost: a look-up and 28 additions per row and cube, about 0.1 us. */
->>>>>>> store
 
 #include "store/cube.h"
 

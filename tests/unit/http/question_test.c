@@ -35,7 +35,8 @@ static void defaults(void **state)
 	assert_false(q.query.ascending);
 	assert_int_equal(q.query.limit, 20);
 	assert_int_equal(q.query.from_s, NOW - 3600);
-	assert_int_equal(q.query.to_s, NOW);
+	assert_int_equal(q.query.to_s, NOW + 1); /* with the present second */
+	assert_false(q.query.exact_range);
 	assert_int_equal(q.query.step_s, 0);
 	assert_false(q.csv);
 	question_done(&q);
@@ -81,16 +82,16 @@ static void ranges(void **state)
 		const char *text;
 		uint64_t from_s, to_s;
 	} cases[] = {
-		{"last=90s", NOW - 90, NOW},
+		{"last=90s", NOW - 90, NOW + 1},
 		{"last=7d&to=now", NOW - 7 * 86400, NOW},
 		{"last=1h&to=999990000", 999986400, 999990000},
 		{"to=999990000", 999986400, 999990000},
-		{"from=-2h", NOW - 7200, NOW},
+		{"from=-2h", NOW - 7200, NOW + 1},
 		{"from=now-2h&to=now-1h", NOW - 7200, NOW - 3600},
-		{"from=2001-09-09T01:00:00Z", 999997200, NOW},
+		{"from=2001-09-09T01:00:00Z", 999997200, NOW + 1},
 		{"from=2001-09-09T01:00:00.5Z&to=2001-09-09T01:00:01.5Z", 999997200, 999997202},
-		{"from=2001-09-09T03:00:00+02:00", 999997200, NOW},
-		{"last=forever", 0, NOW},
+		{"from=2001-09-09T03:00:00+02:00", 999997200, NOW + 1},
+		{"last=forever", 0, NOW + 1},
 		{"from=0&to=253402300799", 0, 253402300799ull},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -100,6 +101,7 @@ static void ranges(void **state)
 			fail_msg("%s: %s", cases[i].text, err.text);
 		assert_int_equal(q.query.from_s, cases[i].from_s);
 		assert_int_equal(q.query.to_s, cases[i].to_s);
+		assert_int_equal(q.query.exact_range, strstr(cases[i].text, "from") || strstr(cases[i].text, "to="));
 		question_done(&q);
 	}
 }
