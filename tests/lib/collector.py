@@ -22,6 +22,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+RELOAD_ENDS = (": reloaded", "not reloaded")
+LISTENING = ("telemetry", "http", "bmp", "bgp")
+
 
 class CollectorError(Exception):
     """The collector did not do what every test relies on; the text holds what it logged."""
@@ -43,6 +46,7 @@ class Collector:
         self.log_file = os.path.join(self.folder, "collector.log")
         self.process = None
         self.ready = {}
+        self.started_listens = {}
         os.makedirs(os.path.join(self.folder, "journal"), exist_ok=True)
         if not os.path.exists(self.key_file):
             subprocess.run([program(), "keygen", self.key_file], check=True, stdout=subprocess.DEVNULL)
@@ -68,24 +72,34 @@ class Collector:
         """HOST:PORT for senders."""
         return self.ready["telemetry"]
 
-    def write_config(self):
-        """JSON is YAML, and one key a line gives errors a line to point at."""
+    def write_config(self, **listens):
+        """JSON is YAML, and one key a line gives errors a line to point at. listens: other addresses to
+        write for some sections."""
+        config = dict(self.config)
+        for section, listen in listens.items():
+            config[section] = dict(config[section], listen=listen)
         with open(self.config_file, "w", encoding="utf-8") as file:
-            json.dump(self.config, file, indent=1)
+            json.dump(config, file, indent=1)
             file.write("\n")
 
     def start(self, timeout_s=30):
         """Returns when the collector serves."""
-        self.write_config()
-        with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([program(), "collector", "-c", self.config_file],
-                                            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
+        self.launch()
         line = self._read_line(time.monotonic() + timeout_s)
         if not line.startswith("ready "):
             self.kill()
             raise CollectorError(f"no `ready` line but {line!r}\n{self.log()}")
         self.ready = dict(word.split("=", 1) for word in line.split()[1:])
         self._keep_ports()
+
+    def launch(self):
+        """Starts the process and does not wait for it: only kill() and stop() may follow."""
+        self.write_config()
+        self.started_listens = {section: self.config[section]["listen"] for section in LISTENING
+                                if "listen" in self.config.get(section, {})}
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen([program(), "collector", "-c", self.config_file],
+                                            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
 
     def stop(self, timeout_s=30):
         """SIGTERM, and wait for the end. Returns the exit status."""
@@ -107,9 +121,15 @@ class Collector:
             self.process.wait()
             self._forget()
 
-    def reload(self):
-        """SIGHUP, after write_config()."""
+    def reload(self, timeout_s=30):
+        """Writes the configuration as it is now, SIGHUP; returns when it is in use (True) or was refused. The
+        addresses stand there as they did when the process was started: changing them takes a restart."""
+        self.write_config(**self.started_listens)
+        before = [self.log().count(text) for text in RELOAD_ENDS]
         self.process.send_signal(signal.SIGHUP)
+        after = self.wait(lambda: [now for now in [[self.log().count(text) for text in RELOAD_ENDS]] if now != before],
+                          "the end of a reload", timeout_s)[0]
+        return after[0] > before[0]
 
     def log(self):
         with open(self.log_file, encoding="utf-8", errors="replace") as file:
@@ -172,7 +192,7 @@ class Collector:
         return data.decode(errors="replace")
 
     def _keep_ports(self):
-        for section in ("telemetry", "http", "bmp", "bgp"):
+        for section in LISTENING:
             listen = self.config.get(section, {}).get("listen")
             if listen and section in self.ready:
                 self.config[section] = dict(self.config[section], listen=self.ready[section].split(","))
