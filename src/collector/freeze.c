@@ -130,6 +130,13 @@ void freeze_mark(struct intake *in, struct session *s)
 
 /* ---- coming back ---- */
 
+static void send_to(struct intake *in, const struct session_peer *peer, struct view sealed)
+{
+	if (peer->len && sendto(peer->fd, sealed.data, sealed.len, MSG_DONTWAIT, (const struct sockaddr *)&peer->addr,
+				 peer->len) >= 0)
+		in->counters[COUNTER_acks]++;
+}
+
 static void send_ack(struct intake *in, struct session *s, const struct window *window)
 {
 	if (!s->ack_seal) {
@@ -150,16 +157,17 @@ static void send_ack(struct intake *in, struct session *s, const struct window *
 	size_t body = wr_len(&w) - clear;
 	if (seal_close(s->ack_seal, h.seq, (struct view){bytes, clear}, bytes + clear, body) < 0)
 		return;
-	if (sendto(s->fd, bytes, clear + body + SEAL_TAG_BYTES, MSG_DONTWAIT, (struct sockaddr *)&s->peer,
-		    s->peer_len) >= 0)
-		in->counters[COUNTER_acks]++;
+	struct view sealed = {bytes, clear + body + SEAL_TAG_BYTES};
+	send_to(in, &s->peer, sealed);
+	send_to(in, &s->elsewhere, sealed);
+	s->elsewhere.len = 0;
 }
 
 static void acknowledge(struct intake *in, const struct frozen *f)
 {
 	for (size_t i = 0; i < f->session_count; i++) {
 		struct session *s = sessions_find(&in->sessions, f->sessions[i].id);
-		if (!s || !s->peer_len)
+		if (!s || !s->peer.len)
 			continue;
 		s->durable_base = f->sessions[i].window.base;
 		send_ack(in, s, &f->sessions[i].window);

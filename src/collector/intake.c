@@ -151,16 +151,16 @@ static int open_sealed(struct intake *in, const struct header *h, struct session
 {
 	struct seal *seal = s ? s->seal : NULL;
 	*ret_fresh = NULL;
+	const struct key *key = world_key(in->world, h->key_id);
+	if (!key) {
+		in->counters[COUNTER_unknown_key]++;
+		return -1;
+	}
 	if (s && s->state.key_id != h->key_id) {
 		in->counters[COUNTER_bad_tag]++;
 		return -1;
 	}
 	if (!seal) {
-		const struct key *key = world_key(in->world, h->key_id);
-		if (!key) {
-			in->counters[COUNTER_unknown_key]++;
-			return -1;
-		}
 		if (records_seal_new(key, h->session, &seal) < 0) {
 			in->counters[COUNTER_bad_tag]++;
 			return -1;
@@ -193,6 +193,18 @@ static struct session *begin_session(struct intake *in, const struct header *h, 
 	return s;
 }
 
+/* Notes where to acknowledge the datagram to. */
+static void note_peer(struct session *s, const struct arrival *a, enum window_verdict verdict)
+{
+	bool same = s->peer.len == a->from_len && memcmp(&s->peer.addr, a->from, a->from_len) == 0;
+	struct session_peer *peer = verdict != WINDOW_SEEN || !s->peer.len ? &s->peer : &s->elsewhere;
+	if (same && peer == &s->elsewhere)
+		return;
+	memcpy(&peer->addr, a->from, a->from_len);
+	peer->len = a->from_len;
+	peer->fd = a->fd;
+}
+
 /* The body of a datagram whose seal has verified, in its session. */
 static void take_body(struct intake *in, struct session *s, const struct arrival *a, uint64_t seq, struct body *b)
 {
@@ -202,11 +214,7 @@ static void take_body(struct intake *in, struct session *s, const struct arrival
 		in->counters[COUNTER_ahead]++;
 		return;
 	}
-	if (verdict != WINDOW_SEEN || !s->peer_len) {
-		memcpy(&s->peer, a->from, a->from_len);
-		s->peer_len = a->from_len;
-		s->fd = a->fd;
-	}
+	note_peer(s, a, verdict);
 	s->state.last_ms = a->now_ms;
 	freeze_mark(in, s);
 	if (b->flags & BODY_FLAG_PROMPT)

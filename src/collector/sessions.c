@@ -63,7 +63,6 @@ struct session *sessions_add(struct sessions *s, const struct session_state *sta
 	}
 	session->state = *state;
 	session->durable_base = state->window.base;
-	session->fd = -1;
 	s->list[s->count++] = session;
 	return session;
 }

@@ -12,14 +12,23 @@
 #define SESSIONS_MAX    65536
 #define SESSION_IDLE_MS (7ull * 86400 * 1000)
 
+/* Where datagrams come from and acknowledgements go. */
+struct session_peer {
+	struct sockaddr_storage addr;
+	socklen_t len; /* 0: not known */
+	int fd;        /* socket it came by */
+};
+
 struct session {
 	struct session_state state;
 	struct seal *seal, *ack_seal; /* made at first use; NULL after the keys have changed */
 	uint64_t durable_base;        /* below this number the sender may know it is on disk */
-	struct sockaddr_storage peer; /* where acknowledgements go */
-	socklen_t peer_len;           /* 0: not known yet */
-	int fd;                       /* socket it came by */
-	bool dirty;                   /* to go into the next frame */
+	struct session_peer peer;     /* of the last new datagram */
+	/* Of one that was sent again from elsewhere since the last acknowledgement, which goes there too:
+	 * a sender whose address has changed may have nothing new to send. It does not replace peer, or
+	 * who can replay could keep a sender from its acknowledgements. */
+	struct session_peer elsewhere;
+	bool dirty; /* to go into the next frame */
 };
 
 struct sessions {
