@@ -8,6 +8,9 @@
  * which exchanges the pointer between two freezes. Loading a full table takes a second or two;
  * intake never waits for it. Any error leaves the old world in place.
  *
+ * A stop waits for the journal and the store, but not for ever: what they don't take then was never
+ * acknowledged, or comes back from the journal.
+ *
  * HTTP threads reach the data plane only through loop_ask. */
 
 #include "collector/collector.h"
@@ -29,7 +32,8 @@
 #include "http/http.h"
 
 #define HTTP_THREADS     4
-#define STOP_TIMEOUT_MS  20000
+#define STOP_TIMEOUT_MS  20000            /* for the store */
+#define STOP_JOURNAL_NS  (5 * NS_PER_S)
 #define SWAP_RETRY_NS    (50 * NS_PER_MS)
 
 struct collector {
@@ -42,7 +46,7 @@ struct collector {
 	struct http_server *http;
 
 	struct world *next_world; /* waiting for intake_swap */
-	struct loop_timer swap_timer;
+	struct loop_timer swap_timer, stop_timer;
 	pthread_t reload_thread; /* while reloading */
 	bool reloading, reload_again;
 	/* AS names that HTTP threads may still look at: kept until the end. Each new one holds the one
@@ -251,10 +255,22 @@ static void on_drained(void *ctx)
 	loop_stop(c->loop);
 }
 
+/* The journal cannot be written (full disk, max_size): what it did not take was never acknowledged. */
+static void on_stop_timer(struct loop_timer *t)
+{
+	struct collector *c = t->ctx;
+	log_warning("stopping without what the journal could not take: its senders keep it");
+	loop_stop(c->loop);
+}
+
 static void on_stop(void *ctx)
 {
 	struct collector *c = ctx;
+	if (c->stop_timer.due_ns)
+		return;
 	log_info("stopping");
+	if (loop_timer_set(c->loop, &c->stop_timer, STOP_JOURNAL_NS) < 0)
+		loop_stop(c->loop);
 	intake_stop(c->intake, on_drained, c);
 }
 
@@ -314,6 +330,7 @@ static int start(struct collector *c, struct error *err)
 		return error_set(err, -EIO, "signals cannot be set up");
 	(void)signal(SIGPIPE, SIG_IGN);
 	c->swap_timer = (struct loop_timer){.fn = try_swap, .ctx = c};
+	c->stop_timer = (struct loop_timer){.fn = on_stop_timer, .ctx = c};
 	r = world_load(c->config_file, false, &c->world, err);
 	if (r < 0)
 		return r;
