@@ -91,7 +91,8 @@ static void print_over(const char *picture, FILE *out)
 	fputs("\033[H", out);
 	for (const char *line = picture, *end; *line; line = end + (*end != '\0')) {
 		end = strchrnul(line, '\n');
-		fprintf(out, "%.*s\033[K\r\n", (int)(end - line), line);
+		/* None behind the last: it would scroll a full screen. */
+		fprintf(out, "%s%.*s\033[K", line == picture ? "" : "\r\n", (int)(end - line), line);
 	}
 	fputs("\033[J", out);
 }
@@ -150,27 +151,6 @@ static void draw(struct demo_view *v)
 
 /* ---- the thread ---- */
 
-static void *run(void *ctx)
-{
-	struct demo_view *v = ctx;
-	struct pollfd pfd = {v->wake_fd, POLLIN, 0};
-	int pause_ms = v->terminal ? 0 : DRAW_MS;
-	while (!v->gone && poll(&pfd, 1, pause_ms) <= 0) {
-		uint64_t begin = clock_mono_ns();
-		draw(v);
-		uint64_t took_ms = (clock_mono_ns() - begin) / NS_PER_MS;
-		int period_ms = v->terminal ? DRAW_MS : SNAPSHOT_MS;
-		pause_ms = took_ms < (uint64_t)period_ms ? period_ms - (int)took_ms : 0;
-	}
-	return NULL;
-}
-
-static bool is_terminal(void)
-{
-	const char *term = getenv("TERM");
-	return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
-}
-
 static void print_beginning(const struct demo_view *v)
 {
 	char *text = NULL;
@@ -187,6 +167,28 @@ static void print_beginning(const struct demo_view *v)
 	free(text);
 }
 
+static void *run(void *ctx)
+{
+	struct demo_view *v = ctx;
+	struct pollfd pfd = {v->wake_fd, POLLIN, 0};
+	int pause_ms = v->terminal ? 0 : DRAW_MS;
+	print_beginning(v);
+	while (!v->gone && poll(&pfd, 1, pause_ms) <= 0) {
+		uint64_t begin = clock_mono_ns();
+		draw(v);
+		uint64_t took_ms = (clock_mono_ns() - begin) / NS_PER_MS;
+		int period_ms = v->terminal ? DRAW_MS : SNAPSHOT_MS;
+		pause_ms = took_ms < (uint64_t)period_ms ? period_ms - (int)took_ms : 0;
+	}
+	return NULL;
+}
+
+static bool is_terminal(void)
+{
+	const char *term = getenv("TERM");
+	return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 int demo_view_new(const struct demo_view_config *config, struct demo_view **ret)
 {
 	struct demo_view *v = calloc(1, sizeof(*v));
@@ -197,16 +199,12 @@ int demo_view_new(const struct demo_view_config *config, struct demo_view **ret)
 	v->begin_ns = v->last_ns = clock_mono_ns();
 	v->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int r = v->wake_fd < 0 ? -errno : 0;
-	if (r == 0) {
-		print_beginning(v);
+	if (r == 0)
 		r = -pthread_create(&v->thread, NULL, run, v);
-	}
 	if (r == 0) {
 		*ret = v;
 		return 0;
 	}
-	if (v->wake_fd >= 0 && v->terminal)
-		(void)demo_view_print(LEAVE_SCREEN);
 	close_p(&v->wake_fd);
 	free(v);
 	return r;
