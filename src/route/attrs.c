@@ -8,8 +8,8 @@
  *     [next hop (4 or 16)] [aggregator AS (4) aggregator (4 or 16)]
  *     path | communities | extended communities | large communities
  *
- * Packing is a function of what the set means (a MED that is absent has no value), so equal sets are
- * equal bytes, and finding one is a hash and one comparison.
+ * Packing is a function of what the set means (a MED that is absent has no value, a path is joined), so
+ * equal sets are equal bytes, and finding one is a hash and one comparison.
  *
  * A packed set of up to 255 bytes lies in the pool behind one byte of length; a longer one has memory
  * of its own, and the block in the pool says 0 and where. Neither ever moves. Freed blocks are used
@@ -288,9 +288,26 @@ static int add(struct attrs *a, const struct route_attrs *s, struct view data, u
 	return 0;
 }
 
+/* The same set with its path joined. */
+static int intern_joined(struct attrs *a, const struct route_attrs *s, uint32_t *ret_id)
+{
+	if (!path_valid(s->path))
+		return -EINVAL;
+	uint8_t *bytes = malloc(s->path.len);
+	if (!bytes)
+		return -ENOMEM;
+	struct route_attrs joined = *s;
+	joined.path = (struct view){bytes, path_join(s->path, bytes)};
+	int r = attrs_intern(a, &joined, ret_id);
+	free(bytes);
+	return r;
+}
+
 int attrs_intern(struct attrs *a, const struct route_attrs *s, uint32_t *ret_id)
 {
 	struct view data;
+	if (UNLIKELY(!path_is_joined(s->path)))
+		return intern_joined(a, s, ret_id);
 	int r = pack_scratch(a, s, &data);
 	if (r < 0)
 		return r;

@@ -249,6 +249,39 @@ static void add_to_sequence(struct wr *w, uint8_t **sequence, uint32_t as)
 		(*sequence)[1]++;
 }
 
+bool path_is_joined(struct view path)
+{
+	struct rd r = rd_view(path);
+	struct segment s;
+	bool has_room = false; /* the segment before is a sequence that could take more */
+	while (next_segment(&r, &s)) {
+		if (has_room && s.type == PATH_SEQUENCE)
+			return false;
+		has_room = s.type == PATH_SEQUENCE && s.count < SEGMENT_MAX;
+	}
+	return true;
+}
+
+size_t path_join(struct view path, uint8_t *buf)
+{
+	struct wr w = wr_make(buf, path.len);
+	uint8_t *sequence = NULL;
+	struct rd r = rd_view(path);
+	struct segment s;
+	while (next_segment(&r, &s)) {
+		if (s.type == PATH_SEQUENCE) {
+			while (rd_more(&s.numbers))
+				add_to_sequence(&w, &sequence, rd_u32(&s.numbers));
+			continue;
+		}
+		sequence = NULL;
+		wr_u8(&w, s.type);
+		wr_u8(&w, s.count);
+		wr_bytes(&w, s.numbers.p, rd_left(&s.numbers));
+	}
+	return wr_len(&w);
+}
+
 int path_parse(const char *text, uint8_t *buf, size_t cap)
 {
 	struct wr w = wr_make(buf, cap);

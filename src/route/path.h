@@ -34,6 +34,13 @@ size_t path_members(struct view path, uint32_t *ret, size_t cap);
  * Returns the length that the whole text has (like snprintf); cap 0 just measures. */
 size_t path_format(struct view path, char *buf, size_t cap);
 
+/* Where a sequence is cut says nothing, and writers cut differently (RFC 6793 puts AS4_PATH behind the
+ * head of AS_PATH as a segment of its own). Joined is a path whose sequences are only cut at 255 numbers,
+ * as path_parse makes them: paths that read the same are the same bytes then. */
+bool path_is_joined(struct view path);
+/* Writes the path joined to buf, which has room for path.len bytes; returns how many it takes. */
+size_t path_join(struct view path, uint8_t *buf);
+
 /* Parses that form into buf, with any number of blanks between the parts. Returns the bytes written,
  * -EINVAL (a set of more than 255 members included) or -ENOSPC. */
 int path_parse(const char *text, uint8_t *buf, size_t cap) MUST_USE;

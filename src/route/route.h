@@ -20,7 +20,7 @@
 /* Path attributes, as far as this program uses them. Views point into the caller's memory when given
  * and into the table when returned. Two routes share an id when all of this is equal. */
 struct route_attrs {
-	struct view path;              /* see route/path.h */
+	struct view path;              /* see route/path.h; kept joined */
 	struct view communities;       /* RFC 1997, attribute value as received; empty: absent */
 	struct view ext_communities;   /* RFC 4360 */
 	struct view large_communities; /* RFC 8092 */

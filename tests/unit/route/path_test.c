@@ -284,6 +284,32 @@ static void random_paths_round_trip(void **state)
 	}
 }
 
+/* However its sequences are cut, a path is joined to what its text says. */
+static void random_paths_are_joined(void **state)
+{
+	enum { SEGMENTS = 6, CAP = SEGMENTS * (2 + 255 * 4) };
+	uint8_t bytes[CAP], want[CAP], got[CAP];
+	static char text[CAP * 3];
+	for (unsigned round = 0; round < 5000; round++) {
+		size_t len = 0;
+		for (uint64_t n = wt_random_below(SEGMENTS + 1); n; n--)
+			len += random_segment(bytes + len, wt_random_below(3) ? PATH_SEQUENCE
+				: 1 + (unsigned)wt_random_below(4));
+		struct view path = exact(bytes, len);
+		assert_true(path_format(path, text, sizeof(text)) < sizeof(text));
+		int n = path_parse(text, want, sizeof(want));
+		assert_true(n >= 0 && (size_t)n <= len);
+		uint8_t *buf = malloc(len ? len : 1);
+		assert_int_equal(path_join(path, buf), n);
+		memcpy(got, buf, (size_t)n);
+		free(buf);
+		assert_memory_equal(got, want, (size_t)n);
+		assert_true(path_is_joined((struct view){got, (size_t)n}));
+		assert_int_equal(path_is_joined(path), (size_t)n == len && memcmp(bytes, want, len) == 0);
+		drop(path);
+	}
+}
+
 int main(void)
 {
 	wt_random_init();
@@ -299,6 +325,7 @@ int main(void)
 		cmocka_unit_test(long_sequences_are_cut_at_255),
 		cmocka_unit_test(too_long_is_refused),
 		cmocka_unit_test(random_paths_round_trip),
+		cmocka_unit_test(random_paths_are_joined),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -372,6 +372,24 @@ static void every_field_counts(void **state)
 	route_table_free(t);
 }
 
+/* 64500 174 in two segments is the path it is in one. */
+static void cut_sequences_are_equal(void **state)
+{
+	static const uint8_t cut[] = {PATH_SEQUENCE, 1, 0, 0, 0xfb, 0xf4, PATH_SEQUENCE, 1, 0, 0, 0, 174};
+	static const uint8_t bad[] = {PATH_SEQUENCE, 1, 0, 0, 0xfb, 0xf4, PATH_SEQUENCE, 1, 0, 0, 0, 174, 9};
+	struct route_table *t;
+	struct route_attrs whole = {.path = path_64500_174}, other = {.path = {cut, sizeof(cut)}};
+	uint32_t id, same;
+	assert_int_equal(route_table_new(0, &t), 0);
+	assert_int_equal(route_attrs_intern(t, &other, &id), 0);
+	assert_int_equal(route_attrs_intern(t, &whole, &same), 0);
+	assert_int_equal(id, same);
+	assert_true(views_equal(route_attrs(t, id).path, path_64500_174));
+	other.path = (struct view){bad, sizeof(bad)};
+	assert_int_equal(route_attrs_intern(t, &other, &id), -EINVAL);
+	route_table_free(t);
+}
+
 /* All sizes around the one from which a set has memory of its own, and very long ones. */
 static void sets_of_any_size(void **state)
 {
@@ -522,6 +540,7 @@ int main(void)
 		cmocka_unit_test(memory_is_used_again),
 		cmocka_unit_test(equal_sets_share_an_id),
 		cmocka_unit_test(every_field_counts),
+		cmocka_unit_test(cut_sequences_are_equal),
 		cmocka_unit_test(sets_of_any_size),
 		cmocka_unit_test(bad_input_is_refused),
 		cmocka_unit_test(every_view_has_its_own_match),
