@@ -574,6 +574,13 @@ def lookup_difference(world, collector, address):
     return f"{address}: {', '.join(bad)}" if bad else ""
 
 
+def without_age(answer):
+    """The two were asked one after the other: a second may have passed."""
+    for row in answer["rows"]:
+        row.pop("age_s", None)
+    return answer
+
+
 def check_lookups(t, rng, world, collector):
     addresses = rng.sample(world.clients, LOOKUPS - 100) + [world.random_client(rng) for _ in range(100)]
     bad = [text for text in (lookup_difference(world, collector, address) for address in addresses) if text]
@@ -581,10 +588,7 @@ def check_lookups(t, rng, world, collector):
     command = [program(), "lookup", "--api", "http://" + collector.ready["http"], "--json"]
     done = [subprocess.run([*command, str(address)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                            check=False) for address in addresses[:20]]
-    if done[0].returncode == 2:
-        t.skip("whereto lookup", "there is no such command")
-        return
-    same = [json.loads(one.stdout or "null") == collector.api("lookup", address=str(address))
+    same = [without_age(json.loads(one.stdout or "null")) == without_age(collector.api("lookup", address=str(address)))
             for one, address in zip(done, addresses)]
     t.check(all(same), "whereto lookup --json says what the API says", done[0].stdout + done[0].stderr)
 
