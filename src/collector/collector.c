@@ -34,7 +34,6 @@
 #define HTTP_THREADS     4
 #define STOP_TIMEOUT_MS  20000            /* for the store */
 #define STOP_JOURNAL_NS  (5 * NS_PER_S)
-#define SWAP_RETRY_NS    (50 * NS_PER_MS)
 
 struct collector {
 	const char *config_file;
@@ -46,7 +45,7 @@ struct collector {
 	struct http_server *http;
 
 	struct world *next_world; /* waiting for intake_swap */
-	struct loop_timer swap_timer, stop_timer;
+	struct loop_timer stop_timer;
 	pthread_t reload_thread; /* while reloading */
 	bool reloading, reload_again;
 	/* AS names that HTTP threads may still look at: kept until the end. Each new one holds the one
@@ -192,13 +191,9 @@ static void end_reload(struct collector *c)
 	}
 }
 
-static void try_swap(struct loop_timer *t)
+static void on_swapped(void *ctx)
 {
-	struct collector *c = t->ctx;
-	if (!intake_swap(c->intake, c->next_world)) {
-		(void)!loop_timer_set(c->loop, t, SWAP_RETRY_NS);
-		return;
-	}
+	struct collector *c = ctx;
 	world_free(c->world);
 	c->world = c->next_world;
 	c->next_world = NULL;
@@ -223,7 +218,7 @@ static void finish_reload(void *arg)
 	}
 	if (r->world) {
 		c->next_world = r->world;
-		try_swap(&c->swap_timer);
+		intake_swap(c->intake, c->next_world, on_swapped, c);
 	} else {
 		log_error("not reloaded, the old configuration and tables stay in use: %s", r->err.text);
 		end_reload(c);
@@ -329,7 +324,6 @@ static int start(struct collector *c, struct error *err)
 		loop_signal(c->loop, SIGHUP, begin_reload, c) < 0)
 		return error_set(err, -EIO, "signals cannot be set up");
 	(void)signal(SIGPIPE, SIG_IGN);
-	c->swap_timer = (struct loop_timer){.fn = try_swap, .ctx = c};
 	c->stop_timer = (struct loop_timer){.fn = on_stop_timer, .ctx = c};
 	r = world_load(c->config_file, false, &c->world, err);
 	if (r < 0)

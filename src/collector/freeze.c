@@ -78,9 +78,32 @@ static void arm(struct intake *in)
 		freeze(in);
 }
 
+/* Rows name routes of the world they were looked up in, so worlds are exchanged when there are none. */
+static void try_swap(struct intake *in)
+{
+	if (!in->next_world)
+		return;
+	freeze(in);
+	if (delta_rows(in->delta))
+		return; /* until what is under way is durable */
+	in->world = in->next_world;
+	in->next_world = NULL;
+	sessions_drop_seals(&in->sessions);
+	in->swapped(in->swapped_ctx);
+}
+
+void intake_swap(struct intake *in, const struct world *world, void (*swapped)(void *ctx), void *ctx)
+{
+	in->next_world = world;
+	in->swapped = swapped;
+	in->swapped_ctx = ctx;
+	try_swap(in);
+}
+
 static void on_freeze_timer(struct loop_timer *t)
 {
 	struct intake *in = t->ctx;
+	try_swap(in);
 	freeze(in);
 	if (!nothing_to_freeze(in))
 		arm(in);
@@ -193,6 +216,7 @@ static void on_durable(void *arg)
 			in->drained(in->drained_ctx);
 		return;
 	}
+	try_swap(in);
 	freeze_consider(in);
 	if (in->paused)
 		freeze(in);
@@ -224,16 +248,6 @@ void intake_stop(struct intake *in, void (*drained)(void *ctx), void *ctx)
 	freeze(in);
 	if (!in->writing)
 		drained(ctx);
-}
-
-bool intake_swap(struct intake *in, const struct world *world)
-{
-	freeze(in);
-	if (delta_rows(in->delta))
-		return false;
-	in->world = world;
-	sessions_drop_seals(&in->sessions);
-	return true;
 }
 
 /* ---- sessions that ended ---- */

@@ -62,6 +62,9 @@ struct intake {
 	struct retired_state *retired; /* of the next frame */
 	uint8_t (*ended)[SESSION_ID_BYTES];
 	uint32_t retired_count;
+	const struct world *next_world; /* set while waiting to be swapped in */
+	void (*swapped)(void *ctx);
+	void *swapped_ctx;
 	void (*drained)(void *ctx); /* set while stopping: called once nothing is under way */
 	void *drained_ctx;
 };
@@ -77,9 +80,9 @@ int intake_start(struct intake *in, struct error *err) MUST_USE;
 /* Stops reading and calls drained(ctx) in the loop once everything accepted is durable. */
 void intake_stop(struct intake *in, void (*drained)(void *ctx), void *ctx);
 
-/* Goes on with another world; what was joined with the old one is frozen first. False: the writer has
- * not taken the last freeze yet, try again shortly. */
-bool intake_swap(struct intake *in, const struct world *world);
+/* Goes on with another world as soon as everything joined with the old one is on its way to the writer,
+ * and then calls swapped(ctx): at once, or in the loop when what is under way is durable. */
+void intake_swap(struct intake *in, const struct world *world, void (*swapped)(void *ctx), void *ctx);
 
 /* One datagram on its way through. What the sockets give is passed here; benchmarks and fuzzers pass
  * their own. */
