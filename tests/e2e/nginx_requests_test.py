@@ -13,7 +13,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-import mrt
+from mrtgen import write_paths
 import tap
 from collector import Collector
 from nginx import Nginx, free_port, unavailable
@@ -95,7 +95,7 @@ class World:
 
     def __init__(self, stack, name):
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="whereto-nginx-"))
-        mrt.write(os.path.join(folder, "edge.mrt"), TABLE)
+        write_paths(os.path.join(folder, "edge.mrt"), TABLE)
         self.collector = stack.enter_context(Collector(os.path.join(folder, "collector"), routers=[
             {"name": "edge", "serves": ["127.0.0.0/8", "::1/128"],
              "sources": [{"mrt": {"file": os.path.join(folder, "edge.mrt")}}]}]))

@@ -22,7 +22,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import lab
-import mrt
+from mrtgen import write_paths
 import tap
 from collector import Collector
 from nginx import Nginx, unavailable
@@ -253,7 +253,7 @@ def start_collector(folder):
     routers = []
     for name, serves in (("edge1", ["192.0.2.0/24", "2001:db8:1::/48"]), ("edge2", ["198.51.100.0/24"])):
         file = os.path.join(folder, name + ".mrt")
-        mrt.write(file, TABLES[name])
+        write_paths(file, TABLES[name])
         routers.append({"name": name, "serves": serves, "sources": [{"mrt": {"file": file}}]})
     return Collector(os.path.join(folder, "collector"), routers=routers)
 

@@ -275,3 +275,9 @@ def write(path, records):
 
 def write_table(path, peers, routes, **options):
     write(path, table_records(peers, routes, **options))
+
+
+def write_paths(path, routes, peer="198.51.100.1"):
+    """A small table of one peer: [("203.0.113.0/24", [64500, 64496])]."""
+    asn = routes[0][1][0] if routes and routes[0][1] else 64500
+    write_table(path, [Peer(peer, asn)], [[(prefix, " ".join(map(str, asns)), {}) for prefix, asns in routes]])
