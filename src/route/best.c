@@ -2,10 +2,11 @@
 
 /* Local preference, path length and origin code order all routes, so worse ones are dropped as they
  * come. MED orders only routes of one neighbour, which is no order over all: the remaining routes are
- * sorted by neighbour and MED, each neighbour's lowest MED survives, and of the survivors the lowest
- * peer address wins, then the lowest ADD-PATH identifier. n log n however many routes a file claims.
+ * sorted by neighbour and MED, each neighbour's lowest MED survives, and of the survivors an external
+ * one wins over an internal one, then the lowest BGP identifier, the lowest peer address, the lowest
+ * ADD-PATH identifier. n log n however many routes a file claims.
  *
- * Left out, as a table dump does not tell: eBGP before iBGP, distance to the next hop, router id. */
+ * Left out, as nobody tells it: the distance to the next hop. */
 
 #include "route/best.h"
 
@@ -61,6 +62,10 @@ int best_add(struct best *b, const struct best_candidate *c)
 
 static int cmp_peer(const struct best_candidate *a, const struct best_candidate *b)
 {
+	if (a->internal != b->internal)
+		return a->internal ? 1 : -1;
+	if (a->bgp_id != b->bgp_id)
+		return a->bgp_id < b->bgp_id ? -1 : 1;
 	int order = addr_cmp(a->peer, b->peer);
 	return order ? order : (a->path_id > b->path_id) - (a->path_id < b->path_id);
 }

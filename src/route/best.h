@@ -4,6 +4,8 @@
 /* Which of several routes to one prefix a router would use: RFC 4271 section 9.1.2.2 as far as
  * attributes tell. Pure but for the list's memory, which grows with the candidates and is kept. */
 
+#include <stdbool.h>
+
 #include "base/address.h"
 #include "base/compiler.h"
 
@@ -13,9 +15,12 @@ struct best_candidate {
 	uint32_t med;         /* 0 where the route has none */
 	uint32_t neighbour;   /* first AS of the path; 0: none */
 	uint32_t path_id;     /* ADD-PATH; 0: none */
+	uint32_t bgp_id;      /* the peer's; 0: not known */
 	uint8_t origin_code;
+	bool internal;        /* iBGP; false also where it is not known */
 	const struct addr *peer;
 	const void *route; /* the caller's */
+	uint32_t attrs;    /* likewise */
 };
 
 struct best {

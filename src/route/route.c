@@ -38,6 +38,7 @@ struct table_view {
 	uint32_t *attrs; /* by prefix id; ROUTE_NONE: no route */
 	uint32_t cap;
 	size_t routes;
+	bool unused; /* taken back by route_view_del */
 };
 
 struct route_table {
@@ -47,28 +48,59 @@ struct route_table {
 	uint32_t cap;
 	struct pool long_addrs;
 	struct attrs attrs;
-	unsigned views_count;
-	struct table_view views[];
+	unsigned views_count, views_cap;
+	struct table_view *views;
 };
 
 int route_table_new(unsigned views, struct route_table **ret)
 {
 	if (views > VIEWS_MAX)
 		return -EINVAL;
-	struct route_table *t = calloc(1, sizeof(*t) + views * sizeof(t->views[0]));
+	struct route_table *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	t->views_count = views;
 	ids_init(&t->ids);
 	pool_init_flat(&t->long_addrs, sizeof(((struct addr *)0)->bytes));
 	attrs_init(&t->attrs);
 	int r = lpm_new(&t->lpm);
+	for (unsigned i = 0, view; r == 0 && i < views; i++)
+		r = route_view_add(t, &view);
 	if (r < 0) {
 		route_table_free(t);
 		return r;
 	}
 	*ret = t;
 	return 0;
+}
+
+int route_view_add(struct route_table *t, unsigned *ret_view)
+{
+	for (unsigned v = 0; v < t->views_count; v++) {
+		if (!t->views[v].unused)
+			continue;
+		t->views[v].unused = false;
+		*ret_view = v;
+		return 0;
+	}
+	if (t->views_count == VIEWS_MAX)
+		return -EINVAL;
+	if (t->views_count == t->views_cap) {
+		unsigned cap = t->views_cap ? 2 * t->views_cap : 8;
+		struct table_view *grown = realloc(t->views, cap * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		t->views = grown;
+		t->views_cap = cap;
+	}
+	t->views[t->views_count] = (struct table_view){0};
+	*ret_view = t->views_count++;
+	return 0;
+}
+
+void route_view_del(struct route_table *t, unsigned view)
+{
+	route_clear(t, view);
+	t->views[view].unused = true;
 }
 
 void route_table_free(struct route_table *t)
@@ -81,6 +113,7 @@ void route_table_free(struct route_table *t)
 	pool_done(&t->long_addrs);
 	ids_done(&t->ids);
 	free(t->prefixes);
+	free(t->views);
 	lpm_free(t->lpm);
 	free(t);
 }
@@ -91,7 +124,7 @@ static struct table_view *view_at(struct route_table *t, unsigned view)
 	return &t->views[view];
 }
 
-static inline uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix)
+uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix)
 {
 	const struct table_view *v = &t->views[view];
 	return prefix < v->cap ? v->attrs[prefix] : ROUTE_NONE;
@@ -192,18 +225,23 @@ static int reserve_view(struct route_table *t, struct table_view *v, uint32_t pr
 	return 0;
 }
 
-int route_set_id(struct route_table *t, unsigned view, const struct prefix *prefix, uint32_t attrs)
+int route_prefix_id(struct route_table *t, const struct prefix *prefix, uint32_t *ret_id)
 {
-	struct table_view *v = view_at(t, view);
 	if (prefix->addr.family == ADDR_NONE || prefix->len > addr_bits(&prefix->addr))
 		return -EINVAL;
 	struct prefix p = prefix_make(&prefix->addr, prefix->len);
 	uint32_t id = lpm_get(t->lpm, &p);
 	if (id == LPM_NONE && add_prefix(t, &p, &id) < 0)
 		return -ENOMEM;
+	*ret_id = id;
+	return 0;
+}
+
+int route_put(struct route_table *t, unsigned view, uint32_t id, uint32_t attrs)
+{
+	struct table_view *v = view_at(t, view);
 	if (reserve_view(t, v, id) < 0)
 		return -ENOMEM;
-
 	attrs_ref(&t->attrs, attrs);
 	uint32_t before = v->attrs[id];
 	v->attrs[id] = attrs;
@@ -215,6 +253,13 @@ int route_set_id(struct route_table *t, unsigned view, const struct prefix *pref
 	if (t->prefixes[id].uses++ == 0)
 		ids_revive(&t->ids, id);
 	return 0;
+}
+
+int route_set_id(struct route_table *t, unsigned view, const struct prefix *prefix, uint32_t attrs)
+{
+	uint32_t id;
+	int r = route_prefix_id(t, prefix, &id);
+	return r < 0 ? r : route_put(t, view, id, attrs);
 }
 
 int route_set(struct route_table *t, unsigned view, const struct prefix *prefix,
@@ -234,6 +279,11 @@ int route_attrs_intern(struct route_table *t, const struct route_attrs *attrs, u
 	return attrs_intern(&t->attrs, attrs, ret_id);
 }
 
+void route_attrs_hold(struct route_table *t, uint32_t attrs)
+{
+	attrs_ref(&t->attrs, attrs);
+}
+
 void route_attrs_release(struct route_table *t, uint32_t attrs)
 {
 	attrs_unref(&t->attrs, attrs);
@@ -246,6 +296,17 @@ static void remove_route(struct route_table *t, struct table_view *v, uint32_t i
 	v->routes--;
 	if (--t->prefixes[id].uses == 0)
 		ids_bury(&t->ids, id);
+}
+
+void route_drop(struct route_table *t, unsigned view, uint32_t id)
+{
+	if (route_at(t, view, id) != ROUTE_NONE)
+		remove_route(t, view_at(t, view), id);
+}
+
+uint32_t route_ids_end(const struct route_table *t)
+{
+	return t->ids.used;
 }
 
 int route_withdraw(struct route_table *t, unsigned view, const struct prefix *prefix)
@@ -347,7 +408,7 @@ size_t route_count(const struct route_table *t, unsigned view)
 struct route_stats route_stats(const struct route_table *t)
 {
 	struct route_stats s = {.prefixes = ids_live(&t->ids), .attrs = ids_live(&t->attrs.ids)};
-	s.memory_bytes = sizeof(*t) + t->views_count * sizeof(t->views[0]) + lpm_memory_bytes(t->lpm) +
+	s.memory_bytes = sizeof(*t) + t->views_cap * sizeof(t->views[0]) + lpm_memory_bytes(t->lpm) +
 		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
 		pool_memory_bytes(&t->long_addrs) + attrs_memory_bytes(&t->attrs);
 	for (unsigned v = 0; v < t->views_count; v++)

@@ -39,9 +39,14 @@ struct route_hit {
 
 struct route_table;
 
-/* views: how many routers, 65535 at most; fixed. -EINVAL, -ENOMEM. */
+/* views: how many there are at first, numbered from 0; 65535 at most. -EINVAL, -ENOMEM. */
 int route_table_new(unsigned views, struct route_table **ret) MUST_USE;
 void route_table_free(struct route_table *t);
+
+/* One more view, empty. -EINVAL: there are 65535. */
+int route_view_add(struct route_table *t, unsigned *ret_view) MUST_USE;
+/* Clears a view and gives its number back. Clear a large one in slices before (route_drop). */
+void route_view_del(struct route_table *t, unsigned view);
 
 /* Sets a view's route for a prefix, replacing what was there. -EINVAL for a path that path_valid
  * refuses or a prefix without a family, -ENOMEM: then the view is as it was. */
@@ -50,11 +55,24 @@ int route_set(struct route_table *t, unsigned view, const struct prefix *prefix,
 /* In two steps, where many prefixes share attributes: intern once (the caller owns one reference),
  * set many, release. */
 int route_attrs_intern(struct route_table *t, const struct route_attrs *attrs, uint32_t *ret_id) MUST_USE;
+void route_attrs_hold(struct route_table *t, uint32_t attrs); /* one reference more */
 void route_attrs_release(struct route_table *t, uint32_t attrs);
 int route_set_id(struct route_table *t, unsigned view, const struct prefix *prefix, uint32_t attrs) MUST_USE;
 /* -ENOENT when the view has no such route. */
 int route_withdraw(struct route_table *t, unsigned view, const struct prefix *prefix);
 void route_clear(struct route_table *t, unsigned view);
+
+/* By prefix id, where one prefix is written to several views or a view is walked in slices. The id of a
+ * prefix, made if new; it must be put into a view before route_reclaim. -EINVAL, -ENOMEM. */
+int route_prefix_id(struct route_table *t, const struct prefix *prefix, uint32_t *ret_id) MUST_USE;
+int route_put(struct route_table *t, unsigned view, uint32_t prefix, uint32_t attrs) MUST_USE;
+/* No-op when the view has no such route. */
+void route_drop(struct route_table *t, unsigned view, uint32_t prefix);
+/* Id of the view's attributes for this prefix, or ROUTE_NONE. */
+uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix);
+/* All prefix ids are below this. */
+uint32_t route_ids_end(const struct route_table *t);
+
 /* Frees ids that no view uses any more (and, of attributes, no caller holds). Until then a route that
  * comes back gets the ids it had. */
 void route_reclaim(struct route_table *t);
