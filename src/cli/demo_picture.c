@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/rows.h"
 #include "cli/units.h"
@@ -20,14 +21,17 @@
 
 static int ask_top(const struct demo_source *source, const char *by, unsigned limit, struct client_answer *ret)
 {
-	char text[16], from[32];
+	char text[16], from[32], to[32];
 	struct options o = {.command = "demo"};
 	(void)snprintf(text, sizeof(text), "%u", limit);
 	(void)snprintf(from, sizeof(from), "%" PRIu64, source->since_s);
+	/* The end is not included: up to now would leave out the minute that begins this very second. */
+	(void)snprintf(to, sizeof(to), "%" PRIu64, clock_wall_ms() / 1000 + 60);
 	o.values[OPTION_api] = source->api;
 	o.values[OPTION_by] = by;
 	o.values[OPTION_limit] = text;
 	o.values[OPTION_from] = from;
+	o.values[OPTION_to] = to;
 	return client_get(&o, "/api/v1/top", NULL, NULL, ret);
 }
 
