@@ -171,12 +171,12 @@ static void *store_main(void *arg)
 static int update_book(struct writer *w, const struct frozen *f)
 {
 	int r = 0;
+	for (size_t i = 0; i < f->ended_count; i++)
+		book_del_session(&w->book, f->ended[i]);
 	for (size_t i = 0; i < f->session_count && r == 0; i++)
 		r = book_put_session(&w->book, &f->sessions[i]);
 	for (size_t i = 0; i < f->retired_count && r == 0; i++)
 		r = book_put_retired(&w->book, &f->retired[i]);
-	for (size_t i = 0; i < f->ended_count; i++)
-		book_del_session(&w->book, f->ended[i]);
 	return r;
 }
 
@@ -197,7 +197,7 @@ static void set_journal_error(struct writer *w, const char *text)
 static bool append(struct writer *w, const struct frozen *f)
 {
 	struct frame frame = {f->sessions, f->session_count, f->retired, f->retired_count,
-		f->flows->row_count ? f->flows : NULL};
+		f->flows->row_count ? f->flows : NULL, (const uint8_t(*)[SESSION_ID_BYTES])f->ended, f->ended_count};
 	struct error err = {0};
 	uint64_t start = clock_mono_ns();
 	int r = journal_append(w->journal, &frame, &err);
@@ -290,10 +290,15 @@ static int ignore_retired(void *ctx, const struct retired_state *r)
 	return 0;
 }
 
+static int ignore_ended(void *ctx, const uint8_t id[static SESSION_ID_BYTES])
+{
+	return 0;
+}
+
 /* The batch of the oldest closed segment, from memory or from the file. False: none, or no memory. */
 static bool load_oldest(struct writer *w, struct batch *ret)
 {
-	static const struct frame_sink ignore = {NULL, ignore_session, ignore_retired};
+	static const struct frame_sink ignore = {NULL, ignore_session, ignore_retired, ignore_ended};
 	size_t count;
 	const struct journal_segment *segments = journal_segments(w->journal, &count);
 	if (!count)
@@ -453,18 +458,28 @@ void writer_get_stats(struct writer *w, struct writer_stats *ret)
 
 /* ---- life ---- */
 
-/* Reads every segment there is: sessions into the book. Damage costs the sessions behind it in that
- * segment, and the next segment's snapshot brings them back. */
+/* Reads every segment there is: sessions into the book. Each begins with a snapshot of all, so what
+ * it tells replaces what older ones told; only a segment whose snapshot cannot be read tells nothing.
+ * Damage costs the sessions behind it in that segment, and the next snapshot brings them back. */
 static int read_book(struct writer *w, struct error *err)
 {
-	struct frame_sink sink = book_sink(&w->book);
 	size_t count;
 	const struct journal_segment *segments = journal_segments(w->journal, &count);
 	for (size_t i = 0; i < count; i++) {
+		struct book told;
+		book_init(&told);
+		struct frame_sink sink = book_sink(&told);
 		int r = journal_read(w->journal, segments[i].id, &sink, NULL, err);
 		if (r == -EBADMSG)
 			log_error("journal: %s", err->text);
-		else if (r < 0)
+		bool nothing = !told.session_count && !told.retired_count;
+		if (nothing || (r < 0 && r != -EBADMSG)) {
+			book_done(&told);
+		} else {
+			book_done(&w->book);
+			w->book = told;
+		}
+		if (r < 0 && r != -EBADMSG)
 			return r;
 	}
 	return 0;

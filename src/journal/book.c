@@ -116,7 +116,13 @@ static int sink_retired(void *ctx, const struct retired_state *r)
 	return book_put_retired(ctx, r);
 }
 
+static int sink_ended(void *ctx, const uint8_t id[static SESSION_ID_BYTES])
+{
+	book_del_session(ctx, id);
+	return 0;
+}
+
 struct frame_sink book_sink(struct book *b)
 {
-	return (struct frame_sink){b, sink_session, sink_retired};
+	return (struct frame_sink){b, sink_session, sink_retired, sink_ended};
 }

@@ -204,7 +204,8 @@ static int decode_prefixes(struct rd *r, struct flow_table *t, struct numbers *n
 {
 	int result = numbers_new(r, n);
 	for (uint64_t i = 1; result == 0 && i < n->count; i++) {
-		struct prefix p = {.addr.family = rd_u8(r), .len = rd_u8(r)};
+		struct prefix p = {.addr.family = rd_u8(r)};
+		p.len = rd_u8(r);
 		if (p.len > addr_bits(&p.addr))
 			return -EBADMSG;
 		rd_copy(r, p.addr.bytes, (p.len + 7u) / 8);
@@ -270,8 +271,30 @@ static int decode_flows(struct rd *r, struct flow_table *t)
 
 /* ---- the frame ---- */
 
+static void encode_ended(struct buffer *out, const struct frame *f)
+{
+	encode_count(out, f->ended_count);
+	struct wr w = buffer_reserve(out, f->ended_count * SESSION_ID_BYTES);
+	for (size_t i = 0; i < f->ended_count; i++)
+		wr_bytes(&w, f->ended[i], SESSION_ID_BYTES);
+	buffer_commit(out, &w);
+}
+
+static int decode_ended(struct rd *r, const struct frame_sink *sink)
+{
+	int result = 0;
+	uint64_t count = rd_varint(r);
+	for (uint64_t i = 0; result == 0 && i < count; i++) {
+		uint8_t id[SESSION_ID_BYTES];
+		rd_copy(r, id, sizeof(id));
+		result = rd_ok(r) ? sink->ended(sink->ctx, id) : -EBADMSG;
+	}
+	return result;
+}
+
 int frame_encode(const struct frame *f, struct buffer *out)
 {
+	encode_ended(out, f);
 	encode_count(out, f->session_count);
 	for (size_t i = 0; i < f->session_count; i++)
 		encode_session(out, &f->sessions[i]);
@@ -287,7 +310,9 @@ int frame_encode(const struct frame *f, struct buffer *out)
 int frame_decode(struct view bytes, const struct frame_sink *sink, struct flow_table *flows)
 {
 	struct rd r = rd_view(bytes);
-	int result = 0;
+	int result = decode_ended(&r, sink);
+	if (result < 0)
+		return result;
 	uint64_t count = rd_varint(&r);
 	for (uint64_t i = 0; result == 0 && i < count; i++)
 		result = decode_session(&r, sink);

@@ -12,9 +12,13 @@
 struct frame {
 	const struct session_state *sessions; /* changed since the frame before */
 	size_t session_count;
-	const struct retired_state *retired;
+	const struct retired_state *retired; /* likewise */
 	size_t retired_count;
 	const struct flow_table *flows; /* NULL: none */
+	/* Sessions that ended, their counts being in `retired` now. They stand first: an id may be of a
+	 * session that ended and began again. */
+	const uint8_t (*ended)[SESSION_ID_BYTES];
+	size_t ended_count;
 };
 
 /* Appends to out; -ENOMEM. */
@@ -25,6 +29,7 @@ struct frame_sink {
 	void *ctx;
 	int (*session)(void *ctx, const struct session_state *s);
 	int (*retired)(void *ctx, const struct retired_state *r);
+	int (*ended)(void *ctx, const uint8_t id[static SESSION_ID_BYTES]);
 };
 
 /* Adds the flows to *flows (NULL: they are passed over). -EBADMSG: not a frame; -ENOMEM. */

@@ -152,6 +152,20 @@ static void give(struct fixture *x, unsigned n)
 	writer_give(x->writer, f);
 }
 
+/* Hands over the end of give()'s session n, its counts now with its sender. */
+static void give_end(struct fixture *x, unsigned n)
+{
+	struct frozen *f = calloc(1, sizeof(*f));
+	f->flows = writer_spare(x->writer);
+	f->retired = calloc(1, sizeof(*f->retired));
+	f->ended = calloc(1, sizeof(*f->ended));
+	f->retired_count = f->ended_count = 1;
+	f->retired[0] = (struct retired_state){.name_len = 3, .name = "web", .sessions = 1};
+	f->retired[0].ledger.v[LEDGER_stored] = n;
+	memset(f->ended[0], (int)(n % 5), SESSION_ID_BYTES);
+	writer_give(x->writer, f);
+}
+
 static void wait_durable(struct fixture *x, uint64_t count)
 {
 	pthread_mutex_lock(&x->lock);
@@ -172,6 +186,13 @@ static void give_many(struct fixture *x, unsigned count, unsigned settle_every)
 }
 
 /* ---- tests ---- */
+
+static void set_away(struct fixture *x, bool away)
+{
+	pthread_mutex_lock(&x->store.lock);
+	x->store.away = away;
+	pthread_mutex_unlock(&x->store.lock);
+}
 
 static void what_is_durable_can_be_read(void **state)
 {
@@ -209,7 +230,7 @@ static void a_store_that_is_away_costs_nothing(void **state)
 	struct fixture *x = *state;
 	struct writer_stats stats;
 	open_writer(x, 1u << 30);
-	x->store.away = true;
+	set_away(x, true);
 	give_many(x, 40, 1000);
 	writer_settle(x->writer); /* returns, though nothing can be stored */
 	writer_free(x->writer, 0);
@@ -220,12 +241,35 @@ static void a_store_that_is_away_costs_nothing(void **state)
 	assert_true(stats.backlog > 0);
 	assert_non_null(strstr(stats.store_error, "away"));
 	writer_free(x->writer, 0);
-	x->store.away = false;
+	set_away(x, false);
 	open_writer(x, 1u << 30);
 	assert_true(x->store.sum == x->given_sum);
 	writer_free(x->writer, 1000);
 	assert_true(x->store.sum == x->given_sum);
 	assert_true(x->store.rows <= x->given_rows);
+}
+
+/* What a restart reads is what was: a session that ended does not come back beside its own counts. */
+static void a_session_that_ended_stays_ended(void **state)
+{
+	struct fixture *x = *state;
+	open_writer(x, 1u << 30);
+	set_away(x, true);
+	give(x, 3);
+	wait_durable(x, 1);
+	writer_settle(x->writer); /* a segment that tells of the session is left behind */
+	give(x, 4);
+	wait_durable(x, 2);
+	give_end(x, 3);
+	wait_durable(x, 3);
+	writer_free(x->writer, 0);
+	open_writer(x, 1u << 30);
+	const struct book *book = writer_book(x->writer);
+	assert_int_equal(book->session_count, 1);
+	assert_int_equal(book->sessions[0].id[0], 4);
+	assert_int_equal(book->retired_count, 1);
+	assert_true(book->retired[0].ledger.v[LEDGER_stored] == 3);
+	writer_free(x->writer, 0);
 }
 
 /* The journal is full: nothing becomes durable, and all of it does once the store has taken the rest. */
@@ -234,7 +278,7 @@ static void a_full_journal_waits(void **state)
 	struct fixture *x = *state;
 	struct writer_stats stats = {0};
 	open_writer(x, 30000);
-	x->store.away = true;
+	set_away(x, true);
 	unsigned n = 0;
 	while (!stats.journal_error[0]) {
 		give(x, ++n);
@@ -253,7 +297,7 @@ static void a_full_journal_waits(void **state)
 	}
 	assert_non_null(strstr(stats.journal_error, "max_size"));
 	assert_true(x->durable == n - 1);
-	x->store.away = false;
+	set_away(x, false);
 	wait_durable(x, n);
 	writer_settle(x->writer);
 	assert_true(x->store.sum == x->given_sum);
@@ -267,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_durable_can_be_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failing_store_gets_each_row_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_session_that_ended_stays_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_journal_waits, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,12 +106,15 @@ static void frames_go_there_and_back(void **state)
 		struct session_state sessions[3] = {random_session(1), random_session(2), random_session(3)};
 		struct retired_state retired = {.name_len = 3, .name = "old", .sessions = 9};
 		struct flow_table *flows = new_table(round * 20), *back = new_table(0);
-		struct frame f = {sessions, 3, &retired, 1, flows};
+		static const uint8_t ended[][SESSION_ID_BYTES] = {{9}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}};
+		struct frame f = {sessions, 3, &retired, 1, flows, ended, 2};
 		struct buffer out;
 		struct book book;
 		buffer_init(&out);
 		book_init(&book);
 		struct frame_sink sink = book_sink(&book);
+		struct session_state old = {.id = {9}};
+		assert_int_equal(book_put_session(&book, &old), 0);
 		assert_int_equal(frame_encode(&f, &out), 0);
 		assert_int_equal(frame_decode((struct view){out.data, out.len}, &sink, back), 0);
 		assert_same_flows(flows, back);
@@ -134,7 +137,7 @@ static void every_changed_byte_is_survived(void **state)
 {
 	struct session_state session = random_session(1);
 	struct flow_table *flows = new_table(5);
-	struct frame f = {&session, 1, NULL, 0, flows};
+	struct frame f = {.sessions = &session, .session_count = 1, .flows = flows};
 	struct buffer out;
 	struct book book;
 	buffer_init(&out);
