@@ -46,6 +46,7 @@ struct batch {
 	uint64_t id;
 	struct flow_table *flows;
 	uint64_t frames; /* frames durable when it was cut */
+	bool damaged;    /* the file holds more than could be read */
 };
 
 struct writer {
@@ -267,17 +268,8 @@ static void cut(struct writer *w)
 		return;
 	}
 	flow_table_free(w->kept.flows);
-	w->kept = (struct batch){id, w->pending, w->frames_durable};
+	w->kept = (struct batch){.id = id, .flows = w->pending, .frames = w->frames_durable};
 	w->pending = fresh;
-}
-
-/* A segment that cannot be read is kept for a person; the batches behind it go on. */
-static void set_aside(struct writer *w, uint64_t id, const struct error *why)
-{
-	struct error err = {0};
-	log_error("journal: %s; what stood before that place is stored, the file is set aside", why->text);
-	if (journal_set_aside(w->journal, id, &err) < 0)
-		log_error("journal: %s", err.text);
 }
 
 static int ignore_session(void *ctx, const struct session_state *s)
@@ -313,9 +305,10 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 	if (flow_table_new(&b.flows) < 0)
 		return false;
 	int r = journal_read(w->journal, b.id, &ignore, b.flows, &err);
-	if (r == -EBADMSG)
-		set_aside(w, b.id, &err);
-	if (r < 0 && r != -EBADMSG) {
+	b.damaged = r == -EBADMSG;
+	if (b.damaged)
+		log_error("journal: %s; what stands before that place is stored, then the file is set aside", err.text);
+	if (r < 0 && !b.damaged) {
 		log_error("journal: %s", err.text);
 		flow_table_free(b.flows);
 		return false;
@@ -324,11 +317,13 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 	return true;
 }
 
-/* The store thread has stored its batch: the segment can go. */
+/* The batch is in the store: its segment can go. One with damage is kept for a person, but not before:
+ * until then it holds what stands before the damage. */
 static void finish_batch(struct writer *w, struct batch done)
 {
 	struct error err = {0};
-	if (journal_delete(w->journal, done.id, &err) < 0)
+	int r = done.damaged ? journal_set_aside(w->journal, done.id, &err) : journal_delete(w->journal, done.id, &err);
+	if (r < 0)
 		log_error("journal: %s", err.text);
 	flow_table_free(done.flows);
 	size_t left;

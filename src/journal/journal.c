@@ -384,9 +384,9 @@ int journal_delete(struct journal *j, uint64_t id, struct error *err)
 {
 	char name[32];
 	segment_name(id, name);
+	forget_closed(j, id);
 	if (unlinkat(j->dir_fd, name, 0) < 0 && errno != ENOENT)
 		return io_error(j, name, "cannot be deleted", err);
-	forget_closed(j, id);
 	return 0;
 }
 
@@ -395,9 +395,9 @@ int journal_set_aside(struct journal *j, uint64_t id, struct error *err)
 	char name[32], aside[48];
 	segment_name(id, name);
 	(void)snprintf(aside, sizeof(aside), "%s.damaged", name);
+	forget_closed(j, id);
 	if (renameat(j->dir_fd, name, j->dir_fd, aside) < 0)
 		return io_error(j, name, "cannot be set aside", err);
-	forget_closed(j, id);
 	return 0;
 }
 
