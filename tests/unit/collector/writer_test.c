@@ -282,7 +282,7 @@ static bool find_file(const struct fixture *x, const char *ending, char ret[stat
 	struct dirent *e;
 	while ((e = readdir(d))) {
 		size_t len = strlen(e->d_name), tail = strlen(ending);
-		if (len < tail || strcmp(e->d_name + len - tail, ending) != 0 || (*best && strcmp(best, e->d_name) < 0))
+		if (e->d_name[0] == '.' || len < tail || strcmp(e->d_name + len - tail, ending) != 0 || (*best && strcmp(best, e->d_name) < 0))
 			continue;
 		(void)snprintf(best, sizeof(best), "%s", e->d_name);
 	}
@@ -323,6 +323,26 @@ static void what_stands_before_damage_is_stored_once(void **state)
 		assert_true(find_file(x, ".damaged", file));
 		assert_true(x->store.sum == good);
 	}
+}
+
+/* No segment can be begun (its folder is gone): a wish to settle is not tried again and again. */
+static void a_journal_without_a_folder_is_not_hammered(void **state)
+{
+	struct fixture *x = *state;
+	struct writer_stats stats;
+	char file[512];
+	open_writer(x, 1u << 30);
+	while (find_file(x, "", file))
+		assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(x->dir), 0);
+	give_many(x, 3, 1000);
+	writer_settle(x->writer);
+	writer_settle(x->writer);
+	writer_get_stats(x->writer, &stats);
+	assert_non_null(strstr(stats.journal_error, "cannot be made"));
+	assert_in_range(stats.failures, 1, 20);
+	writer_free(x->writer, 0);
+	assert_int_equal(mkdir(x->dir, 0700), 0);
 }
 
 /* The journal is full: nothing becomes durable, and all of it does once the store has taken the rest. */
@@ -366,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_that_ended_stays_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_before_damage_is_stored_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_journal_without_a_folder_is_not_hammered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_journal_waits, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
