@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Nothing acknowledged is lost and nothing counts twice, whatever happens to the collector: kill -9 at random
-moments (intake, the store's transaction, start and replay, an orderly stop), a store that is away, a journal
-that is full.
+moments (intake, the store's transaction, start and replay, an orderly stop), with a disk that is slow and has
+the journal lose what was not synced, a store that is away, a journal that is full.
 
 `whereto send --wait` sends a file of 1,000,000 records, two of it at a time, again and again into one store,
 and the collector is killed under each. After each round every row of every table of the store is compared
@@ -34,6 +34,7 @@ RECORDS = 1_000_000
 SMALL = 60_000                     # records, where it is not the number that matters
 ROUNDS = int(os.environ.get("WT_CRASH_ROUNDS", "7"))
 KILLS = 20                         # at least
+SYNC_MS = 60                       # at most, on a slow disk
 SENDERS = 2
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -212,7 +213,7 @@ def stored(collector):
 def settled(collector, expected):
     """Waits until the store has what it must have, or more. Returns what it has."""
     enough = expected.total()["records"]
-    collector.wait(lambda: stored(collector)["records"] >= enough, f"{enough} records in the store", timeout_s=120)
+    collector.wait(lambda: stored(collector)["records"] >= enough, f"{enough} records in the store", timeout_s=60)
     return stored(collector)
 
 
@@ -257,6 +258,7 @@ class Killer:
 
     def __init__(self, collector, rng):
         self.collector, self.rng = collector, rng
+        self.disk, self.lost = None, 0
         self.kills = dict.fromkeys(("intake", "store", "stop", "start"), 0)
         began = time.monotonic()
         collector.kill()
@@ -266,6 +268,26 @@ class Killer:
     def kill(self, moment):
         self.kills[moment] += 1
         self.collector.kill()
+        if self.disk:
+            self.cut_journal()
+
+    def slow_disk(self):
+        """From the next start on a sync takes its time, and a kill is a power cut for the journal."""
+        self.disk = os.path.join(self.collector.folder, "synced")
+        os.mkdir(self.disk)
+        self.collector.environment = {"LD_PRELOAD": os.environ["WHERETO_SLOW_DISK"], "WHERETO_SYNC_MS": str(SYNC_MS),
+                                      "WHERETO_SYNC_DIR": self.disk}
+
+    def cut_journal(self):
+        """Takes away what was not synced. Files from before the slow disk have nothing noted, and stay."""
+        journal = self.collector.config["journal"]["dir"]
+        for name in os.listdir(self.disk):
+            path = os.path.join(journal, name)
+            with open(os.path.join(self.disk, name), encoding="ascii") as file:
+                synced = int(file.read() or "0")
+            if os.path.exists(path) and os.path.getsize(path) > synced:
+                self.lost += os.path.getsize(path) - synced
+                os.truncate(path, synced)
 
     def burst(self):
         """One kill of a running collector, then some of starting ones; then it runs again."""
@@ -293,6 +315,10 @@ def check_kills(t, collector, traffic, expected, rng):
     number = 0
     while number < ROUNDS or sum(killer.kills.values()) < KILLS and ROUNDS > 1:
         number += 1
+        if number == ROUNDS // 2 + 1 and "WHERETO_SLOW_DISK" in os.environ:
+            killer.slow_disk()
+            collector.kill()
+            collector.start()
         sendings = [Sending(collector, traffic, f"sender{at}") for at in range(SENDERS)]
         began = time.monotonic()
         for _ in range(2):
@@ -312,6 +338,10 @@ def check_kills(t, collector, traffic, expected, rng):
     rows = collector.api("senders")["rows"]
     t.equal([(row["stored"], row["in_flight"]) for row in rows], [(number * traffic.count, 0)] * SENDERS,
             "the ledger: everything stored, nothing in flight")
+    t.note(f"power cuts took {killer.lost} bytes that were not synced")
+    collector.environment = {}
+    collector.kill()
+    collector.start()
     again = re.findall(r"batch \d+ of the last run, \d+ rows, (.*)", collector.log())
     t.note(f"replayed batches: {again.count('stored')} stored, {len(again) - again.count('stored')} were there already")
 

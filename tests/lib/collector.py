@@ -45,6 +45,7 @@ class Collector:
         self.key_file = os.path.join(self.folder, "telemetry.key")
         self.log_file = os.path.join(self.folder, "collector.log")
         self.process = None
+        self.environment = {}   # of the process, beside the test's own; taken at the next start
         self.ready = {}
         self.started_listens = {}
         os.makedirs(os.path.join(self.folder, "journal"), exist_ok=True)
@@ -99,7 +100,8 @@ class Collector:
                                 if "listen" in self.config.get(section, {})}
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([program(), "collector", "-c", self.config_file],
-                                            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
+                                            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
+                                            env={**os.environ, **self.environment})
 
     def stop(self, timeout_s=30):
         """SIGTERM, and wait for the end. Returns the exit status."""
