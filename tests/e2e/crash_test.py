@@ -258,7 +258,7 @@ class Killer:
 
     def __init__(self, collector, rng):
         self.collector, self.rng = collector, rng
-        self.disk, self.lost = None, 0
+        self.disk, self.older, self.lost = None, set(), 0
         self.kills = dict.fromkeys(("intake", "store", "stop", "start"), 0)
         began = time.monotonic()
         collector.kill()
@@ -275,17 +275,22 @@ class Killer:
         """From the next start on a sync takes its time, and a kill is a power cut for the journal."""
         self.disk = os.path.join(self.collector.folder, "synced")
         os.mkdir(self.disk)
+        self.older = set(os.listdir(self.collector.config["journal"]["dir"]))
         self.collector.environment = {"LD_PRELOAD": os.environ["WHERETO_SLOW_DISK"], "WHERETO_SYNC_MS": str(SYNC_MS),
                                       "WHERETO_SYNC_DIR": self.disk}
 
     def cut_journal(self):
-        """Takes away what was not synced. Files from before the slow disk have nothing noted, and stay."""
+        """Takes away what was not synced: all of a segment of which nothing is noted. Those from before the
+        slow disk stay."""
         journal = self.collector.config["journal"]["dir"]
-        for name in os.listdir(self.disk):
-            path = os.path.join(journal, name)
-            with open(os.path.join(self.disk, name), encoding="ascii") as file:
-                synced = int(file.read() or "0")
-            if os.path.exists(path) and os.path.getsize(path) > synced:
+        for name in os.listdir(journal):
+            path, note, synced = os.path.join(journal, name), os.path.join(self.disk, name), 0
+            if name in self.older or not name.endswith(".wj"):
+                continue
+            if os.path.exists(note):
+                with open(note, encoding="ascii") as file:
+                    synced = int(file.read() or "0")
+            if os.path.getsize(path) > synced:
                 self.lost += os.path.getsize(path) - synced
                 os.truncate(path, synced)
 
@@ -316,8 +321,8 @@ def check_kills(t, collector, traffic, expected, rng):
     while number < ROUNDS or sum(killer.kills.values()) < KILLS and ROUNDS > 1:
         number += 1
         if number == ROUNDS // 2 + 1 and "WHERETO_SLOW_DISK" in os.environ:
-            killer.slow_disk()
             collector.kill()
+            killer.slow_disk()
             collector.start()
         sendings = [Sending(collector, traffic, f"sender{at}") for at in range(SENDERS)]
         began = time.monotonic()
