@@ -196,8 +196,9 @@ static int verdict(const struct demo *d, const struct demo_totals *t)
 	bool equal = t->requests == c.requests && t->bytes_sent == c.bytes_received;
 	if (c.failed)
 		demo_view_print("%" PRIu64 " connections failed, the last one %s\n", c.failed, c.failure);
-	demo_view_print("the clients received %" PRIu64 " responses, %" PRIu64 " bytes; the store holds %" PRIu64 ", %" PRIu64
-		": %s\n", c.requests, c.bytes_received, t->requests, t->bytes_sent, equal ? "equal" : "NOT EQUAL");
+	demo_view_print("the clients received %" PRIu64 " responses, %" PRIu64 " bytes\n"
+		"the store holds %" PRIu64 " requests, %" PRIu64 " bytes: %s\n", c.requests, c.bytes_received, t->requests,
+		t->bytes_sent, equal ? "equal" : "NOT EQUAL");
 	if (!closed)
 		fprintf(stderr, "whereto demo: %s\n", t->stored ? "the ledger does not close" : "nothing was stored");
 	return closed && equal ? EXIT_DONE : EXIT_FAILED;

@@ -6,7 +6,7 @@
  * the first one's visits. Every network leans to one of the two routers, so that both are worth a look.
  *
  * A slot per visit, none of them allocated later; a tick starts a few visits where slots are free, which bounds
- * connections (SLOTS) and requests (about VISITS_MEAN * REQUESTS_MEAN per tick) whatever nginx does. A
+ * connections (SLOTS) and requests (some three hundred a second) whatever nginx does. A
  * response is counted when it is complete; nothing of one that is not is counted at all, so a failure
  * shows as a difference to what the collector has, never as a smaller figure on both sides. */
 
@@ -125,8 +125,9 @@ static void send_request(struct visit *v)
 {
 	char text[REQUEST_MAX];
 	bool last = --v->requests_left == 0;
-	int n = snprintf(text, sizeof(text), "GET /%s HTTP/1.1\r\nHost: %s.example\r\nUser-Agent: whereto-demo\r\n%s\r\n",
-		choose_file(v), v->video ? "video" : "www", last && !v->persistent ? "Connection: close\r\n" : "");
+	int n = snprintf(text, sizeof(text), "GET /%s HTTP/1.1\r\nHost: %s.example\r\nUser-Agent: whereto-demo\r\n"
+		"%s\r\n", choose_file(v), v->video ? "video" : "www",
+		last && !v->persistent ? "Connection: close\r\n" : "");
 	v->head_len = v->response_bytes = v->body_left = 0;
 	v->in_body = false;
 	v->state = VISIT_WAITING;

@@ -186,7 +186,8 @@ static void add_peers(struct buffer *out, uint32_t time_s, unsigned edge)
 }
 
 /* The path as the neighbour tells it; returns its length. */
-static unsigned make_path(const struct network *n, const struct neighbour *from, uint32_t path[static PATH_MAX_LENGTH])
+static unsigned make_path(const struct network *n, const struct neighbour *from,
+	uint32_t path[static PATH_MAX_LENGTH])
 {
 	unsigned length = 0, times = from->key == '3' ? PREPENDED : 1;
 	if (from->adds_itself) {
@@ -204,7 +205,8 @@ static void put_attributes(struct wr *w, const struct network *n, const struct n
 	uint32_t path[PATH_MAX_LENGTH];
 	unsigned length = make_path(n, from, path);
 	wr_bytes(w, (uint8_t[4]){0x40, ATTR_ORIGIN, 1, 0}, 4);
-	wr_bytes(w, (uint8_t[5]){0x40, ATTR_AS_PATH, (uint8_t)(2 + 4 * length), SEGMENT_SEQUENCE, (uint8_t)length}, 5);
+	wr_bytes(w, (uint8_t[2]){0x40, ATTR_AS_PATH}, 2);
+	wr_bytes(w, (uint8_t[3]){(uint8_t)(2 + 4 * length), SEGMENT_SEQUENCE, (uint8_t)length}, 3);
 	for (unsigned i = 0; i < length; i++)
 		wr_u32(w, path[i]);
 	wr_bytes(w, (uint8_t[3]){0x40, ATTR_NEXT_HOP, 4}, 3);
@@ -276,7 +278,8 @@ static void print_range(FILE *out, const char *country, struct addr first, uint3
 	for (int i = 1; i < 4; i++)
 		first.bytes[i] = (uint8_t)(first.bytes[i] + (skip >> (24 - 8 * i)));
 	char text[ADDR_TEXT_MAX];
-	fprintf(out, "example|%s|ipv4|%s|%u|20260101|allocated|AS%u\n", country, addr_format(&first, text), count, asn);
+	fprintf(out, "example|%s|ipv4|%s|%u|20260101|allocated|AS%u\n", country, addr_format(&first, text), count,
+		asn);
 }
 
 /* Only blocks that begin on a /14 are cut, so adding octets never carries. */

@@ -101,24 +101,19 @@ static const char collector_config[] =
 	"journal: {dir: journal, max_size: 1GiB}\n"
 	"http: {listen: [\"127.0.0.1:0\"]}\n";
 
-/* Nothing of a program's first line, or nothing yet. */
-static bool has_line(const char *text)
-{
-	return strchr(text, '\n') != NULL;
-}
-
-/* The program's first line, from the pipe. */
+/* The program's first line, from the pipe; what it writes later finds nobody. */
 static int read_line(struct demo_process *program, int fd, char *buf, size_t size, struct error *err)
 {
 	size_t len = 0;
 	uint64_t end = clock_mono_ns() + START_MS * NS_PER_MS;
 	*buf = '\0';
-	while (!has_line(buf) && len + 1 < size) {
+	while (!strchr(buf, '\n') && len + 1 < size) {
 		struct pollfd pfd = {fd, POLLIN, 0};
 		if (demo_process_interrupted())
 			return error_set(err, -EINTR, "interrupted");
 		if (clock_mono_ns() > end)
-			return error_set(err, -ETIMEDOUT, "%s is not ready after %d s", program->name, START_MS / 1000);
+			return error_set(err, -ETIMEDOUT, "%s is not ready after %d s", program->name,
+				START_MS / 1000);
 		if (poll(&pfd, 1, STEP_MS) <= 0)
 			continue;
 		ssize_t n = read(fd, buf + len, size - 1 - len);
@@ -191,8 +186,14 @@ static const char nginx_config[] =
 	"	whereto_key telemetry.key;\n"
 	"	whereto_name demo-nginx;\n"
 	"	whereto on;\n"
-	"	server { listen 127.0.1.1:%u; listen 127.0.2.1:%u; server_name www.example; root www; whereto_type web; }\n"
-	"	server { listen 127.0.1.1:%u; listen 127.0.2.1:%u; server_name video.example; root video; whereto_type video; }\n"
+	"	server {\n"
+	"		listen 127.0.1.1:%u; listen 127.0.2.1:%u;\n"
+	"		server_name www.example; root www; whereto_type web;\n"
+	"	}\n"
+	"	server {\n"
+	"		listen 127.0.1.1:%u; listen 127.0.2.1:%u;\n"
+	"		server_name video.example; root video; whereto_type video;\n"
+	"	}\n"
 	"}\n";
 
 static int write_site(struct demo_parts *p, struct error *err)

@@ -6,9 +6,11 @@
 
 #include "cli/demo_picture.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/rows.h"
 #include "cli/units.h"
@@ -20,14 +22,17 @@
 
 static int ask_top(const struct demo_source *source, const char *by, unsigned limit, struct client_answer *ret)
 {
-	char text[16], from[32];
+	char text[16], from[32], to[32];
 	struct options o = {.command = "demo"};
 	(void)snprintf(text, sizeof(text), "%u", limit);
 	(void)snprintf(from, sizeof(from), "%" PRIu64, source->since_s);
+	/* The end is not included: up to now would leave out the minute that begins this very second. */
+	(void)snprintf(to, sizeof(to), "%" PRIu64, clock_wall_ms() / 1000 + 60);
 	o.values[OPTION_api] = source->api;
 	o.values[OPTION_by] = by;
 	o.values[OPTION_limit] = text;
 	o.values[OPTION_from] = from;
+	o.values[OPTION_to] = to;
 	return client_get(&o, "/api/v1/top", NULL, NULL, ret);
 }
 
@@ -87,7 +92,8 @@ int demo_look_make(const struct demo_source *source, unsigned limit, struct demo
 static void print_ledger(const struct demo_look *l, FILE *out)
 {
 	const struct demo_totals *t = &l->totals;
-	fprintf(out, "ledger: sent %" PRIu64 " = stored %" PRIu64 " + in flight %" PRIu64, t->sent, t->stored, t->in_flight);
+	fprintf(out, "ledger: sent %" PRIu64 " = stored %" PRIu64 " + in flight %" PRIu64, t->sent, t->stored,
+		t->in_flight);
 	if (t->rejected || t->lost)
 		fprintf(out, " + rejected %" PRIu64 " + lost %" PRIu64, t->rejected, t->lost);
 	if (t->dropped)
@@ -101,7 +107,7 @@ static void print_pace(const struct demo_look *l, FILE *out)
 	fprintf(out, "%s   %" PRIu64 " records", units_age(l->elapsed_s, age), l->totals.stored);
 	if (l->rate >= 0)
 		fprintf(out, ", %.0f/s", l->rate);
-	fprintf(out, "   %s   ", units_bytes((double)l->totals.bytes_sent, bytes));
+	fprintf(out, "   %s\n", units_bytes((double)l->totals.bytes_sent, bytes));
 	print_ledger(l, out);
 }
 
@@ -114,7 +120,7 @@ static void print_split(const json_t *answer, FILE *out)
 		CLEANUP(free_p) char *router = rows_dimension_text(row, "router");
 		CLEANUP(free_p) char *type = rows_dimension_text(row, "type");
 		char share[UNITS_TEXT_MAX];
-		fprintf(out, "%s%s %s %s", i ? ", " : "by router and type: ", router ? router : "?", type ? type : "?",
+		fprintf(out, "%s%s %s %s", i ? ", " : "", router ? router : "?", type ? type : "?",
 			units_percent(rows_number(row, "share"), share));
 	}
 	fputc('\n', out);
@@ -136,8 +142,8 @@ static void add_row(struct table *t, const json_t *row)
 static void print_networks(const json_t *answer, const struct screen *screen, FILE *out)
 {
 	static const struct table_column columns[] = {
-		{"NETWORK (SAMPLE DATA)", false, 0, 12}, {"BYTES", true, 0, 0}, {"SHARE", true, 2, 0}, {"", false, 4, 0},
-		{"RETRANS", true, 1, 0}, {"RTT P50", true, 3, 0}, {"REQUESTS", true, 5, 0},
+		{"NETWORK (SAMPLE DATA)", false, 0, 12}, {"BYTES", true, 0, 0}, {"SHARE", true, 2, 0},
+		{"", false, 4, 0}, {"RETRANS", true, 1, 0}, {"RTT P50", true, 3, 0}, {"REQUESTS", true, 5, 0},
 	};
 	static const char *const sums[] = {"other", "total"};
 	struct table *t;
@@ -161,18 +167,21 @@ static void print_networks(const json_t *answer, const struct screen *screen, FI
 	table_free(t);
 }
 
+/* Within 79 columns, as everything here but the table, which fits itself. */
 void demo_picture_about(const struct demo_source *source, FILE *out)
 {
-	fprintf(out, "The %u networks are SAMPLE DATA: invented, on 127.0.0.0/8. nginx, module and collector are real.\n"
-		"Loopback loses nothing and has no distance: the odd retransmit is TCP probing in vain while this machine\n"
-		"is busy, a round trip takes microseconds.\n", source->networks);
+	fprintf(out, "SAMPLE DATA: the %u networks are invented and live on 127.0.0.0/8.\n"
+		"nginx, the module, the collector and every connection are real. Loopback loses\n"
+		"nothing and has no distance: the odd retransmit is TCP probing in vain while\n"
+		"this machine is busy, and a round trip takes microseconds.\n", source->networks);
 }
 
 void demo_picture_hints(const struct demo_source *source, FILE *out)
 {
-	fprintf(out, "API: %s/   ask it yourself: whereto top --by country --api %s\n"
-		"Your own networks instead: README.md, \"Set it up\".   Ctrl-C stops and removes everything.\n",
-		source->api, source->api);
+	fprintf(out, "API: %s/   to ask it yourself, in another terminal:\n"
+		"  %s top --by country --api %s\n"
+		"Your own networks instead: README.md, \"Set it up\".\n"
+		"Ctrl-C stops and removes everything.\n", source->api, program_invocation_name, source->api);
 }
 
 /* ---- pictures ---- */
@@ -199,7 +208,8 @@ void demo_picture_snapshot(const struct demo_look *l, FILE *out)
 	json_array_foreach(json_object_get(l->networks.json, "rows"), i, row) {
 		CLEANUP(free_p) char *name = rows_dimension_text(row, "origin");
 		char share[UNITS_TEXT_MAX];
-		fprintf(out, "%s%s %s", i ? ", " : "    ", name ? name : "?", units_percent(rows_number(row, "share"), share));
+		fprintf(out, "%s%s %s", i ? ", " : "    ", name ? name : "?",
+			units_percent(rows_number(row, "share"), share));
 	}
 	fputs("\n", out);
 }

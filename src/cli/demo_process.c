@@ -144,7 +144,8 @@ void demo_process_report(const struct demo_process *p, const char *folder, FILE 
 {
 	char file[4096], text[TAIL_BYTES + 1];
 	if (WIFSIGNALED(p->status))
-		fprintf(out, "%s was ended by signal %d (%s)", p->name, WTERMSIG(p->status), strsignal(WTERMSIG(p->status)));
+		fprintf(out, "%s was ended by signal %d (%s)", p->name, WTERMSIG(p->status),
+			strsignal(WTERMSIG(p->status)));
 	else
 		fprintf(out, "%s ended with status %d", p->name, WEXITSTATUS(p->status));
 	log_name(folder, p->name, file, sizeof(file));

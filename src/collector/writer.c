@@ -46,6 +46,7 @@ struct batch {
 	uint64_t id;
 	struct flow_table *flows;
 	uint64_t frames; /* frames durable when it was cut */
+	bool damaged;    /* the file holds more than could be read */
 };
 
 struct writer {
@@ -66,6 +67,7 @@ struct writer {
 	struct batch storing;      /* flows set: the store thread works on it */
 	bool stored;               /* the store thread is done with `storing` */
 	bool settle_wanted, store_away, stopping, store_stopping;
+	bool stuck;                /* no batch could be cut or read: not again before a second is over */
 	uint64_t frames_durable, frames_stored;
 	struct writer_stats stats;
 };
@@ -238,46 +240,38 @@ static void take_in(struct writer *w, struct frozen *f)
 	flow_table_free(flows);
 }
 
-/* Is it time to make a batch of what is pending? */
-static bool cut_is_due(struct writer *w, bool settle, bool store_busy)
+/* Is it time to make a batch of what is pending? batch_ns: what the last one took the store. */
+static bool cut_is_due(const struct writer *w, bool settle, bool store_busy, uint64_t batch_ns)
 {
 	if (!w->pending->row_count)
 		return false;
 	if (flow_table_memory_bytes(w->pending) > PENDING_MAX)
 		return true;
 	uint64_t age = clock_mono_ns() - w->pending_since_ns;
-	uint64_t flush = 10 * w->stats.last_batch_ns;
+	uint64_t flush = 10 * batch_ns;
 	flush = flush < FLUSH_NS ? FLUSH_NS : flush > AWAY_FLUSH_NS ? AWAY_FLUSH_NS : flush;
 	return store_busy ? age > AWAY_FLUSH_NS : settle || age > flush;
 }
 
 /* The pending rows become the batch of the segment that ends here. */
-static void cut(struct writer *w)
+static bool cut(struct writer *w)
 {
 	struct flow_table *fresh;
 	struct error err = {0};
 	if (flow_table_new(&fresh) < 0)
-		return;
+		return false;
 	uint64_t id = journal_current(w->journal);
 	struct frame snapshot = book_snapshot(&w->book);
 	int r = journal_begin(w->journal, 0, &snapshot, &err);
 	set_journal_error(w, r < 0 ? err.text : "");
 	if (r < 0) {
 		flow_table_free(fresh);
-		return;
+		return false;
 	}
 	flow_table_free(w->kept.flows);
-	w->kept = (struct batch){id, w->pending, w->frames_durable};
+	w->kept = (struct batch){.id = id, .flows = w->pending, .frames = w->frames_durable};
 	w->pending = fresh;
-}
-
-/* A segment that cannot be read is kept for a person; the batches behind it go on. */
-static void set_aside(struct writer *w, uint64_t id, const struct error *why)
-{
-	struct error err = {0};
-	log_error("journal: %s; what stood before that place is stored, the file is set aside", why->text);
-	if (journal_set_aside(w->journal, id, &err) < 0)
-		log_error("journal: %s", err.text);
+	return true;
 }
 
 static int ignore_session(void *ctx, const struct session_state *s)
@@ -295,14 +289,13 @@ static int ignore_ended(void *ctx, const uint8_t id[static SESSION_ID_BYTES])
 	return 0;
 }
 
-/* The batch of the oldest closed segment, from memory or from the file. False: none, or no memory. */
+/* The batch of the oldest closed segment, of which there must be one, from memory or from the file.
+ * False: it cannot be read now. */
 static bool load_oldest(struct writer *w, struct batch *ret)
 {
 	static const struct frame_sink ignore = {NULL, ignore_session, ignore_retired, ignore_ended};
 	size_t count;
 	const struct journal_segment *segments = journal_segments(w->journal, &count);
-	if (!count)
-		return false;
 	if (w->kept.flows && w->kept.id == segments[0].id) {
 		*ret = w->kept;
 		w->kept.flows = NULL;
@@ -313,9 +306,10 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 	if (flow_table_new(&b.flows) < 0)
 		return false;
 	int r = journal_read(w->journal, b.id, &ignore, b.flows, &err);
-	if (r == -EBADMSG)
-		set_aside(w, b.id, &err);
-	if (r < 0 && r != -EBADMSG) {
+	b.damaged = r == -EBADMSG;
+	if (b.damaged)
+		log_error("journal: %s; what stands before that place is stored, then the file is set aside", err.text);
+	if (r < 0 && !b.damaged) {
 		log_error("journal: %s", err.text);
 		flow_table_free(b.flows);
 		return false;
@@ -324,11 +318,13 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 	return true;
 }
 
-/* The store thread has stored its batch: the segment can go. */
+/* The batch is in the store: its segment can go. One with damage is kept for a person, but not before:
+ * until then it holds what stands before the damage. */
 static void finish_batch(struct writer *w, struct batch done)
 {
 	struct error err = {0};
-	if (journal_delete(w->journal, done.id, &err) < 0)
+	int r = done.damaged ? journal_set_aside(w->journal, done.id, &err) : journal_delete(w->journal, done.id, &err);
+	if (r < 0)
 		log_error("journal: %s", err.text);
 	flow_table_free(done.flows);
 	size_t left;
@@ -351,23 +347,26 @@ static void move_batches(struct writer *w)
 		w->stored = false;
 	}
 	bool busy = w->storing.flows != NULL, settle = w->settle_wanted;
+	uint64_t batch_ns = w->stats.last_batch_ns;
 	pthread_mutex_unlock(&w->lock);
 	if (done.flows)
 		finish_batch(w, done);
 
 	size_t closed;
 	(void)journal_segments(w->journal, &closed);
-	if (cut_is_due(w, settle, busy || closed > 0))
-		cut(w);
-	struct batch next;
-	if (!busy && load_oldest(w, &next)) {
-		pthread_mutex_lock(&w->lock);
+	bool stuck = cut_is_due(w, settle, busy || closed > 0, batch_ns) && !cut(w);
+	(void)journal_segments(w->journal, &closed);
+	struct batch next = {0};
+	if (!busy && closed > 0 && !load_oldest(w, &next))
+		stuck = true;
+	pthread_mutex_lock(&w->lock);
+	if (next.flows) {
 		w->storing = next;
 		pthread_cond_signal(&w->store_wake);
-		pthread_mutex_unlock(&w->lock);
 	}
-	(void)journal_segments(w->journal, &closed);
-	pthread_mutex_lock(&w->lock);
+	w->stuck = stuck;
+	if (stuck)
+		pthread_cond_broadcast(&w->settled); /* nobody shall wait for it */
 	/* A wish stays until everything durable is on its way. */
 	if (!w->pending->row_count) {
 		w->settle_wanted = false;
@@ -384,7 +383,8 @@ static void move_batches(struct writer *w)
 /* Nothing to do for the journal thread right now. Called with the lock held. */
 static bool is_quiet(struct writer *w)
 {
-	return !w->given && !w->stored && !w->stopping && !(w->settle_wanted && !w->storing.flows);
+	bool settling = w->settle_wanted && !w->storing.flows && !w->stuck;
+	return !w->given && !w->stored && !w->stopping && !settling;
 }
 
 static void *journal_main(void *arg)
@@ -440,7 +440,7 @@ void writer_settle(struct writer *w)
 	uint64_t start = clock_mono_ns();
 	pthread_mutex_lock(&w->lock);
 	uint64_t target = w->frames_durable;
-	while (w->frames_stored < target && !w->store_away && !w->stopping &&
+	while (w->frames_stored < target && !w->store_away && !w->stuck && !w->stopping &&
 		clock_mono_ns() - start < SETTLE_WAIT_NS) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
@@ -489,7 +489,8 @@ static int read_book(struct writer *w, struct error *err)
 static void store_backlog(struct writer *w)
 {
 	struct batch b;
-	while (load_oldest(w, &b)) {
+	size_t left;
+	while (journal_segments(w->journal, &left), left && load_oldest(w, &b)) {
 		enum store_result result = write_batch(w, &b);
 		uint32_t rows = b.flows->row_count;
 		if (result != STORE_OK && result != STORE_DUPLICATE) {
@@ -552,24 +553,13 @@ const struct book *writer_book(const struct writer *w)
 	return &w->book;
 }
 
-int writer_start(struct writer *w)
-{
-	int r = pthread_create(&w->journal_thread, NULL, journal_main, w);
-	if (r)
-		return -r;
-	r = pthread_create(&w->store_thread, NULL, store_main, w);
-	if (r)
-		return -r;
-	w->started = true;
-	return 0;
-}
-
 /* Waits until everything durable is stored, or the time is up. */
 static void drain(struct writer *w, unsigned timeout_ms)
 {
 	uint64_t end = clock_mono_ns() + timeout_ms * NS_PER_MS;
 	pthread_mutex_lock(&w->lock);
-	while ((w->given || w->frames_stored < w->frames_durable) && !w->store_away && clock_mono_ns() < end) {
+	while ((w->given || w->frames_stored < w->frames_durable) && !w->store_away && !w->stuck &&
+		clock_mono_ns() < end) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
 		wait_on(&w->settled, &w->lock, 50 * NS_PER_MS);
@@ -577,18 +567,36 @@ static void drain(struct writer *w, unsigned timeout_ms)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void stop_threads(struct writer *w)
+static void stop_journal_thread(struct writer *w)
 {
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_broadcast(&w->journal_wake);
 	pthread_mutex_unlock(&w->lock);
 	(void)pthread_join(w->journal_thread, NULL);
+}
+
+static void stop_store_thread(struct writer *w)
+{
 	pthread_mutex_lock(&w->lock);
 	w->store_stopping = true;
 	pthread_cond_broadcast(&w->store_wake);
 	pthread_mutex_unlock(&w->lock);
 	(void)pthread_join(w->store_thread, NULL);
+}
+
+int writer_start(struct writer *w)
+{
+	int r = pthread_create(&w->journal_thread, NULL, journal_main, w);
+	if (r)
+		return -r;
+	r = pthread_create(&w->store_thread, NULL, store_main, w);
+	if (r) {
+		stop_journal_thread(w);
+		return -r;
+	}
+	w->started = true;
+	return 0;
 }
 
 void writer_free(struct writer *w, unsigned timeout_ms)
@@ -597,7 +605,8 @@ void writer_free(struct writer *w, unsigned timeout_ms)
 		return;
 	if (w->started) {
 		drain(w, timeout_ms);
-		stop_threads(w);
+		stop_journal_thread(w);
+		stop_store_thread(w);
 	}
 	frozen_free(w->given);
 	flow_table_free(w->spare);

@@ -50,7 +50,7 @@ void writer_give(struct writer *w, struct frozen *f);
 struct flow_table *writer_spare(struct writer *w);
 
 /* Any thread: waits until what was durable at the call is in the store, at most ten seconds; returns at
- * once while the store is away. */
+ * once while the store is away or the journal cannot begin a segment. */
 void writer_settle(struct writer *w);
 
 struct writer_stats {

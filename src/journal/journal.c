@@ -48,6 +48,7 @@ struct journal {
 
 	int fd; /* the open segment; -1: none */
 	struct journal_segment open;
+	bool untidy; /* a write failed, and what it left behind open.bytes is not cut off yet */
 	struct buffer buffer;
 };
 
@@ -287,12 +288,24 @@ static int encode_with_head(struct journal *j, const struct frame *f)
 	return 0;
 }
 
+/* Cuts off what a failed write left: a frame behind it could not be found again. */
+static int tidy(struct journal *j, const char *name, struct error *err)
+{
+	if (j->untidy && (ftruncate(j->fd, (off_t)j->open.bytes) < 0 || lseek(j->fd, 0, SEEK_END) < 0))
+		return io_error(j, name, "cannot be cut back after a failed write", err);
+	j->untidy = false;
+	return 0;
+}
+
 /* Writes the frame in j->buffer at the end of the open segment; cuts it off again on failure. */
 static int append_encoded(struct journal *j, struct error *err)
 {
 	char name[32];
 	segment_name(j->open.id, name);
-	int r = write_all(j->fd, j->buffer.data, j->buffer.len);
+	int r = tidy(j, name, err);
+	if (r < 0)
+		return r;
+	r = write_all(j->fd, j->buffer.data, j->buffer.len);
 	if (r == 0 && fdatasync(j->fd) < 0)
 		r = -errno;
 	if (r == 0) {
@@ -301,8 +314,9 @@ static int append_encoded(struct journal *j, struct error *err)
 	}
 	errno = -r;
 	(void)io_error(j, name, "cannot be written", err);
-	if (ftruncate(j->fd, (off_t)j->open.bytes) < 0 || lseek(j->fd, 0, SEEK_END) < 0)
-		return io_error(j, name, "cannot be cut back after a failed write", err);
+	j->untidy = true;
+	struct error ignored = {0};
+	(void)!tidy(j, name, &ignored); /* if not now, before the next write */
 	return r;
 }
 
@@ -331,11 +345,15 @@ int journal_begin(struct journal *j, uint64_t min_id, const struct frame *snapsh
 {
 	struct journal_segment fresh = {next_id(j, min_id), MAGIC_BYTES}, old = j->open;
 	char name[32];
+	segment_name(old.id, name);
+	int r = tidy(j, name, err);
+	if (r < 0)
+		return r;
 	segment_name(fresh.id, name);
 	int fd = openat(j->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), old_fd = j->fd;
 	if (fd < 0)
 		return io_error(j, name, "cannot be made", err);
-	int r = encode_with_head(j, snapshot);
+	r = encode_with_head(j, snapshot);
 	if (r == 0)
 		r = write_all(fd, (const uint8_t *)SEGMENT_MAGIC, MAGIC_BYTES);
 	if (r == 0 && old_fd >= 0)
@@ -353,6 +371,7 @@ int journal_begin(struct journal *j, uint64_t min_id, const struct frame *snapsh
 	if (r < 0) {
 		j->fd = old_fd;
 		j->open = old;
+		j->untidy = false;
 		j->closed_count -= old_fd >= 0;
 		goto fail;
 	}
@@ -384,9 +403,9 @@ int journal_delete(struct journal *j, uint64_t id, struct error *err)
 {
 	char name[32];
 	segment_name(id, name);
+	forget_closed(j, id);
 	if (unlinkat(j->dir_fd, name, 0) < 0 && errno != ENOENT)
 		return io_error(j, name, "cannot be deleted", err);
-	forget_closed(j, id);
 	return 0;
 }
 
@@ -395,9 +414,9 @@ int journal_set_aside(struct journal *j, uint64_t id, struct error *err)
 	char name[32], aside[48];
 	segment_name(id, name);
 	(void)snprintf(aside, sizeof(aside), "%s.damaged", name);
+	forget_closed(j, id);
 	if (renameat(j->dir_fd, name, j->dir_fd, aside) < 0)
 		return io_error(j, name, "cannot be set aside", err);
-	forget_closed(j, id);
 	return 0;
 }
 

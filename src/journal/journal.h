@@ -47,7 +47,8 @@ uint64_t journal_current(const struct journal *j);
  * reached or the disk is full) nothing was appended and the call may be repeated. */
 int journal_append(struct journal *j, const struct frame *f, struct error *err) MUST_USE;
 
-/* Deletes a closed segment whose batch is in the store. */
+/* Deletes a closed segment whose batch is in the store. It is forgotten in any case: one whose file
+ * cannot be removed is found again by the next open. The same holds for setting aside. */
 int journal_delete(struct journal *j, uint64_t id, struct error *err) MUST_USE;
 /* Sets a closed segment that cannot be read aside, as FILE.damaged, for a person to look at. */
 int journal_set_aside(struct journal *j, uint64_t id, struct error *err) MUST_USE;

@@ -156,7 +156,8 @@ def check_story(tap, demo, name):
               demo.log())
     ledger = re.findall(r"^ledger: sent (\d+) = stored (\d+) \+ in flight 0$", output, re.M)
     tap.check(ledger and ledger[-1][0] == ledger[-1][1] != "0", f"{name}: the ledger closes", demo.log())
-    sums = re.search(r"received (\d+) responses, (\d+) bytes; the store holds (\d+), (\d+): equal", output)
+    sums = re.search(r"received (\d+) responses, (\d+) bytes\nthe store holds (\d+) requests, (\d+) bytes: equal",
+                     output)
     tap.check(sums and sums[1] == sums[3] != "0" and sums[2] == sums[4], f"{name}: the store has what clients got",
               demo.log())
 

@@ -7,8 +7,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/writer.h"
@@ -272,6 +274,77 @@ static void a_session_that_ended_stays_ended(void **state)
 	writer_free(x->writer, 0);
 }
 
+/* Names the oldest segment, or the file set aside. */
+static bool find_file(const struct fixture *x, const char *ending, char ret[static 512])
+{
+	char best[256] = "";
+	DIR *d = opendir(x->dir);
+	struct dirent *e;
+	while ((e = readdir(d))) {
+		size_t len = strlen(e->d_name), tail = strlen(ending);
+		if (e->d_name[0] == '.' || len < tail || strcmp(e->d_name + len - tail, ending) != 0 || (*best && strcmp(best, e->d_name) < 0))
+			continue;
+		(void)snprintf(best, sizeof(best), "%s", e->d_name);
+	}
+	(void)closedir(d);
+	(void)snprintf(ret, 512, "%s/%s", x->dir, best);
+	return *best;
+}
+
+/* A damaged segment keeps its name until the store has what can be read of it, however often the
+ * collector ends in between. */
+static void what_stands_before_damage_is_stored_once(void **state)
+{
+	struct fixture *x = *state;
+	char file[512];
+	set_away(x, true);
+	open_writer(x, 1u << 30);
+	give(x, 1);
+	wait_durable(x, 1);
+	uint64_t good = x->given_sum;
+	assert_true(find_file(x, ".wj", file));
+	struct stat st;
+	assert_int_equal(stat(file, &st), 0);
+	give_many(x, 2, 1000);
+	writer_free(x->writer, 0);
+	int fd = open(file, O_RDWR);
+	assert_int_equal(pwrite(fd, "\xff\xff", 2, st.st_size + 8), 2);
+	(void)close(fd);
+	for (int i = 0; i < 3; i++) {
+		open_writer(x, 1u << 30);
+		writer_settle(x->writer);
+		writer_free(x->writer, 0);
+		assert_false(find_file(x, ".damaged", file));
+	}
+	set_away(x, false);
+	for (int i = 0; i < 2; i++) {
+		open_writer(x, 1u << 30);
+		writer_free(x->writer, 1000);
+		assert_true(find_file(x, ".damaged", file));
+		assert_true(x->store.sum == good);
+	}
+}
+
+/* No segment can be begun (its folder is gone): a wish to settle is not tried again and again. */
+static void a_journal_without_a_folder_is_not_hammered(void **state)
+{
+	struct fixture *x = *state;
+	struct writer_stats stats;
+	char file[512];
+	open_writer(x, 1u << 30);
+	while (find_file(x, "", file))
+		assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(x->dir), 0);
+	give_many(x, 3, 1000);
+	writer_settle(x->writer);
+	writer_settle(x->writer);
+	writer_get_stats(x->writer, &stats);
+	assert_non_null(strstr(stats.journal_error, "cannot be made"));
+	assert_in_range(stats.failures, 1, 20);
+	writer_free(x->writer, 0);
+	assert_int_equal(mkdir(x->dir, 0700), 0);
+}
+
 /* The journal is full: nothing becomes durable, and all of it does once the store has taken the rest. */
 static void a_full_journal_waits(void **state)
 {
@@ -312,6 +385,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failing_store_gets_each_row_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_that_ended_stays_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_stands_before_damage_is_stored_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_journal_without_a_folder_is_not_hammered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_journal_waits, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

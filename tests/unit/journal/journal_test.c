@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "journal/book.h"
@@ -31,6 +32,22 @@ static int remove_dir(void **state)
 			(void)unlinkat(dirfd(d), e->d_name, 0);
 	(void)closedir(d);
 	return rmdir(dir);
+}
+
+/* ---- a disk that fails ---- */
+
+static bool sync_fails, cut_fails;
+
+int fdatasync(int fd)
+{
+	errno = EIO;
+	return sync_fails ? -1 : fsync(fd);
+}
+
+int ftruncate(int fd, off_t length)
+{
+	errno = EIO;
+	return cut_fails ? -1 : (int)syscall(SYS_ftruncate, fd, length);
 }
 
 /* ---- content ---- */
@@ -361,6 +378,35 @@ static void damage_is_told_with_its_place(void **state)
 	flow_table_free(back);
 }
 
+/* A frame that was written but not synced must be gone before the next one is written, or a reader
+ * would count it beside its second try. */
+static void nothing_is_written_behind_a_failed_frame(void **state)
+{
+	struct error err = {0};
+	struct flow_table *a = new_table(20), *b = new_table(30), *back = new_table(0);
+	struct journal *j = open_journal(1u << 30);
+	struct frame empty = {0};
+	begin(j);
+	assert_int_equal(append_flows(j, a, &err), 0);
+	sync_fails = cut_fails = true;
+	assert_int_equal(append_flows(j, b, &err), -EIO);
+	sync_fails = false;
+	assert_int_equal(append_flows(j, b, &err), -EIO);
+	assert_int_equal(journal_begin(j, 0, &empty, &err), -EIO);
+	assert_non_null(strstr(err.text, "cannot be cut back"));
+	cut_fails = false;
+	assert_int_equal(append_flows(j, b, &err), 0);
+	journal_close(j);
+	j = open_journal(1u << 30);
+	assert_int_equal(read_all(j, back, &err), 0);
+	assert_int_equal(flow_table_merge(a, b), 0);
+	assert_same_flows(a, back);
+	journal_close(j);
+	flow_table_free(a);
+	flow_table_free(b);
+	flow_table_free(back);
+}
+
 static void a_full_journal_refuses_and_goes_on(void **state)
 {
 	struct error err = {0};
@@ -399,6 +445,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_appended_is_read, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(every_torn_end_is_cut_off, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(damage_is_told_with_its_place, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(nothing_is_written_behind_a_failed_frame, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(a_full_journal_refuses_and_goes_on, make_dir, remove_dir),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
