@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-
 #define ROUTES_MAX    (32u << 20) /* of one source, all peers */
 #define SLICE         512         /* prefixes between two looks at the clock */
 
@@ -32,6 +30,7 @@ struct tables {
 	struct table_source *sources;
 	struct table_router *routers;
 	size_t router_count;
+	struct loop_timer work_timer;
 };
 
 /* ---- sources ---- */
@@ -53,8 +52,8 @@ static void on_stale(struct loop_timer *timer)
 	struct table_source *s = timer->ctx;
 	s->state = TABLE_ABSENT;
 	s->since_ms = clock_wall_ms();
-	s->synced = false;
 	rib_empty(s->rib);
+	tables_kick(s->tables);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -172,7 +171,7 @@ static void drop_unused(struct tables *t, void (*dropped)(void *ctx, struct tabl
 			dropped(ctx, s);
 		source_free(s);
 	}
-	route_reclaim(t->routes);
+	(void)route_reclaim(t->routes, SIZE_MAX);
 }
 
 int tables_configure(struct tables *t, const struct config *config, void (*dropped)(void *ctx, struct table_source *s),
@@ -213,8 +212,6 @@ bool tables_lookup(const struct tables *t, uint32_t router, const struct addr *c
 			*ret_match = s->state == TABLE_STALE ? MATCH_STALE : i ? MATCH_FALLBACK : MATCH_OWN;
 			return true;
 		}
-		if (s->synced)
-			return false;
 	}
 	return false;
 }
@@ -245,13 +242,7 @@ void table_source_up(struct table_source *s)
 {
 	loop_timer_clear(s->tables->loop, &s->stale_timer);
 	s->error[0] = '\0';
-	s->synced = false;
 	set_state(s, TABLE_UP);
-}
-
-void table_source_synced(struct table_source *s)
-{
-	s->synced = s->state == TABLE_UP;
 }
 
 void table_source_down(struct table_source *s, const char *why)
@@ -270,16 +261,24 @@ void table_source_changed(struct table_source *s, uint64_t changes)
 	s->changed_ms = clock_wall_ms();
 }
 
-bool tables_work(struct tables *t, uint64_t budget_ns)
+static void on_work(struct loop_timer *timer)
 {
-	uint64_t end = clock_mono_ns() + budget_ns;
+	struct tables *t = timer->ctx;
+	uint64_t end = clock_mono_ns() + TABLES_SLICE_NS;
 	bool left = true;
 	while (left && clock_mono_ns() < end) {
 		left = false;
 		for (struct table_source *s = t->sources; s; s = s->next)
 			left |= rib_work(s->rib, SLICE);
 	}
-	return left;
+	if (left)
+		tables_kick(t);
+}
+
+void tables_kick(struct tables *t)
+{
+	if (!t->work_timer.due_ns)
+		(void)!loop_timer_set(t->loop, &t->work_timer, 0);
 }
 
 /* ---- life ---- */
@@ -290,6 +289,7 @@ int tables_new(struct loop *loop, struct tables **ret)
 	if (!t)
 		return -ENOMEM;
 	t->loop = loop;
+	t->work_timer = (struct loop_timer){.fn = on_work, .ctx = t};
 	int r = route_table_new(0, &t->routes);
 	if (r < 0) {
 		free(t);
@@ -308,6 +308,7 @@ void tables_free(struct tables *t)
 		t->sources = s->next;
 		source_free(s);
 	}
+	loop_timer_clear(t->loop, &t->work_timer);
 	routers_free(t->routers, t->router_count);
 	route_table_free(t->routes);
 	free(t);

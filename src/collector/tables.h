@@ -5,13 +5,13 @@
  * router, in the configuration's order of preference. Data-plane thread.
  *
  * A source is *absent* (never been there), *up*, or *stale*: lost, its routes kept for the router's
- * `stale` time. The first source that has a route for the client answers; a source that is up and in full
- * (synced) is believed also when it has none.
+ * `stale` time. The first source that has a route for the client answers, and the match tells which kind
+ * of answer it was.
  *
- * Whoever feeds a source (an MRT file's loader, the BMP station, the BGP listener) finds it with
- * tables_find, adds peers to its rib, and tells when it comes, is complete and goes. A configuration
- * that comes by reload keeps the sources it still names, with their routes. */
+ * Whoever feeds a source adds peers to its rib and tells when it comes and goes. A configuration that
+ * comes by reload keeps the sources it still names, with their routes. */
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "collector/config.h"
 #include "route/rib.h"
@@ -33,7 +33,6 @@ struct table_source {
 	uint64_t stale_ms;
 	struct rib *rib;
 	enum table_state state;
-	bool synced;               /* all has been told: absence means there is no route */
 	uint64_t since_ms;         /* wall clock: in this state */
 	uint64_t changed_ms;       /* last route set or withdrawn; 0: never */
 	uint64_t updates;          /* routes set and withdrawn */
@@ -67,12 +66,14 @@ struct table_source *tables_find(const struct tables *t, enum source_kind kind, 
 
 /* A feeder has come: the routes are its own from now on. */
 void table_source_up(struct table_source *s);
-/* It has told its whole table. */
-void table_source_synced(struct table_source *s);
 /* It is gone: what is there is stale, and removed after stale_ms unless it comes back. why: for people. */
 void table_source_down(struct table_source *s, const char *why);
 /* Counts changes. */
 void table_source_changed(struct table_source *s, uint64_t changes);
 
-/* Work that waits (rib_work of every rib), for at most about budget_ns. False: there is none left. */
-bool tables_work(struct tables *t, uint64_t budget_ns);
+/* There is work for the ribs (rib_work): it is done in slices from the loop. Call after whatever a rib
+ * does in slices was begun. */
+void tables_kick(struct tables *t);
+
+/* How long a slice of work on tables may hold up the data plane. */
+#define TABLES_SLICE_NS (4 * NS_PER_MS)
