@@ -65,23 +65,29 @@ static void bench_seal(size_t len)
 }
 
 /* A world with one router, made without files. */
-static void make_world(struct world *w, struct config *c)
+static void make_world(struct world *w, struct config *c, struct tables *tables)
 {
-	static struct config_router router = {.name = (char *)"edge1"};
+	static struct config_source source = {.kind = SOURCE_MRT};
+	static struct config_router router = {.name = (char *)"edge1", .sources = &source, .source_count = 1};
 	static struct prefix serves;
-	static unsigned first_view[2] = {0, 1};
 	struct error err;
 	uint8_t path[] = {2, 2, 0, 0, 0xfd, 0xe8, 0, 0, 0, 0};
 	check(prefix_parse("192.0.2.0/24", &serves, &err), "prefix");
 	*c = (struct config){.name = (char *)"bench", .routers = &router, .router_count = 1};
 	c->telemetry.max_age_ms = c->telemetry.max_future_ms = 86400000;
 	c->telemetry.key_count = 1;
-	*w = (struct world){.config = c, .first_view = first_view, .view_count = 1};
+	*w = (struct world){.config = c};
 	w->keys = calloc(1, sizeof(*w->keys));
 	w->keys->id = 1;
 	check(lpm_new(&w->serves), "lpm");
 	check(lpm_set(w->serves, &serves, 0), "lpm");
-	check(route_table_new(1, &w->routes), "routes");
+	struct table_source *const *sources;
+	struct rib_peer *peer;
+	struct rib_peer_info info = {0};
+	check(tables_configure(tables, c, NULL, NULL), "tables");
+	(void)tables_sources(tables, 0, &sources);
+	check(rib_peer_add(sources[0]->rib, &info, &peer), "peer");
+	table_source_up(sources[0]);
 	check(countries_new(&w->countries), "countries");
 	for (uint32_t i = 0; i < KEYS; i++) {
 		struct addr a = client(i);
@@ -89,7 +95,10 @@ static void make_world(struct world *w, struct config *c)
 		path[8] = (uint8_t)(i >> 8);
 		path[9] = (uint8_t)i;
 		struct route_attrs attrs = {.path = {path, sizeof(path)}};
-		check(route_set(w->routes, 0, &p, &attrs), "route");
+		uint32_t id;
+		check(route_attrs_intern(tables_routes(tables), &attrs, &id), "attributes");
+		check(rib_set(peer, &p, 0, id), "route");
+		route_attrs_release(tables_routes(tables), id);
 	}
 }
 
@@ -142,10 +151,12 @@ static void bench_intake(uint64_t records)
 	struct datagrams d = {0};
 	struct sockaddr_storage from = {.ss_family = AF_INET};
 	book_init(&book);
-	make_world(&world, &config);
-	make_datagrams(&d, records);
+	struct tables *tables;
 	check(loop_new(&loop), "loop");
-	check(intake_new(loop, &world, NULL, &book, &in, &err), err.text);
+	check(tables_new(loop, &tables), "tables");
+	make_world(&world, &config, tables);
+	make_datagrams(&d, records);
+	check(intake_new(loop, &world, tables, NULL, &book, &in, &err), err.text);
 	double start = 0;
 	uint64_t warm = 0;
 	for (size_t i = 0, at = 0; i < d.count; at = d.ends[i++]) {

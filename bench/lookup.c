@@ -326,7 +326,7 @@ static void measure_updates(struct route_table *t, struct lpm *lpm, const struct
 		check(route_withdraw(t, 0, &l->items[i]), "route_withdraw");
 	printf("%-44s %10.0f\n", "view: withdraw", spent(start, n));
 	start = cpu_ns();
-	route_reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	printf("%-44s %10.0f\n", "reclaim, each set of attributes", spent(start, n));
 	struct prefix any = {.addr = {.family = ADDR_V4}};
 	start = cpu_ns();

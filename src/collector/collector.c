@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collector/intake.h"
+#include "collector/mrt_feed.h"
 #include "collector/report.h"
 #include "collector/world.h"
 #include "collector/writer.h"
@@ -39,6 +40,8 @@ struct collector {
 	const char *config_file;
 	struct loop *loop;
 	struct world *world;
+	struct tables *tables;
+	struct mrt_feed *feed; /* while files are brought into the tables */
 	struct store *store;
 	struct writer *writer;
 	struct intake *intake;
@@ -79,13 +82,13 @@ static void answer_senders(void *arg)
 static void answer_routers(void *arg)
 {
 	struct ask *a = arg;
-	a->json = report_routers(a->c->world);
+	a->json = report_routers(a->c->world, a->c->tables);
 }
 
 static void answer_lookup(void *arg)
 {
 	struct ask *a = arg;
-	a->result = report_lookup(a->c->world, a->addr, a->router, &a->json, a->err);
+	a->result = report_lookup(a->c->world, a->c->tables, a->addr, a->router, &a->json, a->err);
 }
 
 static void answer_numbers(void *arg)
@@ -191,6 +194,15 @@ static void end_reload(struct collector *c)
 	}
 }
 
+static void on_fed(void *ctx)
+{
+	struct collector *c = ctx;
+	mrt_feed_free(c->feed);
+	c->feed = NULL;
+	log_info("%s: reloaded", c->config_file);
+	end_reload(c);
+}
+
 static void on_swapped(void *ctx)
 {
 	struct collector *c = ctx;
@@ -198,8 +210,11 @@ static void on_swapped(void *ctx)
 	c->world = c->next_world;
 	c->next_world = NULL;
 	publish_names(c, c->world);
-	log_info("%s: reloaded", c->config_file);
-	end_reload(c);
+	if (tables_configure(c->tables, c->world->config, NULL, NULL) < 0 ||
+		mrt_feed_new(c->loop, c->tables, c->world, on_fed, c, &c->feed) < 0) {
+		log_error("reload: out of memory"); /* the journal has all that was acknowledged */
+		abort();
+	}
 }
 
 struct reload_result {
@@ -269,6 +284,22 @@ static void on_stop(void *ctx)
 	intake_stop(c->intake, on_drained, c);
 }
 
+/* The tables with what the files say, whole: there is no traffic yet to wait for. */
+static int open_tables(struct collector *c, struct error *err)
+{
+	int r = tables_new(c->loop, &c->tables);
+	if (r == 0)
+		r = tables_configure(c->tables, c->world->config, NULL, NULL);
+	if (r == 0)
+		r = mrt_feed_new(c->loop, c->tables, c->world, NULL, NULL, &c->feed);
+	if (r < 0)
+		return error_set(err, r, "out of memory");
+	mrt_feed_finish(c->feed);
+	mrt_feed_free(c->feed);
+	c->feed = NULL;
+	return 0;
+}
+
 static int open_store(struct collector *c, struct error *err)
 {
 	struct store_config config = {.url = c->world->config->store.url};
@@ -329,11 +360,13 @@ static int start(struct collector *c, struct error *err)
 	if (r < 0)
 		return r;
 	publish_names(c, c->world);
-	r = open_store(c, err);
+	r = open_tables(c, err);
+	if (r == 0)
+		r = open_store(c, err);
 	if (r == 0)
 		r = open_writer(c, err);
 	if (r == 0)
-		r = intake_new(c->loop, c->world, c->writer, writer_book(c->writer), &c->intake, err);
+		r = intake_new(c->loop, c->world, c->tables, c->writer, writer_book(c->writer), &c->intake, err);
 	if (r == 0 && writer_start(c->writer) < 0)
 		r = error_set(err, -EAGAIN, "no thread to be had");
 	if (r == 0)
@@ -374,6 +407,8 @@ static void stop(struct collector *c)
 		asnames_free(link->names);
 		free(link);
 	}
+	mrt_feed_free(c->feed);
+	tables_free(c->tables);
 	world_free(c->next_world);
 	world_free(c->world);
 	loop_free(c->loop);

@@ -22,6 +22,7 @@
 #define FREEZE_DATAGRAMS  512                 /* freeze early when as many wait */
 #define ROWS_MAX          (1u << 20)
 #define EXPIRE_NS         (60 * NS_PER_S)
+#define RECLAIM_MAX       8192 /* ids a freeze: a few milliseconds */
 
 /* ---- handing over ---- */
 
@@ -46,6 +47,8 @@ static struct frozen *collect(struct intake *in)
 	f->ended = in->ended;
 	f->retired_count = f->ended_count = in->retired_count;
 	f->flows = delta_take(in->delta, fresh);
+	/* No row names an id any more: those of routes that are gone may be used again. */
+	(void)route_reclaim(tables_routes(in->tables), RECLAIM_MAX);
 	in->retired = NULL;
 	in->ended = NULL;
 	in->retired_count = in->dirty_count = in->waiting_datagrams = 0;
@@ -78,7 +81,7 @@ static void arm(struct intake *in)
 		freeze(in);
 }
 
-/* Rows name routes of the world they were looked up in, so worlds are exchanged when there are none. */
+/* Rows name routes, and a reload may drop tables: worlds are exchanged when there are none. */
 static void try_swap(struct intake *in)
 {
 	if (!in->next_world)

@@ -86,19 +86,17 @@ static int translate_type(struct intake *in, const struct body *b, int i, struct
 static int account(struct intake *in, const struct record *rec, uint32_t router, uint32_t router_name, uint32_t type)
 {
 	struct route_hit hit;
-	unsigned source;
 	struct delta_key key = {.time_ms = rec->time_ms, .router = router_name, .type = type, .match = MATCH_NONE};
 	if (router == ROUTER_NONE) {
 		in->counters[COUNTER_records_without_router]++;
-	} else if (world_route(in->world, router, &rec->client, &hit, &source)) {
+	} else if (tables_lookup(in->tables, router, &rec->client, &hit, &key.match)) {
 		key.route = &hit;
-		key.match = source == 0 ? MATCH_OWN : MATCH_FALLBACK;
 	} else {
 		in->counters[COUNTER_records_without_route]++;
 	}
 	key.country = countries_lookup(in->world->countries, &rec->client);
 	in->counters[COUNTER_records_without_country] += key.country == COUNTRY_UNKNOWN;
-	struct measures *m = delta_row(in->delta, in->world->routes, &key);
+	struct measures *m = delta_row(in->delta, tables_routes(in->tables), &key);
 	if (!m)
 		return -ENOMEM;
 	measures_add_record(m, rec);
@@ -373,14 +371,15 @@ static int take_book(struct intake *in, const struct book *book)
 	return 0;
 }
 
-int intake_new(struct loop *loop, const struct world *world, struct writer *writer, const struct book *book,
-	struct intake **ret, struct error *err)
+int intake_new(struct loop *loop, const struct world *world, const struct tables *tables, struct writer *writer,
+	const struct book *book, struct intake **ret, struct error *err)
 {
 	struct intake *in = calloc(1, sizeof(*in));
 	if (!in)
 		return error_set(err, -ENOMEM, "out of memory");
 	in->loop = loop;
 	in->world = world;
+	in->tables = tables;
 	in->writer = writer;
 	in->name_len = strnlen(world->config->name, sizeof(in->name));
 	memcpy(in->name, world->config->name, in->name_len);

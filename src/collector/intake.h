@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "collector/sessions.h"
+#include "collector/tables.h"
 #include "collector/world.h"
 #include "collector/writer.h"
 #include "traffic/delta.h"
@@ -37,6 +38,7 @@ struct intake_socket {
 struct intake {
 	struct loop *loop;
 	const struct world *world;
+	const struct tables *tables;
 	struct writer *writer;
 	char name[NAME_MAX_BYTES]; /* the collector's, for acknowledgements */
 	size_t name_len;
@@ -71,8 +73,8 @@ struct intake {
 
 /* Binds the sockets and takes over the sessions of the book. The world must stay until intake_swap or
  * intake_free. */
-int intake_new(struct loop *loop, const struct world *world, struct writer *writer, const struct book *book,
-	struct intake **ret, struct error *err) MUST_USE;
+int intake_new(struct loop *loop, const struct world *world, const struct tables *tables, struct writer *writer,
+	const struct book *book, struct intake **ret, struct error *err) MUST_USE;
 void intake_free(struct intake *in);
 
 /* Begins to read. */

@@ -72,41 +72,59 @@ json_t *report_senders(const struct intake *in)
 
 /* ---- routers ---- */
 
-static json_t *source_json(const struct config_source *source, const struct source_state *state)
+static const char *const kind_names[] = {[SOURCE_BMP] = "bmp", [SOURCE_BGP] = "bgp", [SOURCE_MRT] = "mrt"};
+
+/* An MRT file is loaded, or could not be; the others have the states of tables.h. */
+static const char *source_state_name(const struct table_source *s, const char *error)
 {
-	static const char *const kinds[] = {[SOURCE_BMP] = "bmp", [SOURCE_BGP] = "bgp", [SOURCE_MRT] = "mrt"};
-	char text[ADDR_TEXT_MAX];
-	bool has_peer = source->peer.family != ADDR_NONE;
-	const char *what = state->loaded ? "loaded" : *state->error ? "error" : "absent";
-	return json_pack("{s:s, s:s?, s:s?, s:s, s:I, s:o, s:s?}", "kind", kinds[source->kind], "file", source->file,
-		"peer", has_peer ? addr_format(&source->peer, text) : NULL, "state", what, "routes",
-		(json_int_t)state->routes, "loaded", time_json(state->loaded_ms), "error",
-		*state->error ? state->error : NULL);
+	if (s->kind != SOURCE_MRT)
+		return table_state_names[s->state];
+	return s->state == TABLE_UP ? "loaded" : error ? "error" : "absent";
 }
 
-static json_t *router_json(const struct world *w, size_t i)
+static json_t *source_json(const struct table_source *s, const struct source_state *file)
+{
+	char peer[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+	const char *error = *file->error ? file->error : *s->error ? s->error : NULL;
+	json_t *row = json_object();
+	int bad = json_object_set_new(row, "kind", json_string(kind_names[s->kind]));
+	bad |= json_object_set_new(row, "file", s->file ? json_string(s->file) : json_null());
+	bad |= json_object_set_new(row, "from", s->from.family ? json_string(addr_format(&s->from, from)) : json_null());
+	bad |= json_object_set_new(row, "peer", s->peer.family ? json_string(addr_format(&s->peer, peer)) : json_null());
+	bad |= json_object_set_new(row, "state", json_string(source_state_name(s, error)));
+	bad |= json_object_set_new(row, "routes", count_json(rib_routes(s->rib)));
+	bad |= json_object_set_new(row, "loaded", time_json(s->state == TABLE_ABSENT ? 0 : s->since_ms));
+	bad |= json_object_set_new(row, "error", error ? json_string(error) : json_null());
+	if (!bad)
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
+static json_t *router_json(const struct world *w, const struct tables *t, size_t i)
 {
 	const struct config_router *router = &w->config->routers[i];
 	json_t *serves = json_array(), *sources = json_array();
-	uint64_t prefixes = 0;
+	struct table_source *const *list;
+	size_t count = tables_sources(t, (uint32_t)i, &list), prefixes = 0;
 	for (size_t j = 0; j < router->serves_count; j++) {
 		char text[PREFIX_TEXT_MAX];
 		(void)json_array_append_new(serves, json_string(prefix_format(&router->serves[j], text)));
 	}
-	for (size_t j = 0; j < router->source_count; j++) {
-		const struct source_state *state = &w->sources[w->first_view[i] + j];
-		prefixes = state->routes > prefixes ? state->routes : prefixes;
-		(void)json_array_append_new(sources, source_json(&router->sources[j], state));
+	for (size_t j = 0; j < count; j++) {
+		size_t routes = route_count(tables_routes(t), rib_view(list[j]->rib));
+		prefixes = routes > prefixes ? routes : prefixes;
+		(void)json_array_append_new(sources, source_json(list[j], &w->sources[w->first_view[i] + j]));
 	}
 	return json_pack("{s:s, s:o, s:I, s:o}", "name", router->name, "serves", serves, "prefixes",
 		(json_int_t)prefixes, "sources", sources);
 }
 
-json_t *report_routers(const struct world *w)
+json_t *report_routers(const struct world *w, const struct tables *t)
 {
 	json_t *rows = json_array();
 	for (size_t i = 0; i < w->config->router_count; i++)
-		(void)json_array_append_new(rows, router_json(w, i));
+		(void)json_array_append_new(rows, router_json(w, t, i));
 	return json_pack("{s:o}", "rows", rows);
 }
 
@@ -151,27 +169,41 @@ static json_t *asn_json(uint32_t asn)
 	return asn ? count_json(asn) : json_null();
 }
 
-static json_t *route_json(const struct world *w, size_t router, const struct route_hit *hit, unsigned source)
+/* Whose route it is: the source that answered. */
+static const struct table_source *answering(const struct tables *t, size_t router, const struct route_hit *hit)
 {
-	struct prefix prefix = route_prefix(w->routes, hit->prefix);
-	struct route_attrs a = route_attrs(w->routes, hit->attrs);
-	const struct source_state *state = &w->sources[w->first_view[router] + source];
+	struct table_source *const *list;
+	size_t count = tables_sources(t, (uint32_t)router, &list);
+	for (size_t i = 0; i < count; i++)
+		if (list[i]->state != TABLE_ABSENT &&
+			route_at(tables_routes(t), rib_view(list[i]->rib), hit->prefix) == hit->attrs)
+			return list[i];
+	return NULL;
+}
+
+static json_t *route_json(const struct tables *t, size_t router, const char *name, const struct route_hit *hit,
+	enum route_match match)
+{
+	const struct route_table *routes = tables_routes(t);
+	const struct table_source *s = answering(t, router, hit);
+	struct prefix prefix = route_prefix(routes, hit->prefix);
+	struct route_attrs a = route_attrs(routes, hit->attrs);
 	char prefix_text[PREFIX_TEXT_MAX], hop[ADDR_TEXT_MAX];
 	json_t *row = json_object();
-	int bad = json_object_set_new(row, "router", json_string(w->config->routers[router].name));
+	int bad = json_object_set_new(row, "router", json_string(name));
 	bad |= json_object_set_new(row, "prefix", json_string(prefix_format(&prefix, prefix_text)));
 	bad |= json_object_set_new(row, "path", path_json(a.path));
-	bad |= json_object_set_new(row, "origin", asn_json(route_origin(w->routes, hit->attrs)));
-	bad |= json_object_set_new(row, "neighbour", asn_json(route_neighbour(w->routes, hit->attrs)));
+	bad |= json_object_set_new(row, "origin", asn_json(route_origin(routes, hit->attrs)));
+	bad |= json_object_set_new(row, "neighbour", asn_json(route_neighbour(routes, hit->attrs)));
 	bad |= json_object_set_new(row, "next_hop",
 		a.next_hop.family ? json_string(addr_format(&a.next_hop, hop)) : json_null());
 	bad |= json_object_set_new(row, "communities", communities_json(a.communities, 1));
 	bad |= json_object_set_new(row, "large_communities", communities_json(a.large_communities, 3));
 	bad |= json_object_set_new(row, "med", a.has_med ? count_json(a.med) : json_null());
 	bad |= json_object_set_new(row, "local_pref", a.has_local_pref ? count_json(a.local_pref) : json_null());
-	bad |= json_object_set_new(row, "source", json_string("mrt"));
-	bad |= json_object_set_new(row, "match", json_string(route_match_names[source ? MATCH_FALLBACK : MATCH_OWN]));
-	bad |= json_object_set_new(row, "age_s", count_json((clock_wall_ms() - state->loaded_ms) / 1000));
+	bad |= json_object_set_new(row, "source", s ? json_string(kind_names[s->kind]) : json_null());
+	bad |= json_object_set_new(row, "match", json_string(route_match_names[match]));
+	bad |= json_object_set_new(row, "age_s", s ? count_json((clock_wall_ms() - s->since_ms) / 1000) : json_null());
 	if (!bad)
 		return row;
 	json_decref(row);
@@ -184,7 +216,8 @@ static json_t *no_route_json(const char *router)
 		"match", route_match_names[MATCH_NONE]);
 }
 
-int report_lookup(const struct world *w, const struct addr *addr, const char *router, json_t **ret, struct error *err)
+int report_lookup(const struct world *w, const struct tables *t, const struct addr *addr, const char *router, json_t **ret,
+	struct error *err)
 {
 	json_t *rows = json_array();
 	bool found = false;
@@ -193,10 +226,10 @@ int report_lookup(const struct world *w, const struct addr *addr, const char *ro
 		if (router && strcmp(router, name) != 0)
 			continue;
 		struct route_hit hit;
-		unsigned source;
+		enum route_match match;
 		found = true;
-		bool has = world_route(w, (uint32_t)i, addr, &hit, &source);
-		(void)json_array_append_new(rows, has ? route_json(w, i, &hit, source) : no_route_json(name));
+		bool has = tables_lookup(t, (uint32_t)i, addr, &hit, &match);
+		(void)json_array_append_new(rows, has ? route_json(t, i, name, &hit, match) : no_route_json(name));
 	}
 	if (router && !found) {
 		json_decref(rows);
@@ -213,7 +246,7 @@ int report_lookup(const struct world *w, const struct addr *addr, const char *ro
 
 void report_collect(const struct intake *in, struct report_numbers *ret)
 {
-	*ret = (struct report_numbers){.sessions = in->sessions.count, .routes = route_stats(in->world->routes)};
+	*ret = (struct report_numbers){.sessions = in->sessions.count, .routes = route_stats(tables_routes(in->tables))};
 	memcpy(ret->counters, in->counters, sizeof(ret->counters));
 	for (uint32_t i = 0; i < in->sessions.count; i++)
 		ledger_add(&ret->ledger, &in->sessions.list[i]->state.ledger);

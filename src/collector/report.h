@@ -11,9 +11,9 @@
 
 /* NULL when memory is out. */
 json_t *report_senders(const struct intake *in);
-json_t *report_routers(const struct world *w);
+json_t *report_routers(const struct world *w, const struct tables *t);
 /* router NULL: all. -ENOENT: no router of that name. */
-int report_lookup(const struct world *w, const struct addr *addr, const char *router, json_t **ret,
+int report_lookup(const struct world *w, const struct tables *t, const struct addr *addr, const char *router, json_t **ret,
 	struct error *err) MUST_USE;
 
 /* A copy of the numbers behind the metrics, so that the text can be written on another thread. */

@@ -74,14 +74,14 @@ static int load_source(struct world *w, const struct config_source *source, unsi
 	if (source->kind != SOURCE_MRT)
 		return 0;
 	const struct addr *peer = source->peer.family == ADDR_NONE ? NULL : &source->peer;
-	int r = route_load_mrt(w->routes, view, source->file, peer, &stats, err);
+	int r = route_load_mrt(w->files, view, source->file, peer, &stats, err);
 	if (r < 0) {
-		route_clear(w->routes, view);
+		route_clear(w->files, view);
 		(void)snprintf(state->error, sizeof(state->error), "%.255s", err->text);
 		return tolerate(r, strict, err);
 	}
 	state->loaded = true;
-	state->routes = route_count(w->routes, view);
+	state->routes = route_count(w->files, view);
 	state->loaded_ms = clock_wall_ms();
 	return 0;
 }
@@ -98,7 +98,7 @@ static int load_routes(struct world *w, bool strict, struct error *err)
 	}
 	w->first_view[c->router_count] = w->view_count;
 	w->sources = calloc(w->view_count + 1, sizeof(*w->sources));
-	if (!w->sources || route_table_new(w->view_count ? w->view_count : 1, &w->routes) < 0)
+	if (!w->sources || route_table_new(w->view_count ? w->view_count : 1, &w->files) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < c->router_count; i++) {
 		for (size_t j = 0; j < c->routers[i].source_count; j++) {
@@ -107,7 +107,7 @@ static int load_routes(struct world *w, bool strict, struct error *err)
 				return r;
 		}
 	}
-	route_reclaim(w->routes);
+	(void)route_reclaim(w->files, SIZE_MAX);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ void world_free(struct world *w)
 	free(w->keys);
 	free(w->http_token);
 	lpm_free(w->serves);
-	route_table_free(w->routes);
+	route_table_free(w->files);
 	free(w->first_view);
 	free(w->sources);
 	countries_free(w->countries);
@@ -177,18 +177,6 @@ void world_free(struct world *w)
 uint32_t world_router(const struct world *w, const struct addr *server)
 {
 	return lpm_lookup(w->serves, server);
-}
-
-bool world_route(const struct world *w, uint32_t router, const struct addr *client, struct route_hit *ret,
-	unsigned *ret_source)
-{
-	for (unsigned view = w->first_view[router]; view < w->first_view[router + 1]; view++) {
-		if (!route_lookup(w->routes, view, client, ret))
-			continue;
-		*ret_source = view - w->first_view[router];
-		return true;
-	}
-	return false;
 }
 
 const struct key *world_key(const struct world *w, uint32_t id)

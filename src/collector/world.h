@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Everything that a reload exchanges as a whole: the configuration, the keys, every router's table,
+/* Everything that a reload exchanges as a whole: the configuration, the keys, the routes read from files,
  * the countries, the AS names. Built aside by a thread that owns it alone, then handed to the data
  * plane, which owns it until the next one comes. */
 
@@ -25,8 +25,9 @@ struct world {
 	struct key *keys; /* as many as config->telemetry.key_count */
 	char *http_token; /* NULL: none */
 	struct lpm *serves; /* server network → index of the router */
-	struct route_table *routes; /* one view a router and source, in the order of the configuration */
-	unsigned *first_view;       /* of each router */
+	struct route_table *files; /* what was read of MRT files: one view a router and source, in the order of
+	                            * the configuration; NULL once it has been brought into the live table */
+	unsigned *first_view;      /* of each router */
 	struct source_state *sources; /* as the views */
 	unsigned view_count;
 	struct countries *countries;
@@ -40,9 +41,6 @@ void world_free(struct world *w);
 
 /* Index of the router that serves the server, or ROUTER_NONE. */
 uint32_t world_router(const struct world *w, const struct addr *server);
-/* The client's route by the first source of the router that has one; *ret_source: which. */
-bool world_route(const struct world *w, uint32_t router, const struct addr *client, struct route_hit *ret,
-	unsigned *ret_source);
 /* NULL: unknown. */
 const struct key *world_key(const struct world *w, uint32_t id);
 

@@ -338,16 +338,19 @@ void attrs_unref(struct attrs *a, uint32_t id)
 		ids_bury(&a->ids, id);
 }
 
-void attrs_reclaim(struct attrs *a)
+bool attrs_reclaim(struct attrs *a, size_t max)
 {
 	uint32_t id = 0;
-	while ((id = ids_next_dead(&a->ids, id)) != IDS_NONE) {
+	for (; (id = ids_next_dead(&a->ids, id)) != IDS_NONE; max--) {
+		if (!max)
+			return true;
 		struct view data = packed(a, id);
 		index_del(&a->index, hash_bytes(data.data, data.len), id);
 		free_blob(a, a->entries[id].blob);
 		a->entries[id].blob = POOL_NONE;
 		ids_release(&a->ids, id);
 	}
+	return false;
 }
 
 size_t attrs_memory_bytes(const struct attrs *a)

@@ -33,6 +33,7 @@ void attrs_done(struct attrs *a);
 int attrs_intern(struct attrs *a, const struct route_attrs *attrs, uint32_t *ret_id) MUST_USE;
 void attrs_ref(struct attrs *a, uint32_t id);
 void attrs_unref(struct attrs *a, uint32_t id);
-void attrs_reclaim(struct attrs *a);
+/* At most max sets; true when there are more. */
+bool attrs_reclaim(struct attrs *a, size_t max);
 struct route_attrs attrs_get(const struct attrs *a, uint32_t id);
 size_t attrs_memory_bytes(const struct attrs *a);

@@ -468,6 +468,13 @@ void rib_peer_del(struct rib_peer *peer)
 	peer->job_at = peer->info.add_path ? peer->path_count : 0;
 }
 
+void rib_empty(struct rib *rib)
+{
+	for (struct rib_peer *p = rib->peers; p; p = p->next)
+		if (p->job != JOB_EMPTY)
+			rib_peer_del(p);
+}
+
 size_t rib_peer_routes(const struct rib_peer *peer)
 {
 	return peer->routes;

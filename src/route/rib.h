@@ -38,6 +38,9 @@ int rib_peer_add(struct rib *rib, const struct rib_peer_info *info, struct rib_p
 /* The peer and its routes go, its routes in slices; the pointer is no longer the caller's. */
 void rib_peer_del(struct rib_peer *peer);
 
+/* All peers go, as by rib_peer_del. */
+void rib_empty(struct rib *rib);
+
 /* A route, new or instead of the one with the same prefix and path id (0 without ADD-PATH). attrs is
  * interned, its reference stays the caller's. -EINVAL, -ENOMEM, -ENOSPC: routes_max is reached. */
 int rib_set(struct rib_peer *peer, const struct prefix *prefix, uint32_t path_id, uint32_t attrs) MUST_USE;

@@ -309,6 +309,11 @@ uint32_t route_ids_end(const struct route_table *t)
 	return t->ids.used;
 }
 
+uint32_t route_attrs_end(const struct route_table *t)
+{
+	return t->attrs.ids.used;
+}
+
 int route_withdraw(struct route_table *t, unsigned view, const struct prefix *prefix)
 {
 	struct table_view *v = view_at(t, view);
@@ -329,15 +334,18 @@ void route_clear(struct route_table *t, unsigned view)
 	*v = (struct table_view){0};
 }
 
-void route_reclaim(struct route_table *t)
+bool route_reclaim(struct route_table *t, size_t max)
 {
 	uint32_t id = 0;
-	while ((id = ids_next_dead(&t->ids, id)) != IDS_NONE) {
+	size_t prefixes = max;
+	for (; (id = ids_next_dead(&t->ids, id)) != IDS_NONE; prefixes--) {
+		if (!prefixes)
+			return true;
 		struct prefix p = route_prefix(t, id);
 		(void)lpm_del(t->lpm, &p);
 		forget_prefix(t, id);
 	}
-	attrs_reclaim(&t->attrs);
+	return attrs_reclaim(&t->attrs, max);
 }
 
 /* The longest match is another router's: the next shorter ones, until one is this view's. */

@@ -73,9 +73,12 @@ uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix);
 /* All prefix ids are below this. */
 uint32_t route_ids_end(const struct route_table *t);
 
-/* Frees ids that no view uses any more (and, of attributes, no caller holds). Until then a route that
- * comes back gets the ids it had. */
-void route_reclaim(struct route_table *t);
+/* Frees ids that no view uses any more (and, of attributes, no caller holds), at most max prefixes and as
+ * many sets of attributes; true when there are more. Until then a route that comes back gets the ids it
+ * had. */
+bool route_reclaim(struct route_table *t, size_t max);
+/* All attribute ids are below this. */
+uint32_t route_attrs_end(const struct route_table *t);
 
 /* The view's longest match. False when it has no route for the address. */
 bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret);

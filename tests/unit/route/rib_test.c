@@ -172,7 +172,7 @@ static void world_done(struct world *w)
 	rib_free(w->rib);
 	for (int i = 0; i < SETS; i++)
 		route_attrs_release(w->table, w->sets[i].id);
-	route_reclaim(w->table);
+	(void)route_reclaim(w->table, SIZE_MAX);
 	assert_int_equal(route_stats(w->table).prefixes, 0);
 	assert_int_equal(route_stats(w->table).attrs, 0);
 	route_table_free(w->table);
@@ -246,7 +246,7 @@ static void step(struct world *w)
 		set_or_withdraw(w, p);
 	}
 	if (wt_random_below(50) == 0)
-		route_reclaim(w->table);
+		(void)route_reclaim(w->table, SIZE_MAX);
 }
 
 /* ---- tests ---- */

@@ -173,7 +173,7 @@ static void reclaim(struct route_table *t)
 	for (size_t i = 0; i < model.kept_count; i++)
 		check_hit(t, model.kept[i], model.kept_prefix[i], model.kept_set[i]);
 	model.kept_count = 0;
-	route_reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 }
 
 static void clear(struct route_table *t, int view)
@@ -307,7 +307,7 @@ static void memory_is_used_again(void **state)
 							 &model.sets[wt_random_below(SETS)]), 0);
 		route_clear(t, 0);
 		route_clear(t, 1);
-		route_reclaim(t);
+		(void)route_reclaim(t, SIZE_MAX);
 		if (round == 20)
 			settled = route_stats(t).memory_bytes;
 	}
@@ -329,7 +329,7 @@ static void equal_sets_share_an_id(void **state)
 			assert_int_equal(ids[i] == ids[j], same_meaning(&model.sets[i], &model.sets[j]));
 	for (int i = 0; i < SETS; i++)
 		route_attrs_release(t, ids[i]);
-	route_reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	assert_int_equal(route_stats(t).attrs, 0);
 	route_table_free(t);
 }
@@ -412,7 +412,7 @@ static void sets_of_any_size(void **state)
 			route_attrs_release(t, id);
 		}
 	}
-	route_reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	route_table_free(t);
 }
 
@@ -493,7 +493,7 @@ static void references_and_flaps(void **state)
 	uint32_t held;
 	assert_int_equal(route_table_new(1, &t), 0);
 	assert_int_equal(route_attrs_intern(t, &s, &held), 0);
-	route_reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	struct route_attrs got = route_attrs(t, held);
 	assert_true(same_meaning(&got, &s));
 
@@ -506,7 +506,7 @@ static void references_and_flaps(void **state)
 	assert_true(route_lookup(t, 0, &p.addr, &after));
 	assert_memory_equal(&before, &after, sizeof(before));
 	assert_int_equal(route_withdraw(t, 0, &p), 0);
-	route_reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	assert_int_equal(route_stats(t).attrs, 0);
 	assert_int_equal(route_stats(t).prefixes, 0);
 	route_table_free(t);
