@@ -21,7 +21,9 @@
  * path that can't be read with four bytes and can with two is. An empty path can be read both ways,
  * and four is right for it then. Path ids: negotiated in OPENs that an exporter may have made up; a list
  * that can't be read as said but can the other way is read so, and the caller counts it. A list that can be
- * read both ways is read as said.
+ * read both ways is read as said, but for one: small path ids look like default routes where none are
+ * expected (00 00 00 07: three, and the beginning of a fourth prefix), and nobody puts the default route
+ * into a list twice.
  *
  * Cost: some 100 ns for the attributes, 10 ns a prefix.
  *
@@ -38,19 +40,40 @@ static int refuse(enum bgp_error error, struct bgp_notification *ret_fault)
 	return -EBADMSG;
 }
 
-bool bgp_nlri_valid(struct view list, uint16_t afi, bool add_path)
+/* Walks a list; *ret_defaults: how many prefixes of length 0 it has. */
+static bool walk(struct view list, uint16_t afi, bool add_path, unsigned *ret_defaults)
 {
 	struct rd r = rd_view(list);
-	unsigned longest = afi == BGP_AFI_IPV4 ? 32 : 128;
+	unsigned longest = afi == BGP_AFI_IPV4 ? 32 : 128, defaults = 0;
 	while (rd_more(&r)) {
 		if (add_path)
 			rd_skip(&r, 4);
 		unsigned len = rd_u8(&r);
 		if (len > longest)
 			return false;
+		defaults += !len;
 		rd_skip(&r, (len + 7) / 8);
 	}
+	*ret_defaults = defaults;
 	return rd_ok(&r);
+}
+
+bool bgp_nlri_valid(struct view list, uint16_t afi, bool add_path)
+{
+	unsigned defaults;
+	return walk(list, afi, add_path, &defaults);
+}
+
+/* How to read a list: as said, if that goes, or else (tolerant) the other way. False: neither goes. */
+static bool choose_reading(struct view list, uint16_t afi, bool tolerant, bool *add_path)
+{
+	unsigned defaults;
+	bool valid = walk(list, afi, *add_path, &defaults);
+	bool doubtful = !valid || (!*add_path && defaults > 1);
+	if (!tolerant || !doubtful || !bgp_nlri_valid(list, afi, !*add_path))
+		return valid;
+	*add_path = !*add_path;
+	return true;
 }
 
 struct list {
@@ -70,13 +93,10 @@ static bool add_list(struct bgp_changes *c, const struct bgp_update_rules *rules
 		return true;
 	}
 	uint16_t afi = bgp_family_afi((enum bgp_family)list->family);
-	bool add_path = rules->add_path >> list->family & 1;
-	if (!bgp_nlri_valid(list->prefixes, afi, add_path)) {
-		add_path = !add_path;
-		if (!rules->tolerant || !bgp_nlri_valid(list->prefixes, afi, add_path))
-			return false;
-		c->guessed_add_path = true;
-	}
+	bool said = rules->add_path >> list->family & 1, add_path = said;
+	if (!choose_reading(list->prefixes, afi, rules->tolerant, &add_path))
+		return false;
+	c->guessed_add_path |= add_path != said;
 	c->lists[c->list_count++] = (struct bgp_change_list){
 		.r = rd_view(list->prefixes),
 		.next_hop = list->withdrawn ? (struct addr){.family = ADDR_NONE} : list->next_hop,

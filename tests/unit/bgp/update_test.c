@@ -256,6 +256,18 @@ static void test_guessed_add_path(void **state)
 	expect_refused(s.body, &SESSION, BGP_ERROR_UPDATE_PREFIX);
 	c = expect(s.body, &STATION, "+198.51.100.0/24#1>192.0.2.1 +198.51.101.0/24#2>192.0.2.1");
 	assert_true(c.guessed_add_path);
+	/* a small path id, whose bytes can be read as prefixes; but twice the default route? */
+	set_body(&s, NO_VIEW, &a, VIEW(0, 0, 0, 7, 8, 0));
+	c = expect(s.body, &STATION, "+0.0.0.0/8#7>192.0.2.1");
+	assert_true(c.guessed_add_path);
+	(void)expect(s.body, &SESSION, "+0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1 "
+		"+8.0.0.0/7>192.0.2.1 +0.0.0.0/0>192.0.2.1");
+	set_body(&s, NO_VIEW, &a, VIEW(0));
+	c = expect(s.body, &STATION, "+0.0.0.0/0>192.0.2.1"); /* once is what it says */
+	assert_false(c.guessed_add_path);
+	set_body(&s, NO_VIEW, &a, VIEW(0, 0));
+	c = expect(s.body, &STATION, "+0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1"); /* and there is no other way */
+	assert_false(c.guessed_add_path);
 	set_body(&s, NO_VIEW, &a, without);
 	expect_refused(s.body, &PATHS, BGP_ERROR_UPDATE_PREFIX);
 	c = expect(s.body, &STATION_PATHS, "+198.51.100.0/24>192.0.2.1 "
