@@ -16,7 +16,8 @@ MAX_FUNCTION_LINES = 80
 MAX_TABLE_LINES = 150
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|strtok|atoi|atol|gets|alloca|rand)\s*\(")
 # Pure decoders: no I/O, no memory, no log, no byte order outside the cursor.
-PURE = ("wire/datagram.c", "wire/window.c", "bgp/attr.c", "bgp/mrt.c")
+PURE = ("wire/datagram.c", "wire/window.c", "bgp/attr.c", "bgp/bmp.c", "bgp/fsm.c", "bgp/message.c", "bgp/mrt.c",
+        "bgp/open.c", "bgp/update.c")
 IMPURE = re.compile(r"\b(malloc|calloc|realloc|free|printf|fprintf|open|read|ntohs|ntohl|htons|htonl)\s*\(")
 
 

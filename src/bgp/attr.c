@@ -176,8 +176,12 @@ static enum bgp_severity take(struct decoder *d, uint8_t code, struct view value
 static enum bgp_severity take_checked(struct decoder *d, const struct bgp_attr *attr)
 {
 	const struct attr_row *row = &rows[attr->code];
-	if (!d->rules->dump && ((attr->flags ^ row->flags) & BOTH))
+	if (!d->rules->dump && ((attr->flags ^ row->flags) & BOTH)) {
+		/* The prefixes in it are needed to withdraw them. */
+		if (row->severity == BGP_RESET && take(d, attr->code, attr->value) == BGP_RESET)
+			return BGP_RESET;
 		return row->severity == BGP_DISCARD ? BGP_DISCARD : BGP_WITHDRAW;
+	}
 	if (row->rule == FIXED && attr->value.len != row->size)
 		return row->severity;
 	if (row->rule == MULTIPLE && (!attr->value.len || attr->value.len % row->size))

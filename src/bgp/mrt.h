@@ -16,7 +16,7 @@
  * Addresses are as written: an IPv4-mapped one stays IPv6 here, so that a dump prints as it is. Fold it
  * with addr_from_v6 before comparing with others. */
 
-#include "bgp/attr.h"
+#include "bgp/message.h"
 
 #define MRT_HEADER_BYTES 12
 /* Longest record that is believed; RFC 6396 sets no limit. 65,535 entries of a full kilobyte fit. */
@@ -115,11 +115,9 @@ struct mrt_session {
 	bool sent; /* by the collector to the peer (the LOCAL subtypes) */
 };
 
-#define BGP_MESSAGE_UPDATE 2
-
 struct mrt_message {
 	struct mrt_session session;
-	uint8_t type;      /* BGP message type */
+	uint8_t type;      /* enum bgp_message_type */
 	struct view body;  /* behind the BGP header */
 	bool cut;          /* the record ends before the message does */
 };
