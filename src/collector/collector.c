@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,14 +50,8 @@ struct collector {
 	struct loop_timer stop_timer;
 	pthread_t reload_thread; /* while reloading */
 	bool reloading, reload_again;
-	/* AS names that HTTP threads may still look at: kept until the end. Each new one holds the one
-	 * before it. */
-	_Atomic(struct names_link *) names;
-};
-
-struct names_link {
-	struct asnames *names;
-	struct names_link *older;
+	pthread_rwlock_t names_lock;
+	struct asnames *names; /* taken from the world: HTTP threads read them, under the lock */
 };
 
 /* ---- what HTTP asks ---- */
@@ -148,23 +141,25 @@ static const char *backend_health(void *ctx)
 	return NULL;
 }
 
-static const char *backend_as_name(void *ctx, uint32_t asn)
+static char *backend_as_name(void *ctx, uint32_t asn)
 {
 	struct collector *c = ctx;
-	struct names_link *link = atomic_load(&c->names);
-	return link ? asnames_get(link->names, asn) : NULL;
+	(void)pthread_rwlock_rdlock(&c->names_lock);
+	const char *name = asnames_get(c->names, asn);
+	char *copy = name ? strdup(name) : NULL;
+	(void)pthread_rwlock_unlock(&c->names_lock);
+	return copy;
 }
 
-/* Makes a world's AS names the ones that HTTP sees, and theirs to keep. */
+/* Makes a world's AS names the ones that HTTP sees. */
 static void publish_names(struct collector *c, struct world *w)
 {
-	struct names_link *link = calloc(1, sizeof(*link));
-	if (!link)
-		return; /* the old names go on */
-	link->names = w->asnames;
+	(void)pthread_rwlock_wrlock(&c->names_lock);
+	struct asnames *old = c->names;
+	c->names = w->asnames;
 	w->asnames = NULL;
-	link->older = atomic_load(&c->names);
-	atomic_store(&c->names, link);
+	(void)pthread_rwlock_unlock(&c->names_lock);
+	asnames_free(old);
 }
 
 /* ---- reload ---- */
@@ -402,11 +397,8 @@ static void stop(struct collector *c)
 	intake_free(c->intake);
 	if (c->store)
 		c->store->ops->close(c->store);
-	for (struct names_link *link = atomic_load(&c->names), *older; link; link = older) {
-		older = link->older;
-		asnames_free(link->names);
-		free(link);
-	}
+	asnames_free(c->names);
+	(void)pthread_rwlock_destroy(&c->names_lock);
 	mrt_feed_free(c->feed);
 	tables_free(c->tables);
 	world_free(c->next_world);
@@ -417,6 +409,7 @@ static void stop(struct collector *c)
 int collector_run(const char *config_file, struct error *err)
 {
 	struct collector c = {.config_file = config_file};
+	(void)pthread_rwlock_init(&c.names_lock, NULL);
 	int r = start(&c, err);
 	if (r == 0) {
 		print_ready(&c);

@@ -23,6 +23,7 @@
 #define ROWS_MAX          (1u << 20)
 #define EXPIRE_NS         (60 * NS_PER_S)
 #define RECLAIM_MAX       8192 /* ids a freeze: a few milliseconds */
+#define EXPIRE_FIRST_NS   (3600 * NS_PER_S) /* after a long absence senders are heard first */
 
 /* ---- handing over ---- */
 
@@ -223,7 +224,7 @@ static void on_durable(void *arg)
 	freeze_consider(in);
 	if (in->paused)
 		freeze(in);
-	if (in->paused && in->writing)
+	if (in->paused && delta_rows(in->delta) <= ROWS_MAX)
 		resume_reading(in);
 }
 
@@ -236,7 +237,12 @@ void freeze_durable(void *ctx, struct frozen *f)
 		abort();
 	}
 	*call = (struct durable_call){*slot, f};
-	if (loop_post(call->in->loop, on_durable, call) < 0) {
+	int r = loop_post(call->in->loop, on_durable, call);
+	if (r == -ENOMEM) {
+		log_error("intake: out of memory");
+		abort();
+	}
+	if (r < 0) {
 		frozen_free(f); /* the loop has ended: nobody is left to acknowledge to */
 		free(call);
 	}
@@ -290,7 +296,7 @@ int freeze_init(struct intake *in)
 {
 	in->freeze_timer = (struct loop_timer){.fn = on_freeze_timer, .ctx = in};
 	in->expire_timer = (struct loop_timer){.fn = on_expire_timer, .ctx = in};
-	return loop_timer_set(in->loop, &in->expire_timer, EXPIRE_NS);
+	return loop_timer_set(in->loop, &in->expire_timer, EXPIRE_FIRST_NS);
 }
 
 void freeze_done(struct intake *in)

@@ -30,7 +30,7 @@
 #define BATCH            32                 /* datagrams a system call */
 #define BATCHES_PER_TURN 16                 /* then other descriptors get their turn */
 #define SOCKET_BUFFER    (32 * 1024 * 1024) /* asked for; what the kernel grants is logged */
-#define CLOCK_SKEW_MS    (3600ull * 1000)
+#define CLOCK_SKEW_MS    (3600ull * 1000)    /* of a sender ahead of us; telemetry.max_future if that is more */
 
 const struct counter_info counter_table[COUNTER_COUNT] = {
 #define COUNTER(name, help) {#name, help, false},
@@ -175,11 +175,17 @@ static int open_sealed(struct intake *in, const struct header *h, struct session
 }
 
 /* A verified datagram of a session not known: make it, unless its beginning is so long ago that it may
- * be one that was known and retired. NULL: refused and counted. */
+ * be one that was known and retired, or its number is beyond any window. NULL: refused and counted. */
 static struct session *begin_session(struct intake *in, const struct header *h, const struct body *b, uint64_t now_ms)
 {
-	if (b->time_ms + SESSION_IDLE_MS < now_ms + CLOCK_SKEW_MS) {
+	uint64_t max_future_ms = in->world->config->telemetry.max_future_ms;
+	uint64_t skew_ms = max_future_ms > CLOCK_SKEW_MS ? max_future_ms : CLOCK_SKEW_MS;
+	if (b->time_ms + SESSION_IDLE_MS < now_ms + skew_ms) {
 		in->counters[COUNTER_too_old]++;
+		return NULL;
+	}
+	if (h->seq >= WINDOW_SIZE) {
+		in->counters[COUNTER_ahead]++;
 		return NULL;
 	}
 	struct session_state state = {.key_id = h->key_id, .name_len = (uint8_t)b->name.len, .first_ms = now_ms};

@@ -50,7 +50,8 @@ struct batch {
 };
 
 struct writer {
-	struct writer_config config;
+	struct writer_config config; /* its journal_dir is not looked at after the start */
+	char *collector;             /* what config.collector points to: the caller's may go with a reload */
 	struct journal *journal;
 	struct book book;
 	struct flow_table *pending;
@@ -526,11 +527,14 @@ static int start_journal(struct writer *w, struct error *err)
 int writer_new(const struct writer_config *config, struct writer **ret, struct error *err)
 {
 	struct writer *w = calloc(1, sizeof(*w));
-	if (!w || flow_table_new(&w->pending) < 0) {
+	char *collector = strdup(config->collector);
+	if (!w || !collector || flow_table_new(&w->pending) < 0) {
 		free(w);
+		free(collector);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
 	w->config = *config;
+	w->config.collector = w->collector = collector;
 	book_init(&w->book);
 	pthread_condattr_t attr;
 	(void)pthread_condattr_init(&attr);
@@ -615,6 +619,7 @@ void writer_free(struct writer *w, unsigned timeout_ms)
 	flow_table_free(w->storing.flows);
 	book_done(&w->book);
 	journal_close(w->journal);
+	free(w->collector);
 	(void)pthread_mutex_destroy(&w->lock);
 	(void)pthread_cond_destroy(&w->journal_wake);
 	(void)pthread_cond_destroy(&w->store_wake);

@@ -25,8 +25,8 @@ struct http_backend {
 	void (*metrics)(void *ctx, FILE *out);
 	/* NULL when healthy, else a sentence that says what is wrong (static text). */
 	const char *(*health)(void *ctx);
-	/* NULL when unknown. Valid for the life of the server. */
-	const char *(*as_name)(void *ctx, uint32_t asn);
+	/* A copy of the name, the caller's to free; NULL when unknown. */
+	char *(*as_name)(void *ctx, uint32_t asn);
 
 	struct store *store;
 	uint64_t retention_s[LEVEL_COUNT];

@@ -112,8 +112,8 @@ static int text_make(enum dimension dim, const struct dim_value *v, struct text 
 	return 0;
 }
 
-/* NULL when the dimension has no names, or this value has none. */
-static const char *name_of(const struct render *r, enum dimension dim, const struct dim_value *v)
+/* To be freed; NULL when the dimension has no names, or this value has none. */
+static char *name_of(const struct render *r, enum dimension dim, const struct dim_value *v)
 {
 	if (dimension_table[dim].kind != KIND_ASN || !v->known || !r->backend || !r->backend->as_name)
 		return NULL;
@@ -155,7 +155,7 @@ static int json_dimensions(const struct render *r, const struct query_row *row, 
 	int rc = 0;
 	for (size_t i = 0; i < r->by_count; i++) {
 		enum dimension dim = r->by[i];
-		const char *name = name_of(r, dim, &row->values[i]);
+		CLEANUP(free_p) char *name = name_of(r, dim, &row->values[i]);
 		rc |= json_object_set_new_nocheck(obj, dimension_table[dim].name, json_value(dim, &row->values[i]));
 		if (name) {
 			char key[64];
@@ -257,7 +257,7 @@ int render_csv(const struct render *r, const struct query_row *row, FILE *out)
 		}
 		(void)fputc(',', out);
 		if (has_names(r, r->by[i])) {
-			const char *name = name_of(r, r->by[i], v);
+			CLEANUP(free_p) char *name = name_of(r, r->by[i], v);
 			csv_cell(name, name ? strlen(name) : 0, out);
 			(void)fputc(',', out);
 		}

@@ -100,10 +100,14 @@ static void on_durable(void *ctx, struct frozen *f)
 static void open_writer(struct fixture *x, uint64_t max_bytes)
 {
 	struct error err = {0};
-	struct writer_config config = {.collector = "test", .journal_dir = x->dir, .journal_max_bytes = max_bytes,
+	char name[] = "test", dir[sizeof(x->dir)];
+	memcpy(dir, x->dir, sizeof(dir));
+	struct writer_config config = {.collector = name, .journal_dir = dir, .journal_max_bytes = max_bytes,
 		.store = &x->store.base, .durable = on_durable, .ctx = x};
 	if (writer_new(&config, &x->writer, &err) < 0)
 		fail_msg("%s", err.text);
+	memset(name, 'x', sizeof(name) - 1); /* the texts are the caller's, and gone after a reload */
+	memset(dir, 'x', sizeof(dir) - 1);
 	assert_int_equal(writer_start(x->writer), 0);
 }
 

@@ -161,9 +161,9 @@ static const char *fake_health(void *ctx)
 	return atomic_load(&((struct fake_store *)ctx)->fail) ? "the store is away" : NULL;
 }
 
-static const char *fake_as_name(void *ctx, uint32_t asn)
+static char *fake_as_name(void *ctx, uint32_t asn)
 {
-	return asn == 64500 ? "Example, Net" : asn == 64501 ? "Other" : NULL;
+	return asn == 64500 ? strdup("Example, Net") : asn == 64501 ? strdup("Other") : NULL;
 }
 
 struct http_backend fake_backend(struct fake_store *s)
