@@ -6,6 +6,8 @@ usage: test.py BUILD ASAN
 In BUILD: all suites. In ASAN (AddressSanitizer and UndefinedBehaviorSanitizer): the unit tests and the
 replay of the fuzz corpora. Counts are of single cases, read from Meson's JUnit report.
 """
+import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -30,10 +32,26 @@ def run(build, suites):
     return counts, notes
 
 
+def why_skipped(build, suite):
+    """The reason a whole TAP program gave (`1..0 # SKIP reason`), or None: it ran nothing and said nothing."""
+    with open(Path(build, "meson-logs", "testlog.json"), encoding="utf-8") as log:
+        for entry in map(json.loads, log):
+            match = re.match(r"1\.\.0\s*#\s*skip\w*\s*(.*)", entry.get("stdout") or "", re.I)
+            if match and suite.endswith(entry["name"].split(" / ")[-1]):
+                return match.group(1) or "no reason given"
+    return None
+
+
 def count(report, build):
     counts, notes = [0, 0, 0], []
     for suite in ElementTree.parse(report).getroot().iter("testsuite"):
-        for case in suite.iter("testcase"):
+        cases = list(suite.iter("testcase"))
+        if not cases:
+            reason = why_skipped(build, suite.get("name"))
+            counts[2 if reason else 1] += 1
+            notes.append(f"{'skipped' if reason else 'FAILED '} {build}: {suite.get('name')}: "
+                         f"{reason or 'no case was run'}")
+        for case in cases:
             name = f"{build}: {suite.get('name')}: {case.get('name')}"
             skipped = case.find("skipped")
             if case.find("failure") is not None or case.find("error") is not None:

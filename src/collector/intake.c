@@ -184,13 +184,11 @@ static struct session *begin_session(struct intake *in, const struct header *h, 
 		in->counters[COUNTER_too_old]++;
 		return NULL;
 	}
-	if (h->seq >= WINDOW_SIZE) {
-		in->counters[COUNTER_ahead]++;
-		return NULL;
-	}
 	struct session_state state = {.key_id = h->key_id, .name_len = (uint8_t)b->name.len, .first_ms = now_ms};
 	memcpy(state.id, h->session, sizeof(state.id));
 	memcpy(state.name, b->name.data, b->name.len);
+	window_forward(&state.window, b->oldest);
+	state.ledger.v[LEDGER_earlier] = b->acknowledged;
 	struct session *s = sessions_add(&in->sessions, &state);
 	if (!s)
 		in->counters[COUNTER_sessions_full]++;
@@ -213,6 +211,8 @@ static void note_peer(struct session *s, const struct arrival *a, enum window_ve
 static void take_body(struct intake *in, struct session *s, const struct arrival *a, uint64_t seq, struct body *b)
 {
 	struct ledger *ledger = &s->state.ledger;
+	/* No-op but for a session that was forgotten: what the sender has had acknowledged is done with. */
+	window_forward(&s->state.window, b->oldest);
 	enum window_verdict verdict = window_check(&s->state.window, seq);
 	if (verdict == WINDOW_AHEAD) {
 		in->counters[COUNTER_ahead]++;
@@ -221,13 +221,12 @@ static void take_body(struct intake *in, struct session *s, const struct arrival
 	note_peer(s, a, verdict);
 	s->state.last_ms = a->now_ms;
 	freeze_mark(in, s);
-	if (b->flags & BODY_FLAG_PROMPT)
-		in->prompt = true;
 	if (verdict == WINDOW_SEEN) {
 		ledger->v[seq < s->durable_base ? LEDGER_replayed : LEDGER_duplicates]++;
 		return;
 	}
 	window_accept(&s->state.window, seq);
+	in->prompt |= b->flags & BODY_FLAG_PROMPT;
 	in->waiting_datagrams++;
 	ledger->v[LEDGER_datagrams]++;
 	ledger->v[LEDGER_reordered] += verdict == WINDOW_REORDERED;
@@ -252,7 +251,7 @@ void intake_datagram(struct intake *in, const struct arrival *a)
 	int n = open_sealed(in, &h, s, &fresh);
 	if (n < 0)
 		return;
-	if (body_read((struct view){in->buffers->plain, (size_t)n}, &b) < 0) {
+	if (body_read((struct view){in->buffers->plain, (size_t)n}, &b) < 0 || b.oldest > h.seq) {
 		in->counters[COUNTER_malformed]++;
 		seal_free(fresh);
 		return;

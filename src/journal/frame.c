@@ -18,7 +18,7 @@ _Static_assert(MEASURE_COUNT <= 64, "a row's measures are announced by a 64-bit 
 uint64_t ledger_in_flight(const struct ledger *l)
 {
 	uint64_t done = l->v[LEDGER_stored] + l->v[LEDGER_rejected_past] + l->v[LEDGER_rejected_future] +
-		l->v[LEDGER_rejected_invalid] + l->v[LEDGER_lost];
+		l->v[LEDGER_rejected_invalid] + l->v[LEDGER_lost] + l->v[LEDGER_earlier];
 	return l->v[LEDGER_sent] > done ? l->v[LEDGER_sent] - done : 0;
 }
 

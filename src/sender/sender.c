@@ -14,8 +14,9 @@
  * each time up to a minute, everything under way is taken as lost and the window restarts small: so
  * a collector that is away costs little, and its return is noticed.
  *
- * Nothing that was closed is ever given up. When the ring is full new records are dropped and
- * counted. */
+ * When the ring is full new records are dropped and counted. What was closed is kept until it is
+ * acknowledged, six days at most: then the sender drops and counts all of it and begins a new session,
+ * because a collector that lost the old one would not take it any more. */
 
 #include "sender/sender.h"
 
@@ -32,11 +33,13 @@
 #define RTO_FIRST_NS     (3 * NS_PER_S)
 #define RTO_MAX_NS       (60 * NS_PER_S)
 #define REORDER_NS       (20 * NS_PER_MS) /* a later datagram may overtake by this much */
+#define GIVE_UP_NS       (6 * 86400 * NS_PER_S) /* docs/wire.md: too_old begins at 7 days less some hours */
 #define CWND_FIRST       128
 #define CWND_MIN         16
 #define TYPES_TEXT_BYTES 512
 
 struct slot {
+	uint64_t closed_ns;
 	uint64_t sent_ns; /* last time it was sent; 0: never */
 	uint32_t records;
 	uint16_t len;     /* of the datagram, tag included */
@@ -78,6 +81,8 @@ struct sender {
 
 	struct filling filling;
 	uint64_t dropped, dropped_told;
+	/* Of this session: records taken, records in datagrams below head, dropped when it began. */
+	uint64_t session_records, head_records, dropped_before;
 	struct sender_stats stats;
 };
 
@@ -155,7 +160,7 @@ static struct slot *slot_of(struct sender *s, uint64_t seq)
 /* Bytes a datagram takes beside the tables and the records. */
 static size_t fixed_bytes(const struct sender *s)
 {
-	return HEADER_BYTES + 1 + 8 + 8 + 8 + 1 + s->name_len + 2 + SEAL_TAG_BYTES;
+	return HEADER_BYTES + BODY_FIXED_BYTES + s->name_len + 2 + SEAL_TAG_BYTES;
 }
 
 static int open_datagram(struct sender *s, uint64_t now_ns)
@@ -164,7 +169,7 @@ static int open_datagram(struct sender *s, uint64_t now_ns)
 	if (s->next - s->head >= s->slot_count)
 		return -ENOBUFS;
 	f->body.time_ms = clock_wall_ms();
-	f->body.records_before = s->stats.records;
+	f->body.records_before = s->session_records;
 	f->body.name = (struct view){(const uint8_t *)s->name, s->name_len};
 	f->body.server_count = f->body.type_count = f->body.record_count = 0;
 	f->type_text_len = 0;
@@ -175,7 +180,7 @@ static int open_datagram(struct sender *s, uint64_t now_ns)
 	return 0;
 }
 
-static void close_datagram(struct sender *s)
+static void close_datagram(struct sender *s, uint64_t now_ns)
 {
 	struct filling *f = &s->filling;
 	struct slot *slot = slot_of(s, s->next);
@@ -186,7 +191,7 @@ static void close_datagram(struct sender *s)
 	body_write_head(&w, &f->body);
 	wr_bytes(&w, f->record_bytes, wr_len(&f->records));
 	assert(wr_ok(&w) && wr_left(&w) >= SEAL_TAG_BYTES);
-	*slot = (struct slot){.data = slot->data, .records = f->body.record_count,
+	*slot = (struct slot){.data = slot->data, .closed_ns = now_ns, .records = f->body.record_count,
 		.len = (uint16_t)(wr_len(&w) + SEAL_TAG_BYTES)};
 	s->next++;
 	s->waiting++;
@@ -276,11 +281,12 @@ int sender_add(struct sender *s, const struct record *rec, uint64_t now_ns)
 		}
 		if (append(s, rec)) {
 			s->stats.records++;
+			s->session_records++;
 			return 0;
 		}
 		if (!s->filling.body.record_count)
 			return -EINVAL; /* larger than a datagram: very many round-trip samples */
-		close_datagram(s);
+		close_datagram(s, now_ns);
 	}
 	return -EINVAL;
 }
@@ -295,7 +301,7 @@ void sender_flush(struct sender *s, uint64_t now_ns)
 	if (!s->filling.open && s->dropped != s->dropped_told)
 		(void)open_datagram(s, now_ns); /* an empty one carries the count */
 	if (s->filling.open)
-		close_datagram(s);
+		close_datagram(s, now_ns);
 	s->flushed = s->next;
 	/* Whoever flushes will not wait for a back-off to run out. */
 	s->rto_ns = RTO_FIRST_NS;
@@ -317,8 +323,10 @@ static bool wants_prompt(struct sender *s, uint64_t seq)
 static int seal_slot(struct sender *s, uint64_t seq, struct slot *slot)
 {
 	uint8_t *body = slot->data + HEADER_BYTES;
-	struct wr dropped = wr_make(body + BODY_DROPPED_OFFSET, 8);
-	wr_u64(&dropped, s->dropped);
+	struct wr counts = wr_make(body + BODY_COUNTS_OFFSET, 24);
+	wr_u64(&counts, s->dropped - s->dropped_before);
+	wr_u64(&counts, s->head);
+	wr_u64(&counts, s->head_records);
 	if (wants_prompt(s, seq)) {
 		body[BODY_FLAGS_OFFSET] |= BODY_FLAG_PROMPT;
 		s->since_prompt = 0;
@@ -346,11 +354,40 @@ static bool linger_is_over(const struct sender *s, uint64_t now_ns)
 	return s->filling.open && now_ns >= s->filling.opened_ns + s->linger_ns;
 }
 
+/* What is older than a collector would take from a session it does not know is dropped, with all that waits
+ * behind it, and a new session begins. */
+static void begin_anew(struct sender *s)
+{
+	uint8_t session[SESSION_ID_BYTES];
+	struct seal *seal;
+	if (getrandom(session, sizeof(session), 0) != (ssize_t)sizeof(session) ||
+		records_seal_new(&s->key, session, &seal) < 0)
+		return; /* at the next timeout */
+	seal_free(s->seal);
+	seal_free(s->ack_seal);
+	s->seal = seal;
+	s->ack_seal = NULL;
+	memcpy(s->session, session, sizeof(session));
+	s->dropped_before = s->dropped;
+	for (uint64_t seq = s->head; seq < s->next; seq++)
+		s->dropped += slot_of(s, seq)->acked ? 0 : slot_of(s, seq)->records;
+	s->head = s->next = s->unsent = s->lost_from = s->flushed = s->head_records = 0;
+	s->under_way = s->waiting = s->since_prompt = 0;
+	s->session_records = s->filling.open ? s->filling.body.record_count : 0;
+	s->filling.body.records_before = 0;
+	s->rto_due_ns = UINT64_MAX;
+	s->rto_ns = RTO_FIRST_NS;
+}
+
 /* Nothing was heard for too long: everything under way is lost, start small. */
 static void handle_timeout(struct sender *s, uint64_t now_ns)
 {
 	if (now_ns < s->rto_due_ns)
 		return;
+	if (s->head < s->next && now_ns - slot_of(s, s->head)->closed_ns > GIVE_UP_NS) {
+		begin_anew(s);
+		return;
+	}
 	for (uint64_t seq = s->head; seq < s->unsent; seq++) {
 		struct slot *slot = slot_of(s, seq);
 		if (!slot->acked)
@@ -366,7 +403,7 @@ static void handle_timeout(struct sender *s, uint64_t now_ns)
 bool sender_next(struct sender *s, uint64_t now_ns, struct view *ret)
 {
 	if (linger_is_over(s, now_ns))
-		close_datagram(s);
+		close_datagram(s, now_ns);
 	handle_timeout(s, now_ns);
 	uint64_t seq;
 	if (s->under_way >= s->cwnd || !choose(s, &seq))
@@ -427,7 +464,7 @@ static uint32_t take_window(struct sender *s, const struct window *w, uint64_t *
 		count++;
 	}
 	while (s->head < s->unsent && slot_of(s, s->head)->acked)
-		s->head++;
+		s->head_records += slot_of(s, s->head++)->records;
 	if (s->lost_from < s->head)
 		s->lost_from = s->head;
 	return count;

@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+#include "base/utf8.h"
+
 #define MAGIC_0 'W'
 #define MAGIC_1 'T'
 
@@ -89,7 +91,10 @@ static void read_tables(struct rd *r, struct body *b)
 		uint64_t len = rd_varint(r);
 		if (len == 0 || len > RECORD_TYPE_MAX)
 			rd_fail(r);
-		b->types[b->type_count++] = rd_bytes(r, len);
+		struct view type = rd_bytes(r, len);
+		if (!utf8_printable((const char *)type.data, type.len))
+			rd_fail(r);
+		b->types[b->type_count++] = type;
 	}
 }
 
@@ -100,6 +105,8 @@ int body_read(struct view plain, struct body *ret)
 	ret->time_ms = rd_u64(&r);
 	ret->records_before = rd_u64(&r);
 	ret->dropped = rd_u64(&r);
+	ret->oldest = rd_u64(&r);
+	ret->acknowledged = rd_u64(&r);
 	uint8_t name_len = rd_u8(&r);
 	ret->name = rd_bytes(&r, name_len);
 	ret->server_count = ret->type_count = 0;
@@ -107,7 +114,8 @@ int body_read(struct view plain, struct body *ret)
 	uint64_t count = rd_varint(&r);
 	if (!rd_ok(&r) || name_len == 0 || name_len > NAME_MAX_BYTES ||
 		count > rd_left(&r) / RECORD_MIN_BYTES || ret->records_before > RECORD_VALUE_MAX ||
-		ret->dropped > RECORD_VALUE_MAX || ret->time_ms > RECORD_VALUE_MAX)
+		ret->dropped > RECORD_VALUE_MAX || ret->time_ms > RECORD_VALUE_MAX ||
+		ret->acknowledged > RECORD_VALUE_MAX || !utf8_printable((const char *)ret->name.data, ret->name.len))
 		return -EBADMSG;
 	ret->record_count = (uint32_t)count;
 	ret->records = rd_make(r.p, rd_left(&r));
@@ -169,6 +177,8 @@ void body_write_head(struct wr *w, const struct body *b)
 	wr_u64(w, b->time_ms);
 	wr_u64(w, b->records_before);
 	wr_u64(w, b->dropped);
+	wr_u64(w, b->oldest);
+	wr_u64(w, b->acknowledged);
 	wr_u8(w, (uint8_t)b->name.len);
 	wr_bytes(w, b->name.data, b->name.len);
 	wr_varint(w, b->server_count);

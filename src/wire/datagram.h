@@ -48,6 +48,8 @@ struct body {
 	uint64_t time_ms;        /* when the datagram was begun; record times are relative to it */
 	uint64_t records_before; /* records in this session's earlier datagrams */
 	uint64_t dropped;        /* records the sender has had to drop in this session so far */
+	uint64_t oldest;         /* lowest number not acknowledged when this one was sealed */
+	uint64_t acknowledged;   /* records in the datagrams below oldest */
 	struct view name;        /* the sender's */
 	struct addr servers[BODY_SERVERS_MAX];
 	struct view types[BODY_TYPES_MAX];
@@ -65,9 +67,10 @@ int body_next(struct body *b, struct record *ret, int *ret_server, int *ret_type
 /* Writing: the fixed part, the tables, the count; records follow, each by record_write. */
 void body_write_head(struct wr *w, const struct body *b);
 void record_write(struct wr *w, const struct record *rec, uint64_t base_ms, uint32_t server, int type);
-/* Offsets in a body of what is known only when it is sealed. */
-#define BODY_FLAGS_OFFSET   0
-#define BODY_DROPPED_OFFSET 17
+/* Offsets in a body of what is known only when it is sealed: the flags; dropped, oldest, acknowledged. */
+#define BODY_FLAGS_OFFSET  0
+#define BODY_COUNTS_OFFSET 17
+#define BODY_FIXED_BYTES   42 /* up to and with the name's length */
 
 struct ack {
 	struct view collector; /* its name */

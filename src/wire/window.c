@@ -25,13 +25,28 @@ enum window_verdict window_check(const struct window *w, uint64_t seq)
 	return get_bit(w, seq) ? WINDOW_SEEN : WINDOW_REORDERED;
 }
 
+/* Moves base over what has been accepted. */
+static void settle(struct window *w)
+{
+	while (w->base < w->end && get_bit(w, w->base))
+		clear_bit(w, w->base++);
+}
+
+void window_forward(struct window *w, uint64_t seq)
+{
+	for (; w->base < seq && w->base < w->end; w->base++)
+		clear_bit(w, w->base);
+	if (w->base < seq)
+		w->base = w->end = seq;
+	settle(w);
+}
+
 void window_accept(struct window *w, uint64_t seq)
 {
 	set_bit(w, seq);
 	if (seq >= w->end)
 		w->end = seq + 1;
-	while (w->base < w->end && get_bit(w, w->base))
-		clear_bit(w, w->base++);
+	settle(w);
 }
 
 void window_write(const struct window *w, struct wr *out)

@@ -29,6 +29,9 @@ enum window_verdict window_check(const struct window *w, uint64_t seq);
 /* Accepts seq, which window_check found new or reordered. */
 void window_accept(struct window *w, uint64_t seq);
 
+/* Everything below seq counts as accepted from now on. */
+void window_forward(struct window *w, uint64_t seq);
+
 /* The state as bytes: u64 base, u16 length of the bitmap, the bitmap (bit i of byte j, least
  * significant first: number base + 1 + 8 j + i was accepted). This is an acknowledgement's core and
  * the journal's form alike. At most WINDOW_STATE_MAX bytes. */

@@ -6,6 +6,7 @@ session is accepted once, whatever is sent again and whoever is killed."""
 
 import dataclasses
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -32,29 +33,17 @@ def now_ms():
     return time.time_ns() // 1_000_000
 
 
-# The page's vectors.
-
-VECTOR_BODY = """
-01000001a207d921000000000000000007000000000000000204776562310204c000020a0620010d
-b80000000000000000000000100105766964656f03ed8001cf0fcb007109000102ca8e01ac028080
-40d50509018210e80720010db80001000000000000000000010100010000c63364010000"""
-VECTOR_DATAGRAM = """
-5754010100000001a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a50000000000000003cf5929ddc2133b99
-360c597db7f304f87771fb8a0bfe18982c31c388a8b7ceaa09cdca9968b09af795f0fd5b269af6e0
-f4a42215a66138fd9ce33cdb64717c1d828fcc7b2aca38089b45384025cf10cb2371c346af18cb89
-68dc382c2fe32eaff0295e81c0343a85008eddde6f11ac4abc145cb80b1153ca5736201f0d869aea
-34b9fba8"""
-VECTOR_ACK = """
-5754010200000001a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a500000000000000005a5a5a5a5a5a5a5a
-5a5a5a5a5a5a5a5a09fa91a1768e76fb412e730a244dc751266eb4ef2c6e7f78c92a4a61bd38464a
-1a"""
+# The page's vectors, taken from the page: body, datagram, acknowledgement.
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "wire.md")
+with open(PAGE, encoding="utf-8") as page:
+    VECTOR_BODY, VECTOR_DATAGRAM, VECTOR_ACK = re.findall(r"```\n([0-9a-f\n]+)```", page.read())
 VECTOR_TIME = 1795428000000
 VECTOR = wire.Body("web1", VECTOR_TIME, [
     wire.Record(CLIENT, SERVER, "video", VECTOR_TIME - 1000, True, [18250, 300], bytes_sent=1048576,
                 packets_sent=725, packets_retransmitted=9, goodput_met=1),
     wire.Record("2001:db8:1::1", "2001:db8::10", None, VECTOR_TIME + 500, requests=1),
     wire.Record("198.51.100.1", SERVER, None, VECTOR_TIME),
-], flags=wire.PROMPT, records_before=7, dropped=2)
+], flags=wire.PROMPT, records_before=7, dropped=2, oldest=1, acknowledged=3)
 
 
 def check_vectors(t):

@@ -148,13 +148,16 @@ class Body:
     flags: int = 0
     records_before: int = 0
     dropped: int = 0
+    oldest: int = 0
+    acknowledged: int = 0
 
     def pack(self, count=None):
         """count: how many records it shall claim to have."""
         servers = list(dict.fromkeys(record.server for record in self.records))
         types = list(dict.fromkeys(record.kind for record in self.records if record.kind))
         name = self.name.encode()
-        out = [struct.pack(">BQQQB", self.flags, self.time, self.records_before, self.dropped, len(name)), name]
+        out = [struct.pack(">BQQQQQB", self.flags, self.time, self.records_before, self.dropped, self.oldest,
+                           self.acknowledged, len(name)), name]
         out.append(varint(len(servers)))
         for server in map(pack_address, servers):
             out += [bytes([6 if len(server) == 16 else 4]), server]
@@ -168,7 +171,7 @@ class Body:
 
 def read_body(data):
     reader = Reader(data)
-    flags, time, before, dropped, length = struct.unpack(">BQQQB", reader.take(26))
+    flags, time, before, dropped, oldest, acknowledged, length = struct.unpack(">BQQQQQB", reader.take(42))
     if not 1 <= length <= 64:
         raise Malformed(f"a name of {length} bytes")
     name = reader.take(length).decode()
@@ -181,7 +184,7 @@ def read_body(data):
     for _ in range(at_most(reader.varint(), 64)):
         types.append(reader.take(at_most(reader.varint(), 64)).decode())
     records = [read_record(reader, time, servers, types) for _ in range(reader.varint())]
-    return Body(name, time, records, flags, before, dropped)
+    return Body(name, time, records, flags, before, dropped, oldest, acknowledged)
 
 
 def at_most(n, limit):

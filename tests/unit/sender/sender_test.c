@@ -21,7 +21,7 @@ struct receiver {
 	struct seal *seal, *ack_seal;
 	struct window window;
 	uint8_t session[SESSION_ID_BYTES], run[SESSION_ID_BYTES];
-	uint64_t ack_seq, records, bytes, sent, dropped, prompts, accepted;
+	uint64_t ack_seq, records, bytes, sent, dropped, prompts, accepted, acknowledged;
 };
 
 static void receiver_init(struct receiver *r, const struct key *key)
@@ -52,12 +52,15 @@ static void receiver_take(struct receiver *r, const uint8_t *bytes, size_t len)
 	assert_memory_equal(h.session, r->session, sizeof(r->session));
 	int n = seal_open(r->seal, h.seq, h.clear, h.sealed, plain);
 	assert_true(n > 0);
+	assert_int_equal(body_read((struct view){plain, (size_t)n}, &b), 0);
+	assert_true(b.oldest <= h.seq);
+	window_forward(&r->window, b.oldest);
 	enum window_verdict v = window_check(&r->window, h.seq);
 	assert_int_not_equal(v, WINDOW_AHEAD);
 	if (v == WINDOW_SEEN)
 		return;
 	window_accept(&r->window, h.seq);
-	assert_int_equal(body_read((struct view){plain, (size_t)n}, &b), 0);
+	r->acknowledged = b.acknowledged > r->acknowledged ? b.acknowledged : r->acknowledged;
 	r->accepted++;
 	r->prompts += b.flags & BODY_FLAG_PROMPT;
 	r->dropped = b.dropped > r->dropped ? b.dropped : r->dropped;
@@ -88,7 +91,8 @@ static size_t receiver_ack(struct receiver *r, uint8_t *out, size_t cap)
 
 static struct sender *make_sender(const struct key *key, size_t memory)
 {
-	struct sender_config config = {.name = "test", .key = *key, .memory_bytes = memory};
+	/* Small datagrams, so that there are many. */
+	struct sender_config config = {.name = "test", .key = *key, .memory_bytes = memory, .datagram_bytes = 512};
 	struct sender *s;
 	assert_int_equal(sender_new(&config, &s), 0);
 	return s;
@@ -226,6 +230,54 @@ static void a_full_ring_drops_and_tells(void **state)
 	receiver_done(&r);
 }
 
+/* The collector loses its journal when more datagrams than a window holds have gone through: the session goes
+ * on with what it has not acknowledged. */
+static void a_forgotten_session_goes_on(void **state)
+{
+	struct key key = {.id = 5};
+	struct receiver r;
+	uint64_t now = 1000 * NS_PER_S, total = 200000;
+	struct sender *s = make_sender(&key, 2u << 20);
+	receiver_init(&r, &key);
+	run(s, &r, total, 0, &now);
+	assert_true(sender_stats(s).datagrams > WINDOW_SIZE);
+	r.window = (struct window){0};
+	r.records = r.bytes = 0;
+	run(s, &r, total, 10, &now);
+	assert_true(r.records == total && r.bytes == total * (total - 1) / 2);
+	assert_true(r.sent == 2 * total && r.acknowledged >= total);
+	sender_free(s);
+	receiver_done(&r);
+}
+
+/* Nobody answers for a week: what waited is dropped and counted, and a new session delivers what follows. */
+static void a_week_of_silence_begins_a_new_session(void **state)
+{
+	struct key key = {.id = 5};
+	struct receiver r;
+	struct sender *s = make_sender(&key, 64u << 10);
+	uint64_t now = 1000 * NS_PER_S;
+	struct view d;
+	receiver_init(&r, &key);
+	for (int i = 0; i < 500; i++) {
+		struct record rec = make_record(1);
+		assert_int_equal(sender_add(s, &rec, now), 0);
+	}
+	sender_flush(s, now);
+	assert_true(sender_next(s, now, &d));
+	uint8_t session[SESSION_ID_BYTES];
+	memcpy(session, d.data + 8, sizeof(session));
+	for (uint64_t end = now + 7ull * 86400 * NS_PER_S; now < end; now += 30 * NS_PER_S)
+		while (sender_next(s, now, &d))
+			;
+	assert_true(sender_stats(s).dropped == 500 && sender_stats(s).waiting == 0);
+	run(s, &r, 100, 0, &now);
+	assert_true(r.records == 100 && r.sent == 100 && r.dropped == 500);
+	assert_memory_not_equal(r.session, session, sizeof(session));
+	sender_free(s);
+	receiver_done(&r);
+}
+
 static void a_datagram_lingers_then_leaves(void **state)
 {
 	struct key key = {.id = 5};
@@ -314,6 +366,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_arrives_once),
 		cmocka_unit_test(a_full_ring_drops_and_tells),
+		cmocka_unit_test(a_forgotten_session_goes_on),
+		cmocka_unit_test(a_week_of_silence_begins_a_new_session),
 		cmocka_unit_test(a_datagram_lingers_then_leaves),
 		cmocka_unit_test(bad_records_are_refused),
 		cmocka_unit_test(forged_acks_are_refused),

@@ -28,7 +28,7 @@ static struct view text(const char *s)
 /* The body of the vector: two servers, one type, three records. */
 static size_t sample_body(uint8_t *bytes, size_t cap)
 {
-	struct body b = {.flags = BODY_FLAG_PROMPT, .time_ms = 1795428000000, .records_before = 7, .dropped = 2,
+	struct body b = {.flags = BODY_FLAG_PROMPT, .time_ms = 1795428000000, .records_before = 7, .dropped = 2, .oldest = 1, .acknowledged = 3,
 		.name = text("web1"), .server_count = 2, .type_count = 1, .record_count = 3};
 	b.servers[0] = address("192.0.2.10");
 	b.servers[1] = address("2001:db8::10");
@@ -60,7 +60,7 @@ static void bodies_go_there_and_back(void **state)
 	int server, type;
 	assert_int_equal(body_read((struct view){bytes, n}, &b), 0);
 	assert_int_equal(b.flags, BODY_FLAG_PROMPT);
-	assert_true(b.records_before == 7 && b.dropped == 2 && b.time_ms == 1795428000000);
+	assert_true(b.records_before == 7 && b.dropped == 2 && b.oldest == 1 && b.acknowledged == 3 && b.time_ms == 1795428000000);
 	assert_memory_equal(b.name.data, "web1", 4);
 	assert_int_equal(body_next(&b, &rec, &server, &type), 1);
 	assert_true(rec.approximate && rec.time_ms == 1795427999000);
@@ -229,15 +229,16 @@ static size_t sealed_ack(uint8_t *out, size_t cap)
 }
 
 static const char vector_body[] =
-	"01000001a207d921000000000000000007000000000000000204776562310204c000020a0620010d"
-	"b80000000000000000000000100105766964656f03ed8001cf0fcb007109000102ca8e01ac028080"
-	"40d50509018210e80720010db80001000000000000000000010100010000c63364010000";
+	"01000001a207d9210000000000000000070000000000000002000000000000000100000000000000"
+	"0304776562310204c000020a0620010db80000000000000000000000100105766964656f03ed8001"
+	"cf0fcb007109000102ca8e01ac02808040d50509018210e80720010db80001000000000000000000"
+	"010100010000c63364010000";
 static const char vector_records[] =
 	"5754010100000001a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a50000000000000003cf5929ddc2133b99"
-	"360c597db7f304f87771fb8a0bfe18982c31c388a8b7ceaa09cdca9968b09af795f0fd5b269af6e0"
-	"f4a42215a66138fd9ce33cdb64717c1d828fcc7b2aca38089b45384025cf10cb2371c346af18cb89"
-	"68dc382c2fe32eaff0295e81c0343a85008eddde6f11ac4abc145cb80b1153ca5736201f0d869aea"
-	"34b9fba8";
+	"360c597db7f304f87771fb8a0bfe18982c35b4edca86ccaec8cdc8936e909bfa2ef48a3e44abf4e4"
+	"34a4201fb0403c864d8759b4679cfc1c4d80077b4bc23d7ff0ebd32e8a20104aacab0d4fdf93db60"
+	"6d36b7203be1af2fb0fc5b88c1b62a6d06afdcd2d7116b79d8155cb85005004cb67d1b1c4dabd743"
+	"21cd3dc033239fc3b9217f27c40638c03bbedb29";
 static const char vector_ack[] =
 	"5754010200000001a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a500000000000000005a5a5a5a5a5a5a5a"
 	"5a5a5a5a5a5a5a5a09fa91a1768e76fb412e730a244dc751266eb4ef2c6e7f78c92a4a61bd38464a"
