@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Visits what bgp/ decodes from messages and checks what must hold of it: for fuzz_bgp.c and fuzz_bmp.c. */
+/* Visits what bgp/ decodes from messages and checks what must hold of it: for fuzz_bgp.c and
+ * fuzz_bmp.c. */
 
 #include "bgp/bmp.h"
 #include "bgp/fsm.h"
@@ -14,7 +15,8 @@ static inline void walk_changes(struct view body, struct bgp_changes *c)
 	size_t n = 0;
 	FUZZ_CHECK(c->severity < BGP_RESET && c->end_of_rib < BGP_FAMILIES && c->list_count <= 4);
 	while (bgp_update_next(c, &change)) {
-		FUZZ_CHECK(change.family < BGP_FAMILIES && change.prefix.len <= addr_bits(&change.prefix.addr));
+		FUZZ_CHECK(change.family < BGP_FAMILIES &&
+			   change.prefix.len <= addr_bits(&change.prefix.addr));
 		FUZZ_CHECK(change.withdrawn || c->severity < BGP_WITHDRAW);
 		FUZZ_CHECK(!change.withdrawn || change.next_hop.family == ADDR_NONE);
 		n++;
@@ -22,8 +24,9 @@ static inline void walk_changes(struct view body, struct bgp_changes *c)
 	FUZZ_CHECK(n <= body.len && (c->end_of_rib < 0 || !n));
 	for (unsigned i = 0; i < c->list_count; i++)
 		FUZZ_CHECK(rd_done(&c->lists[i].r));
-	const struct view views[] = {c->attrs.path, c->attrs.as4_path, c->attrs.communities, c->attrs.ext_communities,
-		c->attrs.large_communities, c->attrs.cluster_list, c->attrs.mp_next_hop, c->attrs.mp_nlri};
+	const struct view views[] = {c->attrs.path, c->attrs.as4_path, c->attrs.communities,
+		c->attrs.ext_communities, c->attrs.large_communities, c->attrs.cluster_list,
+		c->attrs.mp_next_hop, c->attrs.mp_nlri};
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		FUZZ_CHECK(fuzz_inside(body, views[i]));
 }
@@ -52,11 +55,13 @@ static inline void walk_open(struct view body)
 	struct wr w = wr_make(first, sizeof(first)), w2 = wr_make(second, sizeof(second));
 	bgp_open_encode(&w, &open);
 	struct rd r = rd_make(first, wr_len(&w));
-	FUZZ_CHECK(wr_ok(&w) && bgp_message_next(&r, BGP_MESSAGE_MAX, &m, &fault) == 1 && rd_done(&r));
+	FUZZ_CHECK(
+		wr_ok(&w) && bgp_message_next(&r, BGP_MESSAGE_MAX, &m, &fault) == 1 && rd_done(&r));
 	FUZZ_CHECK(bgp_open_decode(m.body, &again, &fault) == 0);
 	bgp_open_encode(&w2, &again);
 	FUZZ_CHECK(wr_len(&w) == wr_len(&w2) && !memcmp(first, second, wr_len(&w)));
-	FUZZ_CHECK(open.as == again.as && bgp_negotiate(&open, &again).families == open.can.families);
+	FUZZ_CHECK(
+		open.as == again.as && bgp_negotiate(&open, &again).families == open.can.families);
 }
 
 static inline void walk_notification(struct view outer, const struct bgp_notification *n)
@@ -69,8 +74,13 @@ static inline void walk_notification(struct view outer, const struct bgp_notific
 /* mode: how updates are read. */
 static inline void walk_message(const struct bgp_message *m, unsigned mode)
 {
-	struct bgp_update_rules rules = {.as_bytes = mode & 1 ? 0 : mode & 2 ? 2 : 4, .families = BGP_ALL_FAMILIES,
-		.add_path = mode & 4 ? BGP_ALL_FAMILIES : 0, .external = mode & 8, .tolerant = mode & 16};
+	struct bgp_update_rules rules = {.as_bytes = mode & 1   ? 0
+						     : mode & 2 ? 2
+								: 4,
+		.families = BGP_ALL_FAMILIES,
+		.add_path = mode & 4 ? BGP_ALL_FAMILIES : 0,
+		.external = mode & 8,
+		.tolerant = mode & 16};
 	struct bgp_refresh refresh;
 	struct bgp_notification n;
 	if (m->type == BGP_MESSAGE_OPEN)
@@ -88,8 +98,11 @@ static inline void walk_session_begin(struct bgp_fsm *f, unsigned mode)
 {
 	static struct bgp_fsm_config config;
 	struct bgp_actions act;
-	config = (struct bgp_fsm_config){.local_as = 64500, .peer_as = mode & 8 ? 64501 : 64500,
-		.local_id = {10, 0, 0, 1}, .hold_s = 90, .offer = bgp_fsm_offer(64500, BGP_ALL_FAMILIES)};
+	config = (struct bgp_fsm_config){.local_as = 64500,
+		.peer_as = mode & 8 ? 64501 : 64500,
+		.local_id = {10, 0, 0, 1},
+		.hold_s = 90,
+		.offer = bgp_fsm_offer(64500, BGP_ALL_FAMILIES)};
 	bgp_fsm_init(f, &config);
 	bgp_fsm_connected(f, 1, &act);
 	FUZZ_CHECK(f->state == BGP_OPEN_SENT && act.send.len > BGP_HEADER_BYTES);
@@ -115,7 +128,8 @@ static inline enum bgp_down walk_session(struct bgp_fsm *f, struct rd *r)
 
 static inline void walk_info(struct view body, const struct bmp_info *info)
 {
-	const struct view views[] = {info->text, info->description, info->name, info->table, info->label};
+	const struct view views[] = {
+		info->text, info->description, info->name, info->table, info->label};
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		FUZZ_CHECK(fuzz_inside(body, views[i]));
 }
@@ -145,7 +159,8 @@ static inline void walk_bmp_peer_up(const struct bmp_message *m, struct bmp_add_
 		return;
 	walk_bmp_peer(&up.peer);
 	walk_info(m->body, &up.info);
-	FUZZ_CHECK(fuzz_inside(m->body, up.sent_message) && fuzz_inside(m->body, up.received_message));
+	FUZZ_CHECK(
+		fuzz_inside(m->body, up.sent_message) && fuzz_inside(m->body, up.received_message));
 	FUZZ_CHECK(up.sent_message.len >= 29 && up.received_message.len >= 29);
 	FUZZ_CHECK((up.add_path.in | up.add_path.out | up.add_path.loc) <= BGP_ALL_FAMILIES);
 	*ret = up.add_path;

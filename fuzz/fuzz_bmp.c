@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bgp_walk.h"
 
-/* A router's BMP stream. Properties: what is decoded lies inside the message; a list has no more elements
- * than bytes; routes are read as the last Peer Up says. */
+/* A router's BMP stream. Properties: what is decoded lies inside the message; a list has no more
+ * elements than bytes; routes are read as the last Peer Up says. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct view stream = {data, size};

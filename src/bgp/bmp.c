@@ -7,34 +7,37 @@
  *             type (1) | flags (1) | distinguisher (8) | address (16) | AS (4) | BGP id (4) |
  *             seconds (4) | microseconds (4)
  *
- * A message is carved out by its length, and within it everything again by its own: the OPENs of a Peer Up
- * and the UPDATE of a Route Monitoring go through BGP's own framing. Only a length or version that isn't
- * believed ends a connection; a message that is malformed inside costs that message.
+ * A message is carved out by its length, and within it everything again by its own: the OPENs of a
+ * Peer Up and the UPDATE of a Route Monitoring go through BGP's own framing. Only a length or
+ * version that isn't believed ends a connection; a message that is malformed inside costs that
+ * message.
  *
  * What exporters do, and what is made of it:
- *  - FRR and GoBGP send Peer Up with flags 00 and routes with 40; Huawei and Cisco send a second Peer Up with
- *    40: the flags are not in a peer's key.
- *  - The flags' meaning depends on the type: 80 is V (the address is IPv6) of peers and F (filtered) of
- *    Loc-RIB. Where V is clear and the address needs sixteen bytes, it is IPv6 nonetheless.
- *  - The O flag (Adj-RIB-Out) is for routes and statistics only (RFC 8671 section 5.2); a Peer Up covers
- *    all of a peer's RIBs.
+ *  - FRR and GoBGP send Peer Up with flags 00 and routes with 40; Huawei and Cisco send a second
+ *    Peer Up with 40: the flags are not in a peer's key.
+ *  - The flags' meaning depends on the type: 80 is V (the address is IPv6) of peers and F
+ *    (filtered) of Loc-RIB. Where V is clear and the address needs sixteen bytes, it is IPv6
+ *    nonetheless.
+ *  - The O flag (Adj-RIB-Out) is for routes and statistics only (RFC 8671 section 5.2); a Peer Up
+ *    covers all of a peer's RIBs.
  *  - A (two-byte paths) is trusted when set. When it is clear, paths are looked at (bgp/update.h).
- *  - ADD-PATH is directional: a peer's routes into the router are written as the OPEN received says "send"
- *    and the one sent "receive"; Adj-RIB-Out the other way round. Loc-RIB has no session: its OPENs
- *    are made up (RFC 9069 section 5.1), so any mention of a family in either counts. What doesn't fit is read
- *    the other way (rules.tolerant).
+ *  - ADD-PATH is directional: a peer's routes into the router are written as the OPEN received says
+ *    "send" and the one sent "receive"; Adj-RIB-Out the other way round. Loc-RIB has no session:
+ *    its OPENs are made up (RFC 9069 section 5.1), so any mention of a family in either counts.
+ *    What doesn't fit is read the other way (rules.tolerant).
  *  - A Peer Up's OPENs of AS 0, identifier 0.0.0.0 or hold time 1: none of our business. OPENs that
  *    can't be decoded leave the Peer Up valid, without what they would have told.
- *  - LOCAL_PREF in routes of external peers is the router's own, put there by policy: attributes are
- *    read as internal ones always.
+ *  - LOCAL_PREF in routes of external peers is the router's own, put there by policy: attributes
+ *    are read as internal ones always.
  *
- * Version 4 (draft-ietf-grow-bmp-tlv) is let through: what is not a Route Monitoring is the same. Its
- * Route Monitoring is read where the UPDATE comes first and TLVs behind it; else it is malformed here.
+ * Version 4 (draft-ietf-grow-bmp-tlv) is let through: what is not a Route Monitoring is the same.
+ * Its Route Monitoring is read where the UPDATE comes first and TLVs behind it; else it is
+ * malformed here.
  *
  * RFC 7854, 8671, 9069, 4364 section 4.2 (distinguishers).
  *
- * Left out: what draft versions put into TLVs (path status, VRF tables' groups), and statistics whose value
- * isn't a number of 4 or 8 bytes, or 8 with a family. */
+ * Left out: what draft versions put into TLVs (path status, VRF tables' groups), and statistics
+ * whose value isn't a number of 4 or 8 bytes, or 8 with a family. */
 
 #include "bgp/bmp.h"
 
@@ -128,12 +131,14 @@ const char *bmp_distinguisher_format(const uint8_t distinguisher[static 8],
 	if (type == 0)
 		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "%u:%lu", high, whole);
 	else if (type == 1)
-		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "%u.%u.%u.%u:%u", high >> 8, high & 255, middle >> 8,
-			middle & 255, low);
+		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "%u.%u.%u.%u:%u", high >> 8,
+			high & 255, middle >> 8, middle & 255, low);
 	else if (type == 2)
-		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "%lu:%u", (unsigned long)high << 16 | middle, low);
+		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "%lu:%u",
+			(unsigned long)high << 16 | middle, low);
 	else
-		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "0x%04x%04x%04x%04x", type, high, middle, low);
+		(void)snprintf(buf, BMP_DISTINGUISHER_TEXT_MAX, "0x%04x%04x%04x%04x", type, high,
+			middle, low);
 	return buf;
 }
 
@@ -145,7 +150,8 @@ int bmp_route_decode(const struct bmp_message *m, struct bmp_route *ret)
 	struct bmp_route route = {.peer = read_peer(&r, &ipv6)};
 	struct bgp_message update;
 	struct bgp_notification fault;
-	if (bgp_message_next(&r, BGP_EXTENDED_MESSAGE_MAX, &update, &fault) <= 0 || update.type != BGP_MESSAGE_UPDATE)
+	if (bgp_message_next(&r, BGP_EXTENDED_MESSAGE_MAX, &update, &fault) <= 0 ||
+		update.type != BGP_MESSAGE_UPDATE)
 		return -EBADMSG;
 	if (rd_more(&r) && m->version < 4)
 		return -EBADMSG;
@@ -154,8 +160,8 @@ int bmp_route_decode(const struct bmp_message *m, struct bmp_route *ret)
 	return 0;
 }
 
-struct bgp_update_rules bmp_update_rules(const struct bmp_peer *peer, const struct bmp_add_path *add_path,
-	uint8_t families)
+struct bgp_update_rules bmp_update_rules(
+	const struct bmp_peer *peer, const struct bmp_add_path *add_path, uint8_t families)
 {
 	static const struct bmp_add_path none;
 	const struct bmp_add_path *a = add_path ? add_path : &none;
@@ -187,7 +193,8 @@ static bool read_info(struct rd *r, struct bmp_info *ret)
 {
 	struct bmp_tlv tlv;
 	while (bmp_tlv_next(r, &tlv)) {
-		struct view *const places[] = {&ret->text, &ret->description, &ret->name, &ret->table, &ret->label};
+		struct view *const places[] = {
+			&ret->text, &ret->description, &ret->name, &ret->table, &ret->label};
 		if (tlv.type < ARRAY_LEN(places))
 			keep_first(places[tlv.type], tlv.value);
 	}
@@ -199,27 +206,32 @@ static bool read_open(struct rd *r, struct view *ret_whole, struct bgp_message *
 {
 	struct rd start = *r;
 	struct bgp_notification fault;
-	if (bgp_message_next(r, BGP_EXTENDED_MESSAGE_MAX, ret, &fault) <= 0 || ret->type != BGP_MESSAGE_OPEN)
+	if (bgp_message_next(r, BGP_EXTENDED_MESSAGE_MAX, ret, &fault) <= 0 ||
+		ret->type != BGP_MESSAGE_OPEN)
 		return false;
 	*ret_whole = rd_bytes(&start, rd_left(&start) - rd_left(r));
 	return true;
 }
 
-static void use_opens(const struct bgp_message *sent, const struct bgp_message *received, struct bmp_peer_up *up)
+static void use_opens(
+	const struct bgp_message *sent, const struct bgp_message *received, struct bmp_peer_up *up)
 {
 	struct bgp_open s, r;
 	struct bgp_notification fault;
-	if (bgp_open_decode(sent->body, &s, &fault) < 0 || bgp_open_decode(received->body, &r, &fault) < 0)
+	if (bgp_open_decode(sent->body, &s, &fault) < 0 ||
+		bgp_open_decode(received->body, &r, &fault) < 0)
 		return;
 	up->opens_valid = true;
 	up->sent = s;
 	up->received = r;
 	up->add_path.in = bgp_negotiate(&r, &s).add_path;
 	up->add_path.out = bgp_negotiate(&s, &r).add_path;
-	up->add_path.loc = s.can.add_path_send | s.can.add_path_receive | r.can.add_path_send | r.can.add_path_receive;
+	up->add_path.loc = s.can.add_path_send | s.can.add_path_receive | r.can.add_path_send |
+			   r.can.add_path_receive;
 }
 
-/* per-peer header | local address (16) | local port (2) | remote port (2) | OPEN sent | OPEN received | TLVs */
+/* per-peer header | local address (16) | local port (2) | remote port (2) | OPEN sent | OPEN
+ * received | TLVs */
 int bmp_peer_up_decode(const struct bmp_message *m, struct bmp_peer_up *ret)
 {
 	struct rd r = rd_view(m->body);
@@ -232,7 +244,8 @@ int bmp_peer_up_decode(const struct bmp_message *m, struct bmp_peer_up *ret)
 	up.local = to_addr(local, ipv6);
 	up.local_port = rd_u16(&r);
 	up.remote_port = rd_u16(&r);
-	if (!read_open(&r, &up.sent_message, &sent) || !read_open(&r, &up.received_message, &received))
+	if (!read_open(&r, &up.sent_message, &sent) ||
+		!read_open(&r, &up.received_message, &received))
 		return -EBADMSG;
 	use_opens(&sent, &received, &up);
 	if (!read_info(&r, &up.info))
@@ -375,8 +388,8 @@ int bmp_termination_decode(const struct bmp_message *m, struct bmp_termination *
 
 const char *bmp_termination_text(uint16_t reason)
 {
-	static const char *const texts[] = {"administratively closed", "unspecified", "out of resources",
-		"redundant connection", "permanently administratively closed"};
+	static const char *const texts[] = {"administratively closed", "unspecified",
+		"out of resources", "redundant connection", "permanently administratively closed"};
 	return reason < ARRAY_LEN(texts) ? texts[reason] : "for a reason unknown";
 }
 

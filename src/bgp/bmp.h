@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* BGP Monitoring Protocol: RFC 7854, Adj-RIB-Out (RFC 8671) and Loc-RIB (RFC 9069). The decoder. Pure: no
- * I/O, no malloc, no log; results are scalars and views into the message; work linear in its bytes.
+/* BGP Monitoring Protocol: RFC 7854, Adj-RIB-Out (RFC 8671) and Loc-RIB (RFC 9069). The decoder.
+ * Pure: no I/O, no malloc, no log; results are scalars and views into the message; work linear in
+ * its bytes.
  *
  *     while ((got = bmp_message_next(&r, &m)) > 0)
  *             switch (m.type) {
- *             case BMP_PEER_UP:    bmp_peer_up_decode(&m, &up)       remember up.add_path under up.peer.key
- *             case BMP_ROUTE:      bmp_route_decode(&m, &route)      find the peer by route.peer.key, then
- *                                  bgp_update_begin(route.update, &rules, ...) with bmp_update_rules
- *             case BMP_PEER_DOWN:  bmp_peer_down_decode(&m, &down)   its routes are gone, in all its RIBs
+ *             case BMP_PEER_UP:    bmp_peer_up_decode: remember up.add_path under up.peer.key
+ *             case BMP_ROUTE:      bmp_route_decode: find the peer by route.peer.key, then
+ *                                  bgp_update_begin(route.update, ...) with bmp_update_rules
+ *             case BMP_PEER_DOWN:  bmp_peer_down_decode: its routes go stale, in all its RIBs
  *             ...
  *
- * What the station that uses this has to know of exporters (what real ones do is in bmp.c):
- *  - a peer is its key: never its flags, which differ between a Peer Up and the routes. The RIB that a
- *    route belongs to comes from the flags; a peer can have several at once, kept apart.
- *  - routes may come for a peer that never came up (Loc-RIB mostly), a peer may come up twice (the second
- *    time replaces the first), or go down without having been up.
- *  - End-of-RIB may come once, twice or never.
- *  - reading has to go on while the table works: an exporter cuts off a station that doesn't read. Don't
- *    half-close the connection: nothing is ever sent to the exporter, and some close when it is.
+ * What the station that uses this has to know (what real exporters do is in bmp.c):
+ *  - A peer is its key: never its flags, which differ between a Peer Up and the routes. The RIB
+ *    that a route belongs to comes from the flags; a peer can have several at once, kept apart. So
+ *    a route's place is (key, rib, prefix, path id).
+ *  - Which of them is the router's: Loc-RIB where there is one; else of its peers' post-policy,
+ *    else pre-policy routes the best (route/best.h has the decision process; best.h's peer is
+ *    peer.addr). Adj-RIB-Out is not the router's own table. Distinguishers other than zero, and
+ *    Loc-RIB with a distinguisher, are VRFs: tables of their own.
+ *  - Routes may come for a peer that never came up (Loc-RIB mostly): make the peer. One may come up
+ *    twice: the second time replaces the first. Or go down without having been up: nothing happens.
+ *  - End-of-RIB may come once, twice or never; a table that has been quiet for a while is complete
+ *    too. After a reconnect some exporters leave out what didn't change, so unseen routes go by
+ *    time, not by End-of-RIB alone.
+ *  - A peer that only ever sends withdrawals is an FRR without soft-reconfiguration: worth a
+ *    warning.
+ *  - Reading has to go on while the table works: an exporter cuts off a station that doesn't read.
+ *    Nothing is ever sent to it; don't half-close the connection, as some close when that happens.
+ *  - The input buffer may start small; when it is full and bmp_message_next wants more, double it,
+ *    up to BMP_MESSAGE_MAX. How many peers and tables a router may have is the station's to bound.
+ *  - Worth counting: messages by type, malformed ones, changes.severity by attribute,
+ *    guessed_as_bytes, guessed_add_path, passed_over, peers up and down by reason.
  *
- * A decoder that finds a message malformed returns -EBADMSG and leaves *ret alone; the next message can
- * be read all the same. */
+ * A decoder that finds a message malformed returns -EBADMSG and leaves *ret alone; the next message
+ * can be read all the same. */
 
 #include "bgp/open.h"
 #include "bgp/update.h"
@@ -46,9 +60,9 @@ struct bmp_message {
 	uint8_t version, type; /* 3, or 4; types above may come and are to be passed over */
 	struct view body;      /* behind the common header */
 };
-/* Takes one message off a stream. 1: *ret, and r stands behind it. 0: more bytes are needed, and r stands
- * where it stood. -EBADMSG: this is not BMP, or a length that isn't believed: the connection is of no
- * more use. */
+/* Takes one message off a stream. 1: *ret, and r stands behind it. 0: more bytes are needed, and r
+ * stands where it stood. -EBADMSG: this is not BMP, or a length that isn't believed: the connection
+ * is of no more use. */
 int bmp_message_next(struct rd *r, struct bmp_message *ret) MUST_USE;
 
 /* RFC 7854 section 4.2, RFC 9069 section 4.1. */
@@ -62,8 +76,8 @@ enum bmp_peer_type {
 /* Which table a route is in. */
 enum bmp_rib { BMP_IN_PRE, BMP_IN_POST, BMP_OUT_PRE, BMP_OUT_POST, BMP_LOC, BMP_RIBS };
 
-/* What tells one peer from another within a connection: type (1), distinguisher (8), address (16), as
- * received. To be compared and hashed as bytes. */
+/* What tells one peer from another within a connection: type (1), distinguisher (8), address (16),
+ * as received. To be compared and hashed as bytes. */
 struct bmp_key {
 	uint8_t bytes[25];
 };
@@ -72,13 +86,15 @@ struct bmp_peer {
 	struct bmp_key key;
 	uint8_t type;                 /* enum bmp_peer_type, or higher */
 	uint8_t rib;                  /* enum bmp_rib; counts for BMP_ROUTE */
-	bool two_byte_path;           /* A: AS_PATH has two-byte AS numbers. When clear, look at the path */
+	/* A: AS_PATH has two-byte AS numbers. When clear, look at the path */
+	bool two_byte_path;
 	bool filtered;                /* F, of Loc-RIB: not all of the table is sent */
 	uint8_t distinguisher[8];
 	struct addr addr;             /* ADDR_NONE: all zero */
 	uint32_t as;
 	uint8_t id[4];
-	uint32_t seconds, microseconds; /* as written: 0, or nonsense from some; use the time of arrival */
+	/* as written: 0, or nonsense from some; use the time of arrival */
+	uint32_t seconds, microseconds;
 };
 bool bmp_key_equal(const struct bmp_key *a, const struct bmp_key *b);
 
@@ -94,13 +110,15 @@ struct bmp_route {
 };
 int bmp_route_decode(const struct bmp_message *m, struct bmp_route *ret) MUST_USE;
 
-/* What a station remembers of a Peer Up to read the peer's routes: families with path ids, by direction. */
+/* What a station remembers of a Peer Up to read the peer's routes: families with path ids, by
+ * direction. */
 struct bmp_add_path {
 	uint8_t in, out, loc;
 };
-/* How to read a route's update. add_path: NULL for a peer without a Peer Up. families: those wanted. */
-struct bgp_update_rules bmp_update_rules(const struct bmp_peer *peer, const struct bmp_add_path *add_path,
-	uint8_t families);
+/* How to read a route's update. add_path: NULL for a peer without a Peer Up. families: those
+ * wanted. */
+struct bgp_update_rules bmp_update_rules(
+	const struct bmp_peer *peer, const struct bmp_add_path *add_path, uint8_t families);
 
 struct bmp_tlv {
 	uint16_t type;
@@ -109,8 +127,8 @@ struct bmp_tlv {
 /* type (2) | length (2) | value. False at the end, and r has failed when one reaches past it. */
 bool bmp_tlv_next(struct rd *r, struct bmp_tlv *ret);
 
-/* Information TLVs of Initiation, Peer Up and Peer Down. Texts are as received: not necessarily UTF-8. The
- * first of each kind; empty: there was none. */
+/* Information TLVs of Initiation, Peer Up and Peer Down. Texts are as received: not necessarily
+ * UTF-8. The first of each kind; empty: there was none. */
 struct bmp_info {
 	struct view text;        /* 0 */
 	struct view description; /* 1: sysDescr */

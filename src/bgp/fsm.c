@@ -2,43 +2,47 @@
 
 /* The passive BGP session.
  *
- *     ACTIVE --connected/OPEN--> OPEN_SENT --OPEN/KEEPALIVE--> OPEN_CONFIRM --KEEPALIVE--> ESTABLISHED
- *        \_______________________\____________________________\_________________________/
+ *     ACTIVE -connected/OPEN-> OPEN_SENT -OPEN/KEEPALIVE-> OPEN_CONFIRM -KEEPALIVE-> ESTABLISHED
+ *        \____________________\________________________\_______________________/
  *                          lost, NOTIFICATION, a fault, a timer: IDLE
  *
- * RFC 4271 section 8 describes one machine a neighbour that starts again by itself. Here a machine belongs
- * to a connection and ends with it; the listening socket is what waits in Active, so Connect is never
- * entered, there is no ConnectRetry timer and no damping of oscillation (the neighbour paces itself).
+ * RFC 4271 section 8 describes one machine a neighbour that starts again by itself. Here a machine
+ * belongs to a connection and ends with it; the listening socket is what waits in Active, so
+ * Connect is never entered, there is no ConnectRetry timer and no damping of oscillation (the
+ * neighbour paces itself).
  *
  * The machine is the table at the end of this file: a handler for each state and event; an empty
- * entry means that the event can't hurt there and is passed over. A message that must not come in a state
- * ends the connection with RFC 6608's subcode. Every way to IDLE goes through finish().
+ * entry means that the event can't hurt there and is passed over. A message that must not come in a
+ * state ends the connection with RFC 6608's subcode. Every way to IDLE goes through finish().
  *
- * Timers. In OPEN_SENT four minutes (section 8.2.2 suggests that much), afterwards the smaller of the two hold
- * times; any message renews it. KEEPALIVEs go every third of it, without jitter: they are 19 bytes, and
- * neighbours started them at different times. There is no send hold timer (RFC 9687): what we send in a
- * day fits into a socket's buffer. A message may be long as soon as we have announced that we take long ones
- * (RFC 8654 section 4), whether or not the neighbour does.
+ * Timers. In OPEN_SENT four minutes (section 8.2.2 suggests that much), afterwards the smaller of
+ * the two hold times; any message renews it. KEEPALIVEs go every third of it, without jitter: they
+ * are 19 bytes, and neighbours started them at different times. There is no send hold timer (RFC
+ * 9687): what we send in a day fits into a socket's buffer. A message may be long as soon as we
+ * have announced that we take long ones (RFC 8654 section 4), whether or not the neighbour does.
  *
- * Collisions (section 6.8) are between two connections that the neighbour made, as we make none. When an
- * OPEN is acceptable and the other connection is
- *  - ESTABLISHED: it stays, unless the neighbour announced graceful restart on it: then a new connection
- *    means that it restarted, and takes over (RFC 4724 section 4.2). Where the old one stays it is probed
- *    by a KEEPALIVE, so that a neighbour that rebooted resets it now and not when the hold time is over.
- *  - in OPEN_CONFIRM: if our identifier is smaller than the neighbour's the old one goes, else the new
- *    one; equal identifiers (RFC 6286, external only) are decided by AS number.
+ * Collisions (section 6.8) are between two connections that the neighbour made, as we make none.
+ * When an OPEN is acceptable and the other connection is
+ *  - ESTABLISHED: it stays, unless the neighbour announced graceful restart of a family on it: then
+ *    a new connection means that it restarted, and takes over (RFC 4724 section 5). Where the old
+ *    one stays it is probed by a KEEPALIVE, so that a neighbour that rebooted resets it now and not
+ *    when the hold time is over.
+ *  - in OPEN_CONFIRM: if our identifier is smaller than the neighbour's the old one goes, else the
+ *    new one; equal identifiers (RFC 6286, external only) are decided by AS number.
  *  - earlier: nothing is decided yet; it will when that one's OPEN comes.
  *
- * Graceful restart (RFC 4724) as a helper: actions say at the end which families' routes shall be kept and
- * how long, at the start which of them survived in the neighbour's forwarding plane. After a NOTIFICATION or
- * an expired hold time they are kept only if RFC 8538 was agreed on, and not after a Hard Reset.
+ * Graceful restart (RFC 4724) as a helper: actions say at the end which families' routes shall be
+ * kept and how long, at the start which of them survived in the neighbour's forwarding plane. After
+ * a NOTIFICATION or an expired hold time they are kept only if RFC 8538 was agreed on, and not
+ * after a Hard Reset.
  *
- * RFC 4271 sections 6 and 8, 4486, 4724, 6286 (identifiers), 6608, 7313, 7606 (through bgp/update.c), 7607
- * (AS 0), 8538, 8654.
+ * RFC 4271 sections 6 and 8, 4486, 4724, 6286 (identifiers), 6608, 7313, 7606 (through
+ * bgp/update.c), 7607 (AS 0), 8538, 8654.
  *
- * Known gaps: no limit of prefixes (the table's owner stops the session: CEASE_PREFIXES); long-lived graceful
- * restart isn't offered; a NOTIFICATION doesn't quote the attribute that was wrong. A neighbour that asks
- * for our routes (ROUTE-REFRESH) is answered by silence: there are none. */
+ * Known gaps: no limit of prefixes (the table's owner stops the session: CEASE_PREFIXES);
+ * long-lived graceful restart isn't offered; a NOTIFICATION doesn't quote the attribute that was
+ * wrong. A neighbour that asks for our routes (ROUTE-REFRESH) is answered by silence: there are
+ * none. */
 
 #include "bgp/fsm.h"
 
@@ -175,7 +179,8 @@ static void put_keepalive(struct step *s)
 static void on_connected(struct step *s)
 {
 	struct bgp_fsm *f = s->f;
-	struct bgp_open open = {.as = f->config->local_as, .hold_s = f->config->hold_s, .can = f->config->offer};
+	struct bgp_open open = {
+		.as = f->config->local_as, .hold_s = f->config->hold_s, .can = f->config->offer};
 	memcpy(open.id, f->config->local_id, sizeof(open.id));
 	struct wr w = output(f);
 	bgp_open_encode(&w, &open);
@@ -223,7 +228,8 @@ static void on_unexpected(struct step *s)
 		[BGP_OPEN_CONFIRM] = BGP_ERROR_FSM_OPEN_CONFIRM,
 		[BGP_ESTABLISHED] = BGP_ERROR_FSM_ESTABLISHED,
 	};
-	finish_saying(s, BGP_DOWN_FAULT, bgp_fault(errors[s->f->state], (struct view){&s->message.type, 1}));
+	finish_saying(s, BGP_DOWN_FAULT,
+		bgp_fault(errors[s->f->state], (struct view){&s->message.type, 1}));
 }
 
 static void on_notification(struct step *s)
@@ -246,7 +252,8 @@ static enum bgp_error check_open(const struct bgp_fsm_config *config, const stru
 	if (!open->as || open->as != config->peer_as)
 		return BGP_ERROR_OPEN_PEER_AS;
 	bool internal = open->as == config->local_as;
-	if (!memcmp(open->id, zero, sizeof(zero)) || (internal && !memcmp(open->id, config->local_id, sizeof(zero))))
+	if (!memcmp(open->id, zero, sizeof(zero)) ||
+		(internal && !memcmp(open->id, config->local_id, sizeof(zero))))
 		return BGP_ERROR_OPEN_IDENTIFIER;
 	if (open->hold_s == 1 || open->hold_s == 2)
 		return BGP_ERROR_OPEN_HOLD_TIME;
@@ -262,7 +269,7 @@ static enum collision collide(const struct bgp_fsm *f, const struct bgp_open *op
 	if (!other || other->state < BGP_OPEN_CONFIRM)
 		return NO_COLLISION;
 	if (other->state == BGP_ESTABLISHED)
-		return other->peer.can.graceful && f->config->offer.graceful ? OTHER_LOSES : THIS_LOSES;
+		return other->on.graceful ? OTHER_LOSES : THIS_LOSES;
 	int order = memcmp(f->config->local_id, open->id, sizeof(open->id));
 	if (!order)
 		return f->config->local_as < open->as ? OTHER_LOSES : THIS_LOSES;
@@ -272,7 +279,8 @@ static enum collision collide(const struct bgp_fsm *f, const struct bgp_open *op
 static void confirm(struct step *s, const struct bgp_open *open)
 {
 	struct bgp_fsm *f = s->f;
-	struct bgp_open ours = {.as = f->config->local_as, .hold_s = f->config->hold_s, .can = f->config->offer};
+	struct bgp_open ours = {
+		.as = f->config->local_as, .hold_s = f->config->hold_s, .can = f->config->offer};
 	f->peer = *open;
 	f->on = bgp_negotiate(open, &ours);
 	f->hold_ns = f->on.hold_s * SECOND_NS;
@@ -348,7 +356,8 @@ static void on_refresh(struct step *s)
 	renew_hold(s);
 	int family = bgp_family(refresh.afi, refresh.safi);
 	bool demarcation = refresh.kind == BGP_REFRESH_BEGIN || refresh.kind == BGP_REFRESH_END;
-	if (!demarcation || family < 0 || !s->f->on.enhanced_refresh || !(s->f->on.families >> family & 1))
+	if (!demarcation || family < 0 || !s->f->on.enhanced_refresh ||
+		!(s->f->on.families >> family & 1))
 		return;
 	s->ret->refresh = true;
 	s->ret->refresh_kind = (enum bgp_refresh_kind)refresh.kind;

@@ -2,14 +2,14 @@
 
 /* BGP messages: the framing, and the small ones.
  *
- * Decoder and encoder of a message stand next to each other under one wire diagram. The framing checks
- * everything that RFC 4271 section 6.1 asks of a header, the lengths that each type may have included,
- * so that decoders behind it get a body of at least the fixed size; they check again all the same, since
- * BMP brings messages by other ways. A stream that fails once can't be read on: there is nothing in it to
- * find the next message by.
+ * Decoder and encoder of a message stand next to each other under one wire diagram. The framing
+ * checks everything that RFC 4271 section 6.1 asks of a header, the lengths that each type may have
+ * included, so that decoders behind it get a body of at least the fixed size; they check again all
+ * the same, since BMP brings messages by other ways. A stream that fails once can't be read on:
+ * there is nothing in it to find the next message by.
  *
- * RFC 4271 sections 4 and 6.1, 8654 (long messages), 2918 and 7313 (route refresh), 4486, 8538 and 9003
- * (what a Cease says).
+ * RFC 4271 sections 4 and 6.1, 8654 (long messages), 2918 and 7313 (route refresh), 4486, 8538 and
+ * 9003 (what a Cease says).
  *
  * Left out: outbound route filters within a ROUTE-REFRESH (RFC 5291), dynamic capabilities. */
 
@@ -22,7 +22,8 @@
 
 #define NOTHING ((struct view){NULL, 0})
 
-static const uint8_t marker[16] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+static const uint8_t marker[16] = {
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
 int bgp_family(uint16_t afi, uint8_t safi)
 {
@@ -61,7 +62,8 @@ static bool length_ok(unsigned type, size_t len)
 }
 
 /* RFC 4271 section 4.1: marker (16), all ones | length (2), header included | type (1) */
-int bgp_message_next(struct rd *r, size_t max, struct bgp_message *ret, struct bgp_notification *ret_fault)
+int bgp_message_next(
+	struct rd *r, size_t max, struct bgp_message *ret, struct bgp_notification *ret_fault)
 {
 	if (rd_left(r) < BGP_HEADER_BYTES)
 		return 0;
@@ -170,10 +172,12 @@ bool bgp_shutdown_text(const struct bgp_notification *n, struct view *ret)
 
 bool bgp_hard_reset(const struct bgp_notification *n, struct bgp_notification *ret)
 {
-	return is_cease(n, BGP_ERROR_CEASE_HARD_RESET) && bgp_notification_decode(n->data, ret) == 0;
+	return is_cease(n, BGP_ERROR_CEASE_HARD_RESET) &&
+	       bgp_notification_decode(n->data, ret) == 0;
 }
 
-const char *bgp_notification_format(const struct bgp_notification *n, char buf[static BGP_NOTIFICATION_TEXT_MAX])
+const char *bgp_notification_format(
+	const struct bgp_notification *n, char buf[static BGP_NOTIFICATION_TEXT_MAX])
 {
 	char code[48], subcode[48] = "", text[270] = "";
 	struct bgp_notification inner;
@@ -191,8 +195,10 @@ const char *bgp_notification_format(const struct bgp_notification *n, char buf[s
 	else if (named->subcode)
 		(void)snprintf(subcode, sizeof(subcode), ": subcode %u", named->subcode);
 	if (bgp_shutdown_text(named, &said))
-		(void)snprintf(text, sizeof(text), ": \"%.*s\"", (int)said.len, (const char *)said.data);
-	(void)snprintf(buf, BGP_NOTIFICATION_TEXT_MAX, "%s%s%s%s", hard ? "Hard Reset: " : "", code, subcode, text);
+		(void)snprintf(
+			text, sizeof(text), ": \"%.*s\"", (int)said.len, (const char *)said.data);
+	(void)snprintf(buf, BGP_NOTIFICATION_TEXT_MAX, "%s%s%s%s", hard ? "Hard Reset: " : "", code,
+		subcode, text);
 	return buf;
 }
 
@@ -201,7 +207,8 @@ void bgp_keepalive_encode(struct wr *w)
 	bgp_message_end(w, bgp_message_begin(w, BGP_MESSAGE_KEEPALIVE));
 }
 
-int bgp_refresh_decode(struct view body, struct bgp_refresh *ret, struct bgp_notification *ret_fault)
+int bgp_refresh_decode(
+	struct view body, struct bgp_refresh *ret, struct bgp_notification *ret_fault)
 {
 	struct rd r = rd_view(body);
 	struct bgp_refresh refresh;

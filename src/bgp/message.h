@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* BGP messages: framing, NOTIFICATION, KEEPALIVE, ROUTE-REFRESH. bgp/open.h has the OPEN, bgp/update.h what
- * is in an UPDATE. Pure: no I/O, no malloc, no log. Results are
- * scalars and views into the bytes given, valid as long as those are. The work is linear in the bytes.
+/* BGP messages: framing, NOTIFICATION, KEEPALIVE, ROUTE-REFRESH. bgp/open.h has the OPEN,
+ * bgp/update.h what is in an UPDATE. Pure: no I/O, no malloc, no log. Results are scalars and views
+ * into the bytes given, valid as long as those are. The work is linear in the bytes.
  *
  * Used by the session (bgp/fsm.h) and by BMP, whose messages carry whole BGP messages. */
 
@@ -52,11 +52,12 @@ struct bgp_message {
 	struct view body; /* behind the header */
 };
 
-/* Takes one message off a stream. max: BGP_MESSAGE_MAX, or BGP_EXTENDED_MESSAGE_MAX where the receiver
- * announced extended messages. 1: a message, of a known type and of a length that its type may have, and r
- * stands behind it. 0: more bytes are needed, and r stands where it stood. -EBADMSG: the stream can't
- * be read any further, *ret_fault says why (nothing else writes it). */
-int bgp_message_next(struct rd *r, size_t max, struct bgp_message *ret, struct bgp_notification *ret_fault) MUST_USE;
+/* Takes one message off a stream. max: BGP_MESSAGE_MAX, or BGP_EXTENDED_MESSAGE_MAX where the
+ * receiver announced extended messages. 1: a message, of a known type and of a length that its type
+ * may have, and r stands behind it. 0: more bytes are needed, and r stands where it stood.
+ * -EBADMSG: the stream can't be read any further, *ret_fault says why (nothing else writes it). */
+int bgp_message_next(struct rd *r, size_t max, struct bgp_message *ret,
+	struct bgp_notification *ret_fault) MUST_USE;
 
 /* Writes a header; bgp_message_end fills in the length. Returns where the message starts. */
 size_t bgp_message_begin(struct wr *w, enum bgp_message_type type);
@@ -77,15 +78,18 @@ bool bgp_hard_reset(const struct bgp_notification *n, struct bgp_notification *r
 
 #define BGP_NOTIFICATION_TEXT_MAX 512
 /* For logs: `Cease: Administrative Shutdown: "text"`, numbers for what has no name. Returns buf. */
-const char *bgp_notification_format(const struct bgp_notification *n, char buf[static BGP_NOTIFICATION_TEXT_MAX]);
+const char *bgp_notification_format(
+	const struct bgp_notification *n, char buf[static BGP_NOTIFICATION_TEXT_MAX]);
 
 void bgp_keepalive_encode(struct wr *w);
 
-/* RFC 2918, RFC 7313: AFI (2) | subtype (1) | SAFI (1), and filters (RFC 5291), which are passed over. */
+/* RFC 2918, RFC 7313: AFI (2) | subtype (1) | SAFI (1), and filters (RFC 5291), which are passed
+ * over. */
 enum bgp_refresh_kind { BGP_REFRESH_ASK = 0, BGP_REFRESH_BEGIN = 1, BGP_REFRESH_END = 2 };
 struct bgp_refresh {
 	uint16_t afi;
 	uint8_t kind, safi; /* kind: enum bgp_refresh_kind; others are to be ignored */
 };
-int bgp_refresh_decode(struct view body, struct bgp_refresh *ret, struct bgp_notification *ret_fault) MUST_USE;
+int bgp_refresh_decode(
+	struct view body, struct bgp_refresh *ret, struct bgp_notification *ret_fault) MUST_USE;
 void bgp_refresh_encode(struct wr *w, const struct bgp_refresh *refresh);

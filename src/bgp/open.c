@@ -2,22 +2,22 @@
 
 /* OPEN, its capabilities, and what two OPENs agree on.
  *
- * The optional parameters are carved one by one, and each capability within. capabilities.def says which
- * sizes are right. A capability that decides how routes are read (families, AS numbers, path ids) and
- * has a wrong size makes the OPEN malformed; any other is left out and counted. Several of one kind
- * add up, except graceful restart and long-lived graceful restart, whose last one counts (RFC 4724 section
- * 3). The parameters may be one per capability (FRR) or one for all (BIRD); RFC 9072's longer form is
- * told by its first parameter's type, 255.
+ * The optional parameters are carved one by one, and each capability within. capabilities.def says
+ * which sizes are right. A capability that decides how routes are read (families, AS numbers, path
+ * ids) and has a wrong size makes the OPEN malformed; any other is left out and counted. Several of
+ * one kind add up, except graceful restart and long-lived graceful restart, whose last one counts
+ * (RFC 4724 section 3). The parameters may be one per capability (FRR) or one for all (BIRD); RFC
+ * 9072's longer form is told by its first parameter's type, 255.
  *
- * Negotiation is by direction: bgp_negotiate(from, to) tells how routes that go from one to the other are
- * written. A session asks it for (the neighbour, us), BMP for (the OPEN received, the OPEN sent) or, of
- * Adj-RIB-Out, the other way round.
+ * Negotiation is by direction: bgp_negotiate(from, to) tells how routes that go from one to the
+ * other are written. A session asks it for (the neighbour, us), BMP for (the OPEN received, the
+ * OPEN sent) or, of Adj-RIB-Out, the other way round.
  *
- * RFC 4271 section 4.2, 5492 and 9072 (parameters), 4760, 2918, 7313, 8950, 8654, 4724, 8538, 6793, 7911,
- * 9494 (capabilities).
+ * RFC 4271 section 4.2, 5492 and 9072 (parameters), 4760, 2918, 7313, 8950, 8654, 4724, 8538, 6793,
+ * 7911, 9494 (capabilities).
  *
- * Left out: families other than IPv4 and IPv6 unicast, roles (RFC 9234), and encoding more than 255 bytes
- * of parameters, which ours never have. */
+ * Left out: families other than IPv4 and IPv6 unicast, roles (RFC 9234), and encoding more than 255
+ * bytes of parameters, which ours never have. */
 
 #include "bgp/open.h"
 
@@ -57,7 +57,8 @@ static void take_extended_next_hop(struct rd *r, struct bgp_capabilities *can)
 	}
 }
 
-/* RFC 4724 section 3, RFC 8538 section 2: flags R, N, time (4 + 12 bits), then AFI (2) | SAFI (1) | flags (1) */
+/* RFC 4724 section 3, RFC 8538 section 2: flags R, N, time (4 + 12 bits), then AFI (2) | SAFI (1) |
+ * flags (1) */
 static void take_graceful(struct rd *r, struct bgp_capabilities *can)
 {
 	uint16_t head = rd_u16(r);
@@ -75,8 +76,8 @@ static void take_graceful(struct rd *r, struct bgp_capabilities *can)
 	}
 }
 
-/* RFC 7911 section 4: AFI (2) | SAFI (1) | 1 receive, 2 send, 3 both; of a family named twice the last
- * counts; other values are ignored */
+/* RFC 7911 section 4: AFI (2) | SAFI (1) | 1 receive, 2 send, 3 both; of a family named twice the
+ * last counts; other values are ignored */
 static void take_add_path(struct rd *r, struct bgp_capabilities *can)
 {
 	while (rd_more(r)) {
@@ -84,7 +85,8 @@ static void take_add_path(struct rd *r, struct bgp_capabilities *can)
 		uint8_t bit = family_bit(afi, rd_u8(r)), mode = rd_u8(r);
 		if (mode < 1 || mode > 3)
 			continue;
-		can->add_path_receive = (uint8_t)((can->add_path_receive & ~bit) | (mode & 1 ? bit : 0));
+		can->add_path_receive =
+			(uint8_t)((can->add_path_receive & ~bit) | (mode & 1 ? bit : 0));
 		can->add_path_send = (uint8_t)((can->add_path_send & ~bit) | (mode & 2 ? bit : 0));
 	}
 }
@@ -186,8 +188,8 @@ static bool take_capabilities(struct rd *r, struct bgp_capabilities *can)
 
 enum { PARAMETER_CAPABILITIES = 2, PARAMETER_EXTENDED = 255 };
 
-/* The parameters' bytes: length (1) | parameters, or RFC 9072: length (1), not 0 | 255 (1) | length (2) |
- * parameters. They end where the message does. */
+/* The parameters' bytes: length (1) | parameters, or RFC 9072: length (1), not 0 | 255 (1) | length
+ * (2) | parameters. They end where the message does. */
 static struct rd carve_parameters(struct rd *r, bool *ret_extended)
 {
 	size_t len = rd_u8(r);
@@ -204,7 +206,8 @@ static struct rd carve_parameters(struct rd *r, bool *ret_extended)
 }
 
 /* type (1) | length (1, or 2 in the extended form) | value, again and again */
-static int take_parameters(struct rd *r, struct bgp_capabilities *can, struct bgp_notification *ret_fault)
+static int take_parameters(
+	struct rd *r, struct bgp_capabilities *can, struct bgp_notification *ret_fault)
 {
 	bool extended;
 	struct rd parameters = carve_parameters(r, &extended);
@@ -272,8 +275,8 @@ static size_t size_of(size_t base, size_t step, unsigned families)
 static void put_graceful(struct wr *w, const struct bgp_capabilities *can)
 {
 	put_head(w, BGP_CAPABILITY_GRACEFUL_RESTART, size_of(2, 4, can->graceful_families));
-	wr_u16(w, (uint16_t)((can->restarting ? 0x8000 : 0) | (can->graceful_notification ? 0x4000 : 0) |
-				 (can->restart_s & 0xfff)));
+	wr_u16(w, (uint16_t)((can->restarting ? 0x8000 : 0) |
+			     (can->graceful_notification ? 0x4000 : 0) | (can->restart_s & 0xfff)));
 	EACH_FAMILY (family, can->graceful_families) {
 		put_family(w, family);
 		wr_u8(w, can->graceful_preserved >> family & 1 ? 0x80 : 0);
@@ -286,7 +289,8 @@ static void put_add_path(struct wr *w, const struct bgp_capabilities *can)
 	put_head(w, BGP_CAPABILITY_ADD_PATH, size_of(0, 4, set));
 	EACH_FAMILY (family, set) {
 		put_family(w, family);
-		wr_u8(w, (uint8_t)((can->add_path_receive >> family & 1) | (can->add_path_send >> family & 1) << 1));
+		wr_u8(w, (uint8_t)((can->add_path_receive >> family & 1) |
+				   (can->add_path_send >> family & 1) << 1));
 	}
 }
 
@@ -310,7 +314,8 @@ static void put_families(struct wr *w, const struct bgp_capabilities *can)
 		wr_u8(w, BGP_SAFI_UNICAST);
 	}
 	if (can->extended_next_hop)
-		put_head(w, BGP_CAPABILITY_EXTENDED_NEXT_HOP, size_of(0, 6, can->extended_next_hop));
+		put_head(
+			w, BGP_CAPABILITY_EXTENDED_NEXT_HOP, size_of(0, 6, can->extended_next_hop));
 	EACH_FAMILY (family, can->extended_next_hop) {
 		wr_u16(w, bgp_family_afi((enum bgp_family)family));
 		wr_u16(w, BGP_SAFI_UNICAST);

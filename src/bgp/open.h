@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* OPEN messages and what two of them agree on: the session's (bgp/fsm.h) and those in a BMP Peer Up. Pure:
- * no I/O, no malloc, no log; nothing decoded points into the message. */
+/* OPEN messages and what two of them agree on: the session's (bgp/fsm.h) and those in a BMP Peer
+ * Up. Pure: no I/O, no malloc, no log; nothing decoded points into the message. */
 
 #include "bgp/message.h"
 
@@ -45,7 +45,8 @@ struct bgp_open {
 
 /* RFC 4271 section 4.2, RFC 5492, RFC 9072; form only: whether number, identifier and hold time are
  * acceptable is for the session to say. -EBADMSG, and *ret_fault says what to answer. */
-int bgp_open_decode(struct view body, struct bgp_open *ret, struct bgp_notification *ret_fault) MUST_USE;
+int bgp_open_decode(
+	struct view body, struct bgp_open *ret, struct bgp_notification *ret_fault) MUST_USE;
 /* A whole message. as_field, unknown and malformed don't matter. At most BGP_OPEN_MAX bytes. */
 void bgp_open_encode(struct wr *w, const struct bgp_open *open);
 #define BGP_OPEN_MAX 128
@@ -56,14 +57,17 @@ struct bgp_negotiated {
 	uint8_t as_bytes;          /* 2 or 4: AS numbers in paths */
 	uint8_t add_path;          /* families whose prefixes carry path ids in this direction */
 	uint8_t extended_next_hop;
-	bool route_refresh, enhanced_refresh; /* the sender of the routes can be asked for them again */
+	/* the sender of the routes can be asked for them again */
+	bool route_refresh, enhanced_refresh;
 	bool external;             /* the two have different AS numbers */
 	uint16_t hold_s;           /* 0: no keepalives */
 
 	bool graceful_notification; /* RFC 8538: a NOTIFICATION is survived too */
-	uint8_t graceful;           /* families whose routes the receiver shall keep when the sender restarts */
-	uint8_t preserved;          /* of these, whose forwarding state the sender kept over its last restart;
-	                             * routes of the others that were kept have to go at once */
+	/* families whose routes the receiver shall keep when the sender restarts */
+	uint8_t graceful;
+	/* of these, whose forwarding state the sender kept over its last restart; routes of the
+	 * others that were kept have to go at once */
+	uint8_t preserved;
 	uint16_t restart_s;
 };
 struct bgp_negotiated bgp_negotiate(const struct bgp_open *from, const struct bgp_open *to);

@@ -5,30 +5,31 @@
  *     length (2) | withdrawn prefixes | length (2) | attributes | prefixes         IPv4 unicast
  *     MP_UNREACH: AFI, SAFI, withdrawn prefixes    MP_REACH: AFI, SAFI, next hop, prefixes     any family
  *
- * That makes four lists at most. They come out withdrawals first, since a prefix that stands in both is
- * announced (RFC 4271 section 4.3). All lists are walked before anything is given out: the walk reads one
- * length a prefix, and in return a message is applied whole or not at all.
+ * That makes four lists at most. They come out withdrawals first, since a prefix that stands in
+ * both is announced (RFC 4271 section 4.3). All lists are walked before anything is given out: the
+ * walk reads one length a prefix, and in return a message is applied whole or not at all.
  *
- * RFC 7606: an attribute that is discarded leaves the routes alone. Treat-as-withdraw turns the announced
- * prefixes of both lists into withdrawals, path ids kept. A prefix that is too long or reaches past its
- * list, lengths that don't add up, and a broken or doubled MP attribute end the session (sections 3 g, 5.3).
- * NEXT_HOP belongs to the prefixes at the end of the message, MP_REACH's own next hop to those in it.
+ * RFC 7606: an attribute that is discarded leaves the routes alone. Treat-as-withdraw turns the
+ * announced prefixes of both lists into withdrawals, path ids kept. A prefix that is too long or
+ * reaches past its list, lengths that don't add up, and a broken or doubled MP attribute end the
+ * session (sections 3 g, 5.3). NEXT_HOP belongs to the prefixes at the end of the message,
+ * MP_REACH's own next hop to those in it.
  *
- * End-of-RIB (RFC 4724 section 2) is an UPDATE with nothing in it, or with nothing but an MP_UNREACH
- * without prefixes.
+ * End-of-RIB (RFC 4724 section 2) is an UPDATE with nothing in it, or with nothing but an
+ * MP_UNREACH without prefixes.
  *
- * Guessing, for BMP only. AS numbers: exporters exist that send two-byte paths without the A flag, so a
- * path that can't be read with four bytes and can with two is. An empty path can be read both ways,
- * and four is right for it then. Path ids: negotiated in OPENs that an exporter may have made up; a list
- * that can't be read as said but can the other way is read so, and the caller counts it. A list that can be
- * read both ways is read as said, but for one: small path ids look like default routes where none are
- * expected (00 00 00 07: three, and the beginning of a fourth prefix), and nobody puts the default route
- * into a list twice.
+ * Guessing, for BMP only. AS numbers: exporters exist that send two-byte paths without the A flag,
+ * so a path that can't be read with four bytes and can with two is. An empty path can be read both
+ * ways, and four is right for it then. Path ids: negotiated in OPENs that an exporter may have made
+ * up; a list that can't be read as said but can the other way is read so, and the caller counts it.
+ * A list that can be read both ways is read as said, but for one: small path ids look like default
+ * routes where none are expected (00 00 00 07: three, and the beginning of a fourth prefix), and
+ * nobody puts the default route into a list twice.
  *
- * Cost: some 100 ns for the attributes, 10 ns a prefix.
+ * Cost: about 100 ns a message and 20 ns a prefix.
  *
- * Left out: other families' prefixes. An eBGP path is not required to begin with the neighbour's AS (route
- * servers don't put theirs), nor is a path with our own AS a loop here: we don't forward. */
+ * Left out: other families' prefixes. An eBGP path is not required to begin with the neighbour's AS
+ * (route servers don't put theirs), nor is a path with our own AS a loop here: we don't forward. */
 
 #include "bgp/update.h"
 
@@ -84,7 +85,8 @@ struct list {
 };
 
 /* False: malformed. */
-static bool add_list(struct bgp_changes *c, const struct bgp_update_rules *rules, const struct list *list)
+static bool add_list(
+	struct bgp_changes *c, const struct bgp_update_rules *rules, const struct list *list)
 {
 	if (!list->prefixes.len)
 		return true;
@@ -107,7 +109,8 @@ static bool add_list(struct bgp_changes *c, const struct bgp_update_rules *rules
 	return true;
 }
 
-static void decode_attrs(const struct bgp_update *u, const struct bgp_update_rules *rules, struct bgp_changes *c)
+static void decode_attrs(
+	const struct bgp_update *u, const struct bgp_update_rules *rules, struct bgp_changes *c)
 {
 	struct bgp_attr_rules how = {
 		.as_bytes = rules->as_bytes ? rules->as_bytes : 4,
@@ -134,8 +137,8 @@ static int end_of_rib(const struct bgp_update *u, const struct bgp_attrs *a)
 	return bgp_family(a->mp_withdrawn_afi, a->mp_withdrawn_safi);
 }
 
-int bgp_update_begin(struct view body, const struct bgp_update_rules *rules, struct bgp_changes *ret,
-	struct bgp_notification *ret_fault)
+int bgp_update_begin(struct view body, const struct bgp_update_rules *rules,
+	struct bgp_changes *ret, struct bgp_notification *ret_fault)
 {
 	struct bgp_update u;
 	struct bgp_changes c;
@@ -147,11 +150,13 @@ int bgp_update_begin(struct view body, const struct bgp_update_rules *rules, str
 		return refuse(BGP_ERROR_UPDATE_OPTIONAL, ret_fault);
 	const struct bgp_attrs *a = &c.attrs;
 	bool gone = c.severity == BGP_WITHDRAW;
-	const struct list withdrawn = {.prefixes = u.withdrawn, .family = BGP_IPV4_UNICAST, .withdrawn = true};
+	const struct list withdrawn = {
+		.prefixes = u.withdrawn, .family = BGP_IPV4_UNICAST, .withdrawn = true};
 	const struct list announced = {u.nlri, addr_from_v4(a->next_hop), BGP_IPV4_UNICAST, gone};
 	const struct list mp_withdrawn = {.prefixes = a->mp_withdrawn,
 		.family = bgp_family(a->mp_withdrawn_afi, a->mp_withdrawn_safi), .withdrawn = true};
-	const struct list mp_announced = {a->mp_nlri, bgp_attrs_next_hop(a), bgp_family(a->mp_afi, a->mp_safi), gone};
+	const struct list mp_announced = {
+		a->mp_nlri, bgp_attrs_next_hop(a), bgp_family(a->mp_afi, a->mp_safi), gone};
 	if (!add_list(&c, rules, &withdrawn))
 		return refuse(BGP_ERROR_UPDATE_PREFIX, ret_fault);
 	if (!add_list(&c, rules, &mp_withdrawn))
@@ -173,7 +178,8 @@ bool bgp_update_next(struct bgp_changes *c, struct bgp_change *ret)
 		uint16_t afi = bgp_family_afi((enum bgp_family)list->family);
 		if (!bgp_nlri_next(&list->r, afi, list->add_path, &nlri))
 			continue;
-		*ret = (struct bgp_change){nlri.prefix, nlri.path_id, list->family, list->withdrawn, list->next_hop};
+		*ret = (struct bgp_change){
+			nlri.prefix, nlri.path_id, list->family, list->withdrawn, list->next_hop};
 		return true;
 	}
 	return false;

@@ -24,7 +24,8 @@ static inline void build_message_end(struct wr *w, size_t at)
 }
 
 /* An OPEN with these parameters, length included. */
-static inline void build_open(struct wr *w, unsigned as, unsigned hold, uint32_t id, const void *parameters, size_t n)
+static inline void build_open(
+	struct wr *w, unsigned as, unsigned hold, uint32_t id, const void *parameters, size_t n)
 {
 	size_t at = build_message(w, 1);
 	wr_u8(w, 4);
@@ -36,7 +37,8 @@ static inline void build_open(struct wr *w, unsigned as, unsigned hold, uint32_t
 }
 
 /* An UPDATE's body. */
-static inline void build_update_body(struct wr *w, struct view withdrawn, struct view attrs, struct view nlri)
+static inline void build_update_body(
+	struct wr *w, struct view withdrawn, struct view attrs, struct view nlri)
 {
 	wr_u16(w, (uint16_t)withdrawn.len);
 	wr_bytes(w, withdrawn.data, withdrawn.len);
@@ -45,7 +47,8 @@ static inline void build_update_body(struct wr *w, struct view withdrawn, struct
 	wr_bytes(w, nlri.data, nlri.len);
 }
 
-#define VIEW(...) ((struct view){((const uint8_t[]){__VA_ARGS__}), sizeof((const uint8_t[]){__VA_ARGS__})})
+#define VIEW(...)                                                                                  \
+	((struct view){((const uint8_t[]){__VA_ARGS__}), sizeof((const uint8_t[]){__VA_ARGS__})})
 #define NO_VIEW ((struct view){NULL, 0})
 
 /* ORIGIN, AS_PATH 64501 of as_bytes, NEXT_HOP 192.0.2.1 */

@@ -68,8 +68,10 @@ static void build_route(struct wr *w, unsigned type, unsigned flags, unsigned as
 }
 
 /* Sent by the router: path ids received of IPv4, sent of IPv6. Received: sent of IPv4 and IPv6. */
-static const uint8_t sent_parameters[] = {24, 2, 22, 1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 69, 8, 0, 1, 1, 1, 0, 2, 1, 2};
-static const uint8_t received_parameters[] = {24, 2, 22, 1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 69, 8, 0, 1, 1, 2, 0, 2, 1, 3};
+static const uint8_t sent_parameters[] = {
+	24, 2, 22, 1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 69, 8, 0, 1, 1, 1, 0, 2, 1, 2};
+static const uint8_t received_parameters[] = {
+	24, 2, 22, 1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 69, 8, 0, 1, 1, 2, 0, 2, 1, 3};
 
 static void build_peer_up(struct wr *w, unsigned type, unsigned flags)
 {
@@ -146,8 +148,9 @@ static size_t build_stream(uint8_t *buf, size_t cap)
 	build_route(&w, 3, 0, 2);
 	build_stats(&w, 5);
 	build_mirror(&w);
-	build_peer_down(&w, 1, BYTES(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 0, 21, 3, 6, 2));
+	build_peer_down(&w, 1,
+		BYTES(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			0xff, 0xff, 0xff, 0, 21, 3, 6, 2));
 	build_peer_down(&w, 6, BYTES(0, 3, 0, 1, 'x'));
 	build_termination(&w);
 	assert_true(wr_ok(&w));
@@ -198,10 +201,12 @@ static void test_bad_headers(void **state)
 	static const struct {
 		uint8_t bytes[6];
 		int want;
-	} cases[] = {{{3, 0, 0, 0, 6, 0}, 1}, {{4, 0, 0, 0, 6, 200}, 1}, {{3, 0, 0, 0, 5, 0}, -EBADMSG},
-		{{3, 0, 0, 0, 0, 0}, -EBADMSG}, {{3, 0, 0, 0, 7, 0}, 0}, {{3, 0, 0x10, 0, 0, 0}, 0},
-		{{3, 0, 0x10, 0, 1, 0}, -EBADMSG}, {{3, 255, 255, 255, 255, 0}, -EBADMSG}, {{2, 0, 0, 0, 6, 0}, -EBADMSG},
-		{{1, 0, 0, 0, 6, 0}, -EBADMSG}, {{255, 255, 255, 255, 255, 255}, -EBADMSG}};
+	} cases[] = {{{3, 0, 0, 0, 6, 0}, 1}, {{4, 0, 0, 0, 6, 200}, 1},
+		{{3, 0, 0, 0, 5, 0}, -EBADMSG}, {{3, 0, 0, 0, 0, 0}, -EBADMSG},
+		{{3, 0, 0, 0, 7, 0}, 0}, {{3, 0, 0x10, 0, 0, 0}, 0},
+		{{3, 0, 0x10, 0, 1, 0}, -EBADMSG}, {{3, 255, 255, 255, 255, 0}, -EBADMSG},
+		{{2, 0, 0, 0, 6, 0}, -EBADMSG}, {{1, 0, 0, 0, 6, 0}, -EBADMSG},
+		{{255, 255, 255, 255, 255, 255}, -EBADMSG}};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct rd r = rd_make(cases[i].bytes, 6);
 		assert_int_equal(bmp_message_next(&r, &m), cases[i].want);
@@ -283,16 +288,24 @@ static void test_key(void **state)
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
 		for (unsigned k = 0; k < ARRAY_LEN(keys); k++)
-			assert_int_equal(bmp_key_equal(&keys[i], &keys[k]), i == k || (i < 5 && k < 5));
+			assert_int_equal(
+				bmp_key_equal(&keys[i], &keys[k]), i == k || (i < 5 && k < 5));
 }
 
 static void test_distinguishers(void **state)
 {
 	char buf[BMP_DISTINGUISHER_TEXT_MAX];
-	assert_string_equal(bmp_distinguisher_format((uint8_t[]){0, 0, 255, 255, 255, 255, 255, 255}, buf), "65535:4294967295");
-	assert_string_equal(bmp_distinguisher_format((uint8_t[]){0, 1, 255, 0, 2, 255, 255, 255}, buf), "255.0.2.255:65535");
-	assert_string_equal(bmp_distinguisher_format((uint8_t[]){0, 2, 255, 255, 255, 255, 255, 255}, buf), "4294967295:65535");
-	assert_string_equal(bmp_distinguisher_format((uint8_t[]){1, 3, 1, 2, 3, 4, 5, 6}, buf), "0x0103010203040506");
+	assert_string_equal(
+		bmp_distinguisher_format((uint8_t[]){0, 0, 255, 255, 255, 255, 255, 255}, buf),
+		"65535:4294967295");
+	assert_string_equal(
+		bmp_distinguisher_format((uint8_t[]){0, 1, 255, 0, 2, 255, 255, 255}, buf),
+		"255.0.2.255:65535");
+	assert_string_equal(
+		bmp_distinguisher_format((uint8_t[]){0, 2, 255, 255, 255, 255, 255, 255}, buf),
+		"4294967295:65535");
+	assert_string_equal(bmp_distinguisher_format((uint8_t[]){1, 3, 1, 2, 3, 4, 5, 6}, buf),
+		"0x0103010203040506");
 }
 
 static void test_route(void **state)
@@ -311,7 +324,8 @@ static void test_route(void **state)
 		struct bgp_change change;
 		struct bgp_notification fault;
 		assert_int_equal(bmp_route_decode(&m, &route), 0);
-		struct bgp_update_rules rules = bmp_update_rules(&route.peer, NULL, BGP_ALL_FAMILIES);
+		struct bgp_update_rules rules =
+			bmp_update_rules(&route.peer, NULL, BGP_ALL_FAMILIES);
 		assert_int_equal(bgp_update_begin(route.update, &rules, &c, &fault), 0);
 		assert_int_equal(c.severity, BGP_FINE);
 		assert_int_equal(c.attrs.as_bytes, cases[i].as_bytes);
@@ -375,7 +389,8 @@ static void test_peer_up(void **state)
 	static const struct {
 		enum bmp_rib rib;
 		unsigned want;
-	} ribs[] = {{BMP_IN_PRE, V4}, {BMP_IN_POST, V4}, {BMP_OUT_PRE, V6}, {BMP_OUT_POST, V6}, {BMP_LOC, V4 | V6}};
+	} ribs[] = {{BMP_IN_PRE, V4}, {BMP_IN_POST, V4}, {BMP_OUT_PRE, V6}, {BMP_OUT_POST, V6},
+		{BMP_LOC, V4 | V6}};
 	for (size_t i = 0; i < ARRAY_LEN(ribs); i++) {
 		struct bmp_peer peer = {.rib = (uint8_t)ribs[i].rib};
 		struct bgp_update_rules rules = bmp_update_rules(&peer, &up.add_path, V4);
@@ -408,7 +423,8 @@ static void test_peer_up_with_bad_opens(void **state)
 	assert_int_equal(bmp_peer_up_decode(&m, &up), -EBADMSG);
 }
 
-static struct bmp_peer_down down_of(unsigned reason, const void *rest, size_t n, uint8_t *buf, size_t cap)
+static struct bmp_peer_down down_of(
+	unsigned reason, const void *rest, size_t n, uint8_t *buf, size_t cap)
 {
 	struct wr w = wr_make(buf, cap);
 	struct bmp_peer_down down;
@@ -429,7 +445,8 @@ static void test_peer_down(void **state)
 	for (unsigned reason = 1; reason <= 3; reason += 2) {
 		struct bmp_peer_down down = down_of(reason, bgp, wr_len(&w), buf, sizeof(buf));
 		char text[BGP_NOTIFICATION_TEXT_MAX];
-		assert_string_equal(bgp_notification_format(&down.notification, text), "Cease: Administrative Shutdown: \"hi\"");
+		assert_string_equal(bgp_notification_format(&down.notification, text),
+			"Cease: Administrative Shutdown: \"hi\"");
 		down = down_of(reason, bgp, wr_len(&w) - 1, buf, sizeof(buf));
 		assert_int_equal(down.notification.code, 0);
 		down = down_of(reason, NULL, 0, buf, sizeof(buf));
@@ -440,7 +457,8 @@ static void test_peer_down(void **state)
 	assert_int_equal(down_of(4, NULL, 0, buf, sizeof(buf)).notification.code, 0);
 	(void)down_of(5, NULL, 0, buf, sizeof(buf));
 	(void)down_of(200, BYTES(1, 2, 3), buf, sizeof(buf));
-	assert_view(down_of(6, BYTES(0, 3, 0, 3, 'r', 'e', 'd'), buf, sizeof(buf)).info.table, "red");
+	assert_view(
+		down_of(6, BYTES(0, 3, 0, 3, 'r', 'e', 'd'), buf, sizeof(buf)).info.table, "red");
 	assert_string_equal(bmp_down_reason_text(4), "the peer closed the session");
 	assert_string_equal(bmp_down_reason_text(0), "for a reason unknown");
 	assert_string_equal(bmp_down_reason_text(7), "for a reason unknown");
@@ -448,8 +466,10 @@ static void test_peer_down(void **state)
 
 static void test_stats(void **state)
 {
-	static const struct bmp_stat want[] = {{.type = 0, .value = 5}, {.type = 7, .value = 0x100000002},
-		{.type = 9, .has_family = true, .afi = 2, .safi = 1, .value = 256}, {.type = 60, .value = 9}};
+	static const struct bmp_stat want[] = {{.type = 0, .value = 5},
+		{.type = 7, .value = 0x100000002},
+		{.type = 9, .has_family = true, .afi = 2, .safi = 1, .value = 256},
+		{.type = 60, .value = 9}};
 	for (unsigned count = 0; count < 8; count++) {
 		uint8_t buf[512];
 		struct wr w = wr_make(buf, sizeof(buf));
@@ -517,8 +537,9 @@ static void test_mirror(void **state)
 
 static void check_info(struct view body, const struct bmp_info *i)
 {
-	assert_true(view_inside(body, i->text) && view_inside(body, i->description) && view_inside(body, i->name) &&
-		view_inside(body, i->table) && view_inside(body, i->label));
+	assert_true(view_inside(body, i->text) && view_inside(body, i->description) &&
+		    view_inside(body, i->name) && view_inside(body, i->table) &&
+		    view_inside(body, i->label));
 }
 
 /* Decodes a message as its type says; what comes out lies inside it. 0 or -EBADMSG. */
@@ -543,7 +564,8 @@ static int decode(const struct bmp_message *m)
 	case BMP_PEER_UP:
 		r = bmp_peer_up_decode(m, &up);
 		if (!r) {
-			assert_true(view_inside(m->body, up.sent_message) && view_inside(m->body, up.received_message));
+			assert_true(view_inside(m->body, up.sent_message) &&
+				    view_inside(m->body, up.received_message));
 			check_info(m->body, &up.info);
 		}
 		break;
@@ -593,9 +615,9 @@ static void decode_stream(struct view v, void *ctx)
 	assert_true(n * BMP_HEADER_BYTES <= v.len);
 }
 
-/* A message whose length fits but whose inside ends early: malformed, but for the kinds of message that
- * consist of TLVs only, when they end between two; a Peer Down that has its reason; and a Statistics
- * Report, whose count is not believed. */
+/* A message whose length fits but whose inside ends early: malformed, but for the kinds of message
+ * that consist of TLVs only, when they end between two; a Peer Down that has its reason; and a
+ * Statistics Report, whose count is not believed. */
 static void truncate_inside(struct view v, void *ctx)
 {
 	const struct bmp_message *whole = ctx;

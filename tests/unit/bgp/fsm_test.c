@@ -11,17 +11,30 @@
 
 static struct bgp_fsm_config internal(void)
 {
-	return (struct bgp_fsm_config){.local_as = 64500, .peer_as = 64500, .local_id = {10, 0, 0, 5}, .hold_s = 90,
+	return (struct bgp_fsm_config){.local_as = 64500,
+		.peer_as = 64500,
+		.local_id = {10, 0, 0, 5},
+		.hold_s = 90,
 		.offer = bgp_fsm_offer(64500, BGP_ALL_FAMILIES)};
 }
 
 /* A good neighbour's OPEN; graceful restart of IPv4 for 120 s, its forwarding state kept. */
 static struct bgp_open good_open(void)
 {
-	return (struct bgp_open){.as = 64500, .hold_s = 30, .id = {10, 0, 0, 9},
-		.can = {.multiprotocol = true, .families = BGP_ALL_FAMILIES, .as4 = true, .as4_number = 64500,
-			.route_refresh = true, .enhanced_refresh = true, .add_path_send = V6, .graceful = true,
-			.graceful_families = V4, .graceful_preserved = V4, .restart_s = 120}};
+	return (struct bgp_open){.as = 64500,
+		.hold_s = 30,
+		.id = {10, 0, 0, 9},
+		.can = {.multiprotocol = true,
+			.families = BGP_ALL_FAMILIES,
+			.as4 = true,
+			.as4_number = 64500,
+			.route_refresh = true,
+			.enhanced_refresh = true,
+			.add_path_send = V6,
+			.graceful = true,
+			.graceful_families = V4,
+			.graceful_preserved = V4,
+			.restart_s = 120}};
 }
 
 /* A connection with its input and the text of what the last event made it do. */
@@ -44,7 +57,8 @@ static void append(char *out, size_t cap, const char *fmt, ...)
 
 static void note_sent(struct side *s)
 {
-	static const char *const names[] = {"", "OPEN", "UPDATE", "NOTIFICATION", "KEEPALIVE", "REFRESH"};
+	static const char *const names[] = {
+		"", "OPEN", "UPDATE", "NOTIFICATION", "KEEPALIVE", "REFRESH"};
 	struct rd r = rd_view(s->act.send);
 	struct bgp_message m;
 	struct bgp_notification n, fault;
@@ -62,12 +76,14 @@ static void note_sent(struct side *s)
 /* "Established KEEPALIVE up": the state, what is sent, what else is to be done. */
 static void note(struct side *s)
 {
-	static const char *const downs[] = {"", " lost", " received", " silent", " fault", " stopped", " collision"};
+	static const char *const downs[] = {
+		"", " lost", " received", " silent", " fault", " stopped", " collision"};
 	struct bgp_actions *a = &s->act;
 	(void)snprintf(s->text, sizeof(s->text), "%s", bgp_state_name(s->f.state));
 	note_sent(s);
-	append(s->text, sizeof(s->text), "%s%s%s%s%s%s%s", a->up ? " up" : "", a->update ? " update" : "",
-		a->refresh ? " refresh" : "", downs[a->down], a->was_up ? " was-up" : "", a->stop_other ? " stop-other" : "",
+	append(s->text, sizeof(s->text), "%s%s%s%s%s%s%s", a->up ? " up" : "",
+		a->update ? " update" : "", a->refresh ? " refresh" : "", downs[a->down],
+		a->was_up ? " was-up" : "", a->stop_other ? " stop-other" : "",
 		a->probe_other ? " probe-other" : "");
 	assert_int_equal(s->f.state == BGP_IDLE, bgp_fsm_deadline(&s->f) == UINT64_MAX && a->down);
 	if (a->keep)
@@ -111,7 +127,8 @@ static const char *tick(struct side *s, uint64_t now, bool pending)
 }
 
 /* Brings a connection to a state, with the neighbour's OPEN. */
-static void bring(struct side *s, const struct bgp_fsm_config *config, const struct bgp_open *open, enum bgp_state state)
+static void bring(struct side *s, const struct bgp_fsm_config *config, const struct bgp_open *open,
+	enum bgp_state state)
 {
 	memset(s, 0, sizeof(*s));
 	bgp_fsm_init(&s->f, config);
@@ -125,10 +142,25 @@ static void bring(struct side *s, const struct bgp_fsm_config *config, const str
 	if (state >= BGP_OPEN_CONFIRM)
 		assert_string_equal(feed_open(s, open), "OpenConfirm KEEPALIVE");
 	if (state >= BGP_ESTABLISHED)
-		assert_string_equal(feed_message(s, BGP_MESSAGE_KEEPALIVE, NO_VIEW, T0), "Established up");
+		assert_string_equal(
+			feed_message(s, BGP_MESSAGE_KEEPALIVE, NO_VIEW, T0), "Established up");
 }
 
-enum { CONNECTED, LOST, STOP, REPLACE, SILENT, DUE, FAULT, OPEN, UPDATE, NOTIFICATION, KEEPALIVE, REFRESH, EVENTS };
+enum {
+	CONNECTED,
+	LOST,
+	STOP,
+	REPLACE,
+	SILENT,
+	DUE,
+	FAULT,
+	OPEN,
+	UPDATE,
+	NOTIFICATION,
+	KEEPALIVE,
+	REFRESH,
+	EVENTS
+};
 
 static const char *raise(struct side *s, int event)
 {
@@ -173,20 +205,26 @@ static const char *raise(struct side *s, int event)
 static void test_table(void **state)
 {
 	static const char *const want[][EVENTS] = {
-		[BGP_ACTIVE] = {"OpenSent OPEN", "Idle lost", "Idle stopped", "Idle stopped", "Active", "Active",
-			"Active nothing", "Active nothing", "Active nothing", "Active nothing", "Active nothing", "Active nothing"},
-		[BGP_OPEN_SENT] = {"OpenSent", "Idle lost", "Idle NOTIFICATION(6,2) stopped", "Idle NOTIFICATION(6,7) collision",
-			"Idle NOTIFICATION(4,0) silent", "OpenSent", "Idle NOTIFICATION(1,3) fault", "OpenConfirm KEEPALIVE",
-			"Idle NOTIFICATION(5,1) fault", "Idle received", "Idle NOTIFICATION(5,1) fault",
-			"Idle NOTIFICATION(5,1) fault"},
+		[BGP_ACTIVE] = {"OpenSent OPEN", "Idle lost", "Idle stopped", "Idle stopped",
+			"Active", "Active", "Active nothing", "Active nothing", "Active nothing",
+			"Active nothing", "Active nothing", "Active nothing"},
+		[BGP_OPEN_SENT] = {"OpenSent", "Idle lost", "Idle NOTIFICATION(6,2) stopped",
+			"Idle NOTIFICATION(6,7) collision", "Idle NOTIFICATION(4,0) silent",
+			"OpenSent", "Idle NOTIFICATION(1,3) fault", "OpenConfirm KEEPALIVE",
+			"Idle NOTIFICATION(5,1) fault", "Idle received",
+			"Idle NOTIFICATION(5,1) fault", "Idle NOTIFICATION(5,1) fault"},
 		[BGP_OPEN_CONFIRM] = {"OpenConfirm", "Idle lost", "Idle NOTIFICATION(6,2) stopped",
-			"Idle NOTIFICATION(6,7) collision", "Idle NOTIFICATION(4,0) silent", "OpenConfirm KEEPALIVE",
-			"Idle NOTIFICATION(1,3) fault", "Idle NOTIFICATION(5,2) fault", "Idle NOTIFICATION(5,2) fault",
+			"Idle NOTIFICATION(6,7) collision", "Idle NOTIFICATION(4,0) silent",
+			"OpenConfirm KEEPALIVE", "Idle NOTIFICATION(1,3) fault",
+			"Idle NOTIFICATION(5,2) fault", "Idle NOTIFICATION(5,2) fault",
 			"Idle received", "Established up", "Idle NOTIFICATION(5,2) fault"},
-		[BGP_ESTABLISHED] = {"Established", "Idle lost was-up keep=1/120", "Idle NOTIFICATION(6,2) stopped was-up",
-			"Idle NOTIFICATION(6,7) collision was-up keep=1/120", "Idle NOTIFICATION(4,0) silent was-up",
-			"Established KEEPALIVE", "Idle NOTIFICATION(1,3) fault was-up", "Idle NOTIFICATION(5,3) fault was-up",
-			"Established update", "Idle received was-up", "Established", "Established refresh"},
+		[BGP_ESTABLISHED] = {"Established", "Idle lost was-up keep=1/120",
+			"Idle NOTIFICATION(6,2) stopped was-up",
+			"Idle NOTIFICATION(6,7) collision was-up keep=1/120",
+			"Idle NOTIFICATION(4,0) silent was-up", "Established KEEPALIVE",
+			"Idle NOTIFICATION(1,3) fault was-up",
+			"Idle NOTIFICATION(5,3) fault was-up", "Established update",
+			"Idle received was-up", "Established", "Established refresh"},
 	};
 	struct bgp_fsm_config config = internal();
 	struct bgp_open open = good_open();
@@ -244,7 +282,8 @@ static void test_our_open(void **state)
 	assert_int_equal(ours.can.add_path_receive, V4 | V6);
 	assert_int_equal(ours.can.add_path_send, 0); /* there is nothing to send */
 	assert_int_equal(ours.can.extended_next_hop, V4);
-	assert_true(ours.can.graceful && ours.can.as4 && ours.can.extended_messages && ours.can.route_refresh);
+	assert_true(ours.can.graceful && ours.can.as4 && ours.can.extended_messages &&
+		    ours.can.route_refresh);
 	assert_int_equal(ours.can.graceful_families, 0);
 }
 
@@ -283,7 +322,8 @@ static void test_open_checks(void **state)
 	struct bgp_open open = good_open();
 	struct side s;
 	bring(&s, &config, &open, BGP_OPEN_SENT);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_OPEN, VIEW(3, 1, 1, 0, 90, 1, 2, 3, 4, 0), T0),
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_OPEN, VIEW(3, 1, 1, 0, 90, 1, 2, 3, 4, 0), T0),
 		"Idle NOTIFICATION(2,1) fault");
 	assert_int_equal(s.act.notification.data.len, 2);
 	assert_memory_equal(s.act.notification.data.data, ((uint8_t[]){0, 4}), 2);
@@ -321,7 +361,8 @@ static void test_timers(void **state)
 	(void)tick(&s, T0 + 20 * S, false);
 	(void)tick(&s, T0 + 29 * S, false);
 	assert_true(bgp_fsm_deadline(&s.f) == T0 + 30 * S);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, VIEW(0, 0, 0, 0), T0 + 29 * S), "Established update");
+	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, VIEW(0, 0, 0, 0), T0 + 29 * S),
+		"Established update");
 	assert_string_equal(tick(&s, T0 + 30 * S, false), "Established KEEPALIVE");
 	assert_string_equal(tick(&s, T0 + 59 * S - 1, false), "Established KEEPALIVE");
 	assert_string_equal(tick(&s, T0 + 59 * S, true), "Established"); /* bytes are still waiting */
@@ -353,7 +394,9 @@ static void test_updates(void **state)
 	build_attr_u32(&a, 0x40, BGP_ATTR_LOCAL_PREF, 300);
 	build_update_body(&w, NO_VIEW, (struct view){attrs, wr_len(&a)}, VIEW(8, 10));
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, wr_len(&w)}, T0), "Established update");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, wr_len(&w)}, T0),
+		"Established update");
 	assert_int_equal(s.changes.severity, BGP_FINE);
 	assert_int_equal(s.changes.attrs.local_pref, 300);
 	assert_true(bgp_update_next(&s.changes, &change));
@@ -365,7 +408,9 @@ static void test_updates(void **state)
 	w = wr_make(body, sizeof(body));
 	build_attr(&a, 0xc0, BGP_ATTR_MP_UNREACH, unreach, sizeof(unreach)); /* flags */
 	build_update_body(&w, NO_VIEW, (struct view){attrs, wr_len(&a)}, NO_VIEW);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, wr_len(&w)}, T0), "Established update");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, wr_len(&w)}, T0),
+		"Established update");
 	assert_int_equal(s.changes.severity, BGP_WITHDRAW);
 	assert_true(bgp_update_next(&s.changes, &change));
 	assert_int_equal(change.path_id, 5);
@@ -374,7 +419,8 @@ static void test_updates(void **state)
 		"Idle NOTIFICATION(3,10) fault was-up");
 }
 
-/* LOCAL_PREF of an external neighbour is discarded; two-byte AS numbers where one of us can't do more. */
+/* LOCAL_PREF of an external neighbour is discarded; two-byte AS numbers where one of us can't do
+ * more. */
 static void test_external_two_byte(void **state)
 {
 	struct bgp_fsm_config config = internal();
@@ -388,7 +434,9 @@ static void test_external_two_byte(void **state)
 	build_attr_u32(&a, 0x40, BGP_ATTR_LOCAL_PREF, 300);
 	build_update_body(&w, NO_VIEW, (struct view){attrs, wr_len(&a)}, VIEW(8, 10));
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, wr_len(&w)}, T0), "Established update");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, wr_len(&w)}, T0),
+		"Established update");
 	assert_int_equal(s.changes.severity, BGP_DISCARD);
 	assert_int_equal(s.changes.attrs.fault, BGP_ATTR_LOCAL_PREF);
 	assert_false(bgp_attrs_has(&s.changes.attrs, BGP_ATTR_LOCAL_PREF));
@@ -417,11 +465,14 @@ static void test_graceful_notification(void **state)
 	struct side s;
 	config.offer.graceful_notification = open.can.graceful_notification = true;
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_NOTIFICATION, VIEW(6, 4), T0), "Idle received was-up keep=1/120");
+	assert_string_equal(feed_message(&s, BGP_MESSAGE_NOTIFICATION, VIEW(6, 4), T0),
+		"Idle received was-up keep=1/120");
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_NOTIFICATION, VIEW(6, 9, 6, 4), T0), "Idle received was-up");
+	assert_string_equal(feed_message(&s, BGP_MESSAGE_NOTIFICATION, VIEW(6, 9, 6, 4), T0),
+		"Idle received was-up");
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(tick(&s, T0 + 30 * S, false), "Idle NOTIFICATION(4,0) silent was-up keep=1/120");
+	assert_string_equal(
+		tick(&s, T0 + 30 * S, false), "Idle NOTIFICATION(4,0) silent was-up keep=1/120");
 }
 
 static void test_refresh(void **state)
@@ -430,12 +481,16 @@ static void test_refresh(void **state)
 	struct bgp_open open = good_open();
 	struct side s;
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 2, 1), T0), "Established refresh");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 2, 1), T0), "Established refresh");
 	assert_int_equal(s.act.refresh_kind, BGP_REFRESH_END);
 	assert_int_equal(s.act.refresh_family, BGP_IPV6_UNICAST);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 2, 128), T0), "Established");
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 3, 1), T0), "Established");
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2), T0), "Idle NOTIFICATION(7,1) fault was-up");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 2, 128), T0), "Established");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 3, 1), T0), "Established");
+	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2), T0),
+		"Idle NOTIFICATION(7,1) fault was-up");
 	bring(&s, &config, &open, BGP_ESTABLISHED);
 	bgp_fsm_refresh(&s.f, BGP_IPV6_UNICAST, &s.act);
 	note(&s);
@@ -445,10 +500,12 @@ static void test_refresh(void **state)
 	bring(&s, &config, &open, BGP_ESTABLISHED);
 	bgp_fsm_refresh(&s.f, BGP_IPV6_UNICAST, &s.act);
 	assert_int_equal(s.act.send.len, 0);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 1, 1), T0), "Established");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 1, 1), T0), "Established");
 }
 
-/* Two connections of one neighbour: the state of the older, identifiers, graceful restart of the older. */
+/* Two connections of one neighbour: the state of the older, identifiers, graceful restart of the
+ * older. */
 static void test_collisions(void **state)
 {
 	static const struct {
@@ -483,8 +540,10 @@ static void test_collisions(void **state)
 		if (new.act.stop_other) {
 			bgp_fsm_replace(&old.f, &old.act);
 			note(&old);
-			assert_string_equal(old.text, cases[i].old == BGP_ESTABLISHED
-				? "Idle NOTIFICATION(6,7) collision was-up keep=1/120" : "Idle NOTIFICATION(6,7) collision");
+			assert_string_equal(old.text,
+				cases[i].old == BGP_ESTABLISHED
+					? "Idle NOTIFICATION(6,7) collision was-up keep=1/120"
+					: "Idle NOTIFICATION(6,7) collision");
 		}
 		if (new.act.probe_other) {
 			bgp_fsm_probe(&old.f, T0, &old.act);
@@ -510,6 +569,19 @@ static void test_collision_of_equal_identifiers(void **state)
 	assert_string_equal(feed_open(&new, &open), "Idle NOTIFICATION(6,7) collision");
 	bgp_fsm_pair(&new.f, NULL);
 	assert_null(old.f.other);
+}
+
+/* Graceful restart without a family is a helper's: no reason to give the old connection up. */
+static void test_collision_with_helper(void **state)
+{
+	struct bgp_fsm_config config = internal();
+	struct bgp_open open = good_open();
+	struct side old, new;
+	open.can.graceful_families = open.can.graceful_preserved = 0;
+	bring(&old, &config, &open, BGP_ESTABLISHED);
+	bring(&new, &config, &open, BGP_OPEN_SENT);
+	bgp_fsm_pair(&new.f, &old.f);
+	assert_string_equal(feed_open(&new, &open), "Idle NOTIFICATION(6,7) collision probe-other");
 }
 
 /* A session's bytes, whole and cut: the same actions come out, at the same places. */
@@ -567,7 +639,8 @@ static void test_cut_anywhere(void **state)
 		size_t used = cut - rd_left(&r);
 		r = rd_make(buf + used, n - used);
 		(void)run(&s, &r, log, sizeof(log));
-		assert_string_equal(log, "OpenConfirm KEEPALIVE;Established up;Established update;-+Established refresh;"
+		assert_string_equal(log,
+			"OpenConfirm KEEPALIVE;Established up;Established update;-+Established refresh;"
 			"Idle received was-up;");
 		assert_true(rd_done(&r));
 	}
@@ -604,7 +677,9 @@ static void test_long_messages(void **state)
 	struct wr w = wr_make(body, 4);
 	wr_u16(&w, (uint16_t)(sizeof(body) - 4)); /* withdrawn: nothing but default routes */
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, sizeof(body)}, T0), "Established update");
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, sizeof(body)}, T0),
+		"Established update");
 	struct bgp_change change;
 	size_t n = 0;
 	while (bgp_update_next(&s.changes, &change))
@@ -612,7 +687,8 @@ static void test_long_messages(void **state)
 	assert_int_equal(n, sizeof(body) - 4);
 	config.offer.extended_messages = false;
 	bring(&s, &config, &open, BGP_ESTABLISHED);
-	assert_string_equal(feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, sizeof(body)}, T0),
+	assert_string_equal(
+		feed_message(&s, BGP_MESSAGE_UPDATE, (struct view){body, sizeof(body)}, T0),
 		"Idle NOTIFICATION(1,2) fault was-up");
 }
 
@@ -638,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_collision_of_equal_identifiers),
+		cmocka_unit_test(test_collision_with_helper),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_long_messages),

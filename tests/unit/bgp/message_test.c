@@ -6,11 +6,13 @@
 #include "bgp_build.h"
 #include "wt_test.h"
 
-static int next_of(const void *data, size_t n, size_t max, struct bgp_message *ret, struct bgp_notification *ret_fault)
+static int next_of(const void *data, size_t n, size_t max, struct bgp_message *ret,
+	struct bgp_notification *ret_fault)
 {
 	struct rd r = rd_make(data, n);
 	int got = bgp_message_next(&r, max, ret, ret_fault);
-	assert_true(got > 0 ? rd_left(&r) == n - BGP_HEADER_BYTES - ret->body.len : rd_left(&r) == n);
+	assert_true(
+		got > 0 ? rd_left(&r) == n - BGP_HEADER_BYTES - ret->body.len : rd_left(&r) == n);
 	return got;
 }
 
@@ -47,7 +49,8 @@ static void test_lengths(void **state)
 {
 	static const struct {
 		unsigned type, shortest, longest, longest_extended;
-	} types[] = {{1, 29, 4096, 4096}, {2, 23, 4096, 65535}, {3, 21, 4096, 65535}, {4, 19, 19, 19}, {5, 19, 4096, 65535}};
+	} types[] = {{1, 29, 4096, 4096}, {2, 23, 4096, 65535}, {3, 21, 4096, 65535},
+		{4, 19, 19, 19}, {5, 19, 4096, 65535}};
 	uint8_t *buf = calloc(1, 65536);
 	memset(buf, 0xff, 16);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -58,15 +61,19 @@ static void test_lengths(void **state)
 			buf[17] = (uint8_t)len;
 			buf[18] = (uint8_t)types[i].type;
 			for (int extended = 0; extended < 2; extended++) {
-				unsigned longest = extended ? types[i].longest_extended : types[i].longest;
-				int got = next_of(buf, 65536, extended ? BGP_EXTENDED_MESSAGE_MAX : BGP_MESSAGE_MAX, &m, &fault);
+				unsigned longest =
+					extended ? types[i].longest_extended : types[i].longest;
+				int got = next_of(buf, 65536,
+					extended ? BGP_EXTENDED_MESSAGE_MAX : BGP_MESSAGE_MAX, &m,
+					&fault);
 				if (len >= types[i].shortest && len <= longest) {
 					assert_int_equal(got, 1);
 					assert_int_equal(m.body.len, len - 19);
 					continue;
 				}
 				assert_int_equal(got, -EBADMSG);
-				assert_int_equal(fault.code << 8 | fault.subcode, BGP_ERROR_HEADER_LENGTH);
+				assert_int_equal(
+					fault.code << 8 | fault.subcode, BGP_ERROR_HEADER_LENGTH);
 				assert_int_equal(fault.data.len, 2);
 				assert_memory_equal(fault.data.data, buf + 16, 2);
 			}
@@ -85,7 +92,8 @@ static void test_bad_headers(void **state)
 	for (int i = 0; i < 16; i++) {
 		buf[i] = 0xfe;
 		assert_int_equal(next_of(buf, 19, BGP_MESSAGE_MAX, &m, &fault), -EBADMSG);
-		assert_int_equal(fault.code << 8 | fault.subcode, BGP_ERROR_HEADER_NOT_SYNCHRONIZED);
+		assert_int_equal(
+			fault.code << 8 | fault.subcode, BGP_ERROR_HEADER_NOT_SYNCHRONIZED);
 		buf[i] = 0xff;
 	}
 	for (unsigned type = 0; type < 256; type++) {
@@ -185,7 +193,8 @@ static void test_notification_without_room(void **state)
 {
 	uint8_t buf[40], data[100] = {0};
 	struct wr w = wr_make(buf, sizeof(buf));
-	struct bgp_notification n = bgp_fault(BGP_ERROR_UPDATE_PREFIX, (struct view){data, sizeof(data)});
+	struct bgp_notification n =
+		bgp_fault(BGP_ERROR_UPDATE_PREFIX, (struct view){data, sizeof(data)});
 	bgp_notification_encode(&w, &n);
 	assert_int_equal(reread(&w).body.len, 2);
 }
@@ -208,10 +217,12 @@ static void test_notification_text(void **state)
 	assert_text(VIEW(6, 2, 1, 'b', 'y'), "Cease: Administrative Shutdown");
 	assert_text(VIEW(6, 2, 2, 'b', 7), "Cease: Administrative Shutdown");
 	assert_text(VIEW(6, 2, 1, 0xff), "Cease: Administrative Shutdown");
-	assert_text(VIEW(6, 9, 6, 2, 2, 'o', 'k'), "Hard Reset: Cease: Administrative Shutdown: \"ok\"");
+	assert_text(VIEW(6, 9, 6, 2, 2, 'o', 'k'),
+		"Hard Reset: Cease: Administrative Shutdown: \"ok\"");
 	assert_text(VIEW(6, 9, 6), "Cease: Hard Reset");
 	assert_text(VIEW(4, 0), "Hold Timer Expired");
-	assert_text(VIEW(5, 1, 4), "Finite State Machine Error: Unexpected Message in OpenSent State");
+	assert_text(
+		VIEW(5, 1, 4), "Finite State Machine Error: Unexpected Message in OpenSent State");
 	assert_text(VIEW(2, 77), "OPEN Message Error: subcode 77");
 	assert_text(VIEW(99, 1), "error 99: subcode 1");
 	struct bgp_notification n = {99, 1, NO_VIEW};
@@ -226,7 +237,8 @@ static void test_longest_shutdown_text(void **state)
 	uint8_t body[3 + 255] = {6, 2, 255};
 	char want[BGP_NOTIFICATION_TEXT_MAX];
 	memset(body + 3, 'x', 255);
-	int n = snprintf(want, sizeof(want), "Cease: Administrative Shutdown: \"%.255s\"", (const char *)body + 3);
+	int n = snprintf(want, sizeof(want), "Cease: Administrative Shutdown: \"%.255s\"",
+		(const char *)body + 3);
 	assert_true(n > 0 && n < (int)sizeof(want));
 	assert_text((struct view){body, sizeof(body)}, want);
 }

@@ -28,7 +28,8 @@ static void assert_all(const struct bgp_open *o)
 	assert_int_equal(o->hold_s, 180);
 	assert_memory_equal(o->id, ((uint8_t[]){192, 0, 2, 7}), 4);
 	const struct bgp_capabilities *c = &o->can;
-	assert_true(c->multiprotocol && c->as4 && c->route_refresh && c->enhanced_refresh && c->extended_messages);
+	assert_true(c->multiprotocol && c->as4 && c->route_refresh && c->enhanced_refresh &&
+		    c->extended_messages);
 	assert_int_equal(c->families, V4 | V6);
 	assert_int_equal(c->add_path_receive, V4);
 	assert_int_equal(c->add_path_send, V4 | V6);
@@ -50,11 +51,13 @@ static int decode(struct view v, struct bgp_open *ret, struct bgp_notification *
 	struct rd r = rd_view(v);
 	struct bgp_message m;
 	int got = bgp_message_next(&r, BGP_MESSAGE_MAX, &m, ret_fault);
-	return got <= 0 || m.type != BGP_MESSAGE_OPEN ? -EAGAIN : bgp_open_decode(m.body, ret, ret_fault);
+	return got <= 0 || m.type != BGP_MESSAGE_OPEN ? -EAGAIN
+						      : bgp_open_decode(m.body, ret, ret_fault);
 }
 
 /* Of an OPEN with the fixed part's values from above. */
-static int decode_parameters(const void *parameters, size_t n, struct bgp_open *ret, struct bgp_notification *ret_fault)
+static int decode_parameters(
+	const void *parameters, size_t n, struct bgp_open *ret, struct bgp_notification *ret_fault)
 {
 	uint8_t buf[4096];
 	struct wr w = wr_make(buf, sizeof(buf));
@@ -160,7 +163,8 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct bgp_open open;
 		struct bgp_notification fault;
-		assert_int_equal(decode_parameters(cases[i].parameters, cases[i].n, &open, &fault), -EBADMSG);
+		assert_int_equal(decode_parameters(cases[i].parameters, cases[i].n, &open, &fault),
+			-EBADMSG);
 		assert_int_equal(fault.code << 8 | fault.subcode, cases[i].error);
 	}
 }
@@ -184,8 +188,8 @@ static void test_version(void **state)
 /* Left out, and the rest holds. */
 static void test_malformed_capabilities(void **state)
 {
-	static const uint8_t wrong[][8] = {{2, 1, 0}, {5, 5, 0, 1, 0, 1, 0}, {6, 1, 0}, {64, 1, 0}, {64, 3, 0, 0, 0},
-		{70, 2, 0, 0}, {71, 6, 0, 1, 1, 0, 0, 0}};
+	static const uint8_t wrong[][8] = {{2, 1, 0}, {5, 5, 0, 1, 0, 1, 0}, {6, 1, 0}, {64, 1, 0},
+		{64, 3, 0, 0, 0}, {70, 2, 0, 0}, {71, 6, 0, 1, 1, 0, 0, 0}};
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		uint8_t buf[32];
 		struct wr w = wr_make(buf, sizeof(buf));
@@ -200,8 +204,8 @@ static void test_malformed_capabilities(void **state)
 		assert_int_equal(decode_parameters(buf, wr_len(&w), &open, &fault), 0);
 		assert_int_equal(open.can.malformed, 1);
 		assert_int_equal(open.as, 9);
-		assert_false(open.can.route_refresh || open.can.extended_messages || open.can.graceful ||
-			open.can.enhanced_refresh);
+		assert_false(open.can.route_refresh || open.can.extended_messages ||
+			     open.can.graceful || open.can.enhanced_refresh);
 		assert_int_equal(open.can.extended_next_hop | open.can.long_lived_families, 0);
 		assert_int_equal(open.can.families, V4);
 	}
@@ -212,12 +216,17 @@ static void test_repeated(void **state)
 {
 	struct bgp_open open;
 	struct bgp_notification fault;
-	assert_int_equal(decode_parameters(BYTES(14, 2, 12, 64, 6, 0, 9, 0, 1, 1, 0x80, 64, 2, 0x80, 5), &open, &fault), 0);
+	assert_int_equal(
+		decode_parameters(BYTES(14, 2, 12, 64, 6, 0, 9, 0, 1, 1, 0x80, 64, 2, 0x80, 5),
+			&open, &fault),
+		0);
 	assert_true(open.can.graceful && open.can.restarting);
 	assert_int_equal(open.can.restart_s, 5);
 	assert_int_equal(open.can.graceful_families, 0);
-	assert_int_equal(decode_parameters(BYTES(24, 2, 22, 69, 20, 0, 1, 1, 3, 0, 2, 1, 4, 0, 1, 1, 0, 0, 1, 1, 2, 0, 2, 1, 1),
-		&open, &fault), 0);
+	assert_int_equal(decode_parameters(BYTES(24, 2, 22, 69, 20, 0, 1, 1, 3, 0, 2, 1, 4, 0, 1, 1,
+						   0, 0, 1, 1, 2, 0, 2, 1, 1),
+				 &open, &fault),
+		0);
 	assert_int_equal(open.can.add_path_send, V4);
 	assert_int_equal(open.can.add_path_receive, V6);
 }
@@ -239,7 +248,8 @@ static void decode_any(struct view v, void *ctx)
 		assert_int_equal(fault.code, 2);
 		return;
 	}
-	assert_true(open.can.families <= BGP_ALL_FAMILIES && open.can.extended_next_hop <= BGP_ALL_FAMILIES);
+	assert_true(open.can.families <= BGP_ALL_FAMILIES &&
+		    open.can.extended_next_hop <= BGP_ALL_FAMILIES);
 	assert_true((open.can.add_path_receive | open.can.add_path_send) <= BGP_ALL_FAMILIES);
 	assert_true(open.can.graceful_preserved <= BGP_ALL_FAMILIES && open.can.restart_s <= 4095);
 }
@@ -249,9 +259,12 @@ static void test_damage(void **state)
 	for (int form = 0; form < 4; form++) {
 		uint8_t buf[1024], parameters[512];
 		struct wr w = wr_make(buf, sizeof(buf));
-		build_open(&w, 23456, 180, 0xc0000207, parameters, wrap_all(parameters, sizeof(parameters), form & 1, form & 2));
-		each_truncation(buf + BGP_HEADER_BYTES, wr_len(&w) - BGP_HEADER_BYTES, decode_truncated, NULL);
-		each_change(buf + BGP_HEADER_BYTES, wr_len(&w) - BGP_HEADER_BYTES, decode_any, NULL);
+		build_open(&w, 23456, 180, 0xc0000207, parameters,
+			wrap_all(parameters, sizeof(parameters), form & 1, form & 2));
+		each_truncation(buf + BGP_HEADER_BYTES, wr_len(&w) - BGP_HEADER_BYTES,
+			decode_truncated, NULL);
+		each_change(
+			buf + BGP_HEADER_BYTES, wr_len(&w) - BGP_HEADER_BYTES, decode_any, NULL);
 	}
 }
 
@@ -341,11 +354,26 @@ static void test_round_trip(void **state)
 
 static void test_negotiate(void **state)
 {
-	struct bgp_open a = {.as = 1, .hold_s = 90, .can = {.as4 = true, .families = V4 | V6, .add_path_send = V4 | V6,
-		.extended_next_hop = V4, .route_refresh = true, .enhanced_refresh = true, .graceful = true, .restart_s = 7,
-		.graceful_families = V4 | V6, .graceful_preserved = V6, .graceful_notification = true}};
-	struct bgp_open b = {.as = 2, .hold_s = 30, .can = {.as4 = true, .families = V4, .add_path_receive = V4 | V6,
-		.extended_next_hop = V4 | V6, .graceful = true}};
+	struct bgp_open a = {.as = 1,
+		.hold_s = 90,
+		.can = {.as4 = true,
+			.families = V4 | V6,
+			.add_path_send = V4 | V6,
+			.extended_next_hop = V4,
+			.route_refresh = true,
+			.enhanced_refresh = true,
+			.graceful = true,
+			.restart_s = 7,
+			.graceful_families = V4 | V6,
+			.graceful_preserved = V6,
+			.graceful_notification = true}};
+	struct bgp_open b = {.as = 2,
+		.hold_s = 30,
+		.can = {.as4 = true,
+			.families = V4,
+			.add_path_receive = V4 | V6,
+			.extended_next_hop = V4 | V6,
+			.graceful = true}};
 	struct bgp_negotiated on = bgp_negotiate(&a, &b);
 	assert_int_equal(on.families, V4);
 	assert_int_equal(on.as_bytes, 4);

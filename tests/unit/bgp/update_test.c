@@ -7,10 +7,11 @@
 #include "wt_test.h"
 
 static const struct bgp_update_rules SESSION = {.as_bytes = 4, .families = BGP_ALL_FAMILIES};
-static const struct bgp_update_rules PATHS = {.as_bytes = 4, .families = BGP_ALL_FAMILIES, .add_path = BGP_ALL_FAMILIES};
+static const struct bgp_update_rules PATHS = {
+	.as_bytes = 4, .families = BGP_ALL_FAMILIES, .add_path = BGP_ALL_FAMILIES};
 static const struct bgp_update_rules STATION = {.families = BGP_ALL_FAMILIES, .tolerant = true};
-static const struct bgp_update_rules STATION_PATHS = {.families = BGP_ALL_FAMILIES, .tolerant = true,
-	.add_path = BGP_ALL_FAMILIES};
+static const struct bgp_update_rules STATION_PATHS = {
+	.families = BGP_ALL_FAMILIES, .tolerant = true, .add_path = BGP_ALL_FAMILIES};
 
 static void append(char *out, size_t cap, const char *fmt, ...) PRINTF(3, 4);
 static void append(char *out, size_t cap, const char *fmt, ...)
@@ -26,12 +27,14 @@ static void append(char *out, size_t cap, const char *fmt, ...)
 static void note(char *out, size_t cap, const struct bgp_change *c)
 {
 	char prefix[PREFIX_TEXT_MAX], hop[ADDR_TEXT_MAX];
-	append(out, cap, "%s%c%s", *out ? " " : "", c->withdrawn ? '-' : '+', prefix_format(&c->prefix, prefix));
+	append(out, cap, "%s%c%s", *out ? " " : "", c->withdrawn ? '-' : '+',
+		prefix_format(&c->prefix, prefix));
 	if (c->path_id)
 		append(out, cap, "#%u", c->path_id);
 	if (c->next_hop.family)
 		append(out, cap, ">%s", addr_format(&c->next_hop, hop));
-	assert_int_equal(c->family, c->prefix.addr.family == ADDR_V4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
+	assert_int_equal(
+		c->family, c->prefix.addr.family == ADDR_V4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
 }
 
 struct sample {
@@ -39,7 +42,8 @@ struct sample {
 	struct view body;
 };
 
-static void set_body(struct sample *s, struct view withdrawn, const struct wr *attrs, struct view nlri)
+static void set_body(
+	struct sample *s, struct view withdrawn, const struct wr *attrs, struct view nlri)
 {
 	struct wr w = wr_make(s->bytes, sizeof(s->bytes));
 	build_update_body(&w, withdrawn, (struct view){attrs->start, wr_len(attrs)}, nlri);
@@ -47,7 +51,8 @@ static void set_body(struct sample *s, struct view withdrawn, const struct wr *a
 	s->body = (struct view){s->bytes, wr_len(&w)};
 }
 
-static struct bgp_changes expect(struct view body, const struct bgp_update_rules *rules, const char *want)
+static struct bgp_changes expect(
+	struct view body, const struct bgp_update_rules *rules, const char *want)
 {
 	struct bgp_changes c;
 	struct bgp_notification fault;
@@ -61,7 +66,8 @@ static struct bgp_changes expect(struct view body, const struct bgp_update_rules
 	return c;
 }
 
-static void expect_refused(struct view body, const struct bgp_update_rules *rules, enum bgp_error error)
+static void expect_refused(
+	struct view body, const struct bgp_update_rules *rules, enum bgp_error error)
 {
 	struct bgp_changes c;
 	struct bgp_notification fault;
@@ -69,8 +75,8 @@ static void expect_refused(struct view body, const struct bgp_update_rules *rule
 	assert_int_equal(fault.code << 8 | fault.subcode, error);
 }
 
-static const uint8_t reach6[] = {0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
-	32, 0x20, 1, 0xd, 0xb8, 0};
+static const uint8_t reach6[] = {0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	1, 0, 32, 0x20, 1, 0xd, 0xb8, 0};
 static const uint8_t unreach6[] = {0, 2, 1, 48, 0x20, 1, 0xd, 0xb8, 0, 9};
 
 /* All four lists; MP_REACH's flags and the others' as given. */
@@ -88,7 +94,8 @@ static void test_all_lists(void **state)
 {
 	struct sample s;
 	build_all(&s, 0x80);
-	struct bgp_changes c = expect(s.body, &SESSION, "-10.0.0.0/8 -172.16.0.0/16 -2001:db8:9::/48 "
+	struct bgp_changes c = expect(s.body, &SESSION,
+		"-10.0.0.0/8 -172.16.0.0/16 -2001:db8:9::/48 "
 		"+198.51.100.0/24>192.0.2.1 +0.0.0.0/0>192.0.2.1 +2001:db8::/32>2001:db8::1 +::/0>2001:db8::1");
 	assert_int_equal(c.severity, BGP_FINE);
 	assert_int_equal(c.end_of_rib, -1);
@@ -104,7 +111,8 @@ static void test_treat_as_withdraw(void **state)
 {
 	struct sample s;
 	build_all(&s, 0xc0);
-	struct bgp_changes c = expect(s.body, &SESSION, "-10.0.0.0/8 -172.16.0.0/16 -2001:db8:9::/48 "
+	struct bgp_changes c = expect(s.body, &SESSION,
+		"-10.0.0.0/8 -172.16.0.0/16 -2001:db8:9::/48 "
 		"-198.51.100.0/24 -0.0.0.0/0 -2001:db8::/32 -::/0");
 	assert_int_equal(c.severity, BGP_WITHDRAW);
 	assert_int_equal(c.attrs.fault, BGP_ATTR_MP_REACH);
@@ -170,14 +178,16 @@ static void test_end_of_rib(void **state)
 		uint8_t unreach[4];
 		size_t n;
 		int want;
-	} cases[] = {{{0, 1, 1}, 3, BGP_IPV4_UNICAST}, {{0, 2, 1}, 3, BGP_IPV6_UNICAST}, {{0, 1, 2}, 3, -1},
-		{{0, 25, 1}, 3, -1}, {{0, 2, 1, 0}, 4, -1}};
+	} cases[] = {{{0, 1, 1}, 3, BGP_IPV4_UNICAST}, {{0, 2, 1}, 3, BGP_IPV6_UNICAST},
+		{{0, 1, 2}, 3, -1}, {{0, 25, 1}, 3, -1}, {{0, 2, 1, 0}, 4, -1}};
 	assert_int_equal(expect(VIEW(0, 0, 0, 0), &SESSION, "").end_of_rib, BGP_IPV4_UNICAST);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct wr a = wr_make(buf, sizeof(buf));
 		build_attr(&a, 0x80, BGP_ATTR_MP_UNREACH, cases[i].unreach, cases[i].n);
 		set_body(&s, NO_VIEW, &a, NO_VIEW);
-		assert_int_equal(expect(s.body, &SESSION, cases[i].n == 4 ? "-::/0" : "").end_of_rib, cases[i].want);
+		assert_int_equal(
+			expect(s.body, &SESSION, cases[i].n == 4 ? "-::/0" : "").end_of_rib,
+			cases[i].want);
 		set_body(&s, VIEW(8, 10), &a, NO_VIEW);
 		struct bgp_changes c;
 		struct bgp_notification fault;
@@ -251,7 +261,8 @@ static void test_guessed_add_path(void **state)
 	struct view with = VIEW(0, 0, 0, 1, 24, 198, 51, 100, 0, 0, 0, 2, 24, 198, 51, 101);
 	struct view without = VIEW(24, 198, 51, 100, 24, 198, 51, 102, 24, 198, 51, 104);
 	set_body(&s, NO_VIEW, &a, with);
-	struct bgp_changes c = expect(s.body, &STATION_PATHS, "+198.51.100.0/24#1>192.0.2.1 +198.51.101.0/24#2>192.0.2.1");
+	struct bgp_changes c = expect(s.body, &STATION_PATHS,
+		"+198.51.100.0/24#1>192.0.2.1 +198.51.101.0/24#2>192.0.2.1");
 	assert_false(c.guessed_add_path);
 	expect_refused(s.body, &SESSION, BGP_ERROR_UPDATE_PREFIX);
 	c = expect(s.body, &STATION, "+198.51.100.0/24#1>192.0.2.1 +198.51.101.0/24#2>192.0.2.1");
@@ -260,7 +271,8 @@ static void test_guessed_add_path(void **state)
 	set_body(&s, NO_VIEW, &a, VIEW(0, 0, 0, 7, 8, 0));
 	c = expect(s.body, &STATION, "+0.0.0.0/8#7>192.0.2.1");
 	assert_true(c.guessed_add_path);
-	(void)expect(s.body, &SESSION, "+0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1 "
+	(void)expect(s.body, &SESSION,
+		"+0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1 "
 		"+8.0.0.0/7>192.0.2.1 +0.0.0.0/0>192.0.2.1");
 	set_body(&s, NO_VIEW, &a, VIEW(0));
 	c = expect(s.body, &STATION, "+0.0.0.0/0>192.0.2.1"); /* once is what it says */
@@ -287,7 +299,8 @@ static void decode_any(struct view v, void *ctx)
 			continue;
 		}
 		size_t n = 0;
-		assert_true(c.severity < BGP_RESET && c.end_of_rib < BGP_FAMILIES && c.list_count <= 4);
+		assert_true(
+			c.severity < BGP_RESET && c.end_of_rib < BGP_FAMILIES && c.list_count <= 4);
 		while (bgp_update_next(&c, &change)) {
 			assert_true(change.prefix.len <= addr_bits(&change.prefix.addr));
 			assert_true(change.withdrawn || c.severity < BGP_WITHDRAW);
