@@ -48,7 +48,9 @@ struct collector {
 
 	struct world *next_world; /* waiting for intake_swap */
 	struct loop_timer stop_timer;
-	pthread_t reload_thread; /* while reloading */
+	pthread_t reload_thread; /* while reloading; it alone writes the two below, then posts them */
+	struct world *reloaded;
+	struct error reload_error;
 	bool reloading, reload_again;
 	pthread_rwlock_t names_lock;
 	struct asnames *names; /* taken from the world: HTTP threads read them, under the lock */
@@ -212,42 +214,32 @@ static void on_swapped(void *ctx)
 	}
 }
 
-struct reload_result {
-	struct collector *c;
-	struct world *world; /* NULL: failed */
-	struct error err;
-};
-
 static void finish_reload(void *arg)
 {
-	struct reload_result *r = arg;
-	struct collector *c = r->c;
-	if (r->world && world_compatible(c->world, r->world, &r->err) < 0) {
-		world_free(r->world);
-		r->world = NULL;
+	struct collector *c = arg;
+	struct world *world = c->reloaded;
+	c->reloaded = NULL;
+	if (world && world_compatible(c->world, world, &c->reload_error) < 0) {
+		world_free(world);
+		world = NULL;
 	}
-	if (r->world) {
-		c->next_world = r->world;
+	if (world) {
+		c->next_world = world;
 		intake_swap(c->intake, c->next_world, on_swapped, c);
 	} else {
-		log_error("not reloaded, the old configuration and tables stay in use: %s", r->err.text);
+		log_error("not reloaded, the old configuration and tables stay in use: %s", c->reload_error.text);
 		end_reload(c);
 	}
-	free(r);
 }
 
 static void *reload_main(void *arg)
 {
 	struct collector *c = arg;
-	struct reload_result *r = calloc(1, sizeof(*r));
-	if (!r)
-		return NULL;
-	r->c = c;
-	if (world_load(c->config_file, true, &r->world, &r->err) < 0)
-		r->world = NULL;
-	if (loop_post(c->loop, finish_reload, r) < 0) {
-		world_free(r->world);
-		free(r);
+	if (world_load(c->config_file, true, &c->reloaded, &c->reload_error) < 0)
+		c->reloaded = NULL;
+	if (loop_post(c->loop, finish_reload, c) < 0) {
+		world_free(c->reloaded);
+		c->reloaded = NULL;
 	}
 	return NULL;
 }
@@ -392,6 +384,11 @@ static void stop(struct collector *c)
 {
 	if (c->reloading)
 		(void)pthread_join(c->reload_thread, NULL);
+	if (c->loop) {
+		/* A start that failed never ran it: HTTP threads that wait for an answer get none. */
+		loop_stop(c->loop);
+		(void)!loop_run(c->loop);
+	}
 	http_free(c->http);
 	writer_free(c->writer, STOP_TIMEOUT_MS);
 	intake_free(c->intake);

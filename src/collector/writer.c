@@ -13,7 +13,7 @@
  * shall not spend more than a tenth of its time on them), when somebody wants to read
  * (writer_settle), or when they grow too large. While the store is away or slow, cuts come only once a minute or by
  * size, the tables are dropped from memory and read again from their segments in order: memory stays
- * bounded by two tables, the disk by journal.max_size.
+ * bounded by two tables here (and the data plane's own two), the disk by journal.max_size.
  *
  * If the journal cannot be written (full disk, max_size) the frame is tried again each second; no
  * acknowledgement leaves meanwhile and the data plane, which has at most one frozen under way,
@@ -312,6 +312,9 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 		log_error("journal: %s; what stands before that place is stored, then the file is set aside", err.text);
 	if (r < 0 && !b.damaged) {
 		log_error("journal: %s", err.text);
+		pthread_mutex_lock(&w->lock);
+		set_text(w->stats.store_error, sizeof(w->stats.store_error), err.text); /* until a batch gets through */
+		pthread_mutex_unlock(&w->lock);
 		flow_table_free(b.flows);
 		return false;
 	}
