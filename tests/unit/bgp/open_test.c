@@ -159,6 +159,7 @@ static void test_refused(void **state)
 		{{6, 2, 4, 1, 2, 0, 1}, 7, BGP_ERROR_OPEN},           /* a family of two */
 		{{255, 255, 0}, 3, BGP_ERROR_OPEN},                   /* the extended form, cut */
 		{{255, 255, 0, 2, 2, 0}, 6, BGP_ERROR_OPEN},
+		{{0, 255, 0, 0}, 4, BGP_ERROR_OPEN}, /* of length 0: not the extended form */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct bgp_open open;
@@ -223,8 +224,8 @@ static void test_repeated(void **state)
 	assert_true(open.can.graceful && open.can.restarting);
 	assert_int_equal(open.can.restart_s, 5);
 	assert_int_equal(open.can.graceful_families, 0);
-	assert_int_equal(decode_parameters(BYTES(24, 2, 22, 69, 20, 0, 1, 1, 3, 0, 2, 1, 4, 0, 1, 1,
-						   0, 0, 1, 1, 2, 0, 2, 1, 1),
+	assert_int_equal(decode_parameters(BYTES(24, 2, 22, 69, 20, 0, 1, 1, 3, 0, 2, 1,
+						 1, 0, 1, 1, 2, 0, 2, 1, 4, 0, 1, 1, 0),
 				 &open, &fault),
 		0);
 	assert_int_equal(open.can.add_path_send, V4);

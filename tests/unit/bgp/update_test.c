@@ -277,6 +277,11 @@ static void test_guessed_add_path(void **state)
 	set_body(&s, NO_VIEW, &a, VIEW(0));
 	c = expect(s.body, &STATION, "+0.0.0.0/0>192.0.2.1"); /* once is what it says */
 	assert_false(c.guessed_add_path);
+	/* once, in a list that could be one with a path id: as said */
+	set_body(&s, NO_VIEW, &a, VIEW(0, 24, 198, 51, 16, 8, 10));
+	c = expect(s.body, &STATION,
+		"+0.0.0.0/0>192.0.2.1 +198.51.16.0/24>192.0.2.1 +10.0.0.0/8>192.0.2.1");
+	assert_false(c.guessed_add_path);
 	set_body(&s, NO_VIEW, &a, VIEW(0, 0));
 	c = expect(s.body, &STATION, "+0.0.0.0/0>192.0.2.1 +0.0.0.0/0>192.0.2.1"); /* and there is no other way */
 	assert_false(c.guessed_add_path);
