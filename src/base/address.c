@@ -173,8 +173,20 @@ int prefix_cmp(const struct prefix *a, const struct prefix *b)
 	return (c > 0) - (c < 0);
 }
 
-/* Splits "host:port" and "[host]:port"; host is copied without brackets. */
-static int split_hostport(const char *text, char *host, size_t cap, const char **ret_port, struct error *err)
+static int parse_port(const char *text, const char *port, uint16_t *ret, struct error *err)
+{
+	char *end;
+	errno = 0;
+	unsigned long v = strtoul(port, &end, 10);
+	if (errno || end == port || *end || *port < '0' || *port > '9' || v > 65535)
+		return error_set(err, -EINVAL, "'%.100s' has no valid port (0 to 65535)", text);
+	*ret = (uint16_t)v;
+	return 0;
+}
+
+/* Splits "host:port" and "[host]:port"; host is copied without brackets. *ret_service is the port as text. */
+static int split_hostport(const char *text, char *host, size_t cap, const char **ret_service, uint16_t *ret_port,
+	struct error *err)
 {
 	const char *start = text, *end, *port;
 	if (*text == '[') {
@@ -196,19 +208,8 @@ static int split_hostport(const char *text, char *host, size_t cap, const char *
 		return error_set(err, -EINVAL, "'%.100s' is not HOST:PORT", text);
 	memcpy(host, start, n);
 	host[n] = '\0';
-	*ret_port = port;
-	return 0;
-}
-
-static int parse_port(const char *text, const char *port, uint16_t *ret, struct error *err)
-{
-	char *end;
-	errno = 0;
-	unsigned long v = strtoul(port, &end, 10);
-	if (errno || end == port || *end || *port < '0' || *port > '9' || v > 65535)
-		return error_set(err, -EINVAL, "'%.100s' has no valid port (0 to 65535)", text);
-	*ret = (uint16_t)v;
-	return 0;
+	*ret_service = port;
+	return parse_port(text, port, ret_port, err);
 }
 
 int hostport_parse(const char *text, struct addr *ret_addr, uint16_t *ret_port, struct error *err)
@@ -216,10 +217,7 @@ int hostport_parse(const char *text, struct addr *ret_addr, uint16_t *ret_port, 
 	char host[ADDR_TEXT_MAX];
 	const char *port;
 	uint16_t p;
-	int r = split_hostport(text, host, sizeof(host), &port, err);
-	if (r < 0)
-		return r;
-	r = parse_port(text, port, &p, err);
+	int r = split_hostport(text, host, sizeof(host), &port, &p, err);
 	if (r < 0)
 		return r;
 	if (addr_parse(host, ret_addr) < 0)
@@ -241,10 +239,7 @@ int hostport_resolve(const char *text, struct sockaddr_storage *ret, socklen_t *
 	char host[256];
 	const char *port;
 	uint16_t p;
-	int r = split_hostport(text, host, sizeof(host), &port, err);
-	if (r < 0)
-		return r;
-	r = parse_port(text, port, &p, err);
+	int r = split_hostport(text, host, sizeof(host), &port, &p, err);
 	if (r < 0)
 		return r;
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *info;

@@ -248,3 +248,19 @@ bool client_print_raw(const struct options *o, const struct client_answer *a, in
 	*ret_status = fflush(stdout) == 0 && !ferror(stdout) ? EXIT_DONE : EXIT_FAILED;
 	return true;
 }
+
+int client_command(int argc, char **argv, const struct client_question *q)
+{
+	struct options o;
+	struct client_answer a;
+	int r = options_parse(argc, argv, q->command, q->wants, &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	r = client_get(&o, q->path, q->parameter, q->parameter ? o.argument : NULL, &a);
+	if (r != EXIT_DONE)
+		return r;
+	if (!client_print_raw(&o, &a, &r))
+		r = q->print(&o, a.json);
+	client_answer_done(&a);
+	return r;
+}

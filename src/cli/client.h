@@ -20,6 +20,15 @@ int client_get(const struct options *o, const char *path, const char *name, cons
 	struct client_answer *ret);
 void client_answer_done(struct client_answer *a);
 
+/* A whole command that asks one question: options, the path with its parameters, and the answer, as it came
+ * or by print. wants names the argument (NULL: none), which becomes the parameter. Returns the exit status. */
+struct client_question {
+	enum option_commands command;
+	const char *wants, *path, *parameter;
+	int (*print)(const struct options *o, const json_t *answer);
+};
+int client_command(int argc, char **argv, const struct client_question *q);
+
 /* True when --json or --csv is given: the answer has been printed as it came; *ret_status is the exit
  * status. */
 bool client_print_raw(const struct options *o, const struct client_answer *a, int *ret_status);

@@ -31,7 +31,7 @@ static void add_route(struct table *t, const json_t *row)
 	table_row(t);
 }
 
-static int print_answer(const json_t *answer)
+static int print_answer(const struct options *o, const json_t *answer)
 {
 	static const struct table_column columns[] = {
 		{"ROUTER", false, 0, 0}, {"PREFIX", false, 0, 0}, {"PATH", false, 0, 10}, {"NEXT HOP", false, 3, 0},
@@ -59,16 +59,6 @@ static int print_answer(const json_t *answer)
 
 int command_lookup(int argc, char **argv)
 {
-	struct options o;
-	struct client_answer a;
-	int r = options_parse(argc, argv, OPTIONS_LOOKUP, "ADDRESS", &o);
-	if (r != OPTIONS_GO_ON)
-		return r;
-	r = client_get(&o, "/api/v1/lookup", "address", o.argument, &a);
-	if (r != EXIT_DONE)
-		return r;
-	if (!client_print_raw(&o, &a, &r))
-		r = print_answer(a.json);
-	client_answer_done(&a);
-	return r;
+	const struct client_question question = {OPTIONS_LOOKUP, "ADDRESS", "/api/v1/lookup", "address", print_answer};
+	return client_command(argc, argv, &question);
 }

@@ -66,7 +66,7 @@ static void add_router(struct table *t, const json_t *row)
 	table_row(t);
 }
 
-static int print_answer(const json_t *answer)
+static int print_answer(const struct options *o, const json_t *answer)
 {
 	static const struct table_column columns[] = {
 		{"ROUTER", false, 0, 0}, {"SERVES", false, 3, 12}, {"PREFIXES", true, 0, 0}, {"SOURCE", false, 0, 12},
@@ -91,16 +91,6 @@ static int print_answer(const json_t *answer)
 
 int command_routers(int argc, char **argv)
 {
-	struct options o;
-	struct client_answer a;
-	int r = options_parse(argc, argv, OPTIONS_ROUTERS, NULL, &o);
-	if (r != OPTIONS_GO_ON)
-		return r;
-	r = client_get(&o, "/api/v1/routers", NULL, NULL, &a);
-	if (r != EXIT_DONE)
-		return r;
-	if (!client_print_raw(&o, &a, &r))
-		r = print_answer(a.json);
-	client_answer_done(&a);
-	return r;
+	const struct client_question question = {OPTIONS_ROUTERS, NULL, "/api/v1/routers", NULL, print_answer};
+	return client_command(argc, argv, &question);
 }

@@ -60,7 +60,7 @@ static void add_sender(struct table *t, const json_t *row)
 	free(rejected);
 }
 
-static int print_answer(const json_t *answer)
+static int print_answer(const struct options *o, const json_t *answer)
 {
 	static const struct table_column columns[] = {
 		{"SENDER", false, 0, 8}, {"SESSIONS", true, 3, 0}, {"SENT", true, 0, 0}, {"STORED", true, 0, 0},
@@ -90,16 +90,6 @@ static int print_answer(const json_t *answer)
 
 int command_senders(int argc, char **argv)
 {
-	struct options o;
-	struct client_answer a;
-	int r = options_parse(argc, argv, OPTIONS_SENDERS, NULL, &o);
-	if (r != OPTIONS_GO_ON)
-		return r;
-	r = client_get(&o, "/api/v1/senders", NULL, NULL, &a);
-	if (r != EXIT_DONE)
-		return r;
-	if (!client_print_raw(&o, &a, &r))
-		r = print_answer(a.json);
-	client_answer_done(&a);
-	return r;
+	const struct client_question question = {OPTIONS_SENDERS, NULL, "/api/v1/senders", NULL, print_answer};
+	return client_command(argc, argv, &question);
 }

@@ -238,16 +238,6 @@ static int print_answer(const struct options *o, const json_t *answer)
 
 int command_series(int argc, char **argv)
 {
-	struct options o;
-	struct client_answer a;
-	int r = options_parse(argc, argv, OPTIONS_SERIES, NULL, &o);
-	if (r != OPTIONS_GO_ON)
-		return r;
-	r = client_get(&o, "/api/v1/series", NULL, NULL, &a);
-	if (r != EXIT_DONE)
-		return r;
-	if (!client_print_raw(&o, &a, &r))
-		r = print_answer(&o, a.json);
-	client_answer_done(&a);
-	return r;
+	const struct client_question question = {OPTIONS_SERIES, NULL, "/api/v1/series", NULL, print_answer};
+	return client_command(argc, argv, &question);
 }
