@@ -5,7 +5,7 @@ ASAN  ?= build-asan
 NINJA := ninja $(if $(JOBS),-j$(JOBS))
 
 # What is installed: without the tests and benchmarks, which `make test` and `make bench` build.
-PARTS := whereto nginx/ngx_http_whereto_module.so
+PARTS := whereto nginx/ngx_http_whereto_module.so man/whereto.1 man/whereto.yaml.5
 
 .PHONY: deps setup build run test bench fuzz install clean
 
