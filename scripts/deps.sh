@@ -35,14 +35,14 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 # Debian's nginx package would start the system's own nginx, now and at each boot, but it is wanted as a program
-# only. One that was here before is left as it is.
+# only. One that was here before is left as it is, so is a policy-rc.d.
 nginx=""
 case "$missing " in *" nginx "*) nginx=new ;; esac
 policy=/usr/sbin/policy-rc.d
 made_policy=""
 clean_up() {
     [ -z "$made_policy" ] || $as_root rm -f $policy
-    made_policy=""
+    [ -z "$nginx" ] || [ ! -e /etc/init.d/nginx ] || $as_root update-rc.d nginx disable
 }
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM # dash has no EXIT trap for these otherwise
@@ -57,4 +57,3 @@ if [ -n "$nginx" ] && [ ! -e $policy ]; then
 fi
 # shellcheck disable=SC2086
 $apt_get install -y --no-install-recommends $missing
-[ -z "$nginx" ] || $as_root update-rc.d nginx disable
