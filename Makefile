@@ -4,30 +4,38 @@ BUILD ?= build
 ASAN  ?= build-asan
 NINJA := ninja $(if $(JOBS),-j$(JOBS))
 
-.PHONY: deps build run test bench fuzz install clean
+# What is installed: without the tests and benchmarks, which `make test` and `make bench` build.
+PARTS := whereto nginx/ngx_http_whereto_module.so man/whereto.1 man/whereto.yaml.5
+
+.PHONY: deps setup build run test bench fuzz install clean
 
 deps:
 	scripts/deps.sh
 
-build: deps
+setup: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) $(if $(CI),-Dwerror=true)
-	$(NINJA) -C $(BUILD)
+
+build: setup
+	$(NINJA) -C $(BUILD) $(PARTS)
 
 run: build
 	$(BUILD)/whereto demo
 
-test: build
+test: setup
 	@test -f $(ASAN)/build.ninja || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false -Dnginx=disabled
+	$(NINJA) -C $(BUILD)
+	$(NINJA) -C $(ASAN)
 	scripts/test.py $(BUILD) $(ASAN)
 
-bench: build
+bench: setup
 	meson test -C $(BUILD) --benchmark --verbose --num-processes 1
 
-fuzz: deps
-	scripts/fuzz.sh
+fuzz:
+	scripts/deps.sh fuzz
+	$(if $(JOBS),JOBS=$(JOBS)) scripts/fuzz.sh
 
 install: build
-	meson install -C $(BUILD)
+	meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) $(ASAN) build-fuzz

@@ -42,6 +42,13 @@ def why_skipped(build, suite):
     return None
 
 
+def reason(case, skipped):
+    """Why it was skipped: Meson puts a TAP test's words into its output."""
+    output = (case.findtext("system-out") or "").strip().splitlines()
+    why = skipped.get("message") or skipped.text or (output[-1] if output else "see its log")
+    return why.split("# SKIP ")[-1]
+
+
 def count(report, build):
     counts, notes = [0, 0, 0], []
     for suite in ElementTree.parse(report).getroot().iter("testsuite"):
@@ -59,8 +66,7 @@ def count(report, build):
                 notes.append(f"FAILED  {name}")
             elif skipped is not None:
                 counts[2] += 1
-                why = skipped.get("message") or skipped.text or "see its log"
-                notes.append(f"skipped {name}: {why}")
+                notes.append(f"skipped {name}: {reason(case, skipped)}")
             else:
                 counts[0] += 1
     return counts, notes

@@ -18,6 +18,7 @@ void log_set_level(enum log_level level)
 	atomic_store(&max_level, (int)level);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void write_line(enum log_level level, const char *fmt, va_list ap)
 {
 	static const char *const names[] = {"error", "warning", "info", "debug"};
