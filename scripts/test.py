@@ -54,10 +54,9 @@ def count(report, build):
     for suite in ElementTree.parse(report).getroot().iter("testsuite"):
         cases = list(suite.iter("testcase"))
         if not cases:
-            reason = why_skipped(build, suite.get("name"))
-            counts[2 if reason else 1] += 1
-            notes.append(f"{'skipped' if reason else 'FAILED '} {build}: {suite.get('name')}: "
-                         f"{reason or 'no case was run'}")
+            why = why_skipped(build, suite.get("name"))
+            counts[2 if why else 1] += 1
+            notes.append(f"{'skipped' if why else 'FAILED '} {build}: {suite.get('name')}: {why or 'no case was run'}")
         for case in cases:
             name = f"{build}: {suite.get('name')}: {case.get('name')}"
             skipped = case.find("skipped")
