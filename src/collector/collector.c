@@ -271,6 +271,16 @@ static void on_stop(void *ctx)
 	intake_stop(c->intake, on_drained, c);
 }
 
+/* BMP and BGP sources can be configured and have their place in the tables; nothing listens for them yet. */
+static void warn_of_live_sources(const struct config *config)
+{
+	for (size_t i = 0; i < config->router_count; i++)
+		for (size_t j = 0; j < config->routers[i].source_count; j++)
+			if (config->routers[i].sources[j].kind != SOURCE_MRT)
+				log_warning("%s:%u: router %s: this version does not listen for BMP or BGP; the source stays absent",
+					config->file, config->routers[i].sources[j].line, config->routers[i].name);
+}
+
 /* The tables with what the files say, whole: there is no traffic yet to wait for. */
 static int open_tables(struct collector *c, struct error *err)
 {
@@ -347,6 +357,7 @@ static int start(struct collector *c, struct error *err)
 	if (r < 0)
 		return r;
 	publish_names(c, c->world);
+	warn_of_live_sources(c->world->config);
 	r = open_tables(c, err);
 	if (r == 0)
 		r = open_store(c, err);
