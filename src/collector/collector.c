@@ -5,8 +5,9 @@
  * writer, which stores what is left.
  *
  * A reload runs on a thread of its own: it builds a new world aside and posts it to the data plane,
- * which exchanges the pointer between two freezes. Loading a full table takes a second or two;
- * intake never waits for it. Any error leaves the old world in place.
+ * which exchanges the pointer between two freezes and then feeds the routes read from files into the live
+ * tables, a few milliseconds at a time (mrt_feed.c). Loading a full table takes a second or two; intake
+ * never waits for it. Any error leaves the old world in place.
  *
  * A stop waits for the journal and the store, but not for ever: what they don't take then was never
  * acknowledged, or comes back from the journal.
