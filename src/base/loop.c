@@ -51,6 +51,7 @@ struct loop {
 
 	struct epoll_event events[EVENTS_MAX];
 	int event_count;
+	uint64_t longest_hold_ns;
 
 	pthread_mutex_t lock;
 	pthread_cond_t call_done;
@@ -337,6 +338,7 @@ static int run_once(struct loop *loop)
 		loop->event_count = 0;
 		return errno == EINTR ? 0 : -errno;
 	}
+	uint64_t start = clock_mono_ns();
 	for (int i = 0; i < loop->event_count; i++) {
 		struct loop_fd *fd = loop->events[i].data.ptr;
 		if (fd)
@@ -344,7 +346,15 @@ static int run_once(struct loop *loop)
 	}
 	loop->event_count = 0;
 	run_timers(loop);
+	uint64_t held = clock_mono_ns() - start;
+	if (held > loop->longest_hold_ns)
+		loop->longest_hold_ns = held;
 	return 0;
+}
+
+uint64_t loop_longest_hold_ns(const struct loop *loop)
+{
+	return loop->longest_hold_ns;
 }
 
 int loop_run(struct loop *loop)

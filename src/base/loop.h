@@ -47,6 +47,10 @@ int loop_ask(struct loop *loop, void (*fn)(void *ctx), void *ctx) MUST_USE;
 /* From another thread: runs fn(ctx) on the loop's thread later. -ENOMEM or -ESHUTDOWN. */
 int loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx) MUST_USE;
 
+/* The longest time that went by between two looks at the descriptors, since the start: what one of them may
+ * have had to wait for the others. On the loop's thread. */
+uint64_t loop_longest_hold_ns(const struct loop *loop);
+
 /* Runs until loop_stop; then everything posted so far has run. 0 or -errno. */
 int loop_run(struct loop *loop) MUST_USE;
 void loop_stop(struct loop *loop);

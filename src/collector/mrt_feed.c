@@ -27,6 +27,7 @@ struct mrt_feed {
 	size_t source; /* of the router */
 	uint32_t at;   /* prefix id in the private table */
 	bool begun;    /* the source under work */
+	uint32_t released; /* references given back, once all is fed */
 };
 
 /* The source under work; NULL: there is none any more. Sources that no file was read for are passed over. */
@@ -92,8 +93,8 @@ static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view
 	return r < 0 ? r : rib_set(s->feeder, &prefix, 0, attrs);
 }
 
-/* The next prefixes of the source under work, or the step to the next source. False: all is done. */
-static bool work(struct mrt_feed *f)
+/* The next prefixes of the source under work, or the step to the next source. False: all are fed. */
+static bool feed(struct mrt_feed *f)
 {
 	struct table_source *s = current(f);
 	if (!s)
@@ -101,26 +102,36 @@ static bool work(struct mrt_feed *f)
 	int r = f->begun ? 0 : begin_source(f, s);
 	unsigned view = f->world->first_view[f->router] + (unsigned)f->source;
 	uint32_t end = route_ids_end(f->world->files), stop = end - f->at < SLICE ? end : f->at + SLICE;
+	uint32_t from = f->at;
 	for (; r == 0 && f->at < stop; f->at++)
 		r = feed_prefix(f, s, view, f->at);
 	if (r == -ENOMEM) {
 		log_error("routes of %s: out of memory", s->file);
 		abort(); /* the journal has all that was acknowledged */
 	}
-	table_source_changed(s, SLICE);
+	table_source_changed(s, f->at - from);
 	if (r < 0 || f->at >= end)
 		end_source(f, s);
 	return true;
 }
 
-static void release(struct mrt_feed *f)
+/* Gives the next references back; at the end the private table goes. False: it is done. */
+static bool release(struct mrt_feed *f)
 {
-	for (uint32_t i = 0; i < f->attrs_count; i++)
-		if (f->live_attrs[i] != ROUTE_NONE)
-			route_attrs_release(tables_routes(f->tables), f->live_attrs[i]);
-	f->attrs_count = 0;
+	uint32_t left = f->attrs_count - f->released, stop = f->released + (left < SLICE ? left : SLICE);
+	for (; f->released < stop; f->released++)
+		if (f->live_attrs[f->released] != ROUTE_NONE)
+			route_attrs_release(tables_routes(f->tables), f->live_attrs[f->released]);
+	if (f->released < f->attrs_count)
+		return true;
 	route_table_free(f->world->files);
 	f->world->files = NULL;
+	return false;
+}
+
+static bool work(struct mrt_feed *f)
+{
+	return feed(f) || release(f);
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -134,7 +145,6 @@ static void on_timer(struct loop_timer *timer)
 		return;
 	while (left)
 		left = work(f);
-	release(f);
 	f->done(f->ctx);
 }
 
@@ -148,11 +158,12 @@ int mrt_feed_new(struct loop *loop, struct tables *tables, struct world *world, 
 		.attrs_count = route_attrs_end(world->files)};
 	f->timer = (struct loop_timer){.fn = on_timer, .ctx = f};
 	f->live_attrs = malloc((f->attrs_count + 1) * sizeof(*f->live_attrs));
+	if (f->live_attrs)
+		memset(f->live_attrs, 0xff, (f->attrs_count + 1) * sizeof(*f->live_attrs));
 	if (!f->live_attrs || loop_timer_set(loop, &f->timer, 0) < 0) {
 		mrt_feed_free(f);
 		return -ENOMEM;
 	}
-	memset(f->live_attrs, 0xff, (f->attrs_count + 1) * sizeof(*f->live_attrs));
 	*ret = f;
 	return 0;
 }
@@ -162,7 +173,6 @@ void mrt_feed_finish(struct mrt_feed *f)
 	loop_timer_clear(f->loop, &f->timer);
 	while (work(f))
 		;
-	release(f);
 }
 
 void mrt_feed_free(struct mrt_feed *f)
@@ -170,8 +180,8 @@ void mrt_feed_free(struct mrt_feed *f)
 	if (!f)
 		return;
 	loop_timer_clear(f->loop, &f->timer);
-	if (f->attrs_count && f->live_attrs)
-		release(f);
+	while (f->live_attrs && f->world->files && release(f))
+		;
 	free(f->live_attrs);
 	free(f);
 }

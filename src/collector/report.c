@@ -246,7 +246,8 @@ int report_lookup(const struct world *w, const struct tables *t, const struct ad
 
 void report_collect(const struct intake *in, struct report_numbers *ret)
 {
-	*ret = (struct report_numbers){.sessions = in->sessions.count, .routes = route_stats(tables_routes(in->tables))};
+	*ret = (struct report_numbers){.sessions = in->sessions.count,
+		.longest_hold_ns = loop_longest_hold_ns(in->loop), .routes = route_stats(tables_routes(in->tables))};
 	memcpy(ret->counters, in->counters, sizeof(ret->counters));
 	for (uint32_t i = 0; i < in->sessions.count; i++)
 		ledger_add(&ret->ledger, &in->sessions.list[i]->state.ledger);
@@ -283,6 +284,8 @@ void report_metrics(const struct report_numbers *n, const struct writer_stats *w
 	}
 	gauge(out, "ledger_in_flight", "records sent and not yet accounted", (double)ledger_in_flight(&n->ledger));
 	gauge(out, "sessions", "sessions known", (double)n->sessions);
+	gauge(out, "longest_hold_seconds", "longest time the data plane was held up since its start",
+		(double)n->longest_hold_ns / 1e9);
 	gauge(out, "route_prefixes", "prefixes in the union of all tables", (double)n->routes.prefixes);
 	gauge(out, "route_attributes", "distinct sets of path attributes", (double)n->routes.attrs);
 	gauge(out, "route_memory_bytes", "memory of the route table", (double)n->routes.memory_bytes);

@@ -20,7 +20,7 @@ int report_lookup(const struct world *w, const struct tables *t, const struct ad
 struct report_numbers {
 	uint64_t counters[COUNTER_COUNT];
 	struct ledger ledger; /* of all senders */
-	uint64_t sessions;
+	uint64_t sessions, longest_hold_ns;
 	struct route_stats routes;
 };
 void report_collect(const struct intake *in, struct report_numbers *ret);

@@ -501,8 +501,9 @@ static void store_backlog(struct writer *w)
 			flow_table_free(b.flows);
 			return;
 		}
-		log_info("journal: batch %" PRIu64 " of the last run, %u rows, %s", b.id, rows,
-			result == STORE_OK ? "stored" : "was in the store already");
+		if (rows)
+			log_info("journal: batch %" PRIu64 " of the last run, %u rows, %s", b.id, rows,
+				result == STORE_OK ? "stored" : "was in the store already");
 		finish_batch(w, b);
 	}
 }
