@@ -485,8 +485,8 @@ def filters(rng, cells):
     keys = list(cells.cells)
 
     def some(name, count=1):
-        values = sorted({key[PLACE[name]] for key in rng.sample(keys, 50)} - {None}, key=str)
-        return rng.sample(values, count)
+        values = sorted({key[PLACE[name]] for key in rng.sample(keys, 500)} - {None}, key=str)
+        return rng.sample(values, min(count, len(values)))
 
     def is_in(name, *values):
         return lambda key: key[PLACE[name]] in values
