@@ -78,11 +78,9 @@ void sessions_drop_seals(struct sessions *s)
 
 static struct retired_state find_retired(const struct sessions *s, const struct session_state *state)
 {
-	for (size_t i = 0; i < s->retired.retired_count; i++) {
-		const struct retired_state *r = &s->retired.retired[i];
-		if (r->name_len == state->name_len && memcmp(r->name, state->name, r->name_len) == 0)
-			return *r;
-	}
+	const struct retired_state *known = book_get_retired(&s->retired, state->name, state->name_len);
+	if (known)
+		return *known;
 	struct retired_state r = {.name_len = state->name_len, .first_ms = state->first_ms};
 	memcpy(r.name, state->name, sizeof(r.name));
 	return r;

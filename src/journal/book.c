@@ -72,15 +72,28 @@ void book_del_session(struct book *b, const uint8_t id[static SESSION_ID_BYTES])
 	(void)!index_add(&b->session_index, moved, pos); /* there is room: one was just removed */
 }
 
+static uint32_t find_retired(const struct book *b, const char *name, uint8_t name_len, uint64_t hash)
+{
+	uint32_t slot, pos;
+	INDEX_FOR_EACH(&b->retired_index, hash, slot, pos)
+		if (b->retired[pos].name_len == name_len && memcmp(b->retired[pos].name, name, name_len) == 0)
+			break;
+	return pos;
+}
+
+const struct retired_state *book_get_retired(const struct book *b, const char *name, uint8_t name_len)
+{
+	uint32_t pos = find_retired(b, name, name_len, hash_bytes(name, name_len));
+	return pos == INDEX_NONE ? NULL : &b->retired[pos];
+}
+
 int book_put_retired(struct book *b, const struct retired_state *r)
 {
 	uint64_t hash = hash_bytes(r->name, r->name_len);
-	uint32_t slot, pos;
-	INDEX_FOR_EACH(&b->retired_index, hash, slot, pos) {
-		if (b->retired[pos].name_len == r->name_len && memcmp(b->retired[pos].name, r->name, r->name_len) == 0) {
-			b->retired[pos] = *r;
-			return 0;
-		}
+	uint32_t pos = find_retired(b, r->name, r->name_len, hash);
+	if (pos != INDEX_NONE) {
+		b->retired[pos] = *r;
+		return 0;
 	}
 	if (b->retired_count == b->retired_cap) {
 		size_t cap = b->retired_cap ? b->retired_cap * 2 : 16;

@@ -22,6 +22,8 @@ void book_done(struct book *b);
 /* Replace or add. -ENOMEM. */
 int book_put_session(struct book *b, const struct session_state *s) MUST_USE;
 int book_put_retired(struct book *b, const struct retired_state *r) MUST_USE;
+/* NULL when no session of this sender has ended; valid until the book changes. */
+const struct retired_state *book_get_retired(const struct book *b, const char *name, uint8_t name_len);
 /* Forgets a session. No-op when it is not there. */
 void book_del_session(struct book *b, const uint8_t id[static SESSION_ID_BYTES]);
 struct frame book_snapshot(const struct book *b);
