@@ -27,6 +27,7 @@
 #include "base/index.h"
 #include "bgp/mrt_file.h"
 #include "route/best.h"
+#include "route/convert.h"
 #include "route/path.h"
 
 #define DEFAULT_LOCAL_PREF 100
@@ -190,28 +191,6 @@ static int add_candidate(struct loader *l, const struct source *s, uint32_t path
 	return best_add(&l->best, &c) < 0 ? out_of_memory(l, err) : 0;
 }
 
-static struct route_attrs to_route_attrs(const struct bgp_attrs *a, struct view path)
-{
-	struct route_attrs attrs = {
-		.path = path,
-		.communities = a->communities,
-		.ext_communities = a->ext_communities,
-		.large_communities = a->large_communities,
-		.next_hop = bgp_attrs_next_hop(a),
-		.med = a->med,
-		.local_pref = a->local_pref,
-		.has_med = bgp_attrs_has(a, BGP_ATTR_MED),
-		.has_local_pref = bgp_attrs_has(a, BGP_ATTR_LOCAL_PREF),
-		.atomic_aggregate = bgp_attrs_has(a, BGP_ATTR_ATOMIC_AGGREGATE),
-		.origin_code = a->origin_code,
-	};
-	if (bgp_attrs_has(a, BGP_ATTR_AGGREGATOR)) {
-		attrs.aggregator_as = a->aggregator_as;
-		attrs.aggregator = addr_from_v4(a->aggregator);
-	}
-	return attrs;
-}
-
 static int set_route(struct loader *l, const struct prefix *prefix, const struct best_candidate *winner,
 	struct error *err)
 {
@@ -221,7 +200,8 @@ static int set_route(struct loader *l, const struct prefix *prefix, const struct
 	int r = decode(l, s, &a, &path, err);
 	if (r <= 0)
 		return r;
-	struct route_attrs attrs = to_route_attrs(&a, path);
+	struct addr next_hop = bgp_attrs_next_hop(&a);
+	struct route_attrs attrs = convert_attrs(&a, path, &next_hop);
 	r = route_set(l->table, l->view, prefix, &attrs);
 	if (r == -ENOMEM)
 		return out_of_memory(l, err);
