@@ -25,7 +25,7 @@ import socket
 import subprocess
 import time
 
-from bgptable import Attributes, ext_community, ext_community_raw, sort_communities, sort_sets
+from bgptable import NAMED, Attributes, ext_community, ext_community_raw, sort_communities, sort_sets
 
 ASN = 64500
 FEEDER, SECOND_FEEDER = "127.0.2.1", "127.0.2.2"
@@ -131,12 +131,19 @@ class Daemon:
     def nudge(self):
         """Makes it connect to its neighbours now, where it would wait long."""
 
+    def monitor(self):
+        """Makes it connect to its station, where that is not a matter of its configuration."""
+
     def shown(self, table):
         return table
 
     def passed_on(self, table):
-        """What its neighbours get of a table."""
-        return table
+        """What its neighbours get of a table. External ones get neither local preference nor a MED that came from
+        elsewhere, and paths with the router's own AS in front."""
+        if all(neighbour.asn == self.asn for neighbour in self.neighbours):
+            return table
+        return {prefix: route._replace(path=f"{self.asn} {route.path}".rstrip(), local_pref=None, med=None)
+                for prefix, route in table.items() if NAMED["no-export"] not in (route.communities or "").split()}
 
 
 def make(path, next_hop, origin_code, **more):
@@ -233,7 +240,9 @@ def tuples(text):
 
 
 class Frr(Daemon):
-    """FRR's bgpd alone, with its BMP module. Its dump lacks the value of extended communities it doesn't know."""
+    """FRR's bgpd alone, with its BMP module. Its dump lacks the value of extended communities it doesn't know. What
+    is in its table while a station connects is told; what just comes then may not be (8.4), so that it connects
+    only when monitor() says so."""
 
     name, programs, hello = "frr", ("/usr/lib/frr/bgpd", "vtysh"), ("show version",)
 
@@ -274,8 +283,12 @@ class Frr(Daemon):
     def bmp_config(self):
         policies = ("pre", "post") if self.station.policy == "both" else (self.station.policy,)
         return " bmp targets T\n" + "".join(f"  bmp monitor {family} unicast {policy}-policy\n"
-                                            for family in ("ipv4", "ipv6") for policy in policies) \
-            + f"  bmp connect {self.station.host} port {self.station.port} min-retry 100 max-retry 500\n exit\n"
+                                            for family in ("ipv4", "ipv6") for policy in policies) + " exit\n"
+
+    def monitor(self):
+        if self.station:
+            self.cli("configure terminal", f"router bgp {self.asn}", "bmp targets T",
+                     f"bmp connect {self.station.host} port {self.station.port} min-retry 100 max-retry 500")
 
     def count(self):
         families = json.loads(self.cli("show bgp summary json"))
@@ -456,7 +469,9 @@ announce IPv6 unicast
 
     def nudge(self):
         for neighbour in self.neighbours:
-            self.cli_status("neighbor", neighbour.host, "clear")
+            state = json.loads(self.cli("-j", "show", "neighbor", neighbour.host))["neighbors"][0]["state"]
+            if state in ("Idle", "Connect", "Active"):
+                self.cli("neighbor", neighbour.host, "clear")
 
     def count(self):
         return sum(int(json.loads(self.cli("-j", "show", "neighbor", feeder))["neighbors"][0]["stats"]["prefixes"]
