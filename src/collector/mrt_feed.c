@@ -49,7 +49,7 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 	struct rib_peer *peer = s->feeder;
 	int r = 0;
 	if (peer) {
-		r = rib_peer_resync(peer);
+		r = rib_peer_resync(peer, BGP_ALL_FAMILIES);
 	} else {
 		struct rib_peer_info info = {.addr = s->peer};
 		r = rib_peer_add(s->rib, &info, &peer);
@@ -65,7 +65,7 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 
 static void end_source(struct mrt_feed *f, struct table_source *s)
 {
-	rib_peer_synced(s->feeder);
+	rib_peer_synced(s->feeder, BGP_ALL_FAMILIES);
 	tables_kick(f->tables);
 	f->begun = false;
 	f->source++;
