@@ -20,7 +20,7 @@ struct mrt_feed {
 	struct world *world;
 	void (*done)(void *ctx);
 	void *ctx;
-	struct loop_timer timer;
+	struct loop_work work;
 	uint32_t *live_attrs; /* by private id; ROUTE_NONE: not interned yet */
 	uint32_t attrs_count;
 	uint32_t router;
@@ -134,18 +134,15 @@ static bool work(struct mrt_feed *f)
 	return feed(f) || release(f);
 }
 
-static void on_timer(struct loop_timer *timer)
+static bool on_work(struct loop_work *self, uint64_t until_ns)
 {
-	struct mrt_feed *f = timer->ctx;
-	uint64_t end = clock_mono_ns() + TABLES_SLICE_NS;
+	struct mrt_feed *f = self->ctx;
 	bool left = true;
-	while (left && clock_mono_ns() < end)
+	while (left && clock_mono_ns() < until_ns)
 		left = work(f);
-	if (left && loop_timer_set(f->loop, timer, 0) == 0)
-		return;
-	while (left)
-		left = work(f);
-	f->done(f->ctx);
+	if (!left)
+		f->done(f->ctx); /* frees it, perhaps */
+	return left;
 }
 
 int mrt_feed_new(struct loop *loop, struct tables *tables, struct world *world, void (*done)(void *ctx), void *ctx,
@@ -156,21 +153,22 @@ int mrt_feed_new(struct loop *loop, struct tables *tables, struct world *world, 
 		return -ENOMEM;
 	*f = (struct mrt_feed){.loop = loop, .tables = tables, .world = world, .done = done, .ctx = ctx,
 		.attrs_count = route_attrs_end(world->files)};
-	f->timer = (struct loop_timer){.fn = on_timer, .ctx = f};
+	f->work = (struct loop_work){.fn = on_work, .ctx = f};
 	f->live_attrs = malloc((f->attrs_count + 1) * sizeof(*f->live_attrs));
 	if (f->live_attrs)
 		memset(f->live_attrs, 0xff, (f->attrs_count + 1) * sizeof(*f->live_attrs));
-	if (!f->live_attrs || loop_timer_set(loop, &f->timer, 0) < 0) {
+	if (!f->live_attrs) {
 		mrt_feed_free(f);
 		return -ENOMEM;
 	}
+	loop_work_add(loop, &f->work);
 	*ret = f;
 	return 0;
 }
 
 void mrt_feed_finish(struct mrt_feed *f)
 {
-	loop_timer_clear(f->loop, &f->timer);
+	loop_work_del(f->loop, &f->work);
 	while (work(f))
 		;
 }
@@ -179,7 +177,7 @@ void mrt_feed_free(struct mrt_feed *f)
 {
 	if (!f)
 		return;
-	loop_timer_clear(f->loop, &f->timer);
+	loop_work_del(f->loop, &f->work);
 	while (f->live_attrs && f->world->files && release(f))
 		;
 	free(f->live_attrs);

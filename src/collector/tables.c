@@ -30,7 +30,7 @@ struct tables {
 	struct table_source *sources;
 	struct table_router *routers;
 	size_t router_count;
-	struct loop_timer work_timer;
+	struct loop_work work; /* of the ribs */
 };
 
 /* ---- sources ---- */
@@ -261,24 +261,21 @@ void table_source_changed(struct table_source *s, uint64_t changes)
 	s->changed_ms = clock_wall_ms();
 }
 
-static void on_work(struct loop_timer *timer)
+static bool on_work(struct loop_work *work, uint64_t until_ns)
 {
-	struct tables *t = timer->ctx;
-	uint64_t end = clock_mono_ns() + TABLES_SLICE_NS;
+	struct tables *t = work->ctx;
 	bool left = true;
-	while (left && clock_mono_ns() < end) {
+	while (left && clock_mono_ns() < until_ns) {
 		left = false;
 		for (struct table_source *s = t->sources; s; s = s->next)
 			left |= rib_work(s->rib, SLICE);
 	}
-	if (left)
-		tables_kick(t);
+	return left;
 }
 
 void tables_kick(struct tables *t)
 {
-	if (!t->work_timer.due_ns)
-		(void)!loop_timer_set(t->loop, &t->work_timer, 0);
+	loop_work_add(t->loop, &t->work);
 }
 
 /* ---- life ---- */
@@ -289,7 +286,7 @@ int tables_new(struct loop *loop, struct tables **ret)
 	if (!t)
 		return -ENOMEM;
 	t->loop = loop;
-	t->work_timer = (struct loop_timer){.fn = on_work, .ctx = t};
+	t->work = (struct loop_work){.fn = on_work, .ctx = t};
 	int r = route_table_new(0, &t->routes);
 	if (r < 0) {
 		free(t);
@@ -308,7 +305,7 @@ void tables_free(struct tables *t)
 		t->sources = s->next;
 		source_free(s);
 	}
-	loop_timer_clear(t->loop, &t->work_timer);
+	loop_work_del(t->loop, &t->work);
 	routers_free(t->routers, t->router_count);
 	route_table_free(t->routes);
 	free(t);

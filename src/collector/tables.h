@@ -74,6 +74,3 @@ void table_source_changed(struct table_source *s, uint64_t changes);
 /* There is work for the ribs (rib_work): it is done in slices from the loop. Call after whatever a rib
  * does in slices was begun. */
 void tables_kick(struct tables *t);
-
-/* How long a slice of work on tables may hold up the data plane. */
-#define TABLES_SLICE_NS (4 * NS_PER_MS)
