@@ -4,7 +4,8 @@
 /* Every router's own table, in one structure.
  *
  * A prefix has one id, whichever routers know it. Path attributes are interned: equal attributes have
- * one id and a reference count. A router's *view* is an array of attribute ids indexed by prefix id.
+ * one id and a reference count. A router's *view* is an array of attribute ids indexed by prefix id, kept in
+ * pages so that a view of few routes is small.
  * One longest match runs over the union of all prefixes and then walks to less specific ones until
  * the asked view has a route, so every router's answer is its own true longest match, and a further
  * router with much the same table costs four bytes a prefix.
@@ -92,8 +93,9 @@ struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs);
 uint32_t route_origin(const struct route_table *t, uint32_t attrs);
 uint32_t route_neighbour(const struct route_table *t, uint32_t attrs);
 
-/* How many routes a view has. */
+/* How many routes a view has; of one family, ADDR_V4 or ADDR_V6. Kept, not counted. */
 size_t route_count(const struct route_table *t, unsigned view);
+size_t route_count_family(const struct route_table *t, unsigned view, unsigned family);
 
 struct route_stats {
 	size_t prefixes, attrs; /* in use; what waits for route_reclaim not counted */

@@ -226,7 +226,12 @@ static bool check_walked(void *ctx, const struct prefix *p, uint32_t attrs)
 
 static void check_view(const struct route_table *t, int view)
 {
+	size_t v6 = 0;
+	for (int i = 0; i < PREFIXES; i++)
+		v6 += model.routes[view][i] != NOTHING && model.prefixes[i].addr.family == ADDR_V6;
 	assert_int_equal(route_count(t, (unsigned)view), model.counts[view]);
+	assert_int_equal(route_count_family(t, (unsigned)view, ADDR_V4), model.counts[view] - v6);
+	assert_int_equal(route_count_family(t, (unsigned)view, ADDR_V6), v6);
 	struct walked w = {view, 0, t};
 	route_walk(t, (unsigned)view, check_walked, &w);
 	assert_int_equal(w.count, model.counts[view]);
@@ -512,6 +517,39 @@ static void references_and_flaps(void **state)
 	route_table_free(t);
 }
 
+static struct prefix numbered(uint32_t i)
+{
+	struct addr a = {.family = ADDR_V4, .bytes = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+	return prefix_make(&a, 24);
+}
+
+/* A peer that sends ten routes costs next to nothing in a table of many, wherever these stand, and what it
+ * had is used again. */
+static void views_of_few_routes_are_small(void **state)
+{
+	enum { MANY = 40000, PEERS = 100, FEW = 10 };
+	struct route_table *t;
+	struct route_attrs s = {.path = path_64500_174};
+	assert_int_equal(route_table_new(1 + PEERS, &t), 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct prefix p = numbered(i);
+		assert_int_equal(route_set(t, 0, &p, &s), 0);
+	}
+	size_t before = route_stats(t).memory_bytes;
+	for (unsigned round = 0; round < 10; round++) {
+		for (uint32_t i = 0; i < PEERS * FEW; i++) {
+			struct prefix p = numbered((i * 7919 + round) % MANY);
+			assert_int_equal(route_set(t, 1 + i % PEERS, &p, &s), 0);
+		}
+		assert_true(route_stats(t).memory_bytes - before < PEERS * MANY * sizeof(uint32_t) / 10);
+		for (unsigned v = 1; v <= PEERS; v++) {
+			assert_int_equal(route_count(t, v), FEW);
+			route_clear(t, v);
+		}
+	}
+	route_table_free(t);
+}
+
 static bool stop_at_once(void *ctx, const struct prefix *p, uint32_t attrs)
 {
 	++*(unsigned *)ctx;
@@ -546,6 +584,7 @@ int main(void)
 		cmocka_unit_test(every_view_has_its_own_match),
 		cmocka_unit_test(host_bits_are_cleared),
 		cmocka_unit_test(references_and_flaps),
+		cmocka_unit_test(views_of_few_routes_are_small),
 		cmocka_unit_test(walk_stops_when_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
