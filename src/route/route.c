@@ -23,7 +23,7 @@
 
 #include "route/area.h"
 #include "route/attrs.h"
-#include "route/lpm.h"
+#include "route/lpm_tree.h"
 #include "route/pages.h"
 
 #define VIEWS_MAX UINT16_MAX /* uses is a uint16_t */
@@ -43,8 +43,12 @@ struct table_view {
 	bool unused; /* taken back by route_view_del */
 };
 
+typedef bool route_find(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret);
+
 struct route_table {
 	struct lpm *lpm;
+	route_find *find;
 	struct ids ids;
 	struct prefix_entry *prefixes;
 	uint32_t cap;
@@ -55,6 +59,8 @@ struct route_table {
 	struct table_view *views;
 };
 
+static route_find find_anywhere, find_counting;
+
 int route_table_new(unsigned views, struct route_table **ret)
 {
 	if (views > VIEWS_MAX)
@@ -62,6 +68,7 @@ int route_table_new(unsigned views, struct route_table **ret)
 	struct route_table *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	t->find = lpm_can_count() ? find_counting : find_anywhere;
 	ids_init(&t->ids);
 	pool_init_flat(&t->long_addrs, sizeof(((struct addr *)0)->bytes));
 	attrs_init(&t->attrs);
@@ -359,17 +366,35 @@ static bool lookup_shorter(const struct route_table *t, unsigned view, const str
 	return false;
 }
 
-bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+static ALWAYS_INLINE bool find_route(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
-	assert(view < t->views_count);
-	uint32_t id = lpm_lookup(t->lpm, addr);
+	uint32_t id = lpm_find(t->lpm, addr);
 	if (id == LPM_NONE)
 		return false;
-	uint32_t attrs = route_at(t, view, id);
+	uint32_t attrs = paged_get(&t->pages, &t->views[view].routes, id);
 	if (attrs == ROUTE_NONE)
 		return lookup_shorter(t, view, addr, ret);
 	*ret = (struct route_hit){id, attrs};
 	return true;
+}
+
+static bool find_anywhere(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	return find_route(t, view, addr, ret);
+}
+
+LPM_COUNTING static bool find_counting(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	return find_route(t, view, addr, ret);
+}
+
+bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	assert(view < t->views_count);
+	return t->find(t, view, addr, ret);
 }
 
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret)
@@ -383,6 +408,20 @@ bool route_get(const struct route_table *t, unsigned view, const struct prefix *
 		return false;
 	*ret = (struct route_hit){id, attrs};
 	return true;
+}
+
+uint32_t route_next(const struct route_table *t, const struct prefix *after)
+{
+	struct prefix prefix;
+	uint32_t id;
+	return lpm_next(t->lpm, after, &prefix, &id) ? id : ROUTE_NONE;
+}
+
+size_t route_covering(const struct route_table *t, const struct prefix *prefix,
+	uint32_t ret[static ROUTE_COVERING_MAX])
+{
+	static_assert(ROUTE_COVERING_MAX == LPM_DEPTH_MAX, "as many as the match can find");
+	return lpm_covering_prefix(t->lpm, prefix, ret);
 }
 
 struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs)
