@@ -4,10 +4,10 @@
  * of six bits a level, whose nodes say in two 64-bit words what they hold.
  *
  * Prefixes. A node at depth d holds those of length d to d + 5: a complete binary tree of 63 places,
- * numbered like a heap (the root is 1, below p are 2p and 2p + 1), one bit each in `prefixes`. Their
- * values lie one after the other in heap order, so popcount of the lower bits finds one. The places
- * that cover an index of six bits are six constant bits (lpm_above[]), and the longest of those that
- * are set is the highest.
+ * numbered like a heap (the root is 1, below p are 2p and 2p + 1), one bit each in `prefixes`, the root's
+ * the highest. Their values lie one after the other in the order of bits, so popcount of the lower bits finds
+ * one. The places that cover an index of six bits are six constant bits (lpm_above[]), and the longest of those
+ * that are set is the lowest.
  * Children. The next six bits choose one of 64; bit i of `children` says whether it is there, and the
  * children lie one after the other in the same manner.
  *
@@ -44,12 +44,14 @@
 
 static uint32_t find_anywhere(const struct lpm *lpm, const struct addr *addr)
 {
-	return lpm_find(lpm, addr);
+	uint32_t value;
+	return find_short(lpm, addr, &value) ? value : find(lpm, addr);
 }
 
 LPM_COUNTING static uint32_t find_counting(const struct lpm *lpm, const struct addr *addr)
 {
-	return lpm_find(lpm, addr);
+	uint32_t value;
+	return find_short(lpm, addr, &value) ? value : find(lpm, addr);
 }
 
 int lpm_new(struct lpm **ret)

@@ -19,7 +19,7 @@
 #define V6_UNICAST     1u    /* 2000::/3 */
 
 struct node {
-	uint64_t prefixes; /* heap places in use; bit 0 never */
+	uint64_t prefixes; /* places in use; bit 63 never */
 	uint64_t children;
 	uint32_t child; /* block in nodes, one unit for each bit of children */
 	uint32_t value; /* block in values, one unit for each bit of prefixes */
@@ -53,10 +53,12 @@ struct key {
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* The heap places of lengths 0 to 5 above index i. */
+/* The bit of a heap place; the longer, the lower. */
+#define PLACE(heap) (63 - (heap))
+/* The places of lengths 0 to 5 above index i. */
 #define ABOVE(i)                                                                                   \
-	(1ull << 1 | 1ull << (2 | (i) >> 5) | 1ull << (4 | (i) >> 4) | 1ull << (8 | (i) >> 3) |    \
-		1ull << (16 | (i) >> 2) | 1ull << (32 | (i) >> 1))
+	(1ull << PLACE(1) | 1ull << PLACE(2 | (i) >> 5) | 1ull << PLACE(4 | (i) >> 4) |            \
+		1ull << PLACE(8 | (i) >> 3) | 1ull << PLACE(16 | (i) >> 2) | 1ull << PLACE(32 | (i) >> 1))
 #define ABOVE_4(i)  ABOVE(i), ABOVE(i + 1), ABOVE(i + 2), ABOVE(i + 3)
 #define ABOVE_16(i) ABOVE_4(i), ABOVE_4(i + 4), ABOVE_4(i + 8), ABOVE_4(i + 12)
 static const uint64_t lpm_above[64] = {ABOVE_16(0), ABOVE_16(16), ABOVE_16(32), ABOVE_16(48)};
@@ -93,7 +95,7 @@ static ALWAYS_INLINE uint32_t value_ref(const struct node *n, unsigned place)
 
 static ALWAYS_INLINE unsigned longest(uint64_t match)
 {
-	return 63 - (unsigned)__builtin_clzll(match);
+	return (unsigned)__builtin_ctzll(match);
 }
 
 static ALWAYS_INLINE struct key key_make(const struct addr *a)
@@ -116,7 +118,8 @@ static ALWAYS_INLINE unsigned key_take(struct key *k, unsigned bits)
 static ALWAYS_INLINE const uint32_t *longest_value(
 	const struct lpm *lpm, const struct node *n, uint64_t match, const uint32_t *otherwise)
 {
-	const uint32_t *value = value_at(lpm, value_ref(n, longest(match | 1)));
+	size_t up_to_it = n->value + (uint32_t)__builtin_popcountll(n->prefixes & (match ^ (match - 1)));
+	const uint32_t *value = (const uint32_t *)(const void *)lpm->values.flat + up_to_it - 1;
 	__asm__("" : "+r"(value));
 	return __builtin_expect_with_probability(match != 0, 1, 0.5) ? value : otherwise;
 }
@@ -136,55 +139,40 @@ static ALWAYS_INLINE uint32_t find_below(
 
 static const uint32_t lpm_no_value = LPM_NONE;
 
-static ALWAYS_INLINE uint32_t find_from_root(const struct lpm *lpm, const struct addr *addr)
-{
-	struct key k = key_make(addr);
-	unsigned i = key_take(&k, STRIDE - PAD_BITS);
-	return find_below(lpm, node_at(lpm, ROOT(addr->family)), i, k, &lpm_no_value);
-}
-
-/* Nearly always the shortcut's node is the last one. */
-static ALWAYS_INLINE uint32_t find_v4(const struct lpm *lpm, const struct addr *addr)
+/* IPv4 where the shortcut's node is the last one, as nearly always; false elsewhere. */
+static ALWAYS_INLINE bool find_short(const struct lpm *lpm, const struct addr *addr, uint32_t *ret)
 {
 	const struct shortcut *s = &lpm->shortcuts[ROOT(ADDR_V4)];
-	if (UNLIKELY(!s->size))
-		return find_from_root(lpm, addr);
+	if (UNLIKELY(addr->family != ADDR_V4 || !s->size))
+		return false;
 	struct rd r = rd_make(addr->bytes, 4);
 	uint32_t a = rd_u32(&r);
 	const struct entry *e = &s->entries[a >> (32 - SHORTCUT_BITS)];
 	const struct node *n = node_at(lpm, e->node);
 	unsigned i = a >> (32 - SHORTCUT_BITS - STRIDE) & ((1u << STRIDE) - 1);
-	const uint32_t *best = longest_value(lpm, n, n->prefixes & lpm_above[i], &e->value);
-	if (LIKELY(!has_child(n, i)))
-		return *best;
-	struct key k = {(uint64_t)a << (32 + SHORTCUT_BITS + STRIDE), 0};
-	n = node_at(lpm, child_ref(n, i));
-	i = key_take(&k, STRIDE);
-	return find_below(lpm, n, i, k, best);
+	if (UNLIKELY(has_child(n, i)))
+		return false;
+	*ret = *longest_value(lpm, n, n->prefixes & lpm_above[i], &e->value);
+	return true;
 }
 
-static ALWAYS_INLINE uint32_t find_v6(const struct lpm *lpm, const struct addr *addr)
+static ALWAYS_INLINE uint32_t find(const struct lpm *lpm, const struct addr *addr)
 {
-	const struct shortcut *s = &lpm->shortcuts[ROOT(ADDR_V6)];
+	const struct shortcut *s = &lpm->shortcuts[ROOT(addr->family)];
 	struct key k = key_make(addr);
 	uint32_t at = (uint32_t)(k.hi >> (64 - SHORTCUT_BITS)) - s->first;
-	if (UNLIKELY(at >= s->size))
-		return find_from_root(lpm, addr);
+	if (UNLIKELY(at >= s->size)) {
+		unsigned i = key_take(&k, STRIDE - PAD_BITS);
+		return find_below(lpm, node_at(lpm, ROOT(addr->family)), i, k, &lpm_no_value);
+	}
 	const struct entry *e = &s->entries[at];
 	(void)key_take(&k, SHORTCUT_BITS);
 	unsigned i = key_take(&k, STRIDE);
 	return find_below(lpm, node_at(lpm, e->node), i, k, &e->value);
 }
 
-static ALWAYS_INLINE uint32_t lpm_find(const struct lpm *lpm, const struct addr *addr)
-{
-	if (addr->family == ADDR_V4)
-		return find_v4(lpm, addr);
-	return LIKELY(addr->family == ADDR_V6) ? find_v6(lpm, addr) : LPM_NONE;
-}
-
 /* Counting bits is one instruction on every processor since 2008 or so, but not in the base that
- * distributions compile for: what contains lpm_find is compiled twice, and lpm_can_count says which. */
+ * distributions compile for: what contains find is compiled twice, and lpm_can_count says which. */
 #if defined(__x86_64__)
 #define LPM_COUNTING __attribute__((target("popcnt,lzcnt,bmi,bmi2")))
 static inline bool lpm_can_count(void)
@@ -218,7 +206,7 @@ static inline void follow(const struct lpm *lpm, const struct prefix *prefix, st
 	t->wanted_len = prefix->len;
 	for (unsigned d = 0; d <= t->wanted; d++)
 		t->index[d] = (uint8_t)key_take(&k, d ? STRIDE : STRIDE - PAD_BITS);
-	t->place = 1u << within | t->index[t->wanted] >> (STRIDE - within);
+	t->place = PLACE(1u << within | t->index[t->wanted] >> (STRIDE - within));
 	t->refs[0] = ROOT(prefix->addr.family);
 	for (t->depth = 0; t->depth < t->wanted; t->depth++) {
 		const struct node *n = node_at(lpm, t->refs[t->depth]);

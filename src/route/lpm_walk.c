@@ -21,9 +21,17 @@ static uint32_t next_of_length(const struct node *n, unsigned w, uint32_t from)
 	uint32_t index = from > w ? (from - w + 7) / 8 : 0, place = (index + (1u << low_bits) - 1) >> low_bits;
 	if (place >> w) /* behind the last one */
 		return STEPS_END;
-	uint64_t row = w == CHILD ? n->children : n->prefixes >> (1u << w) & ((1ull << (1u << w)) - 1);
-	row &= ~0ull << place;
-	return row ? STEP((uint32_t)__builtin_ctzll(row) << low_bits, w) : STEPS_END;
+	if (w == CHILD) {
+		uint64_t children = n->children & ~0ull << place;
+		return children ? STEP((uint32_t)__builtin_ctzll(children), w) : STEPS_END;
+	}
+	/* Places run downwards: from this one to the last of the length. */
+	uint64_t not_before = (2ull << PLACE(1u << w | place)) - 1, not_shorter = ~0ull << PLACE((2u << w) - 1);
+	uint64_t row = n->prefixes & not_before & not_shorter;
+	if (!row)
+		return STEPS_END;
+	uint32_t heap = PLACE(63 - (uint32_t)__builtin_clzll(row));
+	return STEP((heap - (1u << w)) << low_bits, w);
 }
 
 static uint32_t next_step(const struct node *n, uint32_t from)
@@ -66,7 +74,7 @@ static bool next_in_family(const struct lpm *lpm, struct trail *t, uint8_t famil
 		unsigned i = step / 8, w = step % 8;
 		t->index[t->depth] = (uint8_t)i;
 		if (w < CHILD) {
-			unsigned place = 1u << w | i >> (STRIDE - w);
+			unsigned place = PLACE(1u << w | i >> (STRIDE - w));
 			*ret_prefix = (struct prefix){trail_addr(t, family), (uint8_t)(t->depth * STRIDE + w - PAD_BITS)};
 			*ret_value = *value_at(lpm, value_ref(n, place));
 			return true;
@@ -110,7 +118,7 @@ size_t lpm_covering_prefix(const struct lpm *lpm, const struct prefix *prefix, u
 		return 0;
 	struct prefix clean = prefix_make(&prefix->addr, prefix->len);
 	follow(lpm, &clean, &t);
-	uint64_t allowed = t.depth == t.wanted ? (2ull << t.place) - 1 : ~0ull;
+	uint64_t allowed = t.depth == t.wanted ? ~0ull << t.place : ~0ull;
 	for (unsigned d = t.depth + 1; d-- > 0; allowed = ~0ull) {
 		const struct node *node = node_at(lpm, t.refs[d]);
 		for (uint64_t match = node->prefixes & lpm_above[t.index[d]] & allowed; match;) {

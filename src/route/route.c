@@ -350,32 +350,41 @@ bool route_reclaim(struct route_table *t, size_t max)
 	return attrs_reclaim(&t->attrs, max);
 }
 
-/* The longest match is another router's: the next shorter ones, until one is this view's. */
-static bool lookup_shorter(const struct route_table *t, unsigned view, const struct addr *addr,
-	struct route_hit *ret)
+/* The longest match, and where it is another view's the next shorter ones, until one is this view's. */
+static __attribute__((noinline)) bool find_any(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
+	const struct paged *routes = &t->views[view].routes;
 	uint32_t ids[LPM_DEPTH_MAX];
-	size_t n = lpm_covering(t->lpm, addr, ids);
-	for (size_t i = 1; i < n; i++) {
-		uint32_t attrs = route_at(t, view, ids[i]);
-		if (attrs == ROUTE_NONE)
-			continue;
-		*ret = (struct route_hit){ids[i], attrs};
-		return true;
+	size_t n = 1;
+	ids[0] = lpm_lookup(t->lpm, addr);
+	for (size_t i = 0; i < n && ids[i] != LPM_NONE; i++) {
+		uint32_t attrs = paged_get(&t->pages, routes, ids[i]);
+		if (LIKELY(attrs != ROUTE_NONE)) {
+			*ret = (struct route_hit){ids[i], attrs};
+			return true;
+		}
+		if (i == 0)
+			n = lpm_covering(t->lpm, addr, ids);
 	}
 	return false;
 }
 
+/* The frequent case: an IPv4 address whose longest match is the view's. What is waited for is memory, and
+ * the processor waits for that many addresses at once as it can hold instructions of. So there are few: all else
+ * goes the long way from the start. */
 static ALWAYS_INLINE bool find_route(
 	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
-	uint32_t id = lpm_find(t->lpm, addr);
-	if (id == LPM_NONE)
-		return false;
+	uint32_t id;
+	if (UNLIKELY(!find_short(t->lpm, addr, &id)))
+		return find_any(t, view, addr, ret);
 	uint32_t attrs = paged_get(&t->pages, &t->views[view].routes, id);
-	if (attrs == ROUTE_NONE)
-		return lookup_shorter(t, view, addr, ret);
-	*ret = (struct route_hit){id, attrs};
+	if (UNLIKELY(attrs == ROUTE_NONE))
+		return find_any(t, view, addr, ret);
+	ret->prefix = id;
+	__asm__("" ::: "memory"); /* or else both would first go through a vector register */
+	ret->attrs = attrs;
 	return true;
 }
 
@@ -460,7 +469,7 @@ struct route_stats route_stats(const struct route_table *t)
 		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
 		pool_memory_bytes(&t->long_addrs) + pool_memory_bytes(&t->pages) + attrs_memory_bytes(&t->attrs);
 	for (unsigned v = 0; v < t->views_count; v++)
-		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.pages);
+		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.starts);
 	return s;
 }
 
