@@ -23,7 +23,7 @@
 
 #include "route/area.h"
 #include "route/attrs.h"
-#include "route/lpm.h"
+#include "route/lpm_tree.h"
 #include "route/pages.h"
 
 #define VIEWS_MAX UINT16_MAX /* uses is a uint16_t */
@@ -43,8 +43,12 @@ struct table_view {
 	bool unused; /* taken back by route_view_del */
 };
 
+typedef bool route_find(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret);
+
 struct route_table {
 	struct lpm *lpm;
+	route_find *find;
 	struct ids ids;
 	struct prefix_entry *prefixes;
 	uint32_t cap;
@@ -55,6 +59,8 @@ struct route_table {
 	struct table_view *views;
 };
 
+static route_find find_anywhere, find_counting;
+
 int route_table_new(unsigned views, struct route_table **ret)
 {
 	if (views > VIEWS_MAX)
@@ -62,6 +68,7 @@ int route_table_new(unsigned views, struct route_table **ret)
 	struct route_table *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	t->find = lpm_can_count() ? find_counting : find_anywhere;
 	ids_init(&t->ids);
 	pool_init_flat(&t->long_addrs, sizeof(((struct addr *)0)->bytes));
 	attrs_init(&t->attrs);
@@ -343,33 +350,60 @@ bool route_reclaim(struct route_table *t, size_t max)
 	return attrs_reclaim(&t->attrs, max);
 }
 
-/* The longest match is another router's: the next shorter ones, until one is this view's. */
-static bool lookup_shorter(const struct route_table *t, unsigned view, const struct addr *addr,
-	struct route_hit *ret)
+/* The longest match, and where it is another view's the next shorter ones, until one is this view's. */
+static __attribute__((noinline)) bool find_any(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
+	const struct paged *routes = &t->views[view].routes;
 	uint32_t ids[LPM_DEPTH_MAX];
-	size_t n = lpm_covering(t->lpm, addr, ids);
-	for (size_t i = 1; i < n; i++) {
-		uint32_t attrs = route_at(t, view, ids[i]);
-		if (attrs == ROUTE_NONE)
-			continue;
-		*ret = (struct route_hit){ids[i], attrs};
-		return true;
+	size_t n = 1;
+	ids[0] = lpm_lookup(t->lpm, addr);
+	for (size_t i = 0; i < n && ids[i] != LPM_NONE; i++) {
+		uint32_t attrs = paged_get(&t->pages, routes, ids[i]);
+		if (LIKELY(attrs != ROUTE_NONE)) {
+			*ret = (struct route_hit){ids[i], attrs};
+			return true;
+		}
+		if (i == 0)
+			n = lpm_covering(t->lpm, addr, ids);
 	}
 	return false;
+}
+
+/* The frequent case: an IPv4 address whose longest match is the view's. What is waited for is memory, and
+ * the processor waits for that many addresses at once as it can hold instructions of. So there are few: all else
+ * goes the long way from the start. */
+static ALWAYS_INLINE bool find_route(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	uint32_t id;
+	if (UNLIKELY(!find_short(t->lpm, addr, &id)))
+		return find_any(t, view, addr, ret);
+	uint32_t attrs = paged_get(&t->pages, &t->views[view].routes, id);
+	if (UNLIKELY(attrs == ROUTE_NONE))
+		return find_any(t, view, addr, ret);
+	ret->prefix = id;
+	__asm__("" ::: "memory"); /* or else both would first go through a vector register */
+	ret->attrs = attrs;
+	return true;
+}
+
+static bool find_anywhere(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	return find_route(t, view, addr, ret);
+}
+
+LPM_COUNTING static bool find_counting(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	return find_route(t, view, addr, ret);
 }
 
 bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
 	assert(view < t->views_count);
-	uint32_t id = lpm_lookup(t->lpm, addr);
-	if (id == LPM_NONE)
-		return false;
-	uint32_t attrs = route_at(t, view, id);
-	if (attrs == ROUTE_NONE)
-		return lookup_shorter(t, view, addr, ret);
-	*ret = (struct route_hit){id, attrs};
-	return true;
+	return t->find(t, view, addr, ret);
 }
 
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret)
@@ -383,6 +417,20 @@ bool route_get(const struct route_table *t, unsigned view, const struct prefix *
 		return false;
 	*ret = (struct route_hit){id, attrs};
 	return true;
+}
+
+uint32_t route_next(const struct route_table *t, const struct prefix *after)
+{
+	struct prefix prefix;
+	uint32_t id;
+	return lpm_next(t->lpm, after, &prefix, &id) ? id : ROUTE_NONE;
+}
+
+size_t route_covering(const struct route_table *t, const struct prefix *prefix,
+	uint32_t ret[static ROUTE_COVERING_MAX])
+{
+	static_assert(ROUTE_COVERING_MAX == LPM_DEPTH_MAX, "as many as the match can find");
+	return lpm_covering_prefix(t->lpm, prefix, ret);
 }
 
 struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs)
@@ -421,7 +469,7 @@ struct route_stats route_stats(const struct route_table *t)
 		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
 		pool_memory_bytes(&t->long_addrs) + pool_memory_bytes(&t->pages) + attrs_memory_bytes(&t->attrs);
 	for (unsigned v = 0; v < t->views_count; v++)
-		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.pages);
+		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.starts);
 	return s;
 }
 

@@ -86,6 +86,15 @@ bool route_lookup(const struct route_table *t, unsigned view, const struct addr 
 /* The view's route for exactly this prefix. */
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret);
 
+/* The id of the first prefix behind `after`, which need not be there, in the order of prefix_cmp; NULL: the
+ * first of all. ROUTE_NONE at the end. Whether a view has it, or any view still, is for the caller to see with
+ * route_at. Costs a walk down the trie and keeps nothing, so the table may change between two calls. */
+uint32_t route_next(const struct route_table *t, const struct prefix *after);
+/* The ids of all prefixes that contain this one and of itself, longest first, in the same sense. How many. */
+#define ROUTE_COVERING_MAX 129
+size_t route_covering(const struct route_table *t, const struct prefix *prefix,
+	uint32_t ret[static ROUTE_COVERING_MAX]);
+
 struct prefix route_prefix(const struct route_table *t, uint32_t prefix);
 /* Valid until the id is reclaimed. */
 struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs);

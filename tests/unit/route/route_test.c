@@ -550,6 +550,39 @@ static void views_of_few_routes_are_small(void **state)
 	route_table_free(t);
 }
 
+/* In the order of addresses, from anywhere, while the table changes. */
+static void lists_are_in_order(void **state)
+{
+	static const char *const texts[] = {"10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "192.0.2.0/24", "2001:db8::/32"};
+	struct route_table *t;
+	struct route_attrs s = {.path = path_64500_174};
+	uint32_t covering[ROUTE_COVERING_MAX];
+	assert_int_equal(route_table_new(2, &t), 0);
+	assert_int_equal(route_next(t, NULL), ROUTE_NONE);
+	for (unsigned i = ARRAY_LEN(texts); i-- > 0;) {
+		struct prefix p = prefix(texts[i]);
+		assert_int_equal(route_set(t, i % 2, &p, &s), 0);
+	}
+	uint32_t id = route_next(t, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+		struct prefix want = prefix(texts[i]), got = route_prefix(t, id);
+		assert_true(prefix_equal(&got, &want));
+		assert_int_equal(route_at(t, i % 2, id) != ROUTE_NONE, true);
+		assert_int_equal(route_at(t, !(i % 2), id), ROUTE_NONE);
+		assert_int_equal(route_withdraw(t, i % 2, &got), 0);
+		if (i % 2)
+			(void)route_reclaim(t, SIZE_MAX);
+		id = route_next(t, &got);
+		if (i == 1) {
+			struct prefix below = prefix("10.1.2.3");
+			assert_int_equal(route_covering(t, &below, covering), 1);
+			assert_int_equal(covering[0], id);
+		}
+	}
+	assert_int_equal(id, ROUTE_NONE);
+	route_table_free(t);
+}
+
 static bool stop_at_once(void *ctx, const struct prefix *p, uint32_t attrs)
 {
 	++*(unsigned *)ctx;
@@ -585,6 +618,7 @@ int main(void)
 		cmocka_unit_test(host_bits_are_cleared),
 		cmocka_unit_test(references_and_flaps),
 		cmocka_unit_test(views_of_few_routes_are_small),
+		cmocka_unit_test(lists_are_in_order),
 		cmocka_unit_test(walk_stops_when_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
