@@ -52,7 +52,7 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 		r = rib_peer_resync(peer, BGP_ALL_FAMILIES);
 	} else {
 		struct rib_peer_info info = {.addr = s->peer};
-		r = rib_peer_add(s->rib, &info, &peer);
+		r = rib_peer_add(s->ribs[TABLE_ONLY], &info, &peer);
 	}
 	if (r < 0)
 		return r;
@@ -83,14 +83,22 @@ static int live_id(struct mrt_feed *f, uint32_t private_id, uint32_t *ret)
 	return 0;
 }
 
-static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view, uint32_t id)
+/* *ret_families: those that routes were set of. */
+static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view, uint32_t id, uint8_t *ret_families,
+	uint64_t *ret_set)
 {
 	uint32_t attrs = route_at(f->world->files, view, id);
 	if (attrs == ROUTE_NONE)
 		return 0;
 	struct prefix prefix = route_prefix(f->world->files, id);
 	int r = live_id(f, attrs, &attrs);
-	return r < 0 ? r : rib_set(s->feeder, &prefix, 0, attrs);
+	if (r == 0)
+		r = rib_set(s->feeder, &prefix, 0, attrs);
+	if (r == 0) {
+		*ret_families |= 1u << (prefix.addr.family == ADDR_V4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
+		(*ret_set)++;
+	}
+	return r;
 }
 
 /* The next prefixes of the source under work, or the step to the next source. False: all are fed. */
@@ -102,14 +110,16 @@ static bool feed(struct mrt_feed *f)
 	int r = f->begun ? 0 : begin_source(f, s);
 	unsigned view = f->world->first_view[f->router] + (unsigned)f->source;
 	uint32_t end = route_ids_end(f->world->files), stop = end - f->at < SLICE ? end : f->at + SLICE;
-	uint32_t from = f->at;
+	uint8_t families = 0;
+	uint64_t set = 0;
 	for (; r == 0 && f->at < stop; f->at++)
-		r = feed_prefix(f, s, view, f->at);
+		r = feed_prefix(f, s, view, f->at, &families, &set);
 	if (r == -ENOMEM) {
 		log_error("routes of %s: out of memory", s->file);
 		abort(); /* the journal has all that was acknowledged */
 	}
-	table_source_changed(s, f->at - from);
+	if (set)
+		table_source_changed(s, set, 0, families);
 	if (r < 0 || f->at >= end)
 		end_source(f, s);
 	return true;
