@@ -316,6 +316,12 @@ class Frr(Daemon):
             aggregator=f"{entry['aggregatorAs']} {entry['aggregatorId']}" if "aggregatorAs" in entry else None,
             atomic_aggregate=entry.get("atomicAggregate", False))
 
+    def passed_on(self, table):
+        """Internal peers get a MED of 0 where there was none."""
+        if any(neighbour.asn != self.asn for neighbour in self.neighbours) or not self.neighbours:
+            return super().passed_on(table)
+        return {prefix: route._replace(med=route.med or 0) for prefix, route in table.items()}
+
     def shown(self, table):
         return {prefix: route._replace(ext_communities=sort_communities(
             ["UNK" if word.startswith("0x") else word for word in route.ext_communities.split()]))
@@ -425,9 +431,11 @@ class Gobgp(Daemon):
 
 class Openbgpd(Daemon):
     """OpenBGPD. It wants an empty directory of its user's to change its root to, and gets one that only it can see.
-    Its dump does not tell a MED of 0 from none."""
+    Its dump does not tell a MED of 0 from none. It would connect at once, with an empty table, and then say that this
+    was all: so that its neighbours are down until monitor()."""
 
     name, programs, hello = "openbgpd", ("/usr/sbin/bgpd", "bgpctl", "unshare", "mount"), ("show", "summary")
+    nudged = 0
 
     def command(self):
         private = "mount -t tmpfs tmpfs /run && mkdir /run/openbgpd && exec /usr/sbin/bgpd -d -f config"
@@ -450,7 +458,7 @@ allow to any
         for feeder in (FEEDER, SECOND_FEEDER):
             text += self.neighbour(Neighbour(feeder, 0), "passive\nexport none")
         for neighbour in self.neighbours:
-            text += self.neighbour(neighbour, f"port {neighbour.port}")
+            text += self.neighbour(neighbour, f"port {neighbour.port}\ndown")
         return text
 
     def neighbour(self, neighbour, transport):
@@ -467,10 +475,16 @@ announce IPv6 unicast
 }}
 """
 
+    def monitor(self):
+        for neighbour in self.neighbours:
+            self.cli("neighbor", neighbour.host, "up")
+
     def nudge(self):
+        """It waits two minutes between attempts, and longer after errors; after this, five seconds."""
         for neighbour in self.neighbours:
             state = json.loads(self.cli("-j", "show", "neighbor", neighbour.host))["neighbors"][0]["state"]
-            if state in ("Idle", "Connect", "Active"):
+            if state in ("Idle", "Connect", "Active") and time.monotonic() > self.nudged + 8:
+                self.nudged = time.monotonic()
                 self.cli("neighbor", neighbour.host, "clear")
 
     def count(self):
