@@ -71,6 +71,6 @@ static int print_answer(const struct options *o, const json_t *answer)
 
 int command_changes(int argc, char **argv)
 {
-	const struct client_question question = {OPTIONS_CHANGES, NULL, "/api/v1/changes", NULL, print_answer};
+	const struct client_question question = {.command = OPTIONS_CHANGES, .path = "/api/v1/changes", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -23,6 +23,8 @@
 #define ROWS_MAX          (1u << 20)
 #define EXPIRE_NS         (60 * NS_PER_S)
 #define RECLAIM_MAX       8192 /* ids a freeze: a few milliseconds */
+#define RECLAIM_SLICE     256  /* between two looks at the clock */
+#define RECLAIM_NS        (5 * NS_PER_S)
 #define EXPIRE_FIRST_NS   (3600 * NS_PER_S) /* after a long absence senders are heard first */
 
 /* ---- handing over ---- */
@@ -57,6 +59,23 @@ static struct frozen *collect(struct intake *in)
 	in->retired_count = in->dirty_count = in->waiting_datagrams = 0;
 	in->prompt = false;
 	return f;
+}
+
+/* While records come, each freeze takes its part; without any there would be none. */
+static bool on_reclaim(struct loop_work *work, uint64_t until_ns)
+{
+	struct intake *in = work->ctx;
+	bool more = true;
+	while (more && delta_is_empty(in->delta) && clock_mono_ns() < until_ns)
+		more = route_reclaim(tables_routes(in->tables), RECLAIM_SLICE);
+	return more && delta_is_empty(in->delta);
+}
+
+static void on_reclaim_timer(struct loop_timer *t)
+{
+	struct intake *in = t->ctx;
+	loop_work_add(in->loop, &in->reclaim_work);
+	(void)!loop_timer_set(in->loop, &in->reclaim_timer, RECLAIM_NS);
 }
 
 static bool nothing_to_freeze(const struct intake *in)
@@ -313,13 +332,18 @@ int freeze_init(struct intake *in)
 {
 	in->freeze_timer = (struct loop_timer){.fn = on_freeze_timer, .ctx = in};
 	in->expire_timer = (struct loop_timer){.fn = on_expire_timer, .ctx = in};
-	return loop_timer_set(in->loop, &in->expire_timer, EXPIRE_FIRST_NS);
+	in->reclaim_work = (struct loop_work){.fn = on_reclaim, .ctx = in};
+	in->reclaim_timer = (struct loop_timer){.fn = on_reclaim_timer, .ctx = in};
+	int r = loop_timer_set(in->loop, &in->reclaim_timer, RECLAIM_NS);
+	return r < 0 ? r : loop_timer_set(in->loop, &in->expire_timer, EXPIRE_FIRST_NS);
 }
 
 void freeze_done(struct intake *in)
 {
 	loop_timer_clear(in->loop, &in->freeze_timer);
 	loop_timer_clear(in->loop, &in->expire_timer);
+	loop_timer_clear(in->loop, &in->reclaim_timer);
+	loop_work_del(in->loop, &in->reclaim_work);
 	free(in->dirty);
 	free(in->retired);
 	free(in->ended);

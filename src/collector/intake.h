@@ -53,7 +53,8 @@ struct intake {
 	uint64_t counters[COUNTER_COUNT];
 
 	/* freezing */
-	struct loop_timer freeze_timer, expire_timer;
+	struct loop_timer freeze_timer, expire_timer, reclaim_timer;
+	struct loop_work reclaim_work; /* of the route table's ids that nothing names */
 	struct session **dirty;
 	uint32_t dirty_count, dirty_cap;
 	uint32_t waiting_datagrams; /* accepted since the last freeze */
