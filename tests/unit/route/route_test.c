@@ -7,7 +7,7 @@
 #include "route/path.h"
 #include "route/route.h"
 
-enum { VIEWS = 100, PREFIXES = 300, SETS = 150, KEPT = 200, NOTHING = -1 };
+enum { VIEWS = 100, PREFIXES = 600, SETS = 150, KEPT = 200, NOTHING = -1 };
 
 static const uint8_t path_bytes[] = {PATH_SEQUENCE, 2, 0, 0, 0xfb, 0xf4, 0, 0, 0, 174};
 static const struct view path_64500_174 = {path_bytes, sizeof(path_bytes)};
@@ -173,37 +173,84 @@ static void reclaim(struct route_table *t)
 	for (size_t i = 0; i < model.kept_count; i++)
 		check_hit(t, model.kept[i], model.kept_prefix[i], model.kept_set[i]);
 	model.kept_count = 0;
-	(void)route_reclaim(t, SIZE_MAX);
+	size_t slice = wt_random_below(2) ? SIZE_MAX : 1 + (size_t)wt_random_below(20);
+	while (route_reclaim(t, slice) && wt_random_below(50))
+		;
+}
+
+static void model_clear(int view)
+{
+	for (int i = 0; i < PREFIXES; i++)
+		model_set(view, i, NOTHING);
 }
 
 static void clear(struct route_table *t, int view)
 {
 	route_clear(t, (unsigned)view);
-	for (int i = 0; i < PREFIXES; i++)
-		model_set(view, i, NOTHING);
+	model_clear(view);
+}
+
+/* A few views go, and as many come with the numbers these had. */
+static void replace_views(struct route_table *t)
+{
+	unsigned first = (unsigned)wt_random_below(VIEWS), count = 1 + (unsigned)wt_random_below(4), view;
+	bool gone[VIEWS] = {false};
+	for (unsigned i = 0; i < count; i++) {
+		unsigned v = (first + i * 7) % VIEWS;
+		route_view_del(t, v);
+		model_clear((int)v);
+		gone[v] = true;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(route_view_add(t, &view), 0);
+		assert_true(view < VIEWS && gone[view]);
+		gone[view] = false;
+	}
+}
+
+static void set_by_id(struct route_table *t, int view, int p, int set)
+{
+	uint32_t attrs, prefix;
+	assert_int_equal(route_attrs_intern(t, &model.sets[set], &attrs), 0);
+	if (wt_random_below(2)) {
+		assert_int_equal(route_set_id(t, (unsigned)view, &model.prefixes[p], attrs), 0);
+	} else {
+		assert_int_equal(route_prefix_id(t, &model.prefixes[p], &prefix), 0);
+		assert_int_equal(route_put(t, (unsigned)view, prefix, attrs), 0);
+		assert_int_equal(route_at(t, (unsigned)view, prefix), attrs);
+	}
+	route_attrs_release(t, attrs);
+	model_set(view, p, set);
+}
+
+static void take_away(struct route_table *t, int view, int p)
+{
+	struct route_hit hit;
+	bool known = model.routes[view][p] != NOTHING;
+	if (known && wt_random_below(2)) {
+		assert_true(route_get(t, (unsigned)view, &model.prefixes[p], &hit));
+		route_drop(t, (unsigned)view, hit.prefix);
+		route_drop(t, (unsigned)view, hit.prefix); /* does nothing */
+	} else {
+		assert_int_equal(route_withdraw(t, (unsigned)view, &model.prefixes[p]), known ? 0 : -ENOENT);
+	}
+	model_set(view, p, NOTHING);
 }
 
 static void change(struct route_table *t, int view)
 {
 	int p = (int)wt_random_below(PREFIXES), set = (int)wt_random_below(SETS);
-	bool known = model.routes[view][p] != NOTHING;
 	switch (wt_random_below(5)) {
 	case 0:
 	case 1:
 		assert_int_equal(route_set(t, (unsigned)view, &model.prefixes[p], &model.sets[set]), 0);
 		model_set(view, p, set);
 		break;
-	case 2: {
-		uint32_t id;
-		assert_int_equal(route_attrs_intern(t, &model.sets[set], &id), 0);
-		assert_int_equal(route_set_id(t, (unsigned)view, &model.prefixes[p], id), 0);
-		route_attrs_release(t, id);
-		model_set(view, p, set);
+	case 2:
+		set_by_id(t, view, p, set);
 		break;
-	}
 	default:
-		assert_int_equal(route_withdraw(t, (unsigned)view, &model.prefixes[p]), known ? 0 : -ENOENT);
-		model_set(view, p, NOTHING);
+		take_away(t, view, p);
 	}
 }
 
@@ -279,6 +326,8 @@ static void random_changes_match_arrays(void **state)
 		check_lookup(t, (int)wt_random_below(VIEWS));
 		if (!wt_random_below(500))
 			clear(t, view);
+		if (!wt_random_below(1000))
+			replace_views(t);
 		if (!wt_random_below(300))
 			reclaim(t);
 		if (!wt_random_below(200))
@@ -291,7 +340,7 @@ static void random_changes_match_arrays(void **state)
 		clear(t, v);
 	}
 	check_stats(t);
-	reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	struct route_stats s = route_stats(t);
 	assert_int_equal(s.prefixes, 0);
 	assert_int_equal(s.attrs, 0);
