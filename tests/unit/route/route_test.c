@@ -632,6 +632,60 @@ static void lists_are_in_order(void **state)
 	route_table_free(t);
 }
 
+/* A clock that goes on by milliseconds to seconds, and now and then by up to a day. */
+static uint64_t later(uint64_t ms)
+{
+	uint64_t kind = wt_random_below(20000);
+	uint64_t most = kind == 0 ? 86400000 : kind < 20 ? 600000 : kind < 2000 ? 3000 : 200;
+	return ms + wt_random_below(most);
+}
+
+static void ages_are_nearly_right(void **state)
+{
+	enum { AGED_VIEWS = 70, MANY = 5000, ROUNDS = 200000 }; /* more pages than are converted at once */
+	static uint64_t changed[AGED_VIEWS][MANY];
+	struct route_table *t;
+	struct route_attrs sets[2] = {{.path = path_64500_174}, {.med = 1, .has_med = true}};
+	uint32_t attrs[2], ids[MANY];
+	uint64_t now = 1700000000000;
+	memset(changed, 0, sizeof(changed));
+	assert_int_equal(route_table_new(AGED_VIEWS, &t), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(route_attrs_intern(t, &sets[i], &attrs[i]), 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct prefix p = numbered(i);
+		assert_int_equal(route_prefix_id(t, &p, &ids[i]), 0);
+	}
+	route_clock(t, now);
+	for (uint32_t i = 0; i < AGED_VIEWS * MANY; i++) {
+		assert_int_equal(route_put(t, i / MANY, ids[i % MANY], attrs[0]), 0);
+		changed[i / MANY][i % MANY] = now;
+	}
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		unsigned v = (unsigned)wt_random_below(AGED_VIEWS);
+		/* Most changes are few routes', so that others grow old. */
+		uint32_t i = (uint32_t)wt_random_below(1 + wt_random_below(1 + wt_random_below(MANY)));
+		route_clock(t, now = later(now));
+		uint32_t before = route_at(t, v, ids[i]), after = wt_random_below(8) ? attrs[round % 2] : ROUTE_NONE;
+		if (after == ROUTE_NONE)
+			route_drop(t, v, ids[i]);
+		else
+			assert_int_equal(route_put(t, v, ids[i], after), 0);
+		if (before != after)
+			changed[v][i] = after == ROUTE_NONE ? 0 : now;
+		if (round % 10000)
+			continue;
+		for (v = 0; v < AGED_VIEWS; v++)
+			for (i = 0; i < MANY; i++) {
+				uint64_t got = route_changed_ms(t, v, ids[i]), want = changed[v][i];
+				uint64_t off = got > want ? got - want : want - got;
+				assert_int_equal(got == 0, want == 0);
+				assert_true(want == 0 || off <= 501 + (now - want) / 18);
+			}
+	}
+	route_table_free(t);
+}
+
 static bool stop_at_once(void *ctx, const struct prefix *p, uint32_t attrs)
 {
 	++*(unsigned *)ctx;
@@ -668,6 +722,7 @@ int main(void)
 		cmocka_unit_test(references_and_flaps),
 		cmocka_unit_test(views_of_few_routes_are_small),
 		cmocka_unit_test(lists_are_in_order),
+		cmocka_unit_test(ages_are_nearly_right),
 		cmocka_unit_test(walk_stops_when_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
