@@ -353,6 +353,9 @@ static void router_done(struct config_router *r)
 	for (size_t i = 0; i < r->source_count; i++) {
 		free(r->sources[i].md5_file);
 		free(r->sources[i].file);
+		for (size_t u = 0; u < r->sources[i].update_count; u++)
+			free(r->sources[i].updates[u]);
+		free(r->sources[i].updates);
 	}
 	free(r->sources);
 	free(r->serves);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/address.h"
+#include "route/load.h"
 #include "store/store.h"
 
 struct listen_addr {
@@ -29,6 +30,8 @@ struct config_source {
 	uint32_t as;          /* BGP */
 	char *md5_file;       /* BGP; NULL */
 	char *file;           /* MRT */
+	char **updates;       /* MRT: file names or patterns */
+	size_t update_count;
 	struct addr peer;     /* MRT; ADDR_NONE: all peers, best path */
 	unsigned line;
 };
@@ -102,6 +105,9 @@ int config_load(const char *file, struct config **ret, struct error *err) MUST_U
 /* The same from memory; file is the name for messages and for relative paths. */
 int config_parse(const char *file, const char *text, size_t len, struct config **ret, struct error *err) MUST_USE;
 void config_free(struct config *c);
+
+/* What a source `mrt` loads; points into the configuration. */
+struct route_load config_mrt(const struct config_source *source);
 
 /* Further checks that open what the configuration names: key files, MRT, country and AS name files,
  * passwords, token. For `whereto check`. Reading a full table takes seconds. report (may be NULL) is
