@@ -20,7 +20,7 @@ enum state { EMPTY, GOOD, LEFT_OUT };
 
 struct block {
 	uint64_t hash;
-	uint32_t attrs; /* ROUTE_NONE: not interned yet; else one reference is ours */
+	uint32_t attrs; /* ROUTE_NONE: not interned yet */
 	struct block_rank rank;
 	uint8_t state, as_bytes;
 	uint8_t len;
@@ -39,17 +39,8 @@ int blocks_init(struct blocks *b, struct route_table *table)
 	return -ENOMEM;
 }
 
-static void clear(struct blocks *b, struct block *block)
-{
-	if (block->state == GOOD && block->attrs != ROUTE_NONE)
-		route_attrs_release(b->table, block->attrs);
-	block->state = EMPTY;
-}
-
 void blocks_done(struct blocks *b)
 {
-	for (size_t i = 0; b->slots && i <= BLOCKS_SLOTS; i++)
-		clear(b, &b->slots[i]);
 	free(b->slots);
 	free(b->path);
 	*b = (struct blocks){0};
@@ -95,7 +86,7 @@ static int find(struct blocks *b, struct view raw, unsigned as_bytes, struct blo
 			return block->state == GOOD;
 		}
 	}
-	clear(b, block);
+	block->state = EMPTY;
 	int r = decode(b, raw, as_bytes, attrs, path);
 	if (r < 0)
 		return r;
@@ -144,6 +135,7 @@ int blocks_attrs(struct blocks *b, struct view raw, unsigned as_bytes, uint32_t 
 			block->state = r == -EINVAL ? LEFT_OUT : EMPTY;
 			return r == -EINVAL ? 0 : r;
 		}
+		route_attrs_release(b->table, block->attrs);
 	}
 	*ret_attrs = block->attrs;
 	return 1;

@@ -5,12 +5,12 @@
  * among routes, and their id in the table. A cache of fixed size in front of the decoder: the prefixes of
  * a network follow each other in a dump and mostly have the same block of each peer.
  *
- * Memory: BLOCKS_SLOTS times 192 bytes, and a reference to attributes from each slot. */
+ * Memory: BLOCKS_SLOTS times 192 bytes. Holds no references: route_reclaim must not run while it is used. */
 
 #include "bgp/attr.h"
 #include "route/route.h"
 
-#define BLOCKS_SLOTS     16384u /* a power of two */
+#define BLOCKS_SLOTS     2048u /* a power of two; more would not fit into a core's own cache */
 #define BLOCKS_BYTES_MAX 150u   /* a longer block is decoded each time */
 
 struct block_rank {
@@ -33,5 +33,5 @@ void blocks_done(struct blocks *b);
 /* 1; 0: malformed so that RFC 7606 would withdraw the route; -EBADMSG: attributes that don't fit the
  * block's length; -ENOMEM. */
 int blocks_rank(struct blocks *b, struct view raw, unsigned as_bytes, struct block_rank *ret) MUST_USE;
-/* The same results. The id is good until route_reclaim; the reference is not the caller's. */
+/* The same results. The id is good until route_reclaim. */
 int blocks_attrs(struct blocks *b, struct view raw, unsigned as_bytes, uint32_t *ret_attrs) MUST_USE;
