@@ -86,7 +86,7 @@ static void make_world(struct world *w, struct config *c, struct tables *tables)
 	struct rib_peer_info info = {0};
 	check(tables_configure(tables, c, NULL, NULL), "tables");
 	(void)tables_sources(tables, 0, &sources);
-	check(rib_peer_add(sources[0]->rib, &info, &peer), "peer");
+	check(rib_peer_add(sources[0]->ribs[TABLE_ONLY], &info, &peer), "peer");
 	table_source_up(sources[0]);
 	check(countries_new(&w->countries), "countries");
 	for (uint32_t i = 0; i < KEYS; i++) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes the seeds of fuzz_bgp and fuzz_bmp into corpus/bgp and corpus/bmp: small sessions that show each kind of
+"""Writes the seeds of fuzz_bgp, fuzz_update, fuzz_open and fuzz_bmp into corpus/NAME: small sessions that show each kind of
 message, capability and attribute. Run it again when a decoder learns something new; the files are committed."""
 
 import os
@@ -116,6 +116,30 @@ def streams():
     yield "version4", bmp(0, peer() + routes[0] + b"\0\1\0\1\0\0\0", version=4)
 
 
+def bodies():
+    """Name and input of fuzz_update: whole bodies, and blocks of attributes, one attribute each and all of them."""
+    for mode, as_bytes, path_id in ((0, 4, None), (2, 2, None), (4, 4, 7), (8, 4, None)):
+        for at, one in enumerate(updates(as_bytes, path_id)):
+            yield f"body_{mode}_{at}", bytes([mode]) + one[19:]
+    for as_bytes in (4, 2):
+        mode = 128 | 64 | (2 if as_bytes == 2 else 0)
+        for key, value in FULL.items():
+            yield f"only_{key}_{as_bytes}", bytes([mode]) + mrtgen.pack_attributes(PATH, {key: value}, as_bytes=as_bytes)
+        block = mrtgen.pack_attributes(PATH, dict(FULL, raw=AS4["raw"]), as_bytes=as_bytes)
+        yield f"all_{as_bytes}", bytes([mode]) + block
+        yield f"dump_{as_bytes}", bytes([mode | 32]) + block
+
+
+def opens():
+    """The same of fuzz_open: each capability alone, all together, RFC 9072."""
+    for at, one in enumerate(capabilities(4200000000)):
+        yield f"capability_{at}", open_message(4200000000, [one])[19:]
+    yield "all", open_message(64500, [b"".join(capabilities(64500))])[19:]
+    yield "apart", open_message(64500, capabilities(64500))[19:]
+    yield "extended", open_message(64500, capabilities(64500), extended=True)[19:]
+    yield "none", open_message(64500, [])[19:]
+
+
 def write(folder, name, data):
     path = os.path.join(HERE, "corpus", folder)
     os.makedirs(path, exist_ok=True)
@@ -126,6 +150,10 @@ def write(folder, name, data):
 def main():
     for name, mode, cut, stream in sessions():
         write("bgp", name, bytes([mode, cut]) + stream)
+    for name, data in bodies():
+        write("update", name, data)
+    for name, data in opens():
+        write("open", name, data)
     for name, stream in streams():
         write("bmp", name, stream)
 

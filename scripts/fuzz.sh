@@ -10,7 +10,7 @@ for corpus in fuzz/corpus/*; do
     name=$(basename "$corpus")
     ninja ${JOBS:+-j$JOBS} -C build-fuzz "fuzz/fuzz_$name"
     mkdir -p "build-fuzz/found/$name"
-    dict="fuzz/$name.dict"
+    case $name in open | update) dict=fuzz/bgp.dict ;; *) dict="fuzz/$name.dict" ;; esac
     [ ! -f "$dict" ] || set -- "-dict=$dict"
     "build-fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="build-fuzz/$name-" "$@" "build-fuzz/found/$name" "$corpus"

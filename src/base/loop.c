@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* One epoll set holds every descriptor, plus an eventfd that other threads ring and a signalfd.
- * Timers are a binary heap on their due time. Calls from other threads go through a list under a
+ * Timers are a binary heap on their due time. Work is a queue: who has more to do goes to its end. Calls from other threads go through a list under a
  * mutex; the loop takes the whole list at once, so a call costs the data plane two short locks.
  *
  * Removing a descriptor inside a callback: events already fetched for it are cancelled by walking
@@ -48,6 +48,8 @@ struct loop {
 
 	struct loop_timer **heap;
 	uint32_t heap_len, heap_cap;
+
+	struct loop_work *work, **work_tail;
 
 	struct epoll_event events[EVENTS_MAX];
 	int event_count;
@@ -138,6 +140,8 @@ static void run_timers(struct loop *loop)
 /* Milliseconds epoll may sleep. */
 static int sleep_ms(const struct loop *loop)
 {
+	if (loop->work)
+		return 0;
 	if (!loop->heap_len)
 		return -1;
 	uint64_t now = clock_mono_ns(), due = loop->heap[0]->due_ns;
@@ -145,6 +149,52 @@ static int sleep_ms(const struct loop *loop)
 		return 0;
 	uint64_t ms = (due - now + NS_PER_MS - 1) / NS_PER_MS;
 	return ms > 60000 ? 60000 : (int)ms;
+}
+
+/* ---- work ---- */
+
+void loop_work_add(struct loop *loop, struct loop_work *work)
+{
+	if (work->waiting)
+		return;
+	work->waiting = true;
+	work->next = NULL;
+	*loop->work_tail = work;
+	loop->work_tail = &work->next;
+}
+
+void loop_work_del(struct loop *loop, struct loop_work *work)
+{
+	struct loop_work **link = &loop->work;
+	if (!work->waiting)
+		return;
+	while (*link != work)
+		link = &(*link)->next;
+	*link = work->next;
+	if (loop->work_tail == &work->next)
+		loop->work_tail = link;
+	work->waiting = false;
+}
+
+static struct loop_work *take_work(struct loop *loop)
+{
+	struct loop_work *work = loop->work;
+	loop_work_del(loop, work);
+	return work;
+}
+
+static void run_work(struct loop *loop)
+{
+	uint64_t now = clock_mono_ns(), end = now + LOOP_WORK_NS;
+	uint64_t waiting = 0;
+	for (const struct loop_work *w = loop->work; w; w = w->next)
+		waiting++;
+	while (loop->work && now < end) {
+		struct loop_work *work = take_work(loop);
+		if (work->fn(work, now + LOOP_WORK_NS / waiting))
+			loop_work_add(loop, work);
+		now = clock_mono_ns();
+	}
 }
 
 /* ---- descriptors ---- */
@@ -281,6 +331,7 @@ int loop_new(struct loop **ret)
 	if (!loop)
 		return -ENOMEM;
 	loop->calls_tail = &loop->calls;
+	loop->work_tail = &loop->work;
 	loop->signals = (struct loop_fd){.fd = -1, .fn = on_signal, .ctx = loop};
 	loop->bell = (struct loop_fd){.fd = -1, .fn = on_bell, .ctx = loop};
 	(void)sigemptyset(&loop->signal_set);
@@ -346,6 +397,8 @@ static int run_once(struct loop *loop)
 	}
 	loop->event_count = 0;
 	run_timers(loop);
+	if (loop->work)
+		run_work(loop);
 	uint64_t held = clock_mono_ns() - start;
 	if (held > loop->longest_hold_ns)
 		loop->longest_hold_ns = held;

@@ -38,6 +38,21 @@ int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t after_n
 /* No-op when it is not set. */
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 
+/* Long work, done in slices between looks at the descriptors. All that waits shares LOOP_WORK_NS a turn of the
+ * loop, in equal parts, one after the other. fn works until about until_ns (monotonic) and returns whether
+ * there is more. It may add and remove work, also the one it was called for: then it returns false. */
+#define LOOP_WORK_NS 4000000u
+struct loop_work {
+	bool (*fn)(struct loop_work *self, uint64_t until_ns);
+	void *ctx;
+	struct loop_work *next;
+	bool waiting;
+};
+/* No-op when it waits already. */
+void loop_work_add(struct loop *loop, struct loop_work *work);
+/* No-op when it doesn't wait. */
+void loop_work_del(struct loop *loop, struct loop_work *work);
+
 /* Blocks the signal for the process (call before threads are made) and runs fn in the loop. */
 int loop_signal(struct loop *loop, int signo, void (*fn)(void *ctx), void *ctx) MUST_USE;
 

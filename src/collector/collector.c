@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Start order: configuration and data files, store, journal (which brings what the last run left into
- * the store), intake, HTTP, then the ready line. Stop order: intake first, then HTTP, then the
+/* Start order: configuration and data files, tables, store, journal (which brings what the last run left into
+ * the store), intake, the routers' sessions, HTTP, then the ready line. Stop order: intake first, then HTTP, then the
  * writer, which stores what is left.
  *
  * A reload runs on a thread of its own: it builds a new world aside and posts it to the data plane,
@@ -25,6 +25,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collector/bgp_speaker.h"
+#include "collector/bmp_station.h"
+#include "collector/glass.h"
 #include "collector/intake.h"
 #include "collector/mrt_feed.h"
 #include "collector/report.h"
@@ -42,6 +45,9 @@ struct collector {
 	struct world *world;
 	struct tables *tables;
 	struct mrt_feed *feed; /* while files are brought into the tables */
+	struct peers *peers;
+	struct bgp_speaker *bgp;
+	struct bmp_station *bmp;
 	struct store *store;
 	struct writer *writer;
 	struct intake *intake;
@@ -65,6 +71,8 @@ struct ask {
 	const char *router;
 	struct error *err;
 	struct report_numbers *numbers;
+	const struct http_routes_question *question;
+	struct http_routes_cursor *cursor;
 	json_t *json;
 	int result;
 };
@@ -78,13 +86,19 @@ static void answer_senders(void *arg)
 static void answer_routers(void *arg)
 {
 	struct ask *a = arg;
-	a->json = report_routers(a->c->world, a->c->tables);
+	a->json = glass_routers(a->c->world, a->c->tables);
 }
 
 static void answer_lookup(void *arg)
 {
 	struct ask *a = arg;
-	a->result = report_lookup(a->c->world, a->c->tables, a->addr, a->router, &a->json, a->err);
+	a->result = glass_lookup(a->c->world, a->c->tables, a->addr, a->router, &a->json, a->err);
+}
+
+static void answer_routes(void *arg)
+{
+	struct ask *a = arg;
+	a->result = glass_routes(a->c->world, a->c->tables, a->question, a->cursor, &a->json, a->err);
 }
 
 static void answer_numbers(void *arg)
@@ -112,6 +126,17 @@ static int backend_lookup(void *ctx, const struct addr *addr, const char *router
 		return error_set(err, -ESHUTDOWN, "the collector is stopping");
 	if (a.result == 0)
 		*ret = a.json;
+	return a.result;
+}
+
+static int backend_routes(void *ctx, const struct http_routes_question *q, struct http_routes_cursor *cursor,
+	json_t **ret_rows, struct error *err)
+{
+	struct ask a = {.c = ctx, .question = q, .cursor = cursor, .err = err};
+	if (loop_ask(a.c->loop, answer_routes, &a) < 0)
+		return error_set(err, -ESHUTDOWN, "the collector is stopping");
+	if (a.result == 0)
+		*ret_rows = a.json;
 	return a.result;
 }
 
@@ -201,6 +226,25 @@ static void on_fed(void *ctx)
 	end_reload(c);
 }
 
+/* Whoever feeds a source that is not configured any more lets go of it. */
+static void on_dropped(void *ctx, struct table_source *s)
+{
+	struct collector *c = ctx;
+	if (s->kind == SOURCE_BGP)
+		bgp_speaker_drop(c->bgp, s);
+	else if (s->kind == SOURCE_BMP)
+		bmp_station_drop(c->bmp, s);
+}
+
+static void configure_peers(struct collector *c)
+{
+	struct error err = {0};
+	if (bgp_speaker_configure(c->bgp, c->world, &err) < 0)
+		log_error("%s: %s", c->config_file, err.text);
+	if (bmp_station_configure(c->bmp, c->world, &err) < 0)
+		log_error("%s: %s", c->config_file, err.text);
+}
+
 static void on_swapped(void *ctx)
 {
 	struct collector *c = ctx;
@@ -208,7 +252,10 @@ static void on_swapped(void *ctx)
 	c->world = c->next_world;
 	c->next_world = NULL;
 	publish_names(c, c->world);
-	if (tables_configure(c->tables, c->world->config, NULL, NULL) < 0 ||
+	int r = tables_configure(c->tables, c->world->config, on_dropped, c);
+	if (r == 0)
+		configure_peers(c);
+	if (r < 0 ||
 		mrt_feed_new(c->loop, c->tables, c->world, on_fed, c, &c->feed) < 0) {
 		log_error("reload: out of memory"); /* the journal has all that was acknowledged */
 		abort();
@@ -272,16 +319,6 @@ static void on_stop(void *ctx)
 	intake_stop(c->intake, on_drained, c);
 }
 
-/* BMP and BGP sources can be configured and have their place in the tables; nothing listens for them yet. */
-static void warn_of_live_sources(const struct config *config)
-{
-	for (size_t i = 0; i < config->router_count; i++)
-		for (size_t j = 0; j < config->routers[i].source_count; j++)
-			if (config->routers[i].sources[j].kind != SOURCE_MRT)
-				log_warning("%s:%u: router %s: this version does not listen for BMP or BGP; the source stays absent",
-					config->file, config->routers[i].sources[j].line, config->routers[i].name);
-}
-
 /* The tables with what the files say, whole: there is no traffic yet to wait for. */
 static int open_tables(struct collector *c, struct error *err)
 {
@@ -296,6 +333,20 @@ static int open_tables(struct collector *c, struct error *err)
 	mrt_feed_free(c->feed);
 	c->feed = NULL;
 	return 0;
+}
+
+static int open_peers(struct collector *c, struct error *err)
+{
+	if (peers_new(c->loop, c->tables, &c->peers) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	int r = bgp_speaker_new(c->peers, c->world, &c->bgp, err);
+	return r < 0 ? r : bmp_station_new(c->peers, c->world, &c->bmp, err);
+}
+
+static int start_peers(struct collector *c, struct error *err)
+{
+	int r = bgp_speaker_start(c->bgp, err);
+	return r < 0 ? r : bmp_station_start(c->bmp, err);
 }
 
 static int open_store(struct collector *c, struct error *err)
@@ -328,6 +379,7 @@ static int open_http(struct collector *c, struct error *err)
 		.senders = backend_senders,
 		.routers = backend_routers,
 		.lookup = backend_lookup,
+		.routes = backend_routes,
 		.metrics = backend_metrics,
 		.health = backend_health,
 		.as_name = backend_as_name,
@@ -358,8 +410,9 @@ static int start(struct collector *c, struct error *err)
 	if (r < 0)
 		return r;
 	publish_names(c, c->world);
-	warn_of_live_sources(c->world->config);
 	r = open_tables(c, err);
+	if (r == 0)
+		r = open_peers(c, err);
 	if (r == 0)
 		r = open_store(c, err);
 	if (r == 0)
@@ -371,8 +424,20 @@ static int start(struct collector *c, struct error *err)
 	if (r == 0)
 		r = intake_start(c->intake, err);
 	if (r == 0)
+		r = start_peers(c, err);
+	if (r == 0)
 		r = open_http(c, err);
 	return r;
+}
+
+static void print_listener(const char *name, const struct listener *l)
+{
+	char text[HOSTPORT_TEXT_MAX];
+	for (size_t i = 0; i < l->count; i++) {
+		if (i == 0)
+			printf(" %s=", name);
+		printf("%s%s", i ? "," : "", hostport_format(&l->sockets[i].addr, l->sockets[i].port, text));
+	}
 }
 
 /* Tells whoever started us, and waits for it, where we listen. */
@@ -388,6 +453,8 @@ static void print_ready(const struct collector *c)
 		struct hostport at = http_bound(c->http, i);
 		printf("%s%s", i ? "," : "", hostport_format(&at.addr, at.port, text));
 	}
+	print_listener("bmp", bmp_station_listener(c->bmp));
+	print_listener("bgp", bgp_speaker_listener(c->bgp));
 	printf("\n");
 	(void)fflush(stdout);
 }
@@ -409,7 +476,10 @@ static void stop(struct collector *c)
 	asnames_free(c->names);
 	(void)pthread_rwlock_destroy(&c->names_lock);
 	mrt_feed_free(c->feed);
+	bgp_speaker_free(c->bgp);
+	bmp_station_free(c->bmp);
 	tables_free(c->tables);
+	peers_free(c->peers);
 	world_free(c->next_world);
 	world_free(c->world);
 	loop_free(c->loop);

@@ -351,6 +351,7 @@ int config_load(const char *file, struct config **ret, struct error *err)
 static void router_done(struct config_router *r)
 {
 	for (size_t i = 0; i < r->source_count; i++) {
+		free(r->sources[i].vrf);
 		free(r->sources[i].md5_file);
 		free(r->sources[i].file);
 		for (size_t u = 0; u < r->sources[i].update_count; u++)

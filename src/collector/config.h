@@ -24,9 +24,16 @@ struct config_key {
 
 enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT };
 
+/* Which of the tables that a router tells by BMP is taken. AUTO: its Loc-RIB where it has one; else its
+ * peers' routes after policy; else those before. */
+enum bmp_table { BMP_TABLE_AUTO, BMP_TABLE_LOC_RIB, BMP_TABLE_POST_POLICY, BMP_TABLE_PRE_POLICY, BMP_TABLE_ADJ_RIB_OUT, BMP_TABLES };
+extern const char *const bmp_table_names[BMP_TABLES]; /* "auto" "loc-rib" ... */
+
 struct config_source {
 	enum source_kind kind;
 	struct addr from;     /* BMP, BGP: the router's address */
+	char *vrf;            /* BMP: a route distinguisher or a name; NULL: the global table */
+	enum bmp_table table; /* BMP */
 	uint32_t as;          /* BGP */
 	char *md5_file;       /* BGP; NULL */
 	char *file;           /* MRT */
@@ -108,6 +115,11 @@ void config_free(struct config *c);
 
 /* What a source `mrt` loads; points into the configuration. */
 struct route_load config_mrt(const struct config_source *source);
+/* A password or token: one line of 1 to max printable bytes, into ret, which has room for max + 1. Errors
+ * name the file. */
+#define CONFIG_SECRET_BYTES_MAX 1024
+#define CONFIG_MD5_BYTES_MAX    80 /* TCP_MD5SIG_MAXKEYLEN */
+int config_secret(const char *file, size_t max, char *ret, struct error *err) MUST_USE;
 
 /* Further checks that open what the configuration names: key files, MRT, country and AS name files,
  * passwords, token. For `whereto check`. Reading a full table takes seconds. report (may be NULL) is

@@ -16,9 +16,6 @@
 #include "route/load.h"
 #include "wire/key.h"
 
-#define SECRET_BYTES_MAX 1024
-#define MD5_BYTES_MAX    80 /* TCP_MD5SIG_MAXKEYLEN */
-
 struct check {
 	const struct config *c;
 	void (*report)(void *ctx, const char *text);
@@ -47,13 +44,12 @@ static int at_line(const struct check *k, unsigned line, int r)
 	return r;
 }
 
-/* One line of printable text: a password or token. */
-static int check_secret(const char *file, size_t max, struct error *err)
+int config_secret(const char *file, size_t max, char *ret, struct error *err)
 {
 	CLEANUP(close_p) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return error_set(err, -errno, "%s: %s", file, strerror(errno));
-	char text[SECRET_BYTES_MAX + 2];
+	char text[CONFIG_SECRET_BYTES_MAX + 2];
 	ssize_t n = read(fd, text, sizeof(text));
 	if (n < 0)
 		return error_set(err, -errno, "%s: %s", file, strerror(errno));
@@ -61,6 +57,10 @@ static int check_secret(const char *file, size_t max, struct error *err)
 	if (len && text[len - 1] == '\n')
 		len--;
 	bool good = len && len <= max && utf8_printable(text, len);
+	if (good) {
+		memcpy(ret, text, len);
+		ret[len] = '\0';
+	}
 	explicit_bzero(text, sizeof(text));
 	if (!len)
 		return error_set(err, -EINVAL, "%s: is empty", file);
@@ -112,11 +112,11 @@ static int check_source(const struct check *k, const struct config_router *route
 	char from[ADDR_TEXT_MAX];
 	if (s->kind == SOURCE_MRT)
 		return check_mrt(k, router, s);
-	if (s->md5_file) {
-		int r = check_secret(s->md5_file, MD5_BYTES_MAX, k->err);
-		if (r < 0)
-			return r;
-	}
+	char secret[CONFIG_MD5_BYTES_MAX + 1];
+	int r = s->md5_file ? config_secret(s->md5_file, CONFIG_MD5_BYTES_MAX, secret, k->err) : 0;
+	explicit_bzero(secret, sizeof(secret));
+	if (r < 0)
+		return r;
 	report(k, "router %s: %s from %s", router->name, s->kind == SOURCE_BMP ? "bmp" : "bgp",
 		addr_format(&s->from, from));
 	return 0;
@@ -185,9 +185,12 @@ static int check_asnames(const struct check *k)
 
 static int check_token(const struct check *k)
 {
+	char token[CONFIG_SECRET_BYTES_MAX + 1];
 	if (!k->c->http.token_file)
 		return 0;
-	return at_line(k, k->c->http.token_line, check_secret(k->c->http.token_file, SECRET_BYTES_MAX, k->err));
+	int r = config_secret(k->c->http.token_file, CONFIG_SECRET_BYTES_MAX, token, k->err);
+	explicit_bzero(token, sizeof(token));
+	return at_line(k, k->c->http.token_line, r);
 }
 
 int config_check_files(const struct config *c, void (*report_line)(void *ctx, const char *text), void *ctx,

@@ -27,6 +27,7 @@ enum option_type {
 	OPTION_NUMBER,     /* uint32_t */
 	OPTION_ADDRESS,    /* struct addr */
 	OPTION_ADDRESS_V4,
+	OPTION_TABLE,      /* enum bmp_table */
 	OPTION_DURATION,   /* uint64_t, ms */
 	OPTION_SECONDS,    /* the same; a bare number is seconds */
 	OPTION_KEEP,       /* uint64_t, s; UINT64_MAX: forever */

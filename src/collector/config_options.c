@@ -14,6 +14,7 @@ static const char *const type_names[OPTION_TYPES] = {
 	[OPTION_NUMBER] = "number",
 	[OPTION_ADDRESS] = "IP address",
 	[OPTION_ADDRESS_V4] = "IPv4 address",
+	[OPTION_TABLE] = "name",
 	[OPTION_DURATION] = "duration",
 	[OPTION_SECONDS] = "duration",
 	[OPTION_KEEP] = "duration",

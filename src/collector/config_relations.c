@@ -2,6 +2,7 @@
 
 /* Checks between options: what has to be unique, and what needs something else. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,31 @@ static int check_served(struct load *l)
 	return 0;
 }
 
+static bool same_vrf(const struct config_source *a, const struct config_source *b)
+{
+	if (!a->vrf || !b->vrf)
+		return a->vrf == b->vrf;
+	return strcmp(a->vrf, b->vrf) == 0;
+}
+
+/* A connection from an address feeds one source, or by BMP one for each VRF. */
+static int check_from(struct load *l, const struct config_source *s)
+{
+	const struct config *c = l->config;
+	char text[ADDR_TEXT_MAX];
+	for (size_t i = 0; i < c->router_count; i++)
+		for (size_t k = 0; k < c->routers[i].source_count; k++) {
+			const struct config_source *other = &c->routers[i].sources[k];
+			if (other == s)
+				return 0;
+			if (other->kind == s->kind && s->kind != SOURCE_MRT && addr_equal(&other->from, &s->from) &&
+				same_vrf(other, s))
+				return load_fail(l, s->line, "%s: what comes from there feeds the source on line %u already",
+					addr_format(&s->from, text), other->line);
+		}
+	return 0;
+}
+
 static int check_sources(struct load *l)
 {
 	const struct config *c = l->config;
@@ -63,6 +89,8 @@ static int check_sources(struct load *l)
 				return load_fail(l, s->line,
 					"a source '%s' needs the section '%s', which says where to listen",
 					bmp ? "bmp" : "bgp", bmp ? "bmp" : "bgp");
+			if (check_from(l, s) < 0)
+				return -EINVAL;
 		}
 	}
 	return 0;

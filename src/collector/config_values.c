@@ -142,6 +142,30 @@ static int read_address(struct load *l, const struct option *o, const struct tre
 	return 0;
 }
 
+const char *const bmp_table_names[BMP_TABLES] = {
+	[BMP_TABLE_AUTO] = "auto",
+	[BMP_TABLE_LOC_RIB] = "loc-rib",
+	[BMP_TABLE_POST_POLICY] = "post-policy",
+	[BMP_TABLE_PRE_POLICY] = "pre-policy",
+	[BMP_TABLE_ADJ_RIB_OUT] = "adj-rib-out",
+};
+
+static int read_table(struct load *l, const struct option *o, const struct tree *n, enum bmp_table *ret)
+{
+	const char *text;
+	int r = scalar(l, o, n, "the name of a table", &text);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < BMP_TABLES; i++) {
+		if (strcmp(text, bmp_table_names[i]) != 0)
+			continue;
+		*ret = (enum bmp_table)i;
+		return 0;
+	}
+	return load_fail(l, n->line, "%s: '%.60s' is none of auto, loc-rib, post-policy, pre-policy, adj-rib-out",
+		option_path(o), text);
+}
+
 int value_listen(struct load *l, const struct option *o, const struct tree *n, struct listen_addr *ret)
 {
 	const char *text;
@@ -269,6 +293,8 @@ int value_read(struct load *l, const struct option *o, const struct tree *n, voi
 	case OPTION_ADDRESS:
 	case OPTION_ADDRESS_V4:
 		return read_address(l, o, n, field);
+	case OPTION_TABLE:
+		return read_table(l, o, n, field);
 	case OPTION_DURATION:
 	case OPTION_SECONDS:
 	case OPTION_KEEP:

@@ -17,7 +17,6 @@
 #include "collector/intake.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -26,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collector/listen.h"
 
 #define BATCH            32                 /* datagrams a system call */
 #define BATCHES_PER_TURN 16                 /* then other descriptors get their turn */
@@ -85,12 +85,14 @@ static int translate_type(struct intake *in, const struct body *b, int i, struct
 /* Joins a record with route and country and adds it to its row. */
 static int account(struct intake *in, const struct record *rec, uint32_t router, uint32_t router_name, uint32_t type)
 {
-	struct route_hit hit;
+	struct table_answer answer;
 	struct delta_key key = {.time_ms = rec->time_ms, .router = router_name, .type = type, .match = MATCH_NONE};
 	if (router == ROUTER_NONE) {
 		in->counters[COUNTER_records_without_router]++;
-	} else if (tables_lookup(in->tables, router, &rec->client, &hit, &key.match)) {
-		key.route = &hit;
+	} else if (tables_lookup(in->tables, router, &rec->client, &answer)) {
+		key.route = &answer.hit;
+		key.match = answer.match;
+		tables_traffic(in->tables, router, answer.hit.prefix);
 	} else {
 		in->counters[COUNTER_records_without_route]++;
 	}
@@ -340,26 +342,15 @@ static void enlarge_buffer(int fd, const char *where)
 static int open_socket(struct intake *in, const struct listen_addr *listen, struct error *err)
 {
 	char where[HOSTPORT_TEXT_MAX];
-	hostport_format(&listen->addr, listen->port, where);
-	struct sockaddr_storage sa;
-	socklen_t len = addr_to_sockaddr(&listen->addr, listen->port, &sa);
-	int one = 1;
-	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return error_set(err, -errno, "telemetry %s: %s", where, strerror(errno));
-	if (sa.ss_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	struct intake_socket *s = &in->sockets[in->socket_count];
+	int one = 1, fd, r = listen_open(listen, SOCK_DGRAM, "telemetry", &fd, &s->port, err);
+	if (r < 0)
+		return r;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || getsockname(fd, (struct sockaddr *)&sa, &len) < 0) {
-		int code = -errno;
-		close_p(&fd);
-		return error_set(err, code, "telemetry %s: cannot be bound: %s", where, strerror(-code));
-	}
-	enlarge_buffer(fd, where);
-	struct intake_socket *s = &in->sockets[in->socket_count++];
+	enlarge_buffer(fd, hostport_format(&listen->addr, s->port, where));
 	s->fd = (struct loop_fd){fd, on_readable, in};
 	s->addr = listen->addr;
-	(void)addr_from_sockaddr((struct sockaddr *)&sa, &s->port);
+	in->socket_count++;
 	return 0;
 }
 
@@ -376,7 +367,7 @@ static int take_book(struct intake *in, const struct book *book)
 	return 0;
 }
 
-int intake_new(struct loop *loop, const struct world *world, const struct tables *tables, struct writer *writer,
+int intake_new(struct loop *loop, const struct world *world, struct tables *tables, struct writer *writer,
 	const struct book *book, struct intake **ret, struct error *err)
 {
 	struct intake *in = calloc(1, sizeof(*in));
@@ -400,7 +391,7 @@ int intake_new(struct loop *loop, const struct world *world, const struct tables
 	if (r < 0)
 		(void)error_set(err, r, "out of memory");
 	const struct config *c = world->config;
-	for (size_t i = 0; r == 0 && i < c->telemetry.listen_count && i < INTAKE_SOCKETS_MAX; i++)
+	for (size_t i = 0; r == 0 && i < c->telemetry.listen_count && i < LISTEN_MAX; i++)
 		r = open_socket(in, &c->telemetry.listen[i], err);
 	if (r < 0) {
 		intake_free(in);

@@ -5,6 +5,7 @@
  * datagram and freeze.c for what happens each second. Data-plane thread, except where noted. */
 
 #include "base/loop.h"
+#include "collector/listen.h"
 #include "collector/sessions.h"
 #include "collector/tables.h"
 #include "collector/world.h"
@@ -26,8 +27,6 @@ struct counter_info {
 };
 extern const struct counter_info counter_table[COUNTER_COUNT];
 
-#define INTAKE_SOCKETS_MAX 16
-
 struct intake_socket {
 	struct loop_fd fd;
 	struct addr addr; /* really bound */
@@ -38,14 +37,14 @@ struct intake_socket {
 struct intake {
 	struct loop *loop;
 	const struct world *world;
-	const struct tables *tables;
+	struct tables *tables;
 	struct writer *writer;
 	char name[NAME_MAX_BYTES]; /* the collector's, for acknowledgements */
 	size_t name_len;
 	uint8_t run[SESSION_ID_BYTES]; /* of this run of the collector */
 	uint64_t ack_seq;
 
-	struct intake_socket sockets[INTAKE_SOCKETS_MAX];
+	struct intake_socket sockets[LISTEN_MAX];
 	size_t socket_count;
 	struct receive_buffers *buffers;
 
@@ -73,7 +72,7 @@ struct intake {
 
 /* Binds the sockets and takes over the sessions of the book. The world must stay until intake_swap or
  * intake_free. */
-int intake_new(struct loop *loop, const struct world *world, const struct tables *tables, struct writer *writer,
+int intake_new(struct loop *loop, const struct world *world, struct tables *tables, struct writer *writer,
 	const struct book *book, struct intake **ret, struct error *err) MUST_USE;
 void intake_free(struct intake *in);
 

@@ -20,7 +20,7 @@ struct mrt_feed {
 	struct world *world;
 	void (*done)(void *ctx);
 	void *ctx;
-	struct loop_timer timer;
+	struct loop_work work;
 	uint32_t *live_attrs; /* by private id; ROUTE_NONE: not interned yet */
 	uint32_t attrs_count;
 	uint32_t router;
@@ -49,10 +49,10 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 	struct rib_peer *peer = s->feeder;
 	int r = 0;
 	if (peer) {
-		r = rib_peer_resync(peer);
+		r = rib_peer_resync(peer, BGP_ALL_FAMILIES);
 	} else {
 		struct rib_peer_info info = {.addr = s->peer};
-		r = rib_peer_add(s->rib, &info, &peer);
+		r = rib_peer_add(s->ribs[TABLE_ONLY], &info, &peer);
 	}
 	if (r < 0)
 		return r;
@@ -65,7 +65,7 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 
 static void end_source(struct mrt_feed *f, struct table_source *s)
 {
-	rib_peer_synced(s->feeder);
+	rib_peer_synced(s->feeder, BGP_ALL_FAMILIES);
 	tables_kick(f->tables);
 	f->begun = false;
 	f->source++;
@@ -83,14 +83,22 @@ static int live_id(struct mrt_feed *f, uint32_t private_id, uint32_t *ret)
 	return 0;
 }
 
-static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view, uint32_t id)
+/* *ret_families: those that routes were set of. */
+static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view, uint32_t id, uint8_t *ret_families,
+	uint64_t *ret_set)
 {
 	uint32_t attrs = route_at(f->world->files, view, id);
 	if (attrs == ROUTE_NONE)
 		return 0;
 	struct prefix prefix = route_prefix(f->world->files, id);
 	int r = live_id(f, attrs, &attrs);
-	return r < 0 ? r : rib_set(s->feeder, &prefix, 0, attrs);
+	if (r == 0)
+		r = rib_set(s->feeder, &prefix, 0, attrs);
+	if (r == 0) {
+		*ret_families |= 1u << (prefix.addr.family == ADDR_V4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
+		(*ret_set)++;
+	}
+	return r;
 }
 
 /* The next prefixes of the source under work, or the step to the next source. False: all are fed. */
@@ -102,14 +110,16 @@ static bool feed(struct mrt_feed *f)
 	int r = f->begun ? 0 : begin_source(f, s);
 	unsigned view = f->world->first_view[f->router] + (unsigned)f->source;
 	uint32_t end = route_ids_end(f->world->files), stop = end - f->at < SLICE ? end : f->at + SLICE;
-	uint32_t from = f->at;
+	uint8_t families = 0;
+	uint64_t set = 0;
 	for (; r == 0 && f->at < stop; f->at++)
-		r = feed_prefix(f, s, view, f->at);
+		r = feed_prefix(f, s, view, f->at, &families, &set);
 	if (r == -ENOMEM) {
 		log_error("routes of %s: out of memory", s->file);
 		abort(); /* the journal has all that was acknowledged */
 	}
-	table_source_changed(s, f->at - from);
+	if (set)
+		table_source_changed(s, set, 0, families);
 	if (r < 0 || f->at >= end)
 		end_source(f, s);
 	return true;
@@ -134,18 +144,15 @@ static bool work(struct mrt_feed *f)
 	return feed(f) || release(f);
 }
 
-static void on_timer(struct loop_timer *timer)
+static bool on_work(struct loop_work *self, uint64_t until_ns)
 {
-	struct mrt_feed *f = timer->ctx;
-	uint64_t end = clock_mono_ns() + TABLES_SLICE_NS;
+	struct mrt_feed *f = self->ctx;
 	bool left = true;
-	while (left && clock_mono_ns() < end)
+	while (left && clock_mono_ns() < until_ns)
 		left = work(f);
-	if (left && loop_timer_set(f->loop, timer, 0) == 0)
-		return;
-	while (left)
-		left = work(f);
-	f->done(f->ctx);
+	if (!left)
+		f->done(f->ctx); /* frees it, perhaps */
+	return left;
 }
 
 int mrt_feed_new(struct loop *loop, struct tables *tables, struct world *world, void (*done)(void *ctx), void *ctx,
@@ -156,21 +163,22 @@ int mrt_feed_new(struct loop *loop, struct tables *tables, struct world *world, 
 		return -ENOMEM;
 	*f = (struct mrt_feed){.loop = loop, .tables = tables, .world = world, .done = done, .ctx = ctx,
 		.attrs_count = route_attrs_end(world->files)};
-	f->timer = (struct loop_timer){.fn = on_timer, .ctx = f};
+	f->work = (struct loop_work){.fn = on_work, .ctx = f};
 	f->live_attrs = malloc((f->attrs_count + 1) * sizeof(*f->live_attrs));
 	if (f->live_attrs)
 		memset(f->live_attrs, 0xff, (f->attrs_count + 1) * sizeof(*f->live_attrs));
-	if (!f->live_attrs || loop_timer_set(loop, &f->timer, 0) < 0) {
+	if (!f->live_attrs) {
 		mrt_feed_free(f);
 		return -ENOMEM;
 	}
+	loop_work_add(loop, &f->work);
 	*ret = f;
 	return 0;
 }
 
 void mrt_feed_finish(struct mrt_feed *f)
 {
-	loop_timer_clear(f->loop, &f->timer);
+	loop_work_del(f->loop, &f->work);
 	while (work(f))
 		;
 }
@@ -179,7 +187,7 @@ void mrt_feed_free(struct mrt_feed *f)
 {
 	if (!f)
 		return;
-	loop_timer_clear(f->loop, &f->timer);
+	loop_work_del(f->loop, &f->work);
 	while (f->live_attrs && f->world->files && release(f))
 		;
 	free(f->live_attrs);

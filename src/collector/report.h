@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What the collector tells about itself: the JSON of senders, routers and lookups, and the metrics.
+/* What the collector tells about itself: the JSON of senders, and the metrics.
  * Called on the data plane's thread (through loop_ask), where everything may be read. */
 
 #include <jansson.h>
@@ -11,11 +11,6 @@
 
 /* NULL when memory is out. */
 json_t *report_senders(const struct intake *in);
-json_t *report_routers(const struct world *w, const struct tables *t);
-/* router NULL: all. -ENOENT: no router of that name. */
-int report_lookup(const struct world *w, const struct tables *t, const struct addr *addr, const char *router, json_t **ret,
-	struct error *err) MUST_USE;
-
 /* A copy of the numbers behind the metrics, so that the text can be written on another thread. */
 struct report_numbers {
 	uint64_t counters[COUNTER_COUNT];

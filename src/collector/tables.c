@@ -2,11 +2,13 @@
 
 /* Sources live in one list, apart from the configuration: a reload makes a new order of pointers to them
  * (struct table_router) and leaves alone those that are named again. Two sources are the same when
- * router, kind and where it comes from are.
+ * router, kind and where it comes from are. One that is not named any more is emptied in slices before it
+ * is freed, so that dropping a full table does not hold the data plane up.
  *
- * A loss starts the source's stale timer; when it fires the rib's peers are deleted, which empties them in
- * slices. Coming back in time stops the timer: the feeder resyncs its peers, so that what is not told
- * again goes. */
+ * Churn: the ribs tell each change of an answer by a peer's word. It matters when the router had traffic for
+ * the prefix lately and no rib that is asked before has the prefix too. Traffic is remembered by a bit
+ * a prefix id, router and half of TRAFFIC_NS: what has had none for one to two halves is forgotten. An id
+ * that is used again for another prefix may bring a change too many along, never one too few. */
 
 #include "collector/tables.h"
 
@@ -14,23 +16,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUTES_MAX    (32u << 20) /* of one source, all peers */
-#define SLICE         512         /* prefixes between two looks at the clock */
+#define ROUTES_MAX (32u << 20)         /* of one rib, all peers */
+#define SLICE      256                 /* prefixes between two looks at the clock */
+#define RATE_MS    10000u
+#define TRAFFIC_NS (1800 * NS_PER_S)
 
 const char *const table_state_names[] = {"absent", "up", "stale"};
 
+const struct source_counter_info source_counter_table[SOURCE_COUNTERS] = {
+#define COUNTER(name, help) {#name, help},
+#include "collector/source_counters.def"
+#undef COUNTER
+};
+
+/* A set of prefix ids. */
+struct bits {
+	uint64_t *words;
+	size_t count; /* of words */
+};
+
 struct table_router {
+	char *name;
 	struct table_source **sources;
 	size_t count;
+	struct bits traffic[2]; /* in this half of TRAFFIC_NS, in the one before */
 };
 
 struct tables {
 	struct loop *loop;
 	struct route_table *routes;
-	struct table_source *sources;
+	struct table_source *sources, *leaving;
 	struct table_router *routers;
 	size_t router_count;
-	struct loop_timer work_timer;
+	struct loop_work work; /* of the ribs */
+	struct loop_timer traffic_timer;
+	table_churn_fn *churn; /* NULL: nobody wants to know */
+	void *churn_ctx;
 };
 
 /* ---- sources ---- */
@@ -39,21 +60,13 @@ static void source_free(struct table_source *s)
 {
 	if (!s)
 		return;
-	loop_timer_clear(s->tables->loop, &s->stale_timer);
-	rib_free(s->rib);
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		rib_free(s->ribs[i]);
 	free(s->router);
+	free(s->vrf);
 	free(s->file);
 	free(s->md5_file);
 	free(s);
-}
-
-static void on_stale(struct loop_timer *timer)
-{
-	struct table_source *s = timer->ctx;
-	s->state = TABLE_ABSENT;
-	s->since_ms = clock_wall_ms();
-	rib_empty(s->rib);
-	tables_kick(s->tables);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -64,7 +77,8 @@ static bool same_text(const char *a, const char *b)
 static bool is_named(const struct table_source *s, const char *router, const struct config_source *c)
 {
 	return s->kind == c->kind && strcmp(s->router, router) == 0 && addr_equal(&s->from, &c->from) &&
-		same_text(s->file, c->file) && addr_equal(&s->peer, &c->peer) && s->as == c->as;
+		same_text(s->file, c->file) && addr_equal(&s->peer, &c->peer) && s->as == c->as &&
+		same_text(s->vrf, c->vrf) && s->table == c->table;
 }
 
 static char *copy_text(const char *text, bool *failed)
@@ -87,10 +101,12 @@ static struct table_source *source_new(struct tables *t, const struct config_rou
 	s->peer = c->peer;
 	s->as = c->as;
 	s->since_ms = clock_wall_ms();
-	s->stale_timer = (struct loop_timer){.fn = on_stale, .ctx = s};
+	s->table = c->table;
 	s->router = copy_text(router->name, &failed);
+	s->vrf = copy_text(c->vrf, &failed);
 	s->file = copy_text(c->file, &failed);
-	if (failed || rib_new(t->routes, ROUTES_MAX, &s->rib) < 0) {
+	struct rib *rib;
+	if (failed || table_source_level(s, TABLE_ONLY, &rib) < 0) {
 		source_free(s);
 		return NULL;
 	}
@@ -122,16 +138,21 @@ static int update_source(struct table_source *s, const struct config_router *rou
 
 static void routers_free(struct table_router *routers, size_t count)
 {
-	for (size_t i = 0; routers && i < count; i++)
+	for (size_t i = 0; routers && i < count; i++) {
+		free(routers[i].name);
 		free(routers[i].sources);
+		free(routers[i].traffic[0].words);
+		free(routers[i].traffic[1].words);
+	}
 	free(routers);
 }
 
 /* Adds the sources that are new to the list, and fills the router's order. */
 static int configure_router(struct tables *t, const struct config_router *router, struct table_router *ret)
 {
+	ret->name = strdup(router->name);
 	ret->sources = calloc(router->source_count + 1, sizeof(struct table_source *));
-	if (!ret->sources)
+	if (!ret->name || !ret->sources)
 		return -ENOMEM;
 	for (size_t i = 0; i < router->source_count; i++) {
 		struct table_source *s = find_named(t, router->name, &router->sources[i]);
@@ -158,6 +179,16 @@ static bool is_used(const struct table_router *routers, size_t count, const stru
 	return false;
 }
 
+static void begin_leaving(struct tables *t, struct table_source *s)
+{
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		if (s->ribs[i])
+			rib_empty(s->ribs[i]);
+	s->next = t->leaving;
+	t->leaving = s;
+	tables_kick(t);
+}
+
 static void drop_unused(struct tables *t, void (*dropped)(void *ctx, struct table_source *s), void *ctx)
 {
 	for (struct table_source **link = &t->sources; *link;) {
@@ -169,9 +200,20 @@ static void drop_unused(struct tables *t, void (*dropped)(void *ctx, struct tabl
 		*link = s->next;
 		if (dropped)
 			dropped(ctx, s);
-		source_free(s);
+		begin_leaving(t, s);
 	}
-	(void)route_reclaim(t->routes, SIZE_MAX);
+}
+
+/* What is known of routers that stay. */
+static void keep_traffic(struct table_router *from, size_t from_count, struct table_router *to, size_t to_count)
+{
+	for (size_t i = 0; i < from_count; i++)
+		for (size_t j = 0; j < to_count; j++) {
+			if (strcmp(from[i].name, to[j].name) != 0)
+				continue;
+			memcpy(to[j].traffic, from[i].traffic, sizeof(to[j].traffic));
+			memset(from[i].traffic, 0, sizeof(from[i].traffic));
+		}
 }
 
 int tables_configure(struct tables *t, const struct config *config, void (*dropped)(void *ctx, struct table_source *s),
@@ -186,6 +228,7 @@ int tables_configure(struct tables *t, const struct config *config, void (*dropp
 		drop_unused(t, NULL, NULL); /* those just made: nobody feeds them yet */
 		return r;
 	}
+	keep_traffic(t->routers, t->router_count, routers, config->router_count);
 	routers_free(t->routers, t->router_count);
 	t->routers = routers;
 	t->router_count = config->router_count;
@@ -200,20 +243,78 @@ struct route_table *tables_routes(const struct tables *t)
 	return t->routes;
 }
 
-bool tables_lookup(const struct tables *t, uint32_t router, const struct addr *client, struct route_hit *ret,
-	enum route_match *ret_match)
+struct rib *table_source_rib(const struct table_source *s, uint8_t family)
+{
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		if (s->ribs[i] && route_count_family(s->tables->routes, rib_view(s->ribs[i]), family))
+			return s->ribs[i];
+	return NULL;
+}
+
+static uint8_t family_bit(uint8_t family)
+{
+	return family == ADDR_V4 ? 1u << BGP_IPV4_UNICAST : 1u << BGP_IPV6_UNICAST;
+}
+
+/* Whether an answer of a source behind this one is only second best. */
+static bool should_have_known(const struct table_source *s, uint8_t family)
+{
+	return !s->carried || s->carried & family_bit(family);
+}
+
+static enum route_match match_of(const struct rib *rib, uint32_t prefix, bool passed)
+{
+	return rib_is_stale(rib, prefix) ? MATCH_STALE : passed ? MATCH_FALLBACK : MATCH_OWN;
+}
+
+bool tables_lookup(const struct tables *t, uint32_t router, const struct addr *client, struct table_answer *ret)
 {
 	const struct table_router *r = &t->routers[router];
+	bool passed = false;
+	struct route_hit hit;
 	for (size_t i = 0; i < r->count; i++) {
-		const struct table_source *s = r->sources[i];
-		if (s->state == TABLE_ABSENT)
-			continue;
-		if (route_lookup(t->routes, rib_view(s->rib), client, ret)) {
-			*ret_match = s->state == TABLE_STALE ? MATCH_STALE : i ? MATCH_FALLBACK : MATCH_OWN;
+		struct table_source *s = r->sources[i];
+		struct rib *rib = table_source_rib(s, client->family);
+		if (rib && route_lookup(t->routes, rib_view(rib), client, &hit)) {
+			*ret = (struct table_answer){hit, match_of(rib, hit.prefix, passed), s, rib};
 			return true;
 		}
+		passed |= should_have_known(s, client->family);
 	}
 	return false;
+}
+
+/* The router's table of a family; *ret_passed: a source before it should have told it. NULL: there is none. */
+static struct table_source *table_of(const struct tables *t, uint32_t router, uint8_t family, bool *ret_passed)
+{
+	const struct table_router *r = &t->routers[router];
+	*ret_passed = false;
+	for (size_t i = 0; i < r->count; i++) {
+		if (table_source_rib(r->sources[i], family))
+			return r->sources[i];
+		*ret_passed |= should_have_known(r->sources[i], family);
+	}
+	return NULL;
+}
+
+struct rib *tables_rib(const struct tables *t, uint32_t router, uint8_t family)
+{
+	bool passed;
+	const struct table_source *s = table_of(t, router, family, &passed);
+	return s ? table_source_rib(s, family) : NULL;
+}
+
+bool tables_get(const struct tables *t, uint32_t router, uint32_t prefix, struct table_answer *ret)
+{
+	bool passed;
+	uint8_t family = route_prefix(t->routes, prefix).addr.family;
+	struct table_source *s = table_of(t, router, family, &passed);
+	struct rib *rib = s ? table_source_rib(s, family) : NULL;
+	uint32_t attrs = rib ? route_at(t->routes, rib_view(rib), prefix) : ROUTE_NONE;
+	if (attrs == ROUTE_NONE)
+		return false;
+	*ret = (struct table_answer){{prefix, attrs}, match_of(rib, prefix, passed), s, rib};
+	return true;
 }
 
 size_t tables_sources(const struct tables *t, uint32_t router, struct table_source *const **ret)
@@ -222,15 +323,123 @@ size_t tables_sources(const struct tables *t, uint32_t router, struct table_sour
 	return t->routers[router].count;
 }
 
-struct table_source *tables_find(const struct tables *t, enum source_kind kind, const struct addr *from)
+struct table_source *tables_find(const struct tables *t, enum source_kind kind, const struct addr *from,
+	const struct table_source *after)
 {
-	for (struct table_source *s = t->sources; s; s = s->next)
+	for (struct table_source *s = after ? after->next : t->sources; s; s = s->next)
 		if (s->kind == kind && addr_equal(&s->from, from))
 			return s;
 	return NULL;
 }
 
+struct table_sums table_source_sums(const struct table_source *s)
+{
+	static const uint8_t families[] = {ADDR_V4, ADDR_V6};
+	struct table_sums sums = {0};
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		const struct rib *rib = table_source_rib(s, families[i]);
+		if (rib)
+			sums.prefixes += route_count_family(s->tables->routes, rib_view(rib), families[i]);
+	}
+	for (int i = 0; i < TABLE_LEVELS; i++) {
+		if (!s->ribs[i])
+			continue;
+		sums.routes += rib_routes(s->ribs[i]);
+		sums.peers += rib_peers(s->ribs[i]);
+		sums.lost += rib_peers_lost(s->ribs[i]);
+		sums.refused += rib_refused(s->ribs[i]);
+	}
+	return sums;
+}
+
+/* ---- churn ---- */
+
+static bool has_bit(const struct bits *b, uint32_t id)
+{
+	return id / 64 < b->count && b->words[id / 64] >> (id % 64) & 1;
+}
+
+void tables_traffic(struct tables *t, uint32_t router, uint32_t prefix)
+{
+	struct bits *b = &t->routers[router].traffic[0];
+	if (UNLIKELY(prefix / 64 >= b->count)) {
+		size_t count = route_ids_end(t->routes) / 64 + 1;
+		uint64_t *grown = realloc(b->words, count * sizeof(*grown));
+		if (!grown)
+			return; /* a change of it will not be recorded */
+		memset(grown + b->count, 0, (count - b->count) * sizeof(*grown));
+		b->words = grown;
+		b->count = count;
+	}
+	b->words[prefix / 64] |= UINT64_C(1) << prefix % 64;
+}
+
+static void on_traffic_timer(struct loop_timer *timer)
+{
+	struct tables *t = timer->ctx;
+	for (size_t i = 0; i < t->router_count; i++) {
+		struct bits *b = t->routers[i].traffic, old = b[1];
+		b[1] = b[0];
+		b[0] = (struct bits){0};
+		free(old.words);
+	}
+	(void)!loop_timer_set(t->loop, timer, TRAFFIC_NS / 2);
+}
+
+void tables_on_churn(struct tables *t, table_churn_fn *fn, void *ctx)
+{
+	t->churn = fn;
+	t->churn_ctx = ctx;
+}
+
+static const struct table_router *router_of(const struct table_source *s)
+{
+	const struct tables *t = s->tables;
+	for (size_t i = 0; i < t->router_count; i++)
+		if (strcmp(t->routers[i].name, s->router) == 0)
+			return &t->routers[i];
+	return NULL;
+}
+
+/* Whether nothing that is asked before this rib has the prefix. */
+static bool is_first(const struct table_router *r, const struct table_observer *o, uint32_t prefix)
+{
+	const struct route_table *routes = o->source->tables->routes;
+	uint8_t family = route_prefix(routes, prefix).addr.family;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct rib *rib = table_source_rib(r->sources[i], family);
+		if (r->sources[i] == o->source)
+			return !rib || rib == o->source->ribs[o->level];
+		if (rib && route_at(routes, rib_view(rib), prefix) != ROUTE_NONE)
+			return false;
+	}
+	return false;
+}
+
+static void on_changed(void *ctx, uint32_t prefix, uint32_t before, uint32_t after)
+{
+	const struct table_observer *o = ctx;
+	const struct tables *t = o->source->tables;
+	const struct table_router *r = t->churn ? router_of(o->source) : NULL;
+	if (!r || !(has_bit(&r->traffic[0], prefix) || has_bit(&r->traffic[1], prefix)) || !is_first(r, o, prefix))
+		return;
+	t->churn(t->churn_ctx, r->name, prefix, before, after);
+}
+
 /* ---- told by feeders ---- */
+
+int table_source_level(struct table_source *s, enum table_level level, struct rib **ret)
+{
+	if (!s->ribs[level]) {
+		int r = rib_new(s->tables->routes, ROUTES_MAX, &s->ribs[level]);
+		if (r < 0)
+			return r;
+		s->observers[level] = (struct table_observer){s, level};
+		rib_observe(s->ribs[level], &(struct rib_observer){on_changed, &s->observers[level]});
+	}
+	*ret = s->ribs[level];
+	return 0;
+}
 
 static void set_state(struct table_source *s, enum table_state state)
 {
@@ -240,45 +449,90 @@ static void set_state(struct table_source *s, enum table_state state)
 
 void table_source_up(struct table_source *s)
 {
-	loop_timer_clear(s->tables->loop, &s->stale_timer);
 	s->error[0] = '\0';
+	s->counters[SOURCE_sessions]++;
 	set_state(s, TABLE_UP);
 }
 
 void table_source_down(struct table_source *s, const char *why)
 {
 	(void)snprintf(s->error, sizeof(s->error), "%s", why);
-	if (s->state != TABLE_UP)
-		return;
-	set_state(s, TABLE_STALE);
-	if (loop_timer_set(s->tables->loop, &s->stale_timer, s->stale_ms * NS_PER_MS) < 0)
-		on_stale(&s->stale_timer);
+	if (s->state == TABLE_UP)
+		set_state(s, TABLE_STALE);
 }
 
-void table_source_changed(struct table_source *s, uint64_t changes)
+void table_source_gone(struct table_source *s)
 {
-	s->updates += changes;
-	s->changed_ms = clock_wall_ms();
+	if (s->state != TABLE_ABSENT)
+		set_state(s, TABLE_ABSENT);
 }
 
-static void on_work(struct loop_timer *timer)
+void table_source_changed(struct table_source *s, uint64_t announced, uint64_t withdrawn, uint8_t families)
 {
-	struct tables *t = timer->ctx;
-	uint64_t end = clock_mono_ns() + TABLES_SLICE_NS;
-	bool left = true;
-	while (left && clock_mono_ns() < end) {
-		left = false;
-		for (struct table_source *s = t->sources; s; s = s->next)
-			left |= rib_work(s->rib, SLICE);
+	uint64_t now_ms = clock_wall_ms();
+	struct rate *rate = &s->rate;
+	if (now_ms - rate->begin_ms >= RATE_MS) {
+		rate->before = now_ms - rate->begin_ms < 2 * RATE_MS ? rate->changes : 0;
+		rate->begin_ms = now_ms;
+		rate->changes = 0;
 	}
-	if (left)
-		tables_kick(t);
+	rate->changes += announced + withdrawn;
+	s->counters[SOURCE_announced] += announced;
+	s->counters[SOURCE_withdrawn] += withdrawn;
+	s->carried |= families;
+	s->changed_ms = now_ms;
+}
+
+/* What came in the window before counts as far as it reaches into the last RATE_MS. */
+double table_source_rate(const struct table_source *s)
+{
+	uint64_t past_ms = clock_wall_ms() - s->rate.begin_ms;
+	double changes = 0;
+	if (past_ms < RATE_MS)
+		changes = (double)s->rate.changes + (double)s->rate.before * (double)(RATE_MS - past_ms) / RATE_MS;
+	else if (past_ms < 2 * RATE_MS)
+		changes = (double)s->rate.changes * (double)(2 * RATE_MS - past_ms) / RATE_MS;
+	return changes * 1000 / RATE_MS;
+}
+
+static bool work_on(struct table_source *s)
+{
+	bool left = false;
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		left |= s->ribs[i] && rib_work(s->ribs[i], SLICE);
+	return left;
+}
+
+/* Frees those that are empty now. */
+static bool work_on_leaving(struct tables *t)
+{
+	for (struct table_source **link = &t->leaving; *link;) {
+		struct table_source *s = *link;
+		if (work_on(s)) {
+			link = &s->next;
+			continue;
+		}
+		*link = s->next;
+		source_free(s);
+	}
+	return t->leaving != NULL;
+}
+
+static bool on_work(struct loop_work *work, uint64_t until_ns)
+{
+	struct tables *t = work->ctx;
+	bool left = true;
+	while (left && clock_mono_ns() < until_ns) {
+		left = work_on_leaving(t);
+		for (struct table_source *s = t->sources; s; s = s->next)
+			left |= work_on(s);
+	}
+	return left;
 }
 
 void tables_kick(struct tables *t)
 {
-	if (!t->work_timer.due_ns)
-		(void)!loop_timer_set(t->loop, &t->work_timer, 0);
+	loop_work_add(t->loop, &t->work);
 }
 
 /* ---- life ---- */
@@ -289,26 +543,36 @@ int tables_new(struct loop *loop, struct tables **ret)
 	if (!t)
 		return -ENOMEM;
 	t->loop = loop;
-	t->work_timer = (struct loop_timer){.fn = on_work, .ctx = t};
+	t->work = (struct loop_work){.fn = on_work, .ctx = t};
+	t->traffic_timer = (struct loop_timer){.fn = on_traffic_timer, .ctx = t};
 	int r = route_table_new(0, &t->routes);
+	if (r == 0)
+		r = loop_timer_set(loop, &t->traffic_timer, TRAFFIC_NS / 2);
 	if (r < 0) {
-		free(t);
+		tables_free(t);
 		return r;
 	}
 	*ret = t;
 	return 0;
 }
 
+static void free_all(struct table_source *list)
+{
+	while (list) {
+		struct table_source *s = list;
+		list = s->next;
+		source_free(s);
+	}
+}
+
 void tables_free(struct tables *t)
 {
 	if (!t)
 		return;
-	while (t->sources) {
-		struct table_source *s = t->sources;
-		t->sources = s->next;
-		source_free(s);
-	}
-	loop_timer_clear(t->loop, &t->work_timer);
+	loop_work_del(t->loop, &t->work);
+	loop_timer_clear(t->loop, &t->traffic_timer);
+	free_all(t->sources);
+	free_all(t->leaving);
 	routers_free(t->routers, t->router_count);
 	route_table_free(t->routes);
 	free(t);

@@ -31,18 +31,12 @@ static int load_keys(struct world *w, struct error *err)
 static int load_token(struct world *w, struct error *err)
 {
 	const char *file = w->config->http.token_file;
-	if (!file)
-		return 0;
-	FILE *f = fopen(file, "re");
-	if (!f)
-		return error_set(err, -errno, "%s: %s", file, strerror(errno));
-	char line[512];
-	bool got = fgets(line, sizeof(line), f) != NULL;
-	(void)fclose(f);
-	line[got ? strcspn(line, "\r\n") : 0] = '\0';
-	if (!*line)
-		return error_set(err, -EINVAL, "%s: no token in its first line", file);
-	w->http_token = strdup(line);
+	char token[CONFIG_SECRET_BYTES_MAX + 1];
+	int r = file ? config_secret(file, CONFIG_SECRET_BYTES_MAX, token, err) : 0;
+	if (r < 0 || !file)
+		return r;
+	w->http_token = strdup(token);
+	explicit_bzero(token, sizeof(token));
 	return w->http_token ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
@@ -71,6 +65,8 @@ static int load_source(struct world *w, const struct config_source *source, unsi
 {
 	struct source_state *state = &w->sources[view];
 	struct route_load_stats stats = {0};
+	if (source->md5_file)
+		return config_secret(source->md5_file, CONFIG_MD5_BYTES_MAX, state->md5, err);
 	if (source->kind != SOURCE_MRT)
 		return 0;
 	struct route_load what = config_mrt(source);
@@ -167,6 +163,8 @@ void world_free(struct world *w)
 	lpm_free(w->serves);
 	route_table_free(w->files);
 	free(w->first_view);
+	if (w->sources)
+		explicit_bzero(w->sources, w->view_count * sizeof(*w->sources));
 	free(w->sources);
 	countries_free(w->countries);
 	asnames_free(w->asnames);
@@ -211,6 +209,11 @@ int world_compatible(const struct world *old, const struct world *new, struct er
 	else if (!same_listen(a->telemetry.listen, a->telemetry.listen_count, b->telemetry.listen,
 			 b->telemetry.listen_count))
 		what = "telemetry.listen";
+	else if (!same_listen(a->bmp.listen, a->bmp.listen_count, b->bmp.listen, b->bmp.listen_count))
+		what = "bmp";
+	else if (!same_listen(a->bgp.listen, a->bgp.listen_count, b->bgp.listen, b->bgp.listen_count) ||
+		a->bgp.as != b->bgp.as || !addr_equal(&a->bgp.router_id, &b->bgp.router_id))
+		what = "bgp";
 	else if (!same_listen(a->http.listen, a->http.listen_count, b->http.listen, b->http.listen_count) ||
 		!same_text(old->http_token, new->http_token))
 		what = "http";

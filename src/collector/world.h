@@ -18,6 +18,7 @@ struct source_state {
 	bool loaded;
 	uint64_t routes, loaded_ms;
 	char error[256]; /* "": none */
+	char md5[CONFIG_MD5_BYTES_MAX + 1]; /* BGP: the session's password; "": none */
 };
 
 struct world {

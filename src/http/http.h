@@ -1,14 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The HTTP side: /api/v1/top|series|lookup|senders|routers, /healthz, /metrics. libmicrohttpd with a
+/* The HTTP side: /api/v1/top|series|lookup|routes|senders|routers, /healthz, /metrics. libmicrohttpd with a
  * pool of threads, each with a store reader of its own. What only the data plane knows comes through
  * the backend: its functions are called on HTTP threads and must be safe there. */
 
 #include <jansson.h>
 #include <stdio.h>
 
-#include "store/store.h"
+#include "query/query.h"
+
+/* A listing of routers' tables. */
+enum http_routes_select {
+	ROUTES_EXACT,   /* the prefix itself */
+	ROUTES_LONGER,  /* it and all more specific ones */
+	ROUTES_SHORTER, /* it and all less specific ones, longest first */
+};
+struct http_routes_question {
+	struct prefix prefix;  /* its address of no family: all */
+	enum http_routes_select select;
+	const char *router;    /* NULL: all */
+	struct filter *filter; /* of what a route has: router, prefix, origin, neighbour, via, path, match */
+	uint32_t limit;
+};
+/* Where a listing is, between two pieces. at: the last prefix that was looked at, or behind which to begin;
+ * its address of no family: none. */
+struct http_routes_cursor {
+	struct prefix at;
+	uint32_t rows; /* given so far */
+	bool ended;
+	bool cut;      /* ended because of the limit: there may be more behind `at` */
+};
 
 struct http_backend {
 	void *ctx;
@@ -21,6 +43,10 @@ struct http_backend {
 	json_t *(*routers)(void *ctx);
 	/* router NULL: every router's answer. -ENOENT (no such router) sets err. */
 	int (*lookup)(void *ctx, const struct addr *addr, const char *router, json_t **ret, struct error *err);
+	/* The next rows of a listing, a few at a time until cursor->ended; those of one prefix come together.
+	 * -ENOENT (no such router). */
+	int (*routes)(void *ctx, const struct http_routes_question *q, struct http_routes_cursor *cursor, json_t **ret_rows,
+		struct error *err);
 	/* The collector's own metrics in the OpenMetrics text format, without the final # EOF. */
 	void (*metrics)(void *ctx, FILE *out);
 	/* NULL when healthy, else a sentence that says what is wrong (static text). */

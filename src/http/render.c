@@ -205,7 +205,7 @@ int render_json_write(const struct render *r, const struct query_row *row, FILE 
 
 /* ---- CSV ---- */
 
-static void csv_cell(const char *p, size_t len, FILE *out)
+void render_csv_cell(const char *p, size_t len, FILE *out)
 {
 	bool quote = false;
 	if (!len)
@@ -253,12 +253,12 @@ int render_csv(const struct render *r, const struct query_row *row, FILE *out)
 		if (v->known) {
 			if (text_make(r->by[i], v, &t) < 0)
 				return -ENOMEM;
-			csv_cell(t.p, t.len, out);
+			render_csv_cell(t.p, t.len, out);
 		}
 		(void)fputc(',', out);
 		if (has_names(r, r->by[i])) {
 			CLEANUP(free_p) char *name = name_of(r, r->by[i], v);
-			csv_cell(name, name ? strlen(name) : 0, out);
+			render_csv_cell(name, name ? strlen(name) : 0, out);
 			(void)fputc(',', out);
 		}
 	}

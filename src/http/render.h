@@ -20,6 +20,8 @@ json_t *render_json(const struct render *r, const struct query_row *row);
 /* The same as text. -ENOMEM. */
 int render_json_write(const struct render *r, const struct query_row *row, FILE *out) MUST_USE;
 
+/* A cell, quoted where it has to be. */
+void render_csv_cell(const char *p, size_t len, FILE *out);
 /* The header line and a row (RFC 4180). Errors are those of the stream, and -ENOMEM. */
 void render_csv_header(const struct render *r, FILE *out);
 int render_csv(const struct render *r, const struct query_row *row, FILE *out) MUST_USE;

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "route/area.h"
 #include "route/path.h"
 
 #define UNIT_BYTES  4u
@@ -98,7 +99,7 @@ void attrs_done(struct attrs *a)
 	ids_done(&a->ids);
 	index_done(&a->index);
 	pool_done(&a->blobs);
-	free(a->entries);
+	area_free(a->entries, a->cap * sizeof(*a->entries));
 	free(a->scratch);
 }
 
@@ -247,7 +248,7 @@ static int new_id(struct attrs *a, uint32_t *ret_id)
 	if (id == IDS_NONE)
 		return -ENOMEM;
 	if (id >= a->cap) {
-		struct attrs_entry *grown = realloc(a->entries, a->ids.cap * sizeof(*grown));
+		struct attrs_entry *grown = area_grow(a->entries, a->cap * sizeof(*grown), a->ids.cap * sizeof(*grown));
 		if (!grown) {
 			a->ids.used--; /* a fresh id, the last one given out */
 			return -ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Local preference, path length and origin code order all routes, so worse ones are dropped as they
+/* Staleness, local preference, path length and origin code order all routes, so worse ones are dropped as they
  * come. MED orders only routes of one neighbour, which is no order over all: the remaining routes are
  * sorted by neighbour and MED, each neighbour's lowest MED survives, and of the survivors an external
  * one wins over an internal one, then the lowest BGP identifier, the lowest peer address, the lowest
@@ -32,6 +32,8 @@ void best_clear(struct best *b)
 /* Below 0: a is better. */
 static int cmp_rank(const struct best_candidate *a, const struct best_candidate *b)
 {
+	if (a->stale != b->stale)
+		return a->stale ? 1 : -1;
 	if (a->local_pref != b->local_pref)
 		return a->local_pref > b->local_pref ? -1 : 1;
 	if (a->path_length != b->path_length)

@@ -18,6 +18,7 @@ struct best_candidate {
 	uint32_t bgp_id;      /* the peer's; 0: not known */
 	uint8_t origin_code;
 	bool internal;        /* iBGP; false also where it is not known */
+	bool stale;           /* of a peer that is lost: counts only where there is nothing else (as RFC 9494) */
 	const struct addr *peer;
 	const void *route; /* the caller's */
 	uint32_t attrs;    /* likewise */

@@ -4,10 +4,10 @@
  * of six bits a level, whose nodes say in two 64-bit words what they hold.
  *
  * Prefixes. A node at depth d holds those of length d to d + 5: a complete binary tree of 63 places,
- * numbered like a heap (the root is 1, below p are 2p and 2p + 1), one bit each in `prefixes`. Their
- * values lie one after the other in heap order, so popcount of the lower bits finds one. The places
- * that cover an index of six bits are six constant bits (covering[]), and the longest of those that
- * are set is the highest.
+ * numbered like a heap (the root is 1, below p are 2p and 2p + 1), one bit each in `prefixes`, the root's
+ * the highest. Their values lie one after the other in the order of bits, so popcount of the lower bits finds
+ * one. The places that cover an index of six bits are six constant bits (lpm_above[]), and the longest of those
+ * that are set is the lowest.
  * Children. The next six bits choose one of 64; bit i of `children` says whether it is there, and the
  * children lie one after the other in the same manner.
  *
@@ -37,173 +37,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cursor.h"
-#include "route/pool.h"
+#include "route/area.h"
+#include "route/lpm_tree.h"
 
-#define STRIDE     6u
-#define PAD_BITS   5u
-#define LEVELS_MAX 23u /* (128 + PAD_BITS) / STRIDE + 1 */
-
-#define SHORTCUT_LEVEL 4u
-#define SHORTCUT_BITS  (SHORTCUT_LEVEL * STRIDE - PAD_BITS)
-#define SHORTCUT_FROM  4096u /* prefixes of a family */
-#define V6_UNICAST     1u    /* 2000::/3 */
-
-struct node {
-	uint64_t prefixes; /* heap places in use; bit 0 never */
-	uint64_t children;
-	uint32_t child; /* block in nodes, one unit for each bit of children */
-	uint32_t value; /* block in values, one unit for each bit of prefixes */
-};
-
-/* The first SHORTCUT_BITS bits of an address, minus first, are the position in entries. */
-struct shortcut {
-	struct entry {
-		uint32_t node;
-		uint32_t value;
-	} *entries;     /* NULL: the family has few prefixes, or memory was out */
-	uint32_t first; /* 2000::/3 begins there */
-	uint32_t size;  /* 0 when there are no entries */
-};
-
-/* The roots are the first nodes, in order of family; the one of ADDR_NONE stays empty. */
-#define ROOT(family) ((uint32_t)(family) / 2)
-#define ROOTS        (ROOT(ADDR_V6) + 1)
-
-struct lpm {
-	struct pool nodes, values;
-	struct shortcut shortcuts[ROOTS];
-	size_t counts[ROOTS];
-	uint32_t (*find)(const struct lpm *lpm, const struct addr *addr);
-};
-
-/* What is left of an address, the next bit on top. */
-struct key {
-	uint64_t hi, lo;
-};
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
-/* The heap places of lengths 0 to 5 above index i. */
-#define ABOVE(i)                                                                                   \
-	(1ull << 1 | 1ull << (2 | (i) >> 5) | 1ull << (4 | (i) >> 4) | 1ull << (8 | (i) >> 3) |    \
-		1ull << (16 | (i) >> 2) | 1ull << (32 | (i) >> 1))
-#define ABOVE_4(i)  ABOVE(i), ABOVE(i + 1), ABOVE(i + 2), ABOVE(i + 3)
-#define ABOVE_16(i) ABOVE_4(i), ABOVE_4(i + 4), ABOVE_4(i + 8), ABOVE_4(i + 12)
-static const uint64_t covering[64] = {ABOVE_16(0), ABOVE_16(16), ABOVE_16(32), ABOVE_16(48)};
-
-static ALWAYS_INLINE unsigned bits_below(uint64_t word, unsigned bit)
-{
-	return (unsigned)__builtin_popcountll(word & ((1ull << bit) - 1));
-}
-
-static ALWAYS_INLINE struct node *node_at(const struct lpm *lpm, uint32_t ref)
-{
-	return (struct node *)(void *)lpm->nodes.flat + ref;
-}
-
-static ALWAYS_INLINE uint32_t *value_at(const struct lpm *lpm, uint32_t ref)
-{
-	return (uint32_t *)(void *)lpm->values.flat + ref;
-}
-
-static ALWAYS_INLINE bool has_child(const struct node *n, unsigned i)
-{
-	return n->children >> i & 1;
-}
-
-static ALWAYS_INLINE uint32_t child_ref(const struct node *n, unsigned i)
-{
-	return n->child + bits_below(n->children, i);
-}
-
-static ALWAYS_INLINE uint32_t value_ref(const struct node *n, unsigned place)
-{
-	return n->value + bits_below(n->prefixes, place);
-}
-
-static ALWAYS_INLINE unsigned longest(uint64_t match)
-{
-	return 63 - (unsigned)__builtin_clzll(match);
-}
-
-static ALWAYS_INLINE struct key key_make(const struct addr *a)
-{
-	struct rd r = rd_make(a->bytes, sizeof(a->bytes));
-	uint64_t hi = rd_u64(&r);
-	return (struct key){hi, rd_u64(&r)};
-}
-
-static ALWAYS_INLINE unsigned key_take(struct key *k, unsigned bits)
-{
-	unsigned i = (unsigned)(k->hi >> (64 - bits));
-	k->hi = k->hi << bits | k->lo >> (64 - bits);
-	k->lo <<= bits;
-	return i;
-}
-
-/* The value of the longest place in match, or otherwise, without a jump: half of all guesses would be
- * wrong. The empty assembly keeps the compiler from computing the address behind one. */
-static ALWAYS_INLINE const uint32_t *longest_value(
-	const struct lpm *lpm, const struct node *n, uint64_t match, const uint32_t *otherwise)
-{
-	const uint32_t *value = value_at(lpm, value_ref(n, longest(match | 1)));
-	__asm__("" : "+r"(value));
-	return __builtin_expect_with_probability(match != 0, 1, 0.5) ? value : otherwise;
-}
-
-static ALWAYS_INLINE uint32_t find(const struct lpm *lpm, const struct addr *addr)
-{
-	static const uint32_t none = LPM_NONE;
-	const uint32_t root = ROOT(addr->family), *best = &none;
-	const struct shortcut *s = &lpm->shortcuts[root];
-	const struct node *n = node_at(lpm, root);
-	struct key k = key_make(addr);
-	uint32_t at = (uint32_t)(k.hi >> (64 - SHORTCUT_BITS)) - s->first;
-	unsigned i;
-	if (LIKELY(at < s->size)) {
-		n = node_at(lpm, s->entries[at].node);
-		best = &s->entries[at].value;
-		(void)key_take(&k, SHORTCUT_BITS);
-		i = key_take(&k, STRIDE);
-	} else {
-		i = key_take(&k, STRIDE - PAD_BITS);
-	}
-	for (;;) {
-		best = longest_value(lpm, n, n->prefixes & covering[i], best);
-		if (!has_child(n, i))
-			return *best;
-		n = node_at(lpm, child_ref(n, i));
-		i = key_take(&k, STRIDE);
-	}
-}
+#define SHORTCUT_FROM 4096u /* prefixes of a family */
 
 static uint32_t find_anywhere(const struct lpm *lpm, const struct addr *addr)
 {
-	return find(lpm, addr);
+	uint32_t value;
+	return find_short(lpm, addr, &value) ? value : find(lpm, addr);
 }
 
-#if defined(__x86_64__)
-/* Counting bits is one instruction on every processor since 2008 or so, but not in the base that
- * distributions compile for. */
-__attribute__((target("popcnt,lzcnt,bmi,bmi2"))) static uint32_t find_counting(
-	const struct lpm *lpm, const struct addr *addr)
+LPM_COUNTING static uint32_t find_counting(const struct lpm *lpm, const struct addr *addr)
 {
-	return find(lpm, addr);
+	uint32_t value;
+	return find_short(lpm, addr, &value) ? value : find(lpm, addr);
 }
-
-static bool can_count(void)
-{
-	return __builtin_cpu_supports("popcnt") &&
-		__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-}
-#else
-#define find_counting find_anywhere
-static bool can_count(void)
-{
-	return false;
-}
-#endif
 
 int lpm_new(struct lpm **ret)
 {
@@ -217,7 +66,7 @@ int lpm_new(struct lpm **ret)
 		return -ENOMEM;
 	}
 	memset(node_at(lpm, 0), 0, ROOTS * sizeof(struct node));
-	lpm->find = can_count() ? find_counting : find_anywhere;
+	lpm->find = lpm_can_count() ? find_counting : find_anywhere;
 	*ret = lpm;
 	return 0;
 }
@@ -229,44 +78,8 @@ void lpm_free(struct lpm *lpm)
 	pool_done(&lpm->nodes);
 	pool_done(&lpm->values);
 	for (unsigned root = 0; root < ROOTS; root++)
-		free(lpm->shortcuts[root].entries);
+		area_free(lpm->shortcuts[root].entries, lpm->shortcuts[root].size * sizeof(struct entry));
 	free(lpm);
-}
-
-/* The way from the root to the node that holds a prefix. */
-struct trail {
-	uint32_t refs[LEVELS_MAX];
-	uint8_t index[LEVELS_MAX]; /* six bits chosen at each level */
-	unsigned depth;            /* of the last node reached */
-	unsigned wanted;           /* of the node that holds the prefix */
-	unsigned wanted_len;       /* of the prefix */
-	unsigned place;            /* of the prefix in that node */
-};
-
-/* Follows the trail as far as there are nodes. */
-static void follow(const struct lpm *lpm, const struct prefix *prefix, struct trail *t)
-{
-	struct key k = key_make(&prefix->addr);
-	unsigned len = prefix->len + PAD_BITS, within = len % STRIDE;
-	t->wanted = len / STRIDE;
-	t->wanted_len = prefix->len;
-	for (unsigned d = 0; d <= t->wanted; d++)
-		t->index[d] = (uint8_t)key_take(&k, d ? STRIDE : STRIDE - PAD_BITS);
-	t->place = 1u << within | t->index[t->wanted] >> (STRIDE - within);
-	t->refs[0] = ROOT(prefix->addr.family);
-	for (t->depth = 0; t->depth < t->wanted; t->depth++) {
-		const struct node *n = node_at(lpm, t->refs[t->depth]);
-		if (!has_child(n, t->index[t->depth]))
-			break;
-		t->refs[t->depth + 1] = child_ref(n, t->index[t->depth]);
-	}
-}
-
-/* The node that holds the prefix, or NULL. */
-static struct node *holder(const struct lpm *lpm, const struct trail *t)
-{
-	struct node *n = node_at(lpm, t->refs[t->depth]);
-	return t->depth == t->wanted && n->prefixes >> t->place & 1 ? n : NULL;
 }
 
 /* Writes count entries from position on; positions that the shortcut does not have are passed over. */
@@ -286,7 +99,7 @@ static void refresh_below(const struct lpm *lpm, const struct shortcut *s, uint3
 	uint32_t width = 1u << (SHORTCUT_LEVEL - 1 - level) * STRIDE, child = child_ref(n, from);
 	for (unsigned i = from; i < to; i++) {
 		uint32_t at = position + i * width;
-		uint64_t match = n->prefixes & covering[i];
+		uint64_t match = n->prefixes & lpm_above[i];
 		uint32_t value = match ? *longest_value(lpm, n, match, NULL) : above;
 		if (!has_child(n, i))
 			fill(s, at, width, (struct entry){ROOT(ADDR_NONE), value});
@@ -307,7 +120,7 @@ static void refresh(const struct lpm *lpm, const struct trail *t)
 		return;
 	for (unsigned d = 0; d < level; d++) {
 		const struct node *n = node_at(lpm, t->refs[d]);
-		above = *longest_value(lpm, n, n->prefixes & covering[t->index[d]], &above);
+		above = *longest_value(lpm, n, n->prefixes & lpm_above[t->index[d]], &above);
 		position += (uint32_t)t->index[d] << (SHORTCUT_LEVEL - 1 - d) * STRIDE;
 	}
 	unsigned from = t->index[level] / spread * spread;
@@ -339,7 +152,7 @@ static void add_shortcut(struct lpm *lpm, uint32_t root)
 	uint32_t size = root == ROOT(ADDR_V4) ? 1u << SHORTCUT_BITS : 1u << (SHORTCUT_BITS - 3);
 	if (s->size || lpm->counts[root] < SHORTCUT_FROM)
 		return;
-	s->entries = malloc(size * sizeof(*s->entries));
+	s->entries = area_grow(NULL, 0, size * sizeof(*s->entries));
 	if (!s->entries)
 		return;
 	s->size = size;
@@ -441,23 +254,6 @@ uint32_t lpm_get(const struct lpm *lpm, const struct prefix *prefix)
 uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr)
 {
 	return lpm->find(lpm, addr);
-}
-
-size_t lpm_covering(const struct lpm *lpm, const struct addr *addr, uint32_t ret[static LPM_DEPTH_MAX])
-{
-	struct prefix host = prefix_make(addr, addr_bits(addr));
-	struct trail t;
-	follow(lpm, &host, &t);
-	size_t n = 0;
-	for (unsigned d = t.depth + 1; d-- > 0;) {
-		const struct node *node = node_at(lpm, t.refs[d]);
-		for (uint64_t match = node->prefixes & covering[t.index[d]]; match;) {
-			unsigned place = longest(match);
-			ret[n++] = *value_at(lpm, value_ref(node, place));
-			match &= ~(1ull << place);
-		}
-	}
-	return n;
 }
 
 size_t lpm_count(const struct lpm *lpm)

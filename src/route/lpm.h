@@ -27,6 +27,12 @@ uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr);
 
 /* The values of all prefixes that contain the address, longest first; returns how many. */
 size_t lpm_covering(const struct lpm *lpm, const struct addr *addr, uint32_t ret[static LPM_DEPTH_MAX]);
+/* The same of all prefixes that contain this one, itself included when it is there. */
+size_t lpm_covering_prefix(const struct lpm *lpm, const struct prefix *prefix, uint32_t ret[static LPM_DEPTH_MAX]);
+
+/* The first prefix behind `after`, there or not, in the order of prefix_cmp; NULL: the first of all. False at
+ * the end. Takes as many steps as the trie is deep, so a list can be made in pieces while the trie changes. */
+bool lpm_next(const struct lpm *lpm, const struct prefix *after, struct prefix *ret_prefix, uint32_t *ret_value);
 
 size_t lpm_count(const struct lpm *lpm);
 size_t lpm_memory_bytes(const struct lpm *lpm);

@@ -2,8 +2,8 @@
 
 /* See pool.h. Free blocks of each size form a list threaded through the blocks themselves; a bitmap of
  * the sizes that have one finds the smallest that is large enough in one instruction. Allocation and
- * freeing take constant time, apart from growth: a flat pool grows by an eighth (realloc moves large
- * arrays by changing page tables, not by copying), a chunked one by one chunk. */
+ * freeing take constant time, apart from growth: a flat pool grows by an eighth, 4 MiB at most (area.h
+ * says what that costs), a chunked one by one chunk. */
 
 #include "route/pool.h"
 
@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route/area.h"
+
 #define CHUNK_UNITS    (1u << POOL_CHUNK_SHIFT)
-#define FLAT_MIN_UNITS 256u
+#define FLAT_MAX_BYTES (4u << 20) /* of one growth */
 
 static void init(struct pool *p, size_t unit_bytes)
 {
@@ -41,7 +43,7 @@ void pool_done(struct pool *p)
 			free(p->chunks[i]);
 		free(p->chunks);
 	}
-	free(p->flat);
+	area_free(p->flat, (size_t)p->cap * p->unit_bytes);
 	*p = (struct pool){0};
 }
 
@@ -65,11 +67,12 @@ static uint32_t pop_free(struct pool *p, uint32_t units)
 
 static bool grow_flat(struct pool *p)
 {
-	uint32_t more = p->cap / 8 > FLAT_MIN_UNITS ? p->cap / 8 : FLAT_MIN_UNITS;
-	uint64_t cap = (uint64_t)p->cap + more;
+	size_t bytes = (size_t)p->cap * p->unit_bytes, more = bytes / 8;
+	more = more < FLAT_MAX_BYTES ? more : FLAT_MAX_BYTES;
+	uint64_t cap = (uint64_t)p->cap + POOL_BLOCK_MAX + more / p->unit_bytes;
 	if (cap >= POOL_NONE)
 		return false;
-	uint8_t *flat = realloc(p->flat, cap * p->unit_bytes);
+	uint8_t *flat = area_grow(p->flat, bytes, cap * p->unit_bytes);
 	if (!flat)
 		return false;
 	p->flat = flat;

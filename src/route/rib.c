@@ -7,10 +7,14 @@
  * each change, which looks at that prefix alone.
  *
  * The best view is built when a second peer comes: from prefix id 0 upwards in slices, while changes go to
- * both; until it is done the first peer's view answers. A peer that goes is emptied in slices the same
- * way, prefix by prefix, so the others' routes take over one by one. What is left of a peer's old
- * table after a resync is found by a bit for each prefix told again; with ADD-PATH by a generation
- * in each route.
+ * both; until it is done the first peer's view answers. Whatever concerns all routes of a peer is one walk
+ * over its prefixes in slices, which does at each what the peer's marks ask for: remove it (`leaving`, or
+ * not told again and its family in `sweeping`), or choose anew (`settling`, after a loss). A mark that comes
+ * while a walk is under way begins it again. So the others' routes take over one by one.
+ *
+ * A route is stale when its peer is lost and has not told it again: that is known by a bit for each prefix
+ * told since the resync began, and with ADD-PATH by a generation in each route. A lost peer's family is as
+ * good as new when the sweep after its resync is done.
  *
  * Cost of a change: the prefix's id (one walk of the trie), one write to the peer's view, and with n peers
  * n reads and n - 1 comparisons. Memory: four bytes a prefix and peer, four more for the best with
@@ -20,6 +24,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "base/index.h"
@@ -33,8 +38,6 @@ struct path {
 	uint32_t prefix, path_id, attrs;
 	uint32_t generation;
 };
-
-enum job { JOB_NONE, JOB_SWEEP, JOB_EMPTY };
 
 struct rib_peer {
 	struct rib *rib;
@@ -50,10 +53,14 @@ struct rib_peer {
 
 	uint8_t *fresh; /* bit by prefix id: told since the resync began */
 	uint32_t fresh_bytes;
-	bool resyncing;
 
-	enum job job;
-	uint32_t job_at; /* prefix id, or with ADD-PATH the number of paths still to look at */
+	uint8_t lost, resyncing; /* families */
+
+	/* The walk over its prefixes: what it does, and where it is (a prefix id, or with ADD-PATH the number
+	 * of paths still to look at). */
+	bool walking, leaving, settling;
+	uint8_t sweeping; /* families */
+	uint32_t walk_at;
 };
 
 struct rib {
@@ -63,13 +70,50 @@ struct rib {
 	bool building, best_built;
 	uint32_t build_at;
 	size_t routes, routes_max;
+	size_t lost; /* peers of which a family is */
 	uint64_t refused;
+	struct rib_observer observer; /* changed NULL: nobody looks */
 	struct best best; /* scratch */
 };
 
+static uint8_t family_of(const struct rib *rib, uint32_t prefix)
+{
+	struct prefix p = route_prefix(rib->table, prefix);
+	return p.addr.family == ADDR_V4 ? 1u << BGP_IPV4_UNICAST : 1u << BGP_IPV6_UNICAST;
+}
+
+/* ---- what is stale ---- */
+
+static bool is_fresh(const struct rib_peer *peer, uint32_t prefix)
+{
+	return prefix / 8 < peer->fresh_bytes && peer->fresh[prefix / 8] >> (prefix % 8) & 1;
+}
+
+/* Of an ADD-PATH peer. */
+static bool is_path_stale(const struct rib_peer *peer, const struct path *path)
+{
+	uint8_t family = peer->lost ? family_of(peer->rib, path->prefix) : 0;
+	return peer->lost & family && (!(peer->resyncing & family) || path->generation != peer->generation);
+}
+
+static uint32_t best_path(const struct rib_peer *peer, uint32_t prefix);
+
+/* Whether what the peer's view has for a prefix is stale. */
+static bool is_stale(const struct rib_peer *peer, uint32_t prefix)
+{
+	if (LIKELY(!peer->lost))
+		return false;
+	if (peer->info.add_path) {
+		uint32_t pos = best_path(peer, prefix);
+		return pos != INDEX_NONE && is_path_stale(peer, &peer->paths[pos]);
+	}
+	uint8_t family = family_of(peer->rib, prefix);
+	return peer->lost & family && (!(peer->resyncing & family) || !is_fresh(peer, prefix));
+}
+
 /* ---- choosing ---- */
 
-static int add_candidate(struct rib *rib, const struct rib_peer *peer, uint32_t path_id, uint32_t attrs_id)
+static int add_candidate(struct rib *rib, const struct rib_peer *peer, uint32_t path_id, uint32_t attrs_id, bool stale)
 {
 	struct route_attrs a = route_attrs(rib->table, attrs_id);
 	struct best_candidate c = {
@@ -79,6 +123,8 @@ static int add_candidate(struct rib *rib, const struct rib_peer *peer, uint32_t 
 		.neighbour = route_neighbour(rib->table, attrs_id),
 		.origin_code = a.origin_code,
 		.internal = !peer->info.external,
+		.stale = stale,
+		.route = peer,
 		.bgp_id = peer->info.bgp_id,
 		.peer = &peer->info.addr,
 		.path_id = path_id,
@@ -99,17 +145,24 @@ static int put_winner(struct rib *rib, unsigned view, uint32_t prefix)
 	return 0;
 }
 
-static int settle_best(struct rib *rib, uint32_t prefix)
+/* Makes the peers' routes to a prefix the candidates. */
+static int gather(struct rib *rib, uint32_t prefix)
 {
-	if (!rib->best_built && !rib->building)
-		return 0;
 	int r = 0;
 	best_clear(&rib->best);
 	for (const struct rib_peer *p = rib->peers; p && r == 0; p = p->next) {
 		uint32_t attrs = route_at(rib->table, p->view, prefix);
 		if (attrs != ROUTE_NONE)
-			r = add_candidate(rib, p, 0, attrs);
+			r = add_candidate(rib, p, 0, attrs, is_stale(p, prefix));
 	}
+	return r;
+}
+
+static int settle_best(struct rib *rib, uint32_t prefix)
+{
+	if (!rib->best_built && !rib->building)
+		return 0;
+	int r = gather(rib, prefix);
 	return r < 0 ? r : put_winner(rib, rib->best_view, prefix);
 }
 
@@ -137,9 +190,21 @@ static int settle_paths(struct rib_peer *peer, uint32_t prefix)
 	INDEX_FOR_EACH(&peer->path_index, hash_prefix(prefix), slot, pos) {
 		const struct path *path = &peer->paths[pos];
 		if (path->prefix == prefix && r == 0)
-			r = add_candidate(peer->rib, peer, path->path_id, path->attrs);
+			r = add_candidate(peer->rib, peer, path->path_id, path->attrs, is_path_stale(peer, path));
 	}
 	return r < 0 ? r : put_winner(peer->rib, peer->view, prefix);
+}
+
+/* The path that the peer's view has for a prefix, one that is not stale if there is a choice. */
+static uint32_t best_path(const struct rib_peer *peer, uint32_t prefix)
+{
+	uint32_t attrs = route_at(peer->rib->table, peer->view, prefix), found = INDEX_NONE, slot, pos;
+	INDEX_FOR_EACH(&peer->path_index, hash_prefix(prefix), slot, pos) {
+		const struct path *path = &peer->paths[pos];
+		if (path->prefix == prefix && path->attrs == attrs && (found == INDEX_NONE || !is_path_stale(peer, path)))
+			found = pos;
+	}
+	return found;
 }
 
 static int path_add(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, uint32_t attrs)
@@ -176,26 +241,23 @@ static void path_del(struct rib_peer *peer, uint32_t pos)
 
 /* ---- changes ---- */
 
-static void mark_fresh(struct rib_peer *peer, uint32_t prefix)
+/* -ENOMEM: it would be swept. */
+static int mark_fresh(struct rib_peer *peer, uint32_t prefix)
 {
 	uint32_t byte = prefix / 8;
-	if (!peer->resyncing || peer->info.add_path)
-		return;
+	if (LIKELY(!peer->resyncing) || !(peer->resyncing & family_of(peer->rib, prefix)))
+		return 0;
 	if (byte >= peer->fresh_bytes) {
 		uint32_t bytes = route_ids_end(peer->rib->table) / 8 + 1 + peer->fresh_bytes / 2;
 		uint8_t *grown = realloc(peer->fresh, bytes);
 		if (!grown)
-			return; /* it will be told again after the sweep, or is missed until it changes */
+			return -ENOMEM;
 		memset(grown + peer->fresh_bytes, 0, bytes - peer->fresh_bytes);
 		peer->fresh = grown;
 		peer->fresh_bytes = bytes;
 	}
 	peer->fresh[byte] |= (uint8_t)(1u << prefix % 8);
-}
-
-static bool is_fresh(const struct rib_peer *peer, uint32_t prefix)
-{
-	return prefix / 8 < peer->fresh_bytes && peer->fresh[prefix / 8] >> (prefix % 8) & 1;
+	return 0;
 }
 
 static bool is_full(struct rib *rib)
@@ -234,7 +296,8 @@ static int set_path(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, ui
 static int set_only(struct rib_peer *peer, uint32_t prefix, uint32_t attrs)
 {
 	uint32_t before = route_at(peer->rib->table, peer->view, prefix);
-	mark_fresh(peer, prefix);
+	if (mark_fresh(peer, prefix) < 0)
+		return -ENOMEM;
 	if (before == attrs)
 		return 0;
 	if (before == ROUTE_NONE && is_full(peer->rib))
@@ -245,13 +308,31 @@ static int set_only(struct rib_peer *peer, uint32_t prefix, uint32_t attrs)
 	return r;
 }
 
+static uint32_t answer(const struct rib *rib, uint32_t prefix)
+{
+	return route_at(rib->table, rib_view(rib), prefix);
+}
+
+/* Tells whoever looks when the rib's answer has become another one. */
+static void observe(const struct rib *rib, uint32_t prefix, uint32_t before)
+{
+	uint32_t after = rib->observer.changed ? answer(rib, prefix) : before;
+	if (after != before)
+		rib->observer.changed(rib->observer.ctx, prefix, before, after);
+}
+
 int rib_set(struct rib_peer *peer, const struct prefix *prefix, uint32_t path_id, uint32_t attrs)
 {
 	uint32_t id;
 	int r = route_prefix_id(peer->rib->table, prefix, &id);
+	if (r < 0)
+		return r;
+	uint32_t before = answer(peer->rib, id);
+	r = peer->info.add_path ? set_path(peer, id, path_id, attrs) : set_only(peer, id, attrs);
 	if (r == 0)
-		r = peer->info.add_path ? set_path(peer, id, path_id, attrs) : set_only(peer, id, attrs);
-	return r < 0 ? r : settle_best(peer->rib, id);
+		r = settle_best(peer->rib, id);
+	observe(peer->rib, id, before);
+	return r;
 }
 
 /* Removes what the peer has for a prefix; true when there was something. */
@@ -279,48 +360,108 @@ int rib_withdraw(struct rib_peer *peer, const struct prefix *prefix, uint32_t pa
 	struct route_hit hit;
 	if (!route_get(peer->rib->table, peer->view, prefix, &hit))
 		return -ENOENT;
-	if (!peer->info.add_path)
-		return remove_only(peer, hit.prefix) ? 0 : -ENOENT;
-	uint32_t pos = path_find(peer, hit.prefix, path_id);
-	if (pos == INDEX_NONE)
-		return -ENOENT;
-	remove_path(peer, pos);
+	uint32_t before = answer(peer->rib, hit.prefix);
+	if (peer->info.add_path) {
+		uint32_t pos = path_find(peer, hit.prefix, path_id);
+		if (pos == INDEX_NONE)
+			return -ENOENT;
+		remove_path(peer, pos);
+	} else {
+		(void)remove_only(peer, hit.prefix);
+	}
+	observe(peer->rib, hit.prefix, before);
 	return 0;
 }
 
-int rib_peer_resync(struct rib_peer *peer)
+/* ---- lost and back ---- */
+
+static void begin_walk(struct rib_peer *peer)
 {
-	uint32_t bytes = route_ids_end(peer->rib->table) / 8 + 1;
-	uint8_t *fresh = peer->info.add_path ? NULL : calloc(1, bytes);
-	if (!peer->info.add_path && !fresh)
-		return -ENOMEM;
-	free(peer->fresh);
-	peer->fresh = fresh;
-	peer->fresh_bytes = fresh ? bytes : 0;
-	peer->generation++;
-	peer->resyncing = true;
-	peer->job = JOB_NONE; /* a sweep that was under way begins anew with the next synced */
-	return 0;
+	peer->walking = true;
+	peer->walk_at = peer->info.add_path ? peer->path_count : 0;
 }
 
-void rib_peer_synced(struct rib_peer *peer)
-{
-	if (!peer->resyncing || peer->job != JOB_NONE)
-		return;
-	peer->job = JOB_SWEEP;
-	peer->job_at = peer->info.add_path ? peer->path_count : 0;
-}
-
-/* ---- work in slices ---- */
-
-static void end_sweep(struct rib_peer *peer)
+static void forget_fresh(struct rib_peer *peer)
 {
 	free(peer->fresh);
 	peer->fresh = NULL;
 	peer->fresh_bytes = 0;
-	peer->resyncing = false;
-	peer->job = JOB_NONE;
 }
+
+void rib_peer_lost(struct rib_peer *peer)
+{
+	if (peer->leaving)
+		return;
+	peer->rib->lost += !peer->lost;
+	peer->lost = BGP_ALL_FAMILIES;
+	peer->resyncing = peer->sweeping = 0;
+	forget_fresh(peer);
+	peer->settling = true;
+	begin_walk(peer);
+}
+
+int rib_peer_resync(struct rib_peer *peer, uint8_t families)
+{
+	bool alone = !(peer->resyncing & (uint8_t)~families);
+	if (!peer->info.add_path && alone) {
+		forget_fresh(peer);
+		peer->fresh_bytes = route_ids_end(peer->rib->table) / 8 + 1;
+		peer->fresh = calloc(1, peer->fresh_bytes);
+		if (!peer->fresh) {
+			peer->fresh_bytes = 0;
+			return -ENOMEM;
+		}
+	}
+	/* While another family is under way its marks stay, and this one's with them if it begins again. */
+	if (alone)
+		peer->generation++;
+	peer->resyncing |= families;
+	peer->sweeping &= (uint8_t)~families;
+	return 0;
+}
+
+void rib_peer_synced(struct rib_peer *peer, uint8_t families)
+{
+	families &= peer->resyncing & (uint8_t)~peer->sweeping;
+	if (!families)
+		return;
+	peer->sweeping |= families;
+	begin_walk(peer);
+}
+
+uint8_t rib_peer_resyncing(const struct rib_peer *peer)
+{
+	return peer->resyncing;
+}
+
+bool rib_is_stale(const struct rib *rib, uint32_t prefix)
+{
+	bool found = false;
+	if (LIKELY(!rib->lost) || !rib->peers)
+		return false;
+	if (!rib->best_built)
+		return is_stale(rib->peers, prefix);
+	for (const struct rib_peer *p = rib->peers; p; p = p->next) {
+		if (route_at(rib->table, p->view, prefix) == ROUTE_NONE)
+			continue;
+		if (!is_stale(p, prefix))
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+const struct rib_peer_info *rib_answering(struct rib *rib, uint32_t prefix)
+{
+	if (answer(rib, prefix) == ROUTE_NONE)
+		return NULL;
+	if (!rib->best_built)
+		return &rib->peers->info;
+	const struct best_candidate *winner = gather(rib, prefix) < 0 ? NULL : best_choose(&rib->best);
+	return winner ? &((const struct rib_peer *)winner->route)->info : NULL;
+}
+
+/* ---- work in slices ---- */
 
 static void peer_free(struct rib_peer *peer)
 {
@@ -331,6 +472,7 @@ static void peer_free(struct rib_peer *peer)
 	for (uint32_t i = 0; i < peer->path_count; i++)
 		route_attrs_release(peer->rib->table, peer->paths[i].attrs);
 	peer->rib->routes -= peer->routes;
+	peer->rib->lost -= peer->lost != 0;
 	route_view_del(peer->rib->table, peer->view);
 	index_done(&peer->path_index);
 	free(peer->paths);
@@ -338,39 +480,80 @@ static void peer_free(struct rib_peer *peer)
 	free(peer);
 }
 
-/* From the last path down: what takes a removed one's place has been looked at, or is new. */
-static size_t work_on_paths(struct rib_peer *peer, size_t budget)
+static bool is_old(const struct rib_peer *peer, uint32_t prefix, bool fresh)
 {
-	if (peer->job_at > peer->path_count)
-		peer->job_at = peer->path_count;
-	for (; peer->job_at && budget; budget--) {
-		uint32_t pos = --peer->job_at;
-		if (peer->job == JOB_EMPTY || peer->paths[pos].generation != peer->generation)
-			remove_path(peer, pos);
+	return peer->leaving || (!fresh && peer->sweeping & family_of(peer->rib, prefix));
+}
+
+/* What the walk does at one place of the peer's view. */
+static void visit_prefix(struct rib_peer *peer, uint32_t id)
+{
+	if (route_at(peer->rib->table, peer->view, id) == ROUTE_NONE)
+		return;
+	uint32_t before = answer(peer->rib, id);
+	bool remove = is_old(peer, id, is_fresh(peer, id));
+	if (remove)
+		(void)remove_only(peer, id);
+	else if (peer->settling)
+		(void)!settle_best(peer->rib, id);
+	if (remove && !peer->leaving)
+		observe(peer->rib, id, before);
+}
+
+static void visit_path(struct rib_peer *peer, uint32_t pos)
+{
+	uint32_t id = peer->paths[pos].prefix, before = answer(peer->rib, id);
+	bool remove = is_old(peer, id, peer->paths[pos].generation == peer->generation);
+	if (remove) {
+		remove_path(peer, pos);
+	} else if (peer->settling) {
+		(void)!settle_paths(peer, id); /* some may have been told again when others weren't */
+		(void)!settle_best(peer->rib, id);
 	}
+	if (remove && !peer->leaving)
+		observe(peer->rib, id, before);
+}
+
+/* From the last path down: what takes a removed one's place has been looked at, or is new. */
+static size_t walk_paths(struct rib_peer *peer, size_t budget)
+{
+	if (peer->walk_at > peer->path_count)
+		peer->walk_at = peer->path_count;
+	for (; peer->walk_at && budget; budget--)
+		visit_path(peer, --peer->walk_at);
 	return budget;
 }
 
-static size_t work_on_prefixes(struct rib_peer *peer, size_t budget)
+static size_t walk_prefixes(struct rib_peer *peer, size_t budget)
 {
 	uint32_t end = route_ids_end(peer->rib->table);
-	for (; peer->job_at < end && budget; peer->job_at++, budget--)
-		if (peer->job == JOB_EMPTY || !is_fresh(peer, peer->job_at))
-			(void)remove_only(peer, peer->job_at);
+	for (; peer->walk_at < end && budget; peer->walk_at++, budget--)
+		visit_prefix(peer, peer->walk_at);
 	return budget;
 }
 
-/* Returns what is left of the budget; 0 when the job is not done. */
-static size_t work_on_peer(struct rib_peer *peer, size_t budget)
+static void end_walk(struct rib_peer *peer)
 {
-	budget = peer->info.add_path ? work_on_paths(peer, budget) : work_on_prefixes(peer, budget);
-	bool done = peer->info.add_path ? peer->job_at == 0 : peer->job_at >= route_ids_end(peer->rib->table);
+	peer->walking = peer->settling = false;
+	peer->rib->lost -= peer->lost && !(peer->lost & (uint8_t)~peer->sweeping);
+	peer->lost &= (uint8_t)~peer->sweeping;
+	peer->resyncing &= (uint8_t)~peer->sweeping;
+	peer->sweeping = 0;
+	if (!peer->resyncing)
+		forget_fresh(peer);
+}
+
+/* Returns what is left of the budget; 0 when the walk is not done. */
+static size_t walk(struct rib_peer *peer, size_t budget)
+{
+	budget = peer->info.add_path ? walk_paths(peer, budget) : walk_prefixes(peer, budget);
+	bool done = peer->info.add_path ? peer->walk_at == 0 : peer->walk_at >= route_ids_end(peer->rib->table);
 	if (!done)
 		return 0;
-	if (peer->job == JOB_EMPTY)
+	if (peer->leaving)
 		peer_free(peer);
 	else
-		end_sweep(peer);
+		end_walk(peer);
 	return budget;
 }
 
@@ -392,12 +575,12 @@ bool rib_work(struct rib *rib, size_t budget)
 		budget = work_on_best(rib, budget);
 	for (struct rib_peer *p = rib->peers, *next; p && budget; p = next) {
 		next = p->next;
-		if (p->job != JOB_NONE)
-			budget = work_on_peer(p, budget);
+		if (p->walking)
+			budget = walk(p, budget);
 	}
 	bool left = rib->building;
 	for (const struct rib_peer *p = rib->peers; p; p = p->next)
-		left |= p->job != JOB_NONE;
+		left |= p->walking;
 	return left;
 }
 
@@ -462,16 +645,33 @@ int rib_peer_add(struct rib *rib, const struct rib_peer_info *info, struct rib_p
 	return 0;
 }
 
+void rib_observe(struct rib *rib, const struct rib_observer *observer)
+{
+	rib->observer = *observer;
+}
+
+void rib_peer_rename(struct rib_peer *peer, const struct rib_peer_info *info)
+{
+	bool add_path = peer->info.add_path;
+	peer->info = *info;
+	peer->info.add_path = add_path;
+}
+
+const struct rib_peer_info *rib_peer_info(const struct rib_peer *peer)
+{
+	return &peer->info;
+}
+
 void rib_peer_del(struct rib_peer *peer)
 {
-	peer->job = JOB_EMPTY;
-	peer->job_at = peer->info.add_path ? peer->path_count : 0;
+	peer->leaving = true;
+	begin_walk(peer);
 }
 
 void rib_empty(struct rib *rib)
 {
 	for (struct rib_peer *p = rib->peers; p; p = p->next)
-		if (p->job != JOB_EMPTY)
+		if (!p->leaving)
 			rib_peer_del(p);
 }
 
@@ -483,6 +683,22 @@ size_t rib_peer_routes(const struct rib_peer *peer)
 size_t rib_routes(const struct rib *rib)
 {
 	return rib->routes;
+}
+
+size_t rib_peers(const struct rib *rib)
+{
+	size_t n = 0;
+	for (const struct rib_peer *p = rib->peers; p; p = p->next)
+		n += !p->leaving;
+	return n;
+}
+
+size_t rib_peers_lost(const struct rib *rib)
+{
+	size_t n = 0;
+	for (const struct rib_peer *p = rib->peers; p; p = p->next)
+		n += !p->leaving && p->lost;
+	return n;
 }
 
 uint64_t rib_refused(const struct rib *rib)

@@ -4,9 +4,10 @@
  *
  * The longest match maps each prefix that any view knows to its id, and is also the way from a prefix
  * to its id: there is no second index. Per id there are twelve bytes (the prefix itself and how many
- * views have it), and per view and id four (the attributes' id).
+ * views have it), and per view and id four (the attributes' id), in pages (route/pages.h) of which a view
+ * has those that it has routes in.
  *
- * Invariants: uses of a prefix = views whose array has something at its id; a prefix without uses is
+ * Invariants: uses of a prefix = views that have something at its id; a prefix without uses is
  * dead in `ids` but stays in the match, so that a route that flaps keeps its id, until route_reclaim
  * removes both. References of attributes = places in views that name them, and what callers hold.
  *
@@ -20,8 +21,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "route/area.h"
 #include "route/attrs.h"
-#include "route/lpm.h"
+#include "route/lpm_tree.h"
+#include "route/pages.h"
 
 #define VIEWS_MAX UINT16_MAX /* uses is a uint16_t */
 
@@ -35,22 +38,28 @@ struct prefix_entry {
 };
 
 struct table_view {
-	uint32_t *attrs; /* by prefix id; ROUTE_NONE: no route */
-	uint32_t cap;
-	size_t routes;
+	struct paged routes;
+	size_t counts[2]; /* IPv4, IPv6 */
 	bool unused; /* taken back by route_view_del */
 };
 
+typedef bool route_find(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret);
+
 struct route_table {
 	struct lpm *lpm;
+	route_find *find;
 	struct ids ids;
 	struct prefix_entry *prefixes;
 	uint32_t cap;
 	struct pool long_addrs;
 	struct attrs attrs;
+	struct pool pages;
 	unsigned views_count, views_cap;
 	struct table_view *views;
 };
+
+static route_find find_anywhere, find_counting;
 
 int route_table_new(unsigned views, struct route_table **ret)
 {
@@ -59,10 +68,13 @@ int route_table_new(unsigned views, struct route_table **ret)
 	struct route_table *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	t->find = lpm_can_count() ? find_counting : find_anywhere;
 	ids_init(&t->ids);
 	pool_init_flat(&t->long_addrs, sizeof(((struct addr *)0)->bytes));
 	attrs_init(&t->attrs);
-	int r = lpm_new(&t->lpm);
+	int r = pages_init(&t->pages);
+	if (r == 0)
+		r = lpm_new(&t->lpm);
 	for (unsigned i = 0, view; r == 0 && i < views; i++)
 		r = route_view_add(t, &view);
 	if (r < 0) {
@@ -108,11 +120,12 @@ void route_table_free(struct route_table *t)
 	if (!t)
 		return;
 	for (unsigned v = 0; v < t->views_count; v++)
-		free(t->views[v].attrs);
+		paged_done(&t->views[v].routes);
+	pool_done(&t->pages);
 	attrs_done(&t->attrs);
 	pool_done(&t->long_addrs);
 	ids_done(&t->ids);
-	free(t->prefixes);
+	area_free(t->prefixes, t->cap * sizeof(*t->prefixes));
 	free(t->views);
 	lpm_free(t->lpm);
 	free(t);
@@ -126,8 +139,7 @@ static struct table_view *view_at(struct route_table *t, unsigned view)
 
 uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix)
 {
-	const struct table_view *v = &t->views[view];
-	return prefix < v->cap ? v->attrs[prefix] : ROUTE_NONE;
+	return paged_get(&t->pages, &t->views[view].routes, prefix);
 }
 
 /* Grows the array of entries to the ids' capacity. */
@@ -135,7 +147,7 @@ static int reserve_prefix(struct route_table *t, uint32_t id)
 {
 	if (id < t->cap)
 		return 0;
-	struct prefix_entry *grown = realloc(t->prefixes, t->ids.cap * sizeof(*grown));
+	struct prefix_entry *grown = area_grow(t->prefixes, t->cap * sizeof(*grown), t->ids.cap * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	t->prefixes = grown;
@@ -212,17 +224,9 @@ static int add_prefix(struct route_table *t, const struct prefix *p, uint32_t *r
 	return 0;
 }
 
-static int reserve_view(struct route_table *t, struct table_view *v, uint32_t prefix)
+static size_t *count_of(const struct route_table *t, struct table_view *v, uint32_t id)
 {
-	if (prefix < v->cap)
-		return 0;
-	uint32_t *grown = realloc(v->attrs, t->ids.cap * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	memset(grown + v->cap, 0xff, (t->ids.cap - v->cap) * sizeof(*grown));
-	v->attrs = grown;
-	v->cap = t->ids.cap;
-	return 0;
+	return &v->counts[!!(t->prefixes[id].kind & PREFIX_V6)];
 }
 
 int route_prefix_id(struct route_table *t, const struct prefix *prefix, uint32_t *ret_id)
@@ -240,16 +244,17 @@ int route_prefix_id(struct route_table *t, const struct prefix *prefix, uint32_t
 int route_put(struct route_table *t, unsigned view, uint32_t id, uint32_t attrs)
 {
 	struct table_view *v = view_at(t, view);
-	if (reserve_view(t, v, id) < 0)
+	uint32_t before;
+	if (paged_set(&t->pages, &v->routes, id, attrs, &before) < 0)
 		return -ENOMEM;
+	if (before == attrs)
+		return 0;
 	attrs_ref(&t->attrs, attrs);
-	uint32_t before = v->attrs[id];
-	v->attrs[id] = attrs;
 	if (before != ROUTE_NONE) {
 		attrs_unref(&t->attrs, before);
 		return 0;
 	}
-	v->routes++;
+	++*count_of(t, v, id);
 	if (t->prefixes[id].uses++ == 0)
 		ids_revive(&t->ids, id);
 	return 0;
@@ -291,9 +296,8 @@ void route_attrs_release(struct route_table *t, uint32_t attrs)
 
 static void remove_route(struct route_table *t, struct table_view *v, uint32_t id)
 {
-	attrs_unref(&t->attrs, v->attrs[id]);
-	v->attrs[id] = ROUTE_NONE;
-	v->routes--;
+	attrs_unref(&t->attrs, paged_del(&t->pages, &v->routes, id));
+	--*count_of(t, v, id);
 	if (--t->prefixes[id].uses == 0)
 		ids_bury(&t->ids, id);
 }
@@ -327,11 +331,9 @@ int route_withdraw(struct route_table *t, unsigned view, const struct prefix *pr
 void route_clear(struct route_table *t, unsigned view)
 {
 	struct table_view *v = view_at(t, view);
-	for (uint32_t id = 0; id < v->cap && v->routes; id++)
-		if (v->attrs[id] != ROUTE_NONE)
-			remove_route(t, v, id);
-	free(v->attrs);
-	*v = (struct table_view){0};
+	for (uint32_t id = 0; (id = paged_next(&t->pages, &v->routes, id)) != ROUTE_NONE; id++)
+		remove_route(t, v, id);
+	paged_done(&v->routes);
 }
 
 bool route_reclaim(struct route_table *t, size_t max)
@@ -348,33 +350,60 @@ bool route_reclaim(struct route_table *t, size_t max)
 	return attrs_reclaim(&t->attrs, max);
 }
 
-/* The longest match is another router's: the next shorter ones, until one is this view's. */
-static bool lookup_shorter(const struct route_table *t, unsigned view, const struct addr *addr,
-	struct route_hit *ret)
+/* The longest match, and where it is another view's the next shorter ones, until one is this view's. */
+static __attribute__((noinline)) bool find_any(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
+	const struct paged *routes = &t->views[view].routes;
 	uint32_t ids[LPM_DEPTH_MAX];
-	size_t n = lpm_covering(t->lpm, addr, ids);
-	for (size_t i = 1; i < n; i++) {
-		uint32_t attrs = route_at(t, view, ids[i]);
-		if (attrs == ROUTE_NONE)
-			continue;
-		*ret = (struct route_hit){ids[i], attrs};
-		return true;
+	size_t n = 1;
+	ids[0] = lpm_lookup(t->lpm, addr);
+	for (size_t i = 0; i < n && ids[i] != LPM_NONE; i++) {
+		uint32_t attrs = paged_get(&t->pages, routes, ids[i]);
+		if (LIKELY(attrs != ROUTE_NONE)) {
+			*ret = (struct route_hit){ids[i], attrs};
+			return true;
+		}
+		if (i == 0)
+			n = lpm_covering(t->lpm, addr, ids);
 	}
 	return false;
+}
+
+/* The frequent case: an IPv4 address whose longest match is the view's. What is waited for is memory, and
+ * the processor waits for that many addresses at once as it can hold instructions of. So there are few: all else
+ * goes the long way from the start. */
+static ALWAYS_INLINE bool find_route(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	uint32_t id;
+	if (UNLIKELY(!find_short(t->lpm, addr, &id)))
+		return find_any(t, view, addr, ret);
+	uint32_t attrs = paged_get(&t->pages, &t->views[view].routes, id);
+	if (UNLIKELY(attrs == ROUTE_NONE))
+		return find_any(t, view, addr, ret);
+	ret->prefix = id;
+	__asm__("" ::: "memory"); /* or else both would first go through a vector register */
+	ret->attrs = attrs;
+	return true;
+}
+
+static bool find_anywhere(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	return find_route(t, view, addr, ret);
+}
+
+LPM_COUNTING static bool find_counting(
+	const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
+{
+	return find_route(t, view, addr, ret);
 }
 
 bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret)
 {
 	assert(view < t->views_count);
-	uint32_t id = lpm_lookup(t->lpm, addr);
-	if (id == LPM_NONE)
-		return false;
-	uint32_t attrs = route_at(t, view, id);
-	if (attrs == ROUTE_NONE)
-		return lookup_shorter(t, view, addr, ret);
-	*ret = (struct route_hit){id, attrs};
-	return true;
+	return t->find(t, view, addr, ret);
 }
 
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret)
@@ -388,6 +417,20 @@ bool route_get(const struct route_table *t, unsigned view, const struct prefix *
 		return false;
 	*ret = (struct route_hit){id, attrs};
 	return true;
+}
+
+uint32_t route_next(const struct route_table *t, const struct prefix *after)
+{
+	struct prefix prefix;
+	uint32_t id;
+	return lpm_next(t->lpm, after, &prefix, &id) ? id : ROUTE_NONE;
+}
+
+size_t route_covering(const struct route_table *t, const struct prefix *prefix,
+	uint32_t ret[static ROUTE_COVERING_MAX])
+{
+	static_assert(ROUTE_COVERING_MAX == LPM_DEPTH_MAX, "as many as the match can find");
+	return lpm_covering_prefix(t->lpm, prefix, ret);
 }
 
 struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs)
@@ -410,7 +453,13 @@ uint32_t route_neighbour(const struct route_table *t, uint32_t attrs)
 size_t route_count(const struct route_table *t, unsigned view)
 {
 	assert(view < t->views_count);
-	return t->views[view].routes;
+	return t->views[view].counts[0] + t->views[view].counts[1];
+}
+
+size_t route_count_family(const struct route_table *t, unsigned view, unsigned family)
+{
+	assert(view < t->views_count && (family == ADDR_V4 || family == ADDR_V6));
+	return t->views[view].counts[family == ADDR_V6];
 }
 
 struct route_stats route_stats(const struct route_table *t)
@@ -418,9 +467,9 @@ struct route_stats route_stats(const struct route_table *t)
 	struct route_stats s = {.prefixes = ids_live(&t->ids), .attrs = ids_live(&t->attrs.ids)};
 	s.memory_bytes = sizeof(*t) + t->views_cap * sizeof(t->views[0]) + lpm_memory_bytes(t->lpm) +
 		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
-		pool_memory_bytes(&t->long_addrs) + attrs_memory_bytes(&t->attrs);
+		pool_memory_bytes(&t->long_addrs) + pool_memory_bytes(&t->pages) + attrs_memory_bytes(&t->attrs);
 	for (unsigned v = 0; v < t->views_count; v++)
-		s.memory_bytes += t->views[v].cap * sizeof(*t->views[v].attrs);
+		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.starts);
 	return s;
 }
 
@@ -428,12 +477,10 @@ void route_walk(const struct route_table *t, unsigned view,
 	bool (*fn)(void *ctx, const struct prefix *prefix, uint32_t attrs), void *ctx)
 {
 	assert(view < t->views_count);
-	const struct table_view *v = &t->views[view];
-	for (uint32_t id = 0; id < v->cap; id++) {
-		if (v->attrs[id] == ROUTE_NONE)
-			continue;
+	const struct paged *routes = &t->views[view].routes;
+	for (uint32_t id = 0; (id = paged_next(&t->pages, routes, id)) != ROUTE_NONE; id++) {
 		struct prefix p = route_prefix(t, id);
-		if (!fn(ctx, &p, v->attrs[id]))
+		if (!fn(ctx, &p, paged_get(&t->pages, routes, id)))
 			return;
 	}
 }

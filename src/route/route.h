@@ -4,7 +4,8 @@
 /* Every router's own table, in one structure.
  *
  * A prefix has one id, whichever routers know it. Path attributes are interned: equal attributes have
- * one id and a reference count. A router's *view* is an array of attribute ids indexed by prefix id.
+ * one id and a reference count. A router's *view* is an array of attribute ids indexed by prefix id, kept in
+ * pages so that a view of few routes is small.
  * One longest match runs over the union of all prefixes and then walks to less specific ones until
  * the asked view has a route, so every router's answer is its own true longest match, and a further
  * router with much the same table costs four bytes a prefix.
@@ -85,6 +86,15 @@ bool route_lookup(const struct route_table *t, unsigned view, const struct addr 
 /* The view's route for exactly this prefix. */
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret);
 
+/* The id of the first prefix behind `after`, which need not be there, in the order of prefix_cmp; NULL: the
+ * first of all. ROUTE_NONE at the end. Whether a view has it, or any view still, is for the caller to see with
+ * route_at. Costs a walk down the trie and keeps nothing, so the table may change between two calls. */
+uint32_t route_next(const struct route_table *t, const struct prefix *after);
+/* The ids of all prefixes that contain this one and of itself, longest first, in the same sense. How many. */
+#define ROUTE_COVERING_MAX 129
+size_t route_covering(const struct route_table *t, const struct prefix *prefix,
+	uint32_t ret[static ROUTE_COVERING_MAX]);
+
 struct prefix route_prefix(const struct route_table *t, uint32_t prefix);
 /* Valid until the id is reclaimed. */
 struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs);
@@ -92,8 +102,9 @@ struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs);
 uint32_t route_origin(const struct route_table *t, uint32_t attrs);
 uint32_t route_neighbour(const struct route_table *t, uint32_t attrs);
 
-/* How many routes a view has. */
+/* How many routes a view has; of one family, ADDR_V4 or ADDR_V6. Kept, not counted. */
 size_t route_count(const struct route_table *t, unsigned view);
+size_t route_count_family(const struct route_table *t, unsigned view, unsigned family);
 
 struct route_stats {
 	size_t prefixes, attrs; /* in use; what waits for route_reclaim not counted */

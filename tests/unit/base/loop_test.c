@@ -138,6 +138,54 @@ static void a_removed_descriptor_is_silent(void **state)
 	loop_free(w.loop);
 }
 
+struct worker {
+	struct loop_work work;
+	struct loop *loop;
+	int left, done;
+	struct worker *other; /* removed when this one is done */
+};
+
+static bool on_work(struct loop_work *work, uint64_t until_ns)
+{
+	struct worker *w = work->ctx;
+	while (w->left && clock_mono_ns() < until_ns) {
+		w->left--;
+		w->done++;
+	}
+	if (w->left)
+		return true;
+	if (w->other)
+		loop_work_del(w->loop, &w->other->work);
+	else
+		loop_stop(w->loop);
+	return false;
+}
+
+/* Work goes on while a timer and a descriptor get their turns; one may take another out of the queue. */
+static void work_is_done_in_slices(void **state)
+{
+	struct world w = {.fired_count = 38};
+	struct worker workers[3];
+	assert_int_equal(loop_new(&w.loop), 0);
+	for (int i = 0; i < 3; i++) {
+		workers[i] = (struct worker){.loop = w.loop, .left = i == 2 ? 400000000 : 200000 * (i + 1)};
+		workers[i].work = (struct loop_work){.fn = on_work, .ctx = &workers[i]};
+		loop_work_add(w.loop, &workers[i].work);
+		loop_work_add(w.loop, &workers[i].work);
+	}
+	workers[1].other = &workers[2];
+	workers[0].left = 400000;
+	w.timers[0] = (struct loop_timer){.fn = on_timer, .ctx = &w};
+	assert_int_equal(loop_timer_set(w.loop, &w.timers[0], NS_PER_MS), 0);
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_int_equal(w.fired_count, 39);
+	assert_int_equal(workers[0].left, 0);
+	loop_work_del(w.loop, &workers[0].work);
+	loop_work_del(w.loop, &workers[1].work);
+	loop_work_del(w.loop, &workers[2].work);
+	loop_free(w.loop);
+}
+
 int main(void)
 {
 	wt_random_init();
@@ -146,6 +194,7 @@ int main(void)
 		cmocka_unit_test(other_threads_can_ask),
 		cmocka_unit_test(signals_arrive),
 		cmocka_unit_test(a_removed_descriptor_is_silent),
+		cmocka_unit_test(work_is_done_in_slices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,44 @@ static void check_addr(const struct lpm *lpm, const struct naive *n, const struc
 	assert_int_equal(lpm_lookup(lpm, a), count ? want[0] : LPM_NONE);
 }
 
+/* Behind `after` (NULL: from the start) in the list. */
+static size_t naive_next(const struct naive *n, const struct prefix *after)
+{
+	size_t best = n->count;
+	for (size_t i = 0; i < n->count; i++)
+		if ((!after || prefix_cmp(&n->prefixes[i], after) > 0) &&
+			(best == n->count || prefix_cmp(&n->prefixes[i], &n->prefixes[best]) < 0))
+			best = i;
+	return best;
+}
+
+static void check_next(const struct lpm *lpm, const struct naive *n, const struct prefix *after)
+{
+	struct prefix got;
+	uint32_t value;
+	size_t want = naive_next(n, after);
+	assert_int_equal(lpm_next(lpm, after, &got, &value), want < n->count);
+	if (want == n->count)
+		return;
+	assert_true(prefix_equal(&got, &n->prefixes[want]));
+	assert_int_equal(value, n->values[want]);
+}
+
+/* The prefixes above one are those above its first address that are not longer than it. */
+static void check_covering_prefix(const struct lpm *lpm, const struct naive *n, const struct prefix *p)
+{
+	uint32_t want[LPM_DEPTH_MAX], got[LPM_DEPTH_MAX];
+	memset(want, 0xff, sizeof(want));
+	for (size_t i = 0; i < n->count; i++)
+		if (n->prefixes[i].len <= p->len && prefix_contains(&n->prefixes[i], &p->addr))
+			want[n->prefixes[i].len] = n->values[i];
+	size_t count = lpm_covering_prefix(lpm, p, got), at = 0;
+	for (size_t len = LPM_DEPTH_MAX; len-- > 0;)
+		if (want[len] != LPM_NONE)
+			assert_int_equal(at < count ? got[at++] : LPM_NONE, want[len]);
+	assert_int_equal(at, count);
+}
+
 static void change(struct lpm *lpm, struct naive *n, size_t max, bool grow, bool v6)
 {
 	uint32_t value = (uint32_t)wt_random_below(LPM_NONE);
@@ -89,12 +127,33 @@ static void check_near(const struct lpm *lpm, const struct naive *n, bool v6)
 	assert_int_equal(lpm_get(lpm, &p), i < n->count ? n->values[i] : LPM_NONE);
 	struct addr a = random_addr(v6);
 	check_addr(lpm, n, &a);
+	check_next(lpm, n, &p);
+	check_covering_prefix(lpm, n, &p);
 	if (!n->count)
 		return;
 	i = (size_t)wt_random_below(n->count);
 	assert_int_equal(lpm_get(lpm, &n->prefixes[i]), n->values[i]);
 	a = random_addr_in(&n->prefixes[i]);
 	check_addr(lpm, n, &a);
+	check_next(lpm, n, &n->prefixes[i]);
+	check_covering_prefix(lpm, n, &n->prefixes[i]);
+}
+
+/* All, one after the other. */
+static void check_walk(const struct lpm *lpm, const struct naive *n)
+{
+	struct prefix before, p;
+	uint32_t value;
+	size_t count = 0;
+	for (bool more = lpm_next(lpm, NULL, &p, &value); more; more = lpm_next(lpm, &before, &p, &value)) {
+		assert_true(count == 0 || prefix_cmp(&before, &p) < 0);
+		size_t i = naive_find(n, &p);
+		assert_true(i < n->count);
+		assert_int_equal(value, n->values[i]);
+		before = p;
+		count++;
+	}
+	assert_int_equal(count, n->count);
 }
 
 static void random_changes_match_a_list(void **state)
@@ -110,6 +169,8 @@ static void random_changes_match_a_list(void **state)
 		change(lpm, &n, 600, grow, v6);
 		assert_int_equal(lpm_count(lpm), n.count);
 		check_near(lpm, &n, v6);
+		if (round % 1000 == 500)
+			check_walk(lpm, &n);
 	}
 	lpm_free(lpm);
 }
@@ -135,6 +196,7 @@ static void random_changes_to_a_large_table(bool v6)
 		change(lpm, &n, NAIVE_MAX - 1, round % 2000 < 1000, v6);
 		check_near(lpm, &n, v6);
 	}
+	check_walk(lpm, &n);
 	while (n.count) {
 		size_t i = (size_t)wt_random_below(n.count);
 		assert_int_equal(lpm_del(lpm, &n.prefixes[i]), 0);
@@ -181,6 +243,17 @@ static void every_length_covers(void **state)
 	}
 }
 
+static void check_order_of_families(const struct lpm *lpm, const struct prefix *v4, const struct prefix *v6)
+{
+	struct prefix p, none = {.len = 0};
+	uint32_t value;
+	assert_true(lpm_next(lpm, &none, &p, &value) && prefix_equal(&p, v4));
+	assert_true(lpm_next(lpm, v4, &p, &value) && prefix_equal(&p, v6) && value == 6);
+	assert_false(lpm_next(lpm, v6, &p, &value));
+	uint32_t covering[LPM_DEPTH_MAX];
+	assert_int_equal(lpm_covering_prefix(lpm, &none, covering), 0);
+}
+
 static void families_are_apart(void **state)
 {
 	struct lpm *lpm;
@@ -197,6 +270,7 @@ static void families_are_apart(void **state)
 	assert_int_equal(lpm_lookup(lpm, &a4), 4);
 	assert_int_equal(lpm_lookup(lpm, &a6), 6);
 	assert_int_equal(lpm_lookup(lpm, &none), LPM_NONE);
+	check_order_of_families(lpm, &v4, &v6);
 	struct prefix neither = {.addr = none};
 	assert_int_equal(lpm_set(lpm, &neither, 1), -EINVAL);
 	assert_int_equal(lpm_del(lpm, &neither), -ENOENT);

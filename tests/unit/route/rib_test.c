@@ -18,14 +18,14 @@ struct set {
 };
 
 struct naive_route {
-	bool there, old;
+	bool there, old, stale;
 	int set;
 };
 
 struct naive_peer {
 	struct rib_peer *peer; /* NULL: not there */
 	struct rib_peer_info info;
-	bool resyncing;
+	uint8_t resyncing, lost; /* families */
 	struct naive_route routes[PREFIXES][IDS];
 };
 
@@ -43,11 +43,19 @@ struct candidate {
 	const struct set *set;
 	const struct naive_peer *peer;
 	int id;
+	bool stale;
 };
 
-/* Is a better than b, RFC 4271 section 9.1.2.2, MED aside? */
+static uint8_t family(const struct prefix *p)
+{
+	return p->addr.family == ADDR_V4 ? 1 << BGP_IPV4_UNICAST : 1 << BGP_IPV6_UNICAST;
+}
+
+/* Is a better than b, RFC 4271 section 9.1.2.2, MED aside? What is stale is worse than all that isn't. */
 static int compare(const struct candidate *a, const struct candidate *b, bool last_steps)
 {
+	if (a->stale != b->stale)
+		return a->stale ? 1 : -1;
 	if (a->set->local_pref != b->set->local_pref)
 		return a->set->local_pref > b->set->local_pref ? -1 : 1;
 	if (a->set->length != b->set->length)
@@ -82,8 +90,8 @@ static int choose(const struct candidate *list, int n)
 	return best;
 }
 
-/* The interned attributes the rib's view should have for a prefix; ROUTE_NONE. */
-static uint32_t expected(const struct world *w, int prefix)
+/* What the rib's view should have for a prefix; set NULL: nothing. */
+static struct candidate expected(const struct world *w, int prefix)
 {
 	struct candidate finalists[PEERS];
 	int n = 0;
@@ -93,7 +101,8 @@ static uint32_t expected(const struct world *w, int prefix)
 		int m = 0;
 		for (int id = 0; p->peer && id < IDS; id++)
 			if (p->routes[prefix][id].there)
-				list[m++] = (struct candidate){&w->sets[p->routes[prefix][id].set], p, id};
+				list[m++] = (struct candidate){&w->sets[p->routes[prefix][id].set], p, id,
+					p->routes[prefix][id].stale};
 		int best = choose(list, m);
 		if (best >= 0) {
 			finalists[n] = list[best];
@@ -101,7 +110,7 @@ static uint32_t expected(const struct world *w, int prefix)
 		}
 	}
 	int best = choose(finalists, n);
-	return best < 0 ? ROUTE_NONE : finalists[best].set->id;
+	return best < 0 ? (struct candidate){0} : finalists[best];
 }
 
 static void check(const struct world *w)
@@ -109,11 +118,15 @@ static void check(const struct world *w)
 	size_t routes = 0;
 	for (int i = 0; i < PREFIXES; i++) {
 		struct route_hit hit;
-		uint32_t want = expected(w, i);
+		struct candidate want = expected(w, i);
 		bool has = route_get(w->table, rib_view(w->rib), &w->prefixes[i], &hit);
-		assert_int_equal(has, want != ROUTE_NONE);
-		if (has)
-			assert_int_equal(hit.attrs, want);
+		assert_int_equal(has, want.set != NULL);
+		if (!has)
+			continue;
+		assert_int_equal(hit.attrs, want.set->id);
+		assert_int_equal(rib_is_stale(w->rib, hit.prefix), want.stale);
+		const struct rib_peer_info *peer = rib_answering(w->rib, hit.prefix);
+		assert_true(peer && addr_equal(&peer->addr, &want.peer->info.addr));
 	}
 	for (int i = 0; i < PEERS; i++) {
 		size_t of_peer = 0;
@@ -204,27 +217,46 @@ static void set_or_withdraw(struct world *w, struct naive_peer *p)
 	}
 	route->there = true;
 	route->old = false;
+	/* Nobody tells anything of a peer that is not back; if somebody did, it would be stale. */
+	route->stale = p->lost & (uint8_t)~p->resyncing & family(&w->prefixes[prefix]);
 	route->set = (int)wt_random_below(SETS);
 	assert_int_equal(rib_set(p->peer, &w->prefixes[prefix], (uint32_t)id, w->sets[route->set].id), 0);
 }
 
-static void resync(struct naive_peer *p)
+static void lose(struct world *w, struct naive_peer *p)
 {
-	assert_int_equal(rib_peer_resync(p->peer), 0);
-	p->resyncing = true;
+	rib_peer_lost(p->peer);
+	p->resyncing = 0;
+	p->lost = BGP_ALL_FAMILIES;
 	for (int i = 0; i < PREFIXES; i++)
 		for (int id = 0; id < IDS; id++)
-			p->routes[i][id].old = p->routes[i][id].there;
+			p->routes[i][id].stale = true;
+	if (wt_random_below(2))
+		finish_work(w);
 }
 
-static void synced(struct world *w, struct naive_peer *p)
+static void resync(struct world *w, struct naive_peer *p, uint8_t families)
 {
-	rib_peer_synced(p->peer);
-	for (int i = 0; p->resyncing && i < PREFIXES; i++)
+	if (p->resyncing)
+		return;
+	assert_int_equal(rib_peer_resync(p->peer, families), 0);
+	p->resyncing = families;
+	for (int i = 0; i < PREFIXES; i++)
 		for (int id = 0; id < IDS; id++)
+			p->routes[i][id].old = p->routes[i][id].there && families & family(&w->prefixes[i]);
+}
+
+static void synced(struct world *w, struct naive_peer *p, uint8_t families)
+{
+	rib_peer_synced(p->peer, families);
+	families &= p->resyncing;
+	for (int i = 0; i < PREFIXES; i++)
+		for (int id = 0; families & family(&w->prefixes[i]) && id < IDS; id++)
 			p->routes[i][id].there &= !p->routes[i][id].old;
-	p->resyncing = false;
+	p->resyncing &= (uint8_t)~families;
+	p->lost &= (uint8_t)~families;
 	finish_work(w);
+	assert_int_equal(rib_peer_resyncing(p->peer), p->resyncing);
 }
 
 static void step(struct world *w)
@@ -239,9 +271,11 @@ static void step(struct world *w)
 		*p = (struct naive_peer){0};
 		finish_work(w);
 	} else if (what == 1) {
-		resync(p);
-	} else if (what == 2) {
-		synced(w, p);
+		resync(w, p, (uint8_t)(1 + wt_random_below(3)));
+	} else if (what < 4) {
+		synced(w, p, (uint8_t)(1 + wt_random_below(3)));
+	} else if (what == 4) {
+		lose(w, p);
 	} else {
 		set_or_withdraw(w, p);
 	}

@@ -226,7 +226,12 @@ static bool check_walked(void *ctx, const struct prefix *p, uint32_t attrs)
 
 static void check_view(const struct route_table *t, int view)
 {
+	size_t v6 = 0;
+	for (int i = 0; i < PREFIXES; i++)
+		v6 += model.routes[view][i] != NOTHING && model.prefixes[i].addr.family == ADDR_V6;
 	assert_int_equal(route_count(t, (unsigned)view), model.counts[view]);
+	assert_int_equal(route_count_family(t, (unsigned)view, ADDR_V4), model.counts[view] - v6);
+	assert_int_equal(route_count_family(t, (unsigned)view, ADDR_V6), v6);
 	struct walked w = {view, 0, t};
 	route_walk(t, (unsigned)view, check_walked, &w);
 	assert_int_equal(w.count, model.counts[view]);
@@ -512,6 +517,72 @@ static void references_and_flaps(void **state)
 	route_table_free(t);
 }
 
+static struct prefix numbered(uint32_t i)
+{
+	struct addr a = {.family = ADDR_V4, .bytes = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+	return prefix_make(&a, 24);
+}
+
+/* A peer that sends ten routes costs next to nothing in a table of many, wherever these stand, and what it
+ * had is used again. */
+static void views_of_few_routes_are_small(void **state)
+{
+	enum { MANY = 40000, PEERS = 100, FEW = 10 };
+	struct route_table *t;
+	struct route_attrs s = {.path = path_64500_174};
+	assert_int_equal(route_table_new(1 + PEERS, &t), 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct prefix p = numbered(i);
+		assert_int_equal(route_set(t, 0, &p, &s), 0);
+	}
+	size_t before = route_stats(t).memory_bytes;
+	for (unsigned round = 0; round < 10; round++) {
+		for (uint32_t i = 0; i < PEERS * FEW; i++) {
+			struct prefix p = numbered((i * 7919 + round) % MANY);
+			assert_int_equal(route_set(t, 1 + i % PEERS, &p, &s), 0);
+		}
+		assert_true(route_stats(t).memory_bytes - before < PEERS * MANY * sizeof(uint32_t) / 10);
+		for (unsigned v = 1; v <= PEERS; v++) {
+			assert_int_equal(route_count(t, v), FEW);
+			route_clear(t, v);
+		}
+	}
+	route_table_free(t);
+}
+
+/* In the order of addresses, from anywhere, while the table changes. */
+static void lists_are_in_order(void **state)
+{
+	static const char *const texts[] = {"10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "192.0.2.0/24", "2001:db8::/32"};
+	struct route_table *t;
+	struct route_attrs s = {.path = path_64500_174};
+	uint32_t covering[ROUTE_COVERING_MAX];
+	assert_int_equal(route_table_new(2, &t), 0);
+	assert_int_equal(route_next(t, NULL), ROUTE_NONE);
+	for (unsigned i = ARRAY_LEN(texts); i-- > 0;) {
+		struct prefix p = prefix(texts[i]);
+		assert_int_equal(route_set(t, i % 2, &p, &s), 0);
+	}
+	uint32_t id = route_next(t, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+		struct prefix want = prefix(texts[i]), got = route_prefix(t, id);
+		assert_true(prefix_equal(&got, &want));
+		assert_int_equal(route_at(t, i % 2, id) != ROUTE_NONE, true);
+		assert_int_equal(route_at(t, !(i % 2), id), ROUTE_NONE);
+		assert_int_equal(route_withdraw(t, i % 2, &got), 0);
+		if (i % 2)
+			(void)route_reclaim(t, SIZE_MAX);
+		id = route_next(t, &got);
+		if (i == 1) {
+			struct prefix below = prefix("10.1.2.3");
+			assert_int_equal(route_covering(t, &below, covering), 1);
+			assert_int_equal(covering[0], id);
+		}
+	}
+	assert_int_equal(id, ROUTE_NONE);
+	route_table_free(t);
+}
+
 static bool stop_at_once(void *ctx, const struct prefix *p, uint32_t attrs)
 {
 	++*(unsigned *)ctx;
@@ -546,6 +617,8 @@ int main(void)
 		cmocka_unit_test(every_view_has_its_own_match),
 		cmocka_unit_test(host_bits_are_cleared),
 		cmocka_unit_test(references_and_flaps),
+		cmocka_unit_test(views_of_few_routes_are_small),
+		cmocka_unit_test(lists_are_in_order),
 		cmocka_unit_test(walk_stops_when_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Rows come from the data plane a few at a time and are written as they come, so that a table of a million
+ * routes is never in memory as JSON. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "http/call.h"
+#include "http/render.h"
+#include "query/filter.h"
+
+#define LIMIT_DEFAULT 100
+
+/* The columns, in the order of a CSV file. */
+static const char *const columns[] = {"router", "prefix", "path", "origin", "neighbour", "next_hop", "communities",
+	"ext_communities", "large_communities", "med", "local_pref", "origin_code", "atomic_aggregate", "aggregator",
+	"source", "peer", "match", "age_s"};
+
+struct reply {
+	FILE *out;
+	bool csv;
+	bool first;
+};
+
+static int bad(struct http_call *call, const char *name, const char *value, const char *what)
+{
+	http_reply_error(call, 400, "parameter '%s': '%.60s' %s", name, value, what);
+	return -EINVAL;
+}
+
+static int read_prefix(struct http_call *call, const char *name, struct prefix *ret)
+{
+	const char *value = http_param(&call->params, name);
+	struct error err;
+	if (!value)
+		return 0;
+	if (prefix_parse(value, ret, &err) == 0)
+		return 0;
+	http_reply_error(call, 400, "parameter '%s': %s", name, err.text);
+	return -EINVAL;
+}
+
+static int read_select(struct http_call *call, struct http_routes_question *q)
+{
+	static const char *const names[] = {[ROUTES_EXACT] = "exact", [ROUTES_LONGER] = "longer", [ROUTES_SHORTER] = "shorter"};
+	const char *value = http_param(&call->params, "select");
+	if (!value)
+		return 0;
+	if (q->prefix.addr.family == ADDR_NONE)
+		return bad(call, "select", value, "needs a prefix");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		q->select = (enum http_routes_select)i;
+		return 0;
+	}
+	return bad(call, "select", value, "is none of exact, longer, shorter");
+}
+
+/* What a route has; the others are of traffic. */
+#define ROUTE_DIMENSIONS                                                                              \
+	(DIM_BIT(DIM_router) | DIM_BIT(DIM_prefix) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_neighbour) |       \
+		DIM_BIT(DIM_via) | DIM_BIT(DIM_path) | DIM_BIT(DIM_match))
+
+static int read_filter(struct http_call *call, struct http_routes_question *q)
+{
+	const char *value = http_param(&call->params, "filter");
+	struct error err;
+	if (filter_parse(value, &q->filter, &err) < 0) {
+		http_reply_error(call, 400, "parameter 'filter': %s", err.text);
+		return -EINVAL;
+	}
+	for (size_t i = 0; q->filter && i < q->filter->count; i++)
+		if (!(DIM_BIT(q->filter->items[i].dim) & ROUTE_DIMENSIONS))
+			return bad(call, "filter", dimension_table[q->filter->items[i].dim].name, "is of traffic: routes have none");
+	return 0;
+}
+
+static int read_limit(struct http_call *call, struct http_routes_question *q)
+{
+	const char *value = http_param(&call->params, "limit");
+	q->limit = LIMIT_DEFAULT;
+	if (!value)
+		return 0;
+	size_t digits = strspn(value, "0123456789");
+	unsigned long n = digits && digits < 8 && !value[digits] ? strtoul(value, NULL, 10) : 0;
+	if (n < 1 || n > QUERY_LIMIT_MAX)
+		return bad(call, "limit", value, "is no number from 1 to 100000");
+	q->limit = (uint32_t)n;
+	return 0;
+}
+
+static int read_format(struct http_call *call, bool *ret_csv)
+{
+	const char *value = http_param(&call->params, "format");
+	*ret_csv = value ? strcmp(value, "csv") == 0 : call->accept_csv;
+	if (value && !*ret_csv && strcmp(value, "json") != 0)
+		return bad(call, "format", value, "is neither json nor csv");
+	return 0;
+}
+
+static int read_question(struct http_call *call, struct http_routes_question *q, struct http_routes_cursor *cursor,
+	bool *ret_csv)
+{
+	q->router = http_param(&call->params, "router");
+	int r = read_prefix(call, "prefix", &q->prefix);
+	if (r == 0)
+		r = read_prefix(call, "after", &cursor->at);
+	if (r == 0)
+		r = read_select(call, q);
+	if (r == 0)
+		r = read_limit(call, q);
+	if (r == 0)
+		r = read_format(call, ret_csv);
+	return r < 0 ? r : read_filter(call, q);
+}
+
+/* ---- the answer ---- */
+
+static void write_csv_row(const json_t *row, FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+		const json_t *v = json_object_get(row, columns[i]);
+		if (i)
+			(void)fputc(',', out);
+		if (json_is_string(v))
+			render_csv_cell(json_string_value(v), json_string_length(v), out);
+		else if (json_is_integer(v))
+			(void)fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		else if (json_is_boolean(v))
+			(void)fputs(json_is_true(v) ? "true" : "false", out);
+	}
+	(void)fputs("\r\n", out);
+}
+
+static void write_rows(struct reply *r, const json_t *rows)
+{
+	size_t i;
+	const json_t *row;
+	json_array_foreach(rows, i, row) {
+		if (r->csv) {
+			write_csv_row(row, r->out);
+			continue;
+		}
+		if (!r->first)
+			(void)fputc(',', r->out);
+		r->first = false;
+		(void)json_dumpf(row, r->out, JSON_COMPACT);
+	}
+}
+
+static void write_begin(const struct reply *r)
+{
+	for (size_t i = 0; r->csv && i < ARRAY_LEN(columns); i++)
+		(void)fprintf(r->out, "%s%s", i ? "," : "", columns[i]);
+	(void)fputs(r->csv ? "\r\n" : "{\"rows\":[", r->out);
+}
+
+static void write_end(const struct reply *r, const struct http_routes_cursor *c)
+{
+	char text[PREFIX_TEXT_MAX];
+	if (r->csv)
+		return;
+	(void)fputs("],\"next\":", r->out);
+	if (c->cut)
+		(void)fprintf(r->out, "\"%s\"}", prefix_format(&c->at, text));
+	else
+		(void)fputs("null}", r->out);
+}
+
+static void answer(struct http_call *call, const struct http_routes_question *q, struct http_routes_cursor *cursor,
+	bool csv)
+{
+	struct http_backend *backend = &call->server->backend;
+	struct error err = {0};
+	json_t *rows = NULL;
+	int r = backend->routes(backend->ctx, q, cursor, &rows, &err);
+	if (r < 0) {
+		http_reply_error(call, r == -ENOENT ? 404 : 500, "%s%s", r == -ENOENT ? "parameter 'router': " : "", err.text);
+		return;
+	}
+	struct reply reply = {http_reply_begin(call, 200, csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON), csv, true};
+	if (reply.out) {
+		write_begin(&reply);
+		write_rows(&reply, rows);
+	}
+	while (reply.out && r == 0 && !cursor->ended) {
+		json_decref(rows);
+		rows = NULL;
+		r = backend->routes(backend->ctx, q, cursor, &rows, &err);
+		write_rows(&reply, rows);
+	}
+	json_decref(rows);
+	if (!reply.out)
+		return;
+	write_end(&reply, cursor);
+	http_reply_end(call, reply.out);
+	if (r < 0)
+		http_reply_error(call, 500, "%s", err.text);
+}
+
+void http_routes(struct http_call *call)
+{
+	struct http_routes_question q = {.select = ROUTES_EXACT};
+	struct http_routes_cursor cursor = {0};
+	bool csv;
+	if (read_question(call, &q, &cursor, &csv) == 0)
+		answer(call, &q, &cursor, csv);
+	filter_free(q.filter);
+}

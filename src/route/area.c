@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "route/area.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_BYTES  ((size_t)2 << 20)
+#define SMALL_BYTES ((size_t)1 << 20) /* up to here it is malloc's */
+
+/* Of the mapping behind an area, or 0 for a small one. */
+static size_t mapped_bytes(size_t bytes)
+{
+	return bytes > SMALL_BYTES ? (bytes + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1) : 0;
+}
+
+/* Addresses without memory behind them, from a multiple of HUGE_BYTES on. */
+static uint8_t *reserve(size_t bytes)
+{
+	uint8_t *all = mmap(NULL, bytes + HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return NULL;
+	size_t before = -(uintptr_t)all & (HUGE_BYTES - 1);
+	if (before)
+		(void)munmap(all, before);
+	(void)munmap(all + before + bytes, HUGE_BYTES - before);
+	return all + before;
+}
+
+static void *map_new(size_t bytes)
+{
+	uint8_t *area = reserve(bytes);
+	if (!area)
+		return NULL;
+	if (mprotect(area, bytes, PROT_READ | PROT_WRITE) < 0) {
+		(void)munmap(area, bytes);
+		return NULL;
+	}
+	(void)madvise(area, bytes, MADV_HUGEPAGE); /* where the kernel has them */
+	return area;
+}
+
+static void *remap(void *old, size_t old_bytes, size_t bytes)
+{
+	if (old_bytes == bytes)
+		return old;
+	if (mremap(old, old_bytes, bytes, 0) != MAP_FAILED)
+		return old;
+	void *to = reserve(bytes);
+	if (!to)
+		return NULL;
+	if (mremap(old, old_bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED)
+		return to;
+	(void)munmap(to, bytes);
+	return NULL;
+}
+
+void *area_grow(void *old, size_t old_bytes, size_t bytes)
+{
+	assert(bytes >= old_bytes && bytes <= SIZE_MAX / 2);
+	size_t before = mapped_bytes(old_bytes), after = mapped_bytes(bytes);
+	if (!after)
+		return realloc(old, bytes);
+	if (before)
+		return remap(old, before, after);
+	void *area = map_new(after);
+	if (area && old_bytes) {
+		memcpy(area, old, old_bytes);
+		free(old);
+	}
+	return area;
+}
+
+void area_free(void *area, size_t bytes)
+{
+	if (area && mapped_bytes(bytes))
+		(void)munmap(area, mapped_bytes(bytes));
+	else
+		free(area);
+}
