@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/address.h"
+#include "route/load.h"
 #include "store/store.h"
 
 struct listen_addr {
@@ -36,6 +37,8 @@ struct config_source {
 	uint32_t as;          /* BGP */
 	char *md5_file;       /* BGP; NULL */
 	char *file;           /* MRT */
+	char **updates;       /* MRT: file names or patterns */
+	size_t update_count;
 	struct addr peer;     /* MRT; ADDR_NONE: all peers, best path */
 	unsigned line;
 };
@@ -110,6 +113,8 @@ int config_load(const char *file, struct config **ret, struct error *err) MUST_U
 int config_parse(const char *file, const char *text, size_t len, struct config **ret, struct error *err) MUST_USE;
 void config_free(struct config *c);
 
+/* What a source `mrt` loads; points into the configuration. */
+struct route_load config_mrt(const struct config_source *source);
 /* A password or token: one line of 1 to max printable bytes, into ret, which has room for max + 1. Errors
  * name the file. */
 #define CONFIG_SECRET_BYTES_MAX 1024

@@ -199,10 +199,11 @@ static int set_attrs(json_t *row, const struct route_attrs *a)
 	return bad;
 }
 
-static uint64_t age_s(const struct table_source *s)
+static json_t *age_json(const struct route_table *routes, const struct table_answer *answer)
 {
 	uint64_t now_ms = clock_wall_ms();
-	return now_ms > s->since_ms ? (now_ms - s->since_ms) / 1000 : 0;
+	uint64_t changed_ms = route_changed_ms(routes, rib_view(answer->rib), answer->hit.prefix);
+	return json_count(now_ms > changed_ms ? (now_ms - changed_ms) / 1000 : 0);
 }
 
 static json_t *route_json(const struct route_table *routes, const char *router, const struct table_answer *answer)
@@ -221,7 +222,7 @@ static json_t *route_json(const struct route_table *routes, const char *router, 
 	bad |= json_object_set_new(row, "source", json_string(kind_names[answer->source->kind]));
 	bad |= json_object_set_new(row, "peer", peer ? json_address(&peer->addr) : json_null());
 	bad |= json_object_set_new(row, "match", json_string(route_match_names[answer->match]));
-	bad |= json_object_set_new(row, "age_s", json_count(age_s(answer->source)));
+	bad |= json_object_set_new(row, "age_s", age_json(routes, answer));
 	return json_whole(row, bad);
 }
 
