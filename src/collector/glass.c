@@ -184,6 +184,14 @@ static json_t *aggregator_json(const struct route_attrs *a)
 	return json_string(text);
 }
 
+static json_t *originator_json(const struct route_attrs *a)
+{
+	uint32_t id = a->originator_id;
+	const uint8_t bytes[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+	struct addr addr = addr_from_v4(bytes);
+	return id ? json_address(&addr) : json_null();
+}
+
 static int set_attrs(json_t *row, const struct route_attrs *a)
 {
 	static const char *const origins[] = {"igp", "egp", "incomplete"};
@@ -196,6 +204,7 @@ static int set_attrs(json_t *row, const struct route_attrs *a)
 	bad |= json_object_set_new(row, "origin_code", json_text(a->origin_code < 3 ? origins[a->origin_code] : NULL));
 	bad |= json_object_set_new(row, "atomic_aggregate", json_boolean(a->atomic_aggregate));
 	bad |= json_object_set_new(row, "aggregator", aggregator_json(a));
+	bad |= json_object_set_new(row, "originator_id", originator_json(a));
 	return bad;
 }
 

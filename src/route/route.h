@@ -27,6 +27,8 @@ struct route_attrs {
 	struct view large_communities; /* RFC 8092 */
 	struct addr next_hop;          /* ADDR_NONE: unknown */
 	struct addr aggregator;        /* ADDR_NONE: absent */
+	uint32_t originator_id;        /* RFC 4456; 0: absent */
+	uint8_t cluster_length;        /* of CLUSTER_LIST, 127 at most */
 	uint32_t aggregator_as;        /* counts when there is an aggregator */
 	uint32_t med, local_pref;      /* count when has_ says so */
 	bool has_med, has_local_pref, atomic_aggregate;
