@@ -105,6 +105,8 @@ static void answer_numbers(void *arg)
 {
 	struct ask *a = arg;
 	report_collect(a->c->intake, a->numbers);
+	a->numbers->bgp_refused = bgp_speaker_refused(a->c->bgp);
+	a->numbers->bmp_refused = bmp_station_refused(a->c->bmp);
 }
 
 static json_t *backend_senders(void *ctx)
@@ -155,6 +157,7 @@ static void backend_metrics(void *ctx, FILE *out)
 		return;
 	writer_get_stats(a.c->writer, &stats);
 	report_metrics(&numbers, &stats, out);
+	report_numbers_done(&numbers);
 }
 
 static const char *backend_health(void *ctx)

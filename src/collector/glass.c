@@ -21,8 +21,6 @@
 #define PIECE_ROWS     32   /* then others have their turn */
 #define PIECE_PREFIXES 4096 /* looked at */
 
-static const char *const kind_names[] = {[SOURCE_BMP] = "bmp", [SOURCE_BGP] = "bgp", [SOURCE_MRT] = "mrt"};
-
 /* ---- routers ---- */
 
 /* An MRT file is loaded, or could not be; the others have the states of tables.h. */
@@ -47,7 +45,7 @@ static json_t *source_json(const struct table_source *s, const struct source_sta
 	struct table_sums sums = table_source_sums(s);
 	const char *session = s->kind == SOURCE_BGP ? bgp_speaker_state(s) : NULL;
 	json_t *row = json_object();
-	int bad = json_object_set_new(row, "kind", json_string(kind_names[s->kind]));
+	int bad = json_object_set_new(row, "kind", json_string(source_kind_names[s->kind]));
 	bad |= json_object_set_new(row, "file", json_text(s->file));
 	bad |= json_object_set_new(row, "from", json_address(&s->from));
 	bad |= json_object_set_new(row, "peer", json_address(&s->peer));
@@ -228,7 +226,7 @@ static json_t *route_json(const struct route_table *routes, const char *router, 
 	bad |= json_object_set_new(row, "origin", asn_json(route_origin(routes, answer->hit.attrs)));
 	bad |= json_object_set_new(row, "neighbour", asn_json(route_neighbour(routes, answer->hit.attrs)));
 	bad |= set_attrs(row, &a);
-	bad |= json_object_set_new(row, "source", json_string(kind_names[answer->source->kind]));
+	bad |= json_object_set_new(row, "source", json_string(source_kind_names[answer->source->kind]));
 	bad |= json_object_set_new(row, "peer", peer ? json_address(&peer->addr) : json_null());
 	bad |= json_object_set_new(row, "match", json_string(route_match_names[answer->match]));
 	bad |= json_object_set_new(row, "age_s", age_json(routes, answer));
