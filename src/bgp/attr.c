@@ -143,7 +143,8 @@ static enum bgp_severity take(struct decoder *d, uint8_t code, struct view value
 	case BGP_ATTR_ATOMIC_AGGREGATE:
 		return BGP_FINE;
 	case BGP_ATTR_AGGREGATOR:
-		return take_aggregator(value, ret->as_bytes, ret);
+		/* OpenBGPD writes four-byte AS numbers here into dumps whose paths have two. */
+		return take_aggregator(value, d->rules->dump && value.len == 8 ? 4 : ret->as_bytes, ret);
 	case BGP_ATTR_COMMUNITIES:
 		ret->communities = value;
 		return BGP_FINE;

@@ -12,22 +12,36 @@
  * 2000: only the first is read, as RFC 6396 knows only one); STATE records with nothing but AS numbers
  * and states (Zebra).
  *
- * Left out and reported as MRT_OTHER: multicast and generic RIBs, GEO_PEER_TABLE, OSPF and IS-IS, the
- * deprecated types, BGP4MP_ENTRY and BGP4MP_SNAPSHOT.
+ * Generic tables with ADD-PATH come in two forms: RFC 8050 section 4.2 has one path identifier in front
+ * of the prefix, GoBGP and OpenBGPD write one into each entry as in the other ADD-PATH tables. The form
+ * whose entries end where the record ends is taken, theirs first.
+ *
+ * Left out and reported as MRT_OTHER: GEO_PEER_TABLE (RFC 6397), OSPF and IS-IS, the deprecated types
+ * but for BGP's updates and states, BGP4MP_ENTRY and BGP4MP_SNAPSHOT.
  *
  * RFC 6396, RFC 8050. */
 
 #include "bgp/mrt.h"
 
-#include <errno.h>
-
 /* TABLE_DUMP_V2 subtypes. */
 enum {
 	PEER_INDEX_TABLE = 1,
 	RIB_IPV4_UNICAST = 2,
+	RIB_IPV4_MULTICAST = 3,
 	RIB_IPV6_UNICAST = 4,
+	RIB_IPV6_MULTICAST = 5,
+	RIB_GENERIC = 6,
 	RIB_IPV4_UNICAST_ADDPATH = 8,
+	RIB_IPV4_MULTICAST_ADDPATH = 9,
 	RIB_IPV6_UNICAST_ADDPATH = 10,
+	RIB_IPV6_MULTICAST_ADDPATH = 11,
+	RIB_GENERIC_ADDPATH = 12,
+};
+
+/* Of the deprecated type BGP. */
+enum {
+	OLD_UPDATE = 1,
+	OLD_STATE_CHANGE = 3,
 };
 
 /* BGP4MP subtypes. */
@@ -81,6 +95,9 @@ enum mrt_kind mrt_kind(const struct mrt_record *record)
 	switch (record->type) {
 	case MRT_TYPE_TABLE_DUMP:
 		return record->subtype >= 1 && record->subtype <= 4 ? MRT_TABLE : MRT_OTHER;
+	case MRT_TYPE_BGP:
+		return record->subtype == OLD_UPDATE ? MRT_MESSAGE
+			: record->subtype == OLD_STATE_CHANGE ? MRT_STATE : MRT_OTHER;
 	case MRT_TYPE_BGP4MP:
 	case MRT_TYPE_BGP4MP_ET:
 		return bgp4mp_kind(record->subtype);
@@ -89,16 +106,11 @@ enum mrt_kind mrt_kind(const struct mrt_record *record)
 	default:
 		return MRT_OTHER;
 	}
-	switch (record->subtype) {
-	case PEER_INDEX_TABLE:
+	if (record->subtype == PEER_INDEX_TABLE)
 		return MRT_PEERS;
-	case RIB_IPV4_UNICAST:
-	case RIB_IPV6_UNICAST:
-	case RIB_IPV4_UNICAST_ADDPATH:
-	case RIB_IPV6_UNICAST_ADDPATH:
-		return MRT_RIB;
-	}
-	return MRT_OTHER;
+	bool plain = record->subtype >= RIB_IPV4_UNICAST && record->subtype <= RIB_GENERIC;
+	bool add_path = record->subtype >= RIB_IPV4_UNICAST_ADDPATH && record->subtype <= RIB_GENERIC_ADDPATH;
+	return plain || add_path ? MRT_RIB : MRT_OTHER;
 }
 
 /* An address as written, in a fixed field. */
@@ -139,39 +151,88 @@ int mrt_peers_next(struct mrt_peers *peers, struct mrt_peer *ret)
 	return 1;
 }
 
+/* length (1) | as many bytes as it takes */
+static void read_prefix(struct rd *r, struct mrt_rib *rib)
+{
+	bool ipv6 = rib->afi == BGP_AFI_IPV6;
+	unsigned len = rd_u8(r);
+	if (len > (ipv6 ? 128 : 32))
+		rd_fail(r);
+	struct view bytes = rd_bytes(r, (len + 7) / 8);
+	if (!rd_ok(r))
+		return;
+	rib->written = (struct addr){.family = ipv6 ? ADDR_V6 : ADDR_V4};
+	if (bytes.len)
+		memcpy(rib->written.bytes, bytes.data, bytes.len);
+	rib->prefix = prefix_make(&rib->written, len);
+}
+
+/* Prefix, entry count (2), entries. False: this is not how the bytes are to be read. */
+static bool begin_entries(struct mrt_rib *rib)
+{
+	read_prefix(&rib->r, rib);
+	rib->count = rib->left = rd_u16(&rib->r);
+	return rd_ok(&rib->r);
+}
+
+/* Whether the entries end where the record does. */
+static bool entries_fit(struct mrt_rib rib)
+{
+	struct mrt_entry entry;
+	while (mrt_rib_next(&rib, &entry) > 0)
+		;
+	return rd_done(&rib.r);
+}
+
+static bool begin_generic_add_path(struct mrt_rib *rib)
+{
+	struct mrt_rib as_entries = *rib, as_nlri = *rib;
+	as_entries.ids_inside = true;
+	as_nlri.path_id = rd_u32(&as_nlri.r);
+	if (begin_entries(&as_entries) && entries_fit(as_entries))
+		*rib = as_entries;
+	else if (begin_entries(&as_nlri) && entries_fit(as_nlri))
+		*rib = as_nlri;
+	else
+		return false;
+	return true;
+}
+
+/* sequence (4) | AFI (2) | SAFI (1) | NLRI | entry count (2) | entries */
+static int begin_generic(struct mrt_rib *rib)
+{
+	rib->generic = true;
+	rib->afi = rd_u16(&rib->r);
+	rib->safi = rd_u8(&rib->r);
+	if (!rd_ok(&rib->r))
+		return -EBADMSG;
+	bool ip = rib->afi == BGP_AFI_IPV4 || rib->afi == BGP_AFI_IPV6;
+	if (!ip || rib->safi < 1 || rib->safi > 3)
+		return -EAFNOSUPPORT;
+	return (rib->add_path ? begin_generic_add_path(rib) : begin_entries(rib)) ? 0 : -EBADMSG;
+}
+
 /* sequence (4) | prefix length (1) | prefix (as many bytes as it takes) | entry count (2) | entries */
 int mrt_rib_begin(const struct mrt_record *record, struct mrt_rib *ret)
 {
-	bool ipv6 = record->subtype == RIB_IPV6_UNICAST || record->subtype == RIB_IPV6_UNICAST_ADDPATH;
-	struct mrt_rib rib = {.r = rd_view(record->body), .add_path = record->subtype >= RIB_IPV4_UNICAST_ADDPATH};
+	unsigned subtype = record->subtype;
+	struct mrt_rib rib = {.r = rd_view(record->body), .add_path = subtype >= RIB_IPV4_UNICAST_ADDPATH};
+	if (rib.add_path)
+		subtype -= RIB_IPV4_UNICAST_ADDPATH - RIB_IPV4_UNICAST;
 	rib.sequence = rd_u32(&rib.r);
-	unsigned len = rd_u8(&rib.r);
-	if (len > (ipv6 ? 128 : 32))
-		rd_fail(&rib.r);
-	struct view bytes = rd_bytes(&rib.r, (len + 7) / 8);
-	rib.count = rib.left = rd_u16(&rib.r);
-	if (!rd_ok(&rib.r))
-		return -EBADMSG;
-	rib.written.family = ipv6 ? ADDR_V6 : ADDR_V4;
-	if (bytes.len)
-		memcpy(rib.written.bytes, bytes.data, bytes.len);
-	rib.prefix = prefix_make(&rib.written, len);
+	if (subtype == RIB_GENERIC) {
+		int r = begin_generic(&rib);
+		if (r < 0)
+			return r;
+	} else {
+		rib.afi = subtype >= RIB_IPV6_UNICAST ? BGP_AFI_IPV6 : BGP_AFI_IPV4;
+		rib.safi = subtype == RIB_IPV4_MULTICAST || subtype == RIB_IPV6_MULTICAST ? 2 : BGP_SAFI_UNICAST;
+		rib.ids_inside = rib.add_path;
+		if (!begin_entries(&rib))
+			return -EBADMSG;
+	}
 	*ret = rib;
 	return 0;
-}
-
-/* peer index (2) | originated (4) | path identifier (4, ADD-PATH only) | length (2) | attributes */
-int mrt_rib_next(struct mrt_rib *rib, struct mrt_entry *ret)
-{
-	if (!rib->left)
-		return 0;
-	rib->left--;
-	struct rd *r = &rib->r;
-	ret->peer = rd_u16(r);
-	ret->originated = rd_u32(r);
-	ret->path_id = rib->add_path ? rd_u32(r) : 0;
-	ret->attrs = rd_bytes(r, rd_u16(r));
-	return rd_ok(r) ? 1 : -EBADMSG;
 }
 
 /* view (2) | sequence (2) | prefix (4 or 16) | prefix length (1) | status (1) | originated (4) |
@@ -197,6 +258,18 @@ int mrt_table_decode(const struct mrt_record *record, struct mrt_table *ret)
 	t.prefix = prefix_make(&t.written, len);
 	*ret = t;
 	return 0;
+}
+
+/* The deprecated type: peer AS (2) | peer address (4) | in messages, local AS (2) | local address (4) */
+static struct mrt_session read_old_session(struct rd *r, bool message)
+{
+	struct mrt_session s = {.as_bytes = 2, .peer_as = rd_u16(r)};
+	s.peer = read_addr(r, false);
+	s.local_as = message ? rd_u16(r) : 0;
+	s.local.family = ADDR_V4;
+	if (message)
+		s.local = read_addr(r, false);
+	return s;
 }
 
 /* peer AS | local AS (2 or 4 each) | interface (2) | address family (2) | peer address | local address */
@@ -226,10 +299,23 @@ static struct mrt_session read_session(const struct mrt_record *record, struct r
 	return s;
 }
 
+/* An UPDATE without a message header. */
+static int decode_old_message(struct rd *r, struct mrt_message *ret)
+{
+	struct mrt_message m = {.session = read_old_session(r, true), .type = BGP_MESSAGE_UPDATE};
+	m.body = rd_rest(r);
+	if (!rd_ok(r))
+		return -EBADMSG;
+	*ret = m;
+	return 0;
+}
+
 /* session | marker (16) | length (2), of the message with its header | type (1) | body */
 int mrt_message_decode(const struct mrt_record *record, struct mrt_message *ret)
 {
 	struct rd r = rd_view(record->body);
+	if (record->type == MRT_TYPE_BGP)
+		return decode_old_message(&r, ret);
 	struct mrt_message m = {.session = read_session(record, &r)};
 	static const uint8_t marker[16] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 		255, 255};
@@ -250,7 +336,8 @@ int mrt_message_decode(const struct mrt_record *record, struct mrt_message *ret)
 int mrt_state_decode(const struct mrt_record *record, struct mrt_state *ret)
 {
 	struct rd r = rd_view(record->body);
-	struct mrt_state s = {.session = read_session(record, &r)};
+	bool old = record->type == MRT_TYPE_BGP;
+	struct mrt_state s = {.session = old ? read_old_session(&r, false) : read_session(record, &r)};
 	s.old_state = rd_u16(&r);
 	s.new_state = rd_u16(&r);
 	if (!rd_ok(&r))

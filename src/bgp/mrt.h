@@ -16,6 +16,8 @@
  * Addresses are as written: an IPv4-mapped one stays IPv6 here, so that a dump prints as it is. Fold it
  * with addr_from_v6 before comparing with others. */
 
+#include <errno.h>
+
 #include "bgp/message.h"
 
 #define MRT_HEADER_BYTES 12
@@ -24,6 +26,7 @@
 
 /* RFC 6396 section 4. */
 enum mrt_type {
+	MRT_TYPE_BGP = 5, /* deprecated; RIS wrote it until 2000 */
 	MRT_TYPE_TABLE_DUMP = 12,
 	MRT_TYPE_TABLE_DUMP_V2 = 13,
 	MRT_TYPE_BGP4MP = 16,
@@ -51,9 +54,9 @@ int mrt_record_init(const struct mrt_header *header, struct view body, struct mr
 enum mrt_kind {
 	MRT_OTHER,   /* nothing that is decoded here */
 	MRT_PEERS,   /* TABLE_DUMP_V2 PEER_INDEX_TABLE */
-	MRT_RIB,     /* TABLE_DUMP_V2 RIB_IPV4_UNICAST, RIB_IPV6_UNICAST and their ADD-PATH forms */
+	MRT_RIB,     /* TABLE_DUMP_V2: the tables, multicast, generic and ADD-PATH ones included */
 	MRT_TABLE,   /* TABLE_DUMP: one prefix of one peer */
-	MRT_MESSAGE, /* BGP4MP and BGP4MP_ET: a BGP message */
+	MRT_MESSAGE, /* BGP4MP, BGP4MP_ET and BGP: a BGP message */
 	MRT_STATE,   /* the same types: a change of a session's state */
 };
 enum mrt_kind mrt_kind(const struct mrt_record *record);
@@ -78,8 +81,12 @@ int mrt_peers_next(struct mrt_peers *peers, struct mrt_peer *ret) MUST_USE;
 struct mrt_rib {
 	struct prefix prefix;
 	struct addr written; /* the prefix's address with the bits behind its length as written */
-	uint32_t sequence;
+	uint16_t afi;        /* BGP_AFI_IPV4 or BGP_AFI_IPV6 */
+	uint8_t safi;        /* 1 unicast, 2 multicast, 3 both */
+	bool generic;        /* from a RIB_GENERIC record */
 	bool add_path;
+	bool ids_inside;     /* each entry has a path identifier; else path_id is that of all */
+	uint32_t sequence, path_id;
 	uint16_t count, left;
 	struct rd r;
 };
@@ -89,9 +96,25 @@ struct mrt_entry {
 	uint32_t path_id;    /* 0 without ADD-PATH */
 	struct view attrs;   /* for bgp_attrs_decode with mrt_dump_rules */
 };
+/* -EAFNOSUPPORT: a generic table of something else than prefixes. */
 int mrt_rib_begin(const struct mrt_record *record, struct mrt_rib *ret) MUST_USE;
-/* 1: an entry; 0: that was all; -EBADMSG. */
-int mrt_rib_next(struct mrt_rib *rib, struct mrt_entry *ret) MUST_USE;
+
+/* 1: an entry; 0: that was all; -EBADMSG. Inline, since a reader that wants one peer of forty does
+ * little else.
+ *
+ * peer index (2) | originated (4) | path identifier (4, ADD-PATH only) | length (2) | attributes */
+static inline int mrt_rib_next(struct mrt_rib *rib, struct mrt_entry *ret)
+{
+	if (!rib->left)
+		return 0;
+	rib->left--;
+	struct rd *r = &rib->r;
+	ret->peer = rd_u16(r);
+	ret->originated = rd_u32(r);
+	ret->path_id = rib->ids_inside ? rd_u32(r) : rib->path_id;
+	ret->attrs = rd_bytes(r, rd_u16(r));
+	return rd_ok(r) ? 1 : -EBADMSG;
+}
 
 /* TABLE_DUMP (section 4.2). */
 struct mrt_table {

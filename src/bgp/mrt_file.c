@@ -7,6 +7,8 @@
  * CHUNK_BYTES at a time, so each byte is moved about once at most. The buffer grows only as data really
  * arrives: a length field that lies costs no memory.
  *
+ * Compressed files are decompressed by a thread of their own (bgp/unpack_ahead.h).
+ *
  * A length of 0 or beyond MRT_BODY_MAX, and a file that ends inside a record, are errors that name the
  * offset: a table that was cut must not pass for a small one. */
 
@@ -17,12 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bgp/unpack.h"
+#include "bgp/unpack_ahead.h"
 
 #define CHUNK_BYTES (256u * 1024)
 
 struct mrt_file {
 	struct unpack *unpack;
+	struct unpack_ahead *ahead; /* of a compressed file; NULL: read directly */
 	char *path;
 	uint8_t *buf;
 	size_t cap, start, end; /* start: the next record */
@@ -45,6 +48,9 @@ int mrt_file_open(const char *path, struct mrt_file **ret, struct error *err)
 		mrt_file_close(f);
 		return r;
 	}
+	/* Without a thread it goes too, only slower. */
+	if (unpack_format(f->unpack) && unpack_is_file(f->unpack))
+		(void)!unpack_ahead_new(f->unpack, &f->ahead);
 	*ret = f;
 	return 0;
 }
@@ -53,6 +59,7 @@ void mrt_file_close(struct mrt_file *f)
 {
 	if (!f)
 		return;
+	unpack_ahead_free(f->ahead);
 	unpack_close(f->unpack);
 	free(f->buf);
 	free(f->path);
@@ -97,7 +104,8 @@ static int want(struct mrt_file *f, size_t n, struct error *err)
 		int r = make_room(f, err);
 		if (r < 0)
 			return r;
-		ssize_t got = unpack_read(f->unpack, f->buf + f->end, CHUNK_BYTES, err);
+		ssize_t got = f->ahead ? unpack_ahead_read(f->ahead, f->buf + f->end, CHUNK_BYTES, err)
+				       : unpack_read(f->unpack, f->buf + f->end, CHUNK_BYTES, err);
 		if (got < 0)
 			return error_prefix(err, "%s: offset %llu", f->path,
 				(unsigned long long)(f->next_offset + f->end - f->start));

@@ -2,7 +2,8 @@
 #pragma once
 
 /* Reads an MRT file (RFC 6396) record by record, compressed or not (bgp/unpack.h). Sequential,
- * blocking, one thread at a time. Memory: the longest record, at most MRT_BODY_MAX, and about 1 MiB. */
+ * blocking, one thread at a time; a compressed file has a thread that decompresses ahead until it is
+ * closed. Memory: the longest record, at most MRT_BODY_MAX, and about 2 MiB. */
 
 #include "bgp/mrt.h"
 

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -30,13 +31,17 @@ struct unpack {
 	int (*enable)(struct archive *); /* libarchive's filter; NULL: not by libarchive */
 	bool gzip;
 	struct archive *archive;
-	bool empty; /* libarchive found nothing inside */
+	const uint8_t *block; /* of libarchive's, what is left of it */
+	size_t block_len;
+	bool empty; /* libarchive has nothing more inside */
 	z_stream z;
 	bool z_live;     /* between a gzip member's start and end */
 	bool z_any;      /* a member was read whole */
 	int read_errno;  /* of a failed read below libarchive */
 	size_t start, end; /* unread part of input */
 	bool eof;
+	int failed; /* of gzip: the result of every further read, and why */
+	struct error why;
 	uint8_t input[INPUT_BYTES];
 };
 
@@ -150,10 +155,23 @@ static ssize_t read_archive(struct unpack *u, void *buf, size_t cap, struct erro
 		if (r < 0)
 			return r;
 	}
-	if (u->empty)
-		return 0;
-	la_ssize_t n = archive_read_data(u->archive, buf, cap);
-	return n < 0 ? archive_error(u, err) : n;
+	while (!u->block_len && !u->empty) {
+		const void *block;
+		size_t len;
+		la_int64_t offset;
+		int r = archive_read_data_block(u->archive, &block, &len, &offset);
+		u->empty = r == ARCHIVE_EOF;
+		if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
+			return archive_error(u, err);
+		u->block = block;
+		u->block_len = u->empty ? 0 : len;
+	}
+	size_t n = u->block_len < cap ? u->block_len : cap;
+	if (n)
+		memcpy(buf, u->block, n);
+	u->block += n;
+	u->block_len -= n;
+	return (ssize_t)n;
 }
 
 /* Begins the next gzip member. 0: there is none; trailing zeros and other bytes that start no
@@ -175,12 +193,10 @@ static int gzip_member(struct unpack *u, struct error *err)
 	return 1;
 }
 
-static ssize_t read_gzip(struct unpack *u, void *buf, size_t cap, struct error *err)
+/* Fills the output of u->z until it is full, the data end or are damaged. */
+static int fill_gzip(struct unpack *u, struct error *err)
 {
-	u->z.next_out = buf;
-	u->z.avail_out = (uInt)(cap < (1u << 30) ? cap : 1u << 30);
-	uInt want = u->z.avail_out;
-	while (u->z.avail_out == want) {
+	while (u->z.avail_out) {
 		if (!u->z_live) {
 			int r = gzip_member(u, err);
 			if (r <= 0)
@@ -205,7 +221,19 @@ static ssize_t read_gzip(struct unpack *u, void *buf, size_t cap, struct error *
 				u->z.msg ? u->z.msg : "cannot be decompressed");
 		}
 	}
-	return (ssize_t)(want - u->z.avail_out);
+	return 0;
+}
+
+/* What was had before the damage goes out first. */
+static ssize_t read_gzip(struct unpack *u, void *buf, size_t cap, struct error *err)
+{
+	uInt want = (uInt)(cap < (1u << 30) ? cap : 1u << 30);
+	u->z.next_out = buf;
+	u->z.avail_out = want;
+	if (!u->failed)
+		u->failed = fill_gzip(u, &u->why);
+	uInt n = want - u->z.avail_out;
+	return u->failed < 0 && !n ? error_set(err, u->failed, "%s", u->why.text) : (ssize_t)n;
 }
 
 static ssize_t read_plain(struct unpack *u, void *buf, size_t cap, struct error *err)
@@ -263,4 +291,10 @@ ssize_t unpack_read(struct unpack *u, void *buf, size_t cap, struct error *err)
 const char *unpack_format(const struct unpack *u)
 {
 	return u->format;
+}
+
+bool unpack_is_file(const struct unpack *u)
+{
+	struct stat st;
+	return fstat(u->fd, &st) == 0 && S_ISREG(st.st_mode);
 }

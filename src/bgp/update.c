@@ -65,8 +65,7 @@ bool bgp_nlri_valid(struct view list, uint16_t afi, bool add_path)
 	return walk(list, afi, add_path, &defaults);
 }
 
-/* How to read a list: as said, if that goes, or else (tolerant) the other way. False: neither goes. */
-static bool choose_reading(struct view list, uint16_t afi, bool tolerant, bool *add_path)
+bool bgp_nlri_choose(struct view list, uint16_t afi, bool tolerant, bool *add_path)
 {
 	unsigned defaults;
 	bool valid = walk(list, afi, *add_path, &defaults);
@@ -96,7 +95,7 @@ static bool add_list(
 	}
 	uint16_t afi = bgp_family_afi((enum bgp_family)list->family);
 	bool said = rules->add_path >> list->family & 1, add_path = said;
-	if (!choose_reading(list->prefixes, afi, rules->tolerant, &add_path))
+	if (!bgp_nlri_choose(list->prefixes, afi, rules->tolerant, &add_path))
 		return false;
 	c->guessed_add_path |= add_path != said;
 	c->lists[c->list_count++] = (struct bgp_change_list){

@@ -65,5 +65,8 @@ int bgp_update_begin(struct view body, const struct bgp_update_rules *rules,
 /* The next change; false: that was all. */
 bool bgp_update_next(struct bgp_changes *changes, struct bgp_change *ret);
 
+/* How to read a list of prefixes: as *add_path says, if that goes, or else (tolerant) the other way; false:
+ * neither goes. */
+bool bgp_nlri_choose(struct view list, uint16_t afi, bool tolerant, bool *add_path);
 /* Whether a list of prefixes can be read this way. */
 bool bgp_nlri_valid(struct view list, uint16_t afi, bool add_path);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bgp/mrt_file.h"
+#include "bgp/update.h"
 #include "cli/command.h"
 #include "cli/mrt_row.h"
 
@@ -66,6 +67,8 @@ static int print_rib(struct dump *d, const struct mrt_record *record, struct err
 	struct mrt_entry entry;
 	struct bgp_attrs attrs;
 	int r = mrt_rib_begin(record, &rib);
+	if (r == -EAFNOSUPPORT)
+		return 0;
 	if (r < 0)
 		return mrt_file_error(d->file, err, -EBADMSG, "a table record without a valid prefix");
 	if (rib.count && !d->has_peers)
@@ -79,6 +82,8 @@ static int print_rib(struct dump *d, const struct mrt_record *record, struct err
 			.record = record,
 			.written = rib.written,
 			.len = rib.prefix.len,
+			.safi = rib.safi,
+			.generic = rib.generic,
 			.add_path = rib.add_path,
 			.path_id = entry.path_id,
 			.peer = d->peers[entry.peer].addr,
@@ -106,6 +111,7 @@ static int print_table(struct dump *d, const struct mrt_record *record, struct e
 		.record = record,
 		.written = table.written,
 		.len = table.prefix.len,
+		.safi = BGP_SAFI_UNICAST,
 		.peer = table.peer,
 		.peer_as = table.peer_as,
 		.has_originated = true,
@@ -116,9 +122,14 @@ static int print_table(struct dump *d, const struct mrt_record *record, struct e
 	return 0;
 }
 
-/* Prints a row for each prefix of a list. False when the list is malformed. */
-static bool print_list(struct dump *d, struct mrt_row *row, struct view list, uint16_t afi)
+/* Prints a row for each prefix of a list. False when the list is malformed. Writers exist that don't say
+ * that a session has ADD-PATH; a whole list that can only be read so is. */
+static bool print_list(struct dump *d, struct mrt_row *row, struct view list, uint16_t afi, uint8_t safi)
 {
+	bool said = row->session_add_path;
+	row->add_path = said;
+	(void)bgp_nlri_choose(list, afi, !said && !row->cut, &row->add_path);
+	row->safi = safi;
 	struct rd r = rd_view(list);
 	struct bgp_nlri nlri;
 	while (bgp_nlri_next(&r, afi, row->add_path, &nlri)) {
@@ -151,17 +162,17 @@ static bool print_update(struct dump *d, struct mrt_row *row, struct view body)
 
 	row->withdrawn = true;
 	row->source = ROW_NLRI;
-	bool ok = print_list(d, row, update.withdrawn, BGP_AFI_IPV4);
+	bool ok = print_list(d, row, update.withdrawn, BGP_AFI_IPV4, BGP_SAFI_UNICAST);
 	row->source = ROW_MP;
 	if (has_prefixes(attrs.mp_withdrawn_afi, attrs.mp_withdrawn_safi))
-		ok &= print_list(d, row, attrs.mp_withdrawn, attrs.mp_withdrawn_afi);
+		ok &= print_list(d, row, attrs.mp_withdrawn, attrs.mp_withdrawn_afi, attrs.mp_withdrawn_safi);
 	row->withdrawn = false;
 	row->attrs = &attrs;
 	row->source = ROW_NLRI;
-	ok &= print_list(d, row, update.nlri, BGP_AFI_IPV4);
+	ok &= print_list(d, row, update.nlri, BGP_AFI_IPV4, BGP_SAFI_UNICAST);
 	row->source = ROW_MP;
 	if (has_prefixes(attrs.mp_afi, attrs.mp_safi))
-		ok &= print_list(d, row, attrs.mp_nlri, attrs.mp_afi);
+		ok &= print_list(d, row, attrs.mp_nlri, attrs.mp_afi, attrs.mp_safi);
 	return ok;
 }
 
@@ -176,7 +187,8 @@ static void print_message(struct dump *d, const struct mrt_record *record)
 		return;
 	struct mrt_row row = {
 		.record = record,
-		.add_path = message.session.add_path,
+		.session_add_path = message.session.add_path,
+		.cut = message.cut,
 		.peer = message.session.peer,
 		.peer_as = message.session.peer_as,
 		.session = &message.session,

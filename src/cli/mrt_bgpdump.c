@@ -13,10 +13,10 @@
  * - MP_REACH for IPv4 prints local preference and MED as signed; a next hop of unknown length takes the
  *   fields before it along;
  * - messages of the LOCAL subtypes with ADD-PATH show the local end as the peer;
- * - TABLE_DUMP's IPv6 table with four-byte AS numbers prints addresses as IPv4, from their first bytes.
+ * - TABLE_DUMP's IPv6 table with four-byte AS numbers prints addresses as IPv4, from their first bytes;
+ * - multicast and generic tables are not printed.
  *
- * Not imitated: it aborts on duplicate attributes and unknown peers, and prints stale memory behind a
- * truncated record. */
+ * What is not imitated, because it is wrong, is listed in docs/mrt.md. */
 
 #include "cli/mrt_row.h"
 
@@ -247,6 +247,10 @@ static void put_tag(struct text *t, const struct mrt_row *row)
 		text_string(t, "TABLE_DUMP");
 		return;
 	}
+	if (row->record->type == MRT_TYPE_BGP) {
+		text_string(t, "BGP");
+		return;
+	}
 	text_string(t, row->record->type == MRT_TYPE_BGP4MP_ET ? "BGP4MP_ET" : "BGP4MP");
 	if (row->session->sent && !row->add_path)
 		text_string(t, "_LOCAL");
@@ -273,8 +277,16 @@ static void put_peer(struct text *t, const struct mrt_row *row)
 	text_char(t, '|');
 }
 
+/* Multicast and generic tables are passed over, as bgpdump does. */
+static bool is_shown(const struct mrt_row *row)
+{
+	return row->source != ROW_RIB || (row->safi == BGP_SAFI_UNICAST && !row->generic);
+}
+
 static void put_row(struct text *t, const struct mrt_row *row)
 {
+	if (!is_shown(row))
+		return;
 	text_reserve(t, 512);
 	put_tag(t, row);
 	text_char(t, '|');
@@ -301,7 +313,7 @@ static void put_row(struct text *t, const struct mrt_row *row)
 static void put_state(struct text *t, const struct mrt_record *record, const struct mrt_state *state)
 {
 	text_reserve(t, 512);
-	text_string(t, record->type == MRT_TYPE_BGP4MP_ET ? "BGP4MP_ET|" : "BGP4MP|");
+	text_string(t, record->type == MRT_TYPE_BGP4MP_ET ? "BGP4MP_ET|" : record->type == MRT_TYPE_BGP ? "BGP|" : "BGP4MP|");
 	put_time(t, record);
 	text_string(t, "|STATE|");
 	put_addr(t, &state->session.peer);

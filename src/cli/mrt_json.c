@@ -232,6 +232,7 @@ static void put_row(struct text *t, const struct mrt_row *row)
 	text_string(t, ",\"prefix\":\"");
 	text_string(t, prefix_format(&prefix, buf));
 	text_char(t, '"');
+	put_number(t, "safi", true, row->safi);
 	put_number(t, "path_id", row->add_path, row->path_id);
 	put_key(t, "peer");
 	put_addr(t, &row->peer);

@@ -18,8 +18,11 @@ struct mrt_row {
 	const struct mrt_record *record;
 	bool withdrawn;
 	struct addr written;
-	uint8_t len;
+	uint8_t len, safi;
 	bool add_path;
+	bool generic;          /* of a RIB_GENERIC record */
+	bool session_add_path; /* of a message: its subtype says so */
+	bool cut;              /* of a message: its end is missing */
 	uint32_t path_id;
 	struct addr peer;
 	uint32_t peer_as;

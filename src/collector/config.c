@@ -354,6 +354,9 @@ static void router_done(struct config_router *r)
 		free(r->sources[i].vrf);
 		free(r->sources[i].md5_file);
 		free(r->sources[i].file);
+		for (size_t u = 0; u < r->sources[i].update_count; u++)
+			free(r->sources[i].updates[u]);
+		free(r->sources[i].updates);
 	}
 	free(r->sources);
 	free(r->serves);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/address.h"
+#include "route/load.h"
 #include "store/store.h"
 
 struct listen_addr {
@@ -21,7 +22,8 @@ struct config_key {
 	unsigned line;
 };
 
-enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT };
+enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT, SOURCE_KINDS };
+extern const char *const source_kind_names[SOURCE_KINDS]; /* "bmp" "bgp" "mrt" */
 
 /* Which of the tables that a router tells by BMP is taken. AUTO: its Loc-RIB where it has one; else its
  * peers' routes after policy; else those before. */
@@ -36,6 +38,8 @@ struct config_source {
 	uint32_t as;          /* BGP */
 	char *md5_file;       /* BGP; NULL */
 	char *file;           /* MRT */
+	char **updates;       /* MRT: file names or patterns */
+	size_t update_count;
 	struct addr peer;     /* MRT; ADDR_NONE: all peers, best path */
 	unsigned line;
 };
@@ -110,6 +114,8 @@ int config_load(const char *file, struct config **ret, struct error *err) MUST_U
 int config_parse(const char *file, const char *text, size_t len, struct config **ret, struct error *err) MUST_USE;
 void config_free(struct config *c);
 
+/* What a source `mrt` loads; points into the configuration. */
+struct route_load config_mrt(const struct config_source *source);
 /* A password or token: one line of 1 to max printable bytes, into ret, which has room for max + 1. Errors
  * name the file. */
 #define CONFIG_SECRET_BYTES_MAX 1024

@@ -83,6 +83,12 @@ static int check_keys(const struct check *k)
 	return 0;
 }
 
+struct route_load config_mrt(const struct config_source *s)
+{
+	return (struct route_load){.file = s->file, .updates = (const char *const *)s->updates,
+		.update_count = s->update_count, .peer = s->peer.family == ADDR_NONE ? NULL : &s->peer};
+}
+
 static int check_mrt(const struct check *k, const struct config_router *router, const struct config_source *s)
 {
 	struct route_table *t;
@@ -90,9 +96,13 @@ static int check_mrt(const struct check *k, const struct config_router *router, 
 	int r = route_table_new(1, &t);
 	if (r < 0)
 		return error_set(k->err, r, "%s: out of memory", s->file);
-	r = route_load_mrt(t, 0, s->file, s->peer.family ? &s->peer : NULL, &st, k->err);
+	struct route_load what = config_mrt(s);
+	r = route_load(t, 0, &what, &st, k->err);
 	route_table_free(t);
-	if (r == 0)
+	if (r == 0 && s->update_count)
+		report(k, "router %s: mrt %s: %llu routes, %llu UPDATEs applied", router->name, s->file,
+			(unsigned long long)st.routes, (unsigned long long)st.messages);
+	else if (r == 0)
 		report(k, "router %s: mrt %s: %llu routes", router->name, s->file, (unsigned long long)st.routes);
 	return r;
 }

@@ -69,8 +69,8 @@ static int load_source(struct world *w, const struct config_source *source, unsi
 		return config_secret(source->md5_file, CONFIG_MD5_BYTES_MAX, state->md5, err);
 	if (source->kind != SOURCE_MRT)
 		return 0;
-	const struct addr *peer = source->peer.family == ADDR_NONE ? NULL : &source->peer;
-	int r = route_load_mrt(w->files, view, source->file, peer, &stats, err);
+	struct route_load what = config_mrt(source);
+	int r = route_load(w->files, view, &what, &stats, err);
 	if (r < 0) {
 		route_clear(w->files, view);
 		(void)snprintf(state->error, sizeof(state->error), "%.255s", err->text);

@@ -4,7 +4,8 @@
  * short, so the sets are kept packed:
  *
  *     flags (1) | origin code (1) | path length (varint) | communities length (varint)
- *     [ext. length (varint) large length (varint)] [MED (4)] [local preference (4)]
+ *     [ext. length (varint) large length (varint) clusters and whether an originator follows (1)
+ *     [originator (4)]] [MED (4)] [local preference (4)]
  *     [next hop (4 or 16)] [aggregator AS (4) aggregator (4 or 16)]
  *     path | communities | extended communities | large communities
  *
@@ -30,7 +31,7 @@
 #define UNIT_BYTES  4u
 #define SMALL_MAX   255u
 #define LARGE_UNITS 3u /* the length byte, padding, a pointer */
-#define FIXED_MAX   (2 + 4 * 10 + 4 + 4 + 16 + 4 + 16)
+#define FIXED_MAX   (2 + 4 * 10 + 1 + 4 + 4 + 4 + 16 + 4 + 16)
 #define BYTES_MAX   (1u << 28)
 
 enum {
@@ -41,7 +42,7 @@ enum {
 	NEXT_HOP_V6 = 16,
 	HAS_AGGREGATOR = 32,
 	AGGREGATOR_V6 = 64,
-	HAS_MORE_COMMUNITIES = 128,
+	HAS_MORE = 128,
 };
 
 struct large {
@@ -118,7 +119,7 @@ static uint8_t flags_of(const struct route_attrs *s)
 		flags |= s->next_hop.family == ADDR_V4 ? HAS_NEXT_HOP : HAS_NEXT_HOP | NEXT_HOP_V6;
 	if (s->aggregator.family != ADDR_NONE)
 		flags |= s->aggregator.family == ADDR_V4 ? HAS_AGGREGATOR : HAS_AGGREGATOR | AGGREGATOR_V6;
-	flags |= s->ext_communities.len || s->large_communities.len ? HAS_MORE_COMMUNITIES : 0;
+	flags |= s->ext_communities.len || s->large_communities.len || s->originator_id || s->cluster_length ? HAS_MORE : 0;
 	return (uint8_t)flags;
 }
 
@@ -129,9 +130,12 @@ static void pack(struct wr *w, const struct route_attrs *s)
 	wr_u8(w, s->origin_code);
 	wr_varint(w, s->path.len);
 	wr_varint(w, s->communities.len);
-	if (flags & HAS_MORE_COMMUNITIES) {
+	if (flags & HAS_MORE) {
 		wr_varint(w, s->ext_communities.len);
 		wr_varint(w, s->large_communities.len);
+		wr_u8(w, (uint8_t)(s->cluster_length << 1 | (s->originator_id != 0)));
+		if (s->originator_id)
+			wr_u32(w, s->originator_id);
 	}
 	if (flags & HAS_MED)
 		wr_u32(w, s->med);
@@ -166,9 +170,12 @@ struct route_attrs attrs_get(const struct attrs *a, uint32_t id)
 	s.origin_code = rd_u8(&r);
 	s.path.len = rd_varint(&r);
 	s.communities.len = rd_varint(&r);
-	if (flags & HAS_MORE_COMMUNITIES) {
+	if (flags & HAS_MORE) {
 		s.ext_communities.len = rd_varint(&r);
 		s.large_communities.len = rd_varint(&r);
+		unsigned reflected = rd_u8(&r);
+		s.cluster_length = (uint8_t)(reflected >> 1);
+		s.originator_id = reflected & 1 ? rd_u32(&r) : 0;
 	}
 	if (flags & HAS_MED)
 		s.med = rd_u32(&r);

@@ -1,72 +1,80 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* From an MRT file to a view.
+/* From MRT files to a view.
  *
  * A TABLE_DUMP_V2 record holds a prefix and one entry per peer. With a peer asked for, the others' entries
- * are stepped over unread. Otherwise every entry's attributes are decoded in place (nothing is
- * copied), ranked (route/best.h), and only the winner is interned: of forty peers' routes one goes into
- * the table. TABLE_DUMP has one record per prefix and peer, in any order, and some writers split a
- * prefix over several records; so a prefix that has a route already goes through the same ranking,
- * with the route there as one candidate. For that, `holders` remembers per prefix id whose route it
- * is. Records in ascending order of prefixes, the usual case, need no such look before.
+ * are stepped over unread. Otherwise every entry is ranked (route/blocks.h), and only the winner
+ * (route/best.h) is put into the table: of forty peers' routes one. TABLE_DUMP has one record per
+ * prefix and peer, in any order, and some writers split a prefix over several records; so a prefix that
+ * has a route already goes through the same ranking, with the route there as one candidate. For that,
+ * `holders` remembers per prefix id whose route it is. Records in ascending order of prefixes, the
+ * usual case, need no such look before.
+ *
+ * Messages (route/changes.h) are read before the table they change: update files first of all, those in
+ * the table's own file in the course of a first reading, after which it is read once more. While the
+ * table is read, entries that have news are left out, and the news stand for election beside the
+ * others; what is left at the end are prefixes that only messages know.
  *
  * An entry whose attributes RFC 7606 would treat as a withdrawal is left out and counted. Framing that
  * does not add up (a record, entry or attribute reaching past its container, an entry of a peer that
  * the file does not list) means that the file is damaged: an error, so that the caller keeps the table
  * it had.
  *
- * Cost: two or three reads an entry passed over, about fifty nanoseconds an entry decoded, one
- * interning and one insertion per prefix. */
+ * Cost: two or three reads an entry passed over, some forty nanoseconds an entry ranked, an insertion
+ * per prefix. A hash of the prefix per record when there are messages. */
 
 #include "route/load.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/hash.h"
-#include "base/index.h"
 #include "bgp/mrt_file.h"
 #include "route/best.h"
-#include "route/convert.h"
-#include "route/path.h"
+#include "route/blocks.h"
+#include "route/changes.h"
 
-#define DEFAULT_LOCAL_PREF 100
+#define LOCAL_PREF_DEFAULT 100
 
 /* Whose route a prefix has. */
 struct holder {
-	uint32_t peer; /* position in addrs */
+	uint32_t peer; /* position in the list */
 	uint32_t path_id;
 };
 
-/* What the winner needs to become a route. */
+/* A route that a record tells. */
 struct source {
 	struct view block;
-	uint32_t peer;
+	uint32_t peer, path_id;
 	uint8_t as_bytes;
 };
 
 struct loader {
 	struct route_table *table;
 	unsigned view;
-	const struct addr *wanted; /* NULL: all peers */
+	const struct route_load *what;
 	struct mrt_file *file;
 	struct route_load_stats stats;
-
-	struct addr *addrs; /* every peer address met, folded */
-	uint32_t addr_count, addr_cap;
-	struct index addr_index;
-
-	uint32_t *peers; /* of the current peer index table: positions in addrs */
-	unsigned peer_count;
-	bool has_peers, has_table, has_wanted;
-
-	struct source *sources; /* of the current record's candidates */
-	size_t source_cap;
+	struct peer_list list;
+	struct blocks blocks;
 	struct best best;
+
+	struct changes changes; /* to be applied to the table that is read */
+	struct changes *collect; /* where messages of the table's file go; NULL: they are in already */
+	uint32_t time;          /* of the table, once has_time */
+	bool has_time, has_table;
+
+	uint32_t *peers; /* of the current peer index table: positions in the list */
+	unsigned peer_count;
+	bool has_peers;
+
+	struct source *sources; /* of the current record */
+	size_t source_count, source_cap;
+	uint32_t changed; /* the record's prefix in changes, or CHANGES_NONE */
 	struct holder *holders; /* by prefix id */
 	size_t holder_cap;
 	struct prefix highest; /* prefix so far; none yet: its family is ADDR_NONE */
-	uint8_t path[BGP_PATH_MAX];
 };
 
 static int out_of_memory(const struct loader *l, struct error *err)
@@ -78,7 +86,7 @@ static int out_of_memory(const struct loader *l, struct error *err)
 static int grow(const struct loader *l, void *array, size_t *cap, size_t n, size_t size, struct error *err)
 {
 	void **p = array;
-	if (n <= *cap)
+	if (LIKELY(n <= *cap))
 		return 0;
 	size_t bigger = n > 2 * *cap ? n + 64 : 2 * *cap;
 	void *grown = realloc(*p, bigger * size);
@@ -89,42 +97,145 @@ static int grow(const struct loader *l, void *array, size_t *cap, size_t n, size
 	return 0;
 }
 
-static struct addr folded(const struct addr *a)
-{
-	return a->family == ADDR_V6 ? addr_from_v6(a->bytes) : *a;
-}
+/* ---- choosing ---- */
 
-/* The position of a peer's address in addrs. */
-static int peer_position(struct loader *l, const struct addr *written, uint32_t *ret, struct error *err)
+static int put(struct loader *l, const struct prefix *prefix, uint32_t attrs, uint32_t peer, uint32_t path_id,
+	struct error *err)
 {
-	struct addr a = folded(written);
-	uint64_t hash = hash_bytes(&a, sizeof(a));
-	uint32_t slot, pos;
-	INDEX_FOR_EACH (&l->addr_index, hash, slot, pos) {
-		if (addr_equal(&l->addrs[pos], &a)) {
-			*ret = pos;
-			return 0;
-		}
-	}
-	size_t cap = l->addr_cap;
-	int r = grow(l, &l->addrs, &cap, l->addr_count + 1u, sizeof(*l->addrs), err);
-	if (r < 0)
-		return r;
-	l->addr_cap = (uint32_t)cap;
-	if (index_add(&l->addr_index, hash, l->addr_count) < 0)
+	uint32_t id;
+	if (route_prefix_id(l->table, prefix, &id) < 0 || route_put(l->table, l->view, id, attrs) < 0)
 		return out_of_memory(l, err);
-	l->addrs[l->addr_count] = a;
-	*ret = l->addr_count++;
-	return 0;
+	int r = grow(l, &l->holders, &l->holder_cap, id + 1u, sizeof(*l->holders), err);
+	if (r == 0)
+		l->holders[id] = (struct holder){peer, path_id};
+	return r;
 }
 
-static bool is_wanted(struct loader *l, uint32_t peer)
+/* A block's result as the loader's: 1; 0: to be left out, counted; negative: the file is damaged. */
+static int block_result(struct loader *l, int r, struct error *err)
 {
-	if (!l->wanted)
-		return true;
-	bool wanted = addr_equal(&l->addrs[peer], l->wanted);
-	l->has_wanted |= wanted;
-	return wanted;
+	l->stats.malformed += r == 0;
+	if (LIKELY(r >= 0))
+		return r;
+	return r == -ENOMEM ? out_of_memory(l, err)
+			    : mrt_file_error(l->file, err, -EBADMSG, "path attributes that don't fit their length");
+}
+
+static int put_source(struct loader *l, const struct prefix *prefix, const struct source *s, struct error *err)
+{
+	uint32_t attrs;
+	int r = block_result(l, blocks_attrs(&l->blocks, s->block, s->as_bytes, &attrs), err);
+	return r <= 0 ? r : put(l, prefix, attrs, s->peer, s->path_id, err);
+}
+
+static int add_source(struct loader *l, const struct source *s, struct error *err)
+{
+	struct block_rank rank;
+	int r = block_result(l, blocks_rank(&l->blocks, s->block, s->as_bytes, &rank), err);
+	if (r <= 0)
+		return r;
+	const struct best_candidate c = {
+		.local_pref = rank.local_pref,
+		.path_length = rank.path_length,
+		.med = rank.med,
+		.neighbour = rank.neighbour,
+		.path_id = s->path_id,
+		.origin_code = rank.origin_code,
+		.peer = &l->list.addrs[s->peer],
+		.route = s,
+		.attrs = ROUTE_NONE,
+	};
+	return best_add(&l->best, &c) < 0 ? out_of_memory(l, err) : 0;
+}
+
+/* A route whose attributes the table has already. */
+static int add_known(struct loader *l, uint32_t attrs, uint32_t peer, uint32_t path_id, struct error *err)
+{
+	struct route_attrs a = route_attrs(l->table, attrs);
+	const struct best_candidate c = {
+		.local_pref = a.has_local_pref ? a.local_pref : LOCAL_PREF_DEFAULT,
+		.path_length = bgp_path_length(a.path, 4),
+		.med = a.has_med ? a.med : 0,
+		.neighbour = route_neighbour(l->table, attrs),
+		.path_id = path_id,
+		.origin_code = a.origin_code,
+		.peer = &l->list.addrs[peer],
+		.attrs = attrs,
+	};
+	return best_add(&l->best, &c) < 0 ? out_of_memory(l, err) : 0;
+}
+
+static int add_changes(struct loader *l, struct changed_prefix *p, struct error *err)
+{
+	int r = 0;
+	p->settled = true;
+	for (uint32_t i = p->first; r == 0 && i != CHANGES_NONE; i = l->changes.list[i].next) {
+		const struct change *c = &l->changes.list[i];
+		if (changes_live(&l->changes, c))
+			r = add_known(l, c->attrs, c->peer, c->path_id, err);
+	}
+	return r;
+}
+
+/* The route that the prefix has already, if it has one. */
+static bool find_holder(struct loader *l, const struct prefix *prefix, struct route_hit *ret)
+{
+	if (LIKELY(prefix_cmp(prefix, &l->highest) > 0)) {
+		l->highest = *prefix;
+		return false;
+	}
+	return route_get(l->table, l->view, prefix, ret);
+}
+
+static int elect(struct loader *l, const struct prefix *prefix, const struct route_hit *hit, struct error *err)
+{
+	int r = 0;
+	best_clear(&l->best);
+	if (hit)
+		r = add_known(l, hit->attrs, l->holders[hit->prefix].peer, l->holders[hit->prefix].path_id, err);
+	for (size_t i = 0; r == 0 && i < l->source_count; i++)
+		r = add_source(l, &l->sources[i], err);
+	if (r == 0 && l->changed != CHANGES_NONE)
+		r = add_changes(l, &l->changes.prefixes[l->changed], err);
+	const struct best_candidate *winner = r < 0 ? NULL : best_choose(&l->best);
+	if (!winner || (hit && winner->attrs == hit->attrs))
+		return r;
+	if (winner->route)
+		return put_source(l, prefix, winner->route, err);
+	return put(l, prefix, winner->attrs, (uint32_t)(winner->peer - l->list.addrs), winner->path_id, err);
+}
+
+/* Puts the best of the record's routes into the view, unless the route that is there is better. */
+static int settle(struct loader *l, const struct prefix *prefix, struct error *err)
+{
+	struct route_hit hit;
+	if (!l->source_count && l->changed == CHANGES_NONE)
+		return 0;
+	bool has_holder = find_holder(l, prefix, &hit);
+	if (l->source_count == 1 && l->changed == CHANGES_NONE && !has_holder)
+		return put_source(l, prefix, &l->sources[0], err);
+	return elect(l, prefix, has_holder ? &hit : NULL, err);
+}
+
+/* ---- records ---- */
+
+static void find_changed(struct loader *l, const struct prefix *prefix)
+{
+	l->changed = l->changes.count ? changes_find(&l->changes, prefix) : CHANGES_NONE;
+}
+
+static bool has_news(const struct loader *l, uint32_t peer, uint32_t path_id)
+{
+	return l->changed != CHANGES_NONE && changes_replace(&l->changes, l->changed, peer, path_id);
+}
+
+static void note_table(struct loader *l, const struct mrt_record *record)
+{
+	l->has_table = true;
+	if (l->has_time)
+		return;
+	l->has_time = true;
+	l->time = record->time;
 }
 
 #define PEER_PASSED_OVER UINT32_MAX
@@ -143,172 +254,92 @@ static int take_peers(struct loader *l, const struct mrt_record *record, struct 
 	l->peer_count = 0;
 	while ((r = mrt_peers_next(&peers, &peer)) > 0) {
 		uint32_t pos;
-		r = peer_position(l, &peer.addr, &pos, err);
-		if (r < 0)
-			return r;
-		list[l->peer_count++] = is_wanted(l, pos) ? pos : PEER_PASSED_OVER;
+		if (peer_list_position(&l->list, &peer.addr, &pos) < 0)
+			return out_of_memory(l, err);
+		bool take = peer_list_wants(&l->list, pos) && !changes_flushed(&l->changes, pos);
+		list[l->peer_count++] = take ? pos : PEER_PASSED_OVER;
 	}
 	if (r < 0)
 		return mrt_file_error(l->file, err, -EBADMSG, "a peer index table that ends at peer %u of %u", l->peer_count,
 			peers.count);
-	l->has_peers = l->has_table = true;
+	l->has_peers = true;
+	note_table(l, record);
 	return 0;
 }
 
-/* 1: decoded; 0: to be left out; negative: the file is damaged. */
-static int decode(struct loader *l, const struct source *s, struct bgp_attrs *attrs, struct view *ret_path,
-	struct error *err)
+/* The entries of peers that are wanted. */
+static int read_entries(struct loader *l, struct mrt_rib *rib, struct error *err)
 {
-	struct bgp_attr_rules rules = mrt_dump_rules(s->as_bytes);
-	enum bgp_severity severity = bgp_attrs_decode(s->block, &rules, attrs);
-	if (UNLIKELY(severity >= BGP_WITHDRAW)) {
-		if (!attrs->fault)
-			return mrt_file_error(l->file, err, -EBADMSG, "path attributes that don't fit their length");
-		return 0;
+	struct mrt_entry entry;
+	int r;
+	l->source_count = 0;
+	while ((r = mrt_rib_next(rib, &entry)) > 0) {
+		if (UNLIKELY(entry.peer >= l->peer_count))
+			return mrt_file_error(l->file, err, -EBADMSG, "a route of peer %u where the file has %u", entry.peer,
+				l->peer_count);
+		uint32_t peer = l->peers[entry.peer];
+		if (peer == PEER_PASSED_OVER || has_news(l, peer, entry.path_id))
+			continue;
+		l->sources[l->source_count++] = (struct source){entry.attrs, peer, entry.path_id, 4};
 	}
-	return bgp_path_merge(attrs, l->path, sizeof(l->path), ret_path);
-}
-
-static int add_candidate(struct loader *l, const struct source *s, uint32_t path_id, struct error *err)
-{
-	struct bgp_attrs a;
-	struct view path;
-	int r = decode(l, s, &a, &path, err);
-	if (r <= 0) {
-		l->stats.malformed += r == 0;
-		return r;
-	}
-	struct best_candidate c = {
-		.local_pref = bgp_attrs_has(&a, BGP_ATTR_LOCAL_PREF) ? a.local_pref : DEFAULT_LOCAL_PREF,
-		.path_length = bgp_path_length(path, 4),
-		.med = a.med,
-		.neighbour = path_neighbour(path),
-		.path_id = path_id,
-		.origin_code = a.origin_code,
-		.peer = &l->addrs[s->peer],
-		.route = s,
-	};
-	return best_add(&l->best, &c) < 0 ? out_of_memory(l, err) : 0;
-}
-
-static int set_route(struct loader *l, const struct prefix *prefix, const struct best_candidate *winner,
-	struct error *err)
-{
-	const struct source *s = winner->route;
-	struct bgp_attrs a;
-	struct view path;
-	int r = decode(l, s, &a, &path, err);
-	if (r <= 0)
-		return r;
-	struct addr next_hop = bgp_attrs_next_hop(&a);
-	struct route_attrs attrs = convert_attrs(&a, path, &next_hop);
-	r = route_set(l->table, l->view, prefix, &attrs);
-	if (r == -ENOMEM)
-		return out_of_memory(l, err);
-	if (r < 0) {
-		l->stats.malformed++;
-		return 0;
-	}
-	struct route_hit hit;
-	if (!route_get(l->table, l->view, prefix, &hit))
-		return 0;
-	r = grow(l, &l->holders, &l->holder_cap, hit.prefix + 1u, sizeof(*l->holders), err);
 	if (r < 0)
-		return r;
-	l->holders[hit.prefix] = (struct holder){s->peer, winner->path_id};
+		return mrt_file_error(l->file, err, -EBADMSG, "a table record that ends inside entry %u of %u",
+			(unsigned)rib->count - rib->left, rib->count);
 	return 0;
-}
-
-/* Adds the route that the prefix has already, if it has one, to the candidates. */
-static int add_holder(struct loader *l, const struct prefix *prefix, struct error *err)
-{
-	struct route_hit hit;
-	if (prefix_cmp(prefix, &l->highest) > 0) {
-		l->highest = *prefix;
-		return 0;
-	}
-	if (!route_get(l->table, l->view, prefix, &hit))
-		return 0;
-	struct route_attrs a = route_attrs(l->table, hit.attrs);
-	struct holder holder = l->holders[hit.prefix];
-	struct best_candidate c = {
-		.local_pref = a.has_local_pref ? a.local_pref : DEFAULT_LOCAL_PREF,
-		.path_length = bgp_path_length(a.path, 4),
-		.med = a.has_med ? a.med : 0,
-		.neighbour = route_neighbour(l->table, hit.attrs),
-		.path_id = holder.path_id,
-		.origin_code = a.origin_code,
-		.peer = &l->addrs[holder.peer],
-		.route = NULL,
-	};
-	return best_add(&l->best, &c) < 0 ? out_of_memory(l, err) : 0;
-}
-
-/* Sets the best of the record's candidates, unless the route that is there is better. */
-static int settle(struct loader *l, const struct prefix *prefix, struct error *err)
-{
-	if (!l->best.count)
-		return 0;
-	int r = add_holder(l, prefix, err);
-	if (r < 0)
-		return r;
-	const struct best_candidate *winner = best_choose(&l->best);
-	return winner->route ? set_route(l, prefix, winner, err) : 0;
-}
-
-static int take_entry(struct loader *l, const struct mrt_rib *rib, const struct mrt_entry *entry,
-	struct error *err)
-{
-	if (UNLIKELY(entry->peer >= l->peer_count))
-		return mrt_file_error(l->file, err, -EBADMSG, "a route of peer %u where the file has %u", entry->peer,
-			l->peer_count);
-	uint32_t peer = l->peers[entry->peer];
-	if (peer == PEER_PASSED_OVER)
-		return 0;
-	struct source *s = &l->sources[rib->left];
-	*s = (struct source){entry->attrs, peer, 4};
-	return add_candidate(l, s, entry->path_id, err);
 }
 
 static int take_rib(struct loader *l, const struct mrt_record *record, struct error *err)
 {
 	struct mrt_rib rib;
-	struct mrt_entry entry;
 	int r = mrt_rib_begin(record, &rib);
-	if (r < 0)
+	if (r < 0 && r != -EAFNOSUPPORT)
 		return mrt_file_error(l->file, err, -EBADMSG, "a table record without a valid prefix");
 	if (!l->has_peers)
 		return mrt_file_error(l->file, err, -EBADMSG, "a table record before any peer index table");
+	if (r < 0 || rib.safi != BGP_SAFI_UNICAST) {
+		l->stats.skipped++;
+		return 0;
+	}
 	r = grow(l, &l->sources, &l->source_cap, rib.count, sizeof(*l->sources), err);
 	if (r < 0)
 		return r;
-	best_clear(&l->best);
-	while ((r = mrt_rib_next(&rib, &entry)) > 0) {
-		l->stats.entries++;
-		r = take_entry(l, &rib, &entry, err);
-		if (r < 0)
-			return r;
-	}
-	if (r < 0)
-		return mrt_file_error(l->file, err, -EBADMSG, "a table record that ends inside entry %u of %u",
-			(unsigned)rib.count - rib.left, rib.count);
-	return settle(l, &rib.prefix, err);
+	find_changed(l, &rib.prefix);
+	l->stats.entries += rib.count;
+	r = read_entries(l, &rib, err);
+	return r < 0 ? r : settle(l, &rib.prefix, err);
 }
 
 static int take_table(struct loader *l, const struct mrt_record *record, struct error *err)
 {
 	struct mrt_table table;
+	uint32_t peer;
 	if (mrt_table_decode(record, &table) < 0)
 		return mrt_file_error(l->file, err, -EBADMSG, "a table record that ends early or has no valid prefix");
 	l->stats.entries++;
-	l->has_table = true;
-	struct source s = {.block = table.attrs, .as_bytes = table.as_bytes};
-	int r = peer_position(l, &table.peer, &s.peer, err);
-	if (r < 0 || !is_wanted(l, s.peer))
+	note_table(l, record);
+	int r = grow(l, &l->sources, &l->source_cap, 1, sizeof(*l->sources), err);
+	if (r < 0)
 		return r;
-	best_clear(&l->best);
-	r = add_candidate(l, &s, 0, err);
-	return r < 0 ? r : settle(l, &table.prefix, err);
+	if (peer_list_position(&l->list, &table.peer, &peer) < 0)
+		return out_of_memory(l, err);
+	if (!peer_list_wants(&l->list, peer) || changes_flushed(&l->changes, peer))
+		return 0;
+	find_changed(l, &table.prefix);
+	l->source_count = !has_news(l, peer, 0);
+	l->sources[0] = (struct source){table.attrs, peer, 0, table.as_bytes};
+	return settle(l, &table.prefix, err);
+}
+
+static int take_message(struct loader *l, struct changes *c, const struct mrt_record *record, struct error *err)
+{
+	if (!l->has_time || record->time < l->time) {
+		l->stats.older++;
+		return 0;
+	}
+	int r = changes_apply(c, record);
+	if (r == -ENOSPC)
+		return mrt_file_error(l->file, err, r, "messages change more than %u routes", c->max);
+	return r < 0 ? out_of_memory(l, err) : 0;
 }
 
 static int take_record(struct loader *l, const struct mrt_record *record, struct error *err)
@@ -322,6 +353,7 @@ static int take_record(struct loader *l, const struct mrt_record *record, struct
 		return take_table(l, record, err);
 	case MRT_MESSAGE:
 	case MRT_STATE:
+		return l->collect ? take_message(l, l->collect, record, err) : 0;
 	case MRT_OTHER:
 		l->stats.skipped++;
 		return 0;
@@ -329,61 +361,180 @@ static int take_record(struct loader *l, const struct mrt_record *record, struct
 	return 0;
 }
 
-static int load(struct loader *l, const char *file, struct error *err)
+/* ---- files ---- */
+
+/* Calls fn with each record until it doesn't return 0. */
+static int each_record(struct loader *l, const char *file, int (*fn)(struct loader *l, const struct mrt_record *record,
+	struct error *err), struct error *err)
 {
 	struct mrt_record record;
+	mrt_file_close(l->file);
+	l->file = NULL;
 	int r = mrt_file_open(file, &l->file, err);
 	if (r < 0)
 		return r;
 	while ((r = mrt_file_next(l->file, &record, err)) > 0) {
-		r = take_record(l, &record, err);
-		if (r < 0)
+		r = fn(l, &record, err);
+		if (r != 0)
 			return r;
 	}
-	if (r < 0)
-		return r;
-	if (!l->has_table)
-		return mrt_file_error(l->file, err, -EBADMSG,
-			"the file ends without any routing table (records of type %u or %u)",
-			MRT_TYPE_TABLE_DUMP_V2, MRT_TYPE_TABLE_DUMP);
-	if (l->wanted && !l->has_wanted) {
-		char text[ADDR_TEXT_MAX];
-		return mrt_file_error(l->file, err, -ENOENT,
-			"the file ends without a table of peer %s; it has those of %u others",
-			addr_format(l->wanted, text), l->addr_count);
-	}
-	l->stats.routes = route_count(l->table, l->view);
+	return r;
+}
+
+/* Enough is known when the table begins. */
+static int look_for_time(struct loader *l, const struct mrt_record *record, struct error *err)
+{
+	enum mrt_kind kind = mrt_kind(record);
+	if (kind != MRT_PEERS && kind != MRT_TABLE)
+		return 0;
+	l->has_time = true;
+	l->time = record->time;
+	return 1;
+}
+
+/* Tables in update files are none of their business. */
+static int take_update(struct loader *l, const struct mrt_record *record, struct error *err)
+{
+	enum mrt_kind kind = mrt_kind(record);
+	if (kind == MRT_MESSAGE || kind == MRT_STATE)
+		return take_message(l, &l->changes, record, err);
+	l->stats.skipped++;
 	return 0;
+}
+
+static int read_pattern(struct loader *l, const char *pattern, struct error *err)
+{
+	glob_t g;
+	int r = glob(pattern, GLOB_ERR, NULL, &g);
+	if (r == GLOB_NOMATCH)
+		return strpbrk(pattern, "*?[") ? 0 : error_set(err, -ENOENT, "%s: no such file", pattern);
+	if (r == GLOB_NOSPACE)
+		return error_set(err, -ENOMEM, "%s: out of memory", pattern);
+	if (r != 0)
+		return error_set(err, -EACCES, "%s: cannot read the folder", pattern);
+	for (size_t i = 0; i < g.gl_pathc && r == 0; i++)
+		r = each_record(l, g.gl_pathv[i], take_update, err);
+	globfree(&g);
+	return r;
+}
+
+static int read_updates(struct loader *l, struct error *err)
+{
+	int r = 0;
+	for (size_t i = 0; i < l->what->update_count && r == 0; i++)
+		r = read_pattern(l, l->what->updates[i], err);
+	return r;
+}
+
+static int read_table(struct loader *l, struct error *err)
+{
+	l->stats.entries = 0;
+	l->highest = (struct prefix){.addr = {.family = ADDR_NONE}};
+	l->has_peers = false;
+	int r = each_record(l, l->what->file, take_record, err);
+	if (r < 0 || l->has_table)
+		return r;
+	return mrt_file_error(l->file, err, -EBADMSG, "the file ends without any routing table (records of type %u or %u)",
+		MRT_TYPE_TABLE_DUMP_V2, MRT_TYPE_TABLE_DUMP);
+}
+
+/* Reads the table again, with the messages of its own file and what came after them. */
+static int read_again(struct loader *l, struct changes *own, struct error *err)
+{
+	changes_done(&l->changes);
+	l->changes = *own;
+	*own = (struct changes){0};
+	uint64_t older = l->stats.older;
+	l->stats = (struct route_load_stats){0};
+	l->collect = NULL;
+	route_clear(l->table, l->view);
+	int r = read_updates(l, err);
+	l->stats.older = older;
+	return r < 0 ? r : read_table(l, err);
+}
+
+/* Prefixes that only messages know. */
+static int settle_rest(struct loader *l, struct error *err)
+{
+	int r = 0;
+	l->source_count = 0;
+	for (uint32_t i = 0; r == 0 && i < l->changes.prefix_count; i++) {
+		l->changed = i;
+		if (!l->changes.prefixes[i].settled)
+			r = elect(l, &l->changes.prefixes[i].prefix, NULL, err);
+	}
+	return r;
+}
+
+static int check_wanted(struct loader *l, struct error *err)
+{
+	char text[ADDR_TEXT_MAX];
+	if (l->list.has_wanted)
+		return 0;
+	if (!l->what->peer)
+		return 0;
+	return mrt_file_error(l->file, err, -ENOENT, "the file ends without a table of peer %s; it has those of %u others",
+		addr_format(&l->list.wanted, text), l->list.count);
+}
+
+static int load(struct loader *l, struct changes *own, struct error *err)
+{
+	int r = 0;
+	if (l->what->update_count) {
+		r = each_record(l, l->what->file, look_for_time, err);
+		r = r < 0 ? r : read_updates(l, err);
+	}
+	l->collect = own;
+	if (r >= 0)
+		r = read_table(l, err);
+	if (r >= 0 && !changes_none(own))
+		r = read_again(l, own, err);
+	if (r >= 0)
+		r = settle_rest(l, err);
+	if (r >= 0)
+		r = check_wanted(l, err);
+	l->stats.routes = route_count(l->table, l->view);
+	l->stats.messages = l->changes.messages;
+	l->stats.malformed += l->changes.malformed;
+	return r;
 }
 
 static void loader_done(struct loader *l)
 {
 	mrt_file_close(l->file);
-	index_done(&l->addr_index);
+	changes_done(&l->changes);
+	blocks_done(&l->blocks);
 	best_done(&l->best);
-	free(l->addrs);
+	peer_list_done(&l->list);
 	free(l->peers);
 	free(l->sources);
 	free(l->holders);
 	free(l);
 }
 
-int route_load_mrt(struct route_table *t, unsigned view, const char *file, const struct addr *peer,
-	struct route_load_stats *ret, struct error *err)
+int route_load(struct route_table *t, unsigned view, const struct route_load *what, struct route_load_stats *ret,
+	struct error *err)
 {
 	struct loader *l = calloc(1, sizeof(*l));
+	struct changes own = {0};
+	uint32_t max = what->changes_max ? what->changes_max : ROUTE_LOAD_CHANGES_MAX;
 	if (!l)
-		return error_set(err, -ENOMEM, "%s: out of memory", file);
+		return error_set(err, -ENOMEM, "%s: out of memory", what->file);
 	l->table = t;
 	l->view = view;
-	struct addr wanted = peer ? folded(peer) : (struct addr){.family = ADDR_NONE};
-	l->wanted = peer ? &wanted : NULL;
-	index_init(&l->addr_index);
+	l->what = what;
 	best_init(&l->best);
+	peer_list_init(&l->list, what->peer);
 	route_clear(t, view);
-	int r = load(l, file, err);
+	int r;
+	if (blocks_init(&l->blocks, t) < 0 || changes_init(&l->changes, t, &l->list, max) < 0 ||
+		changes_init(&own, t, &l->list, max) < 0)
+		r = error_set(err, -ENOMEM, "%s: out of memory", what->file);
+	else
+		r = load(l, &own, err);
 	if (r == 0)
 		*ret = l->stats;
+	changes_done(&own);
 	loader_done(l);
 	return r;
 }

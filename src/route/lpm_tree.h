@@ -119,9 +119,9 @@ static ALWAYS_INLINE const uint32_t *longest_value(
 	const struct lpm *lpm, const struct node *n, uint64_t match, const uint32_t *otherwise)
 {
 	size_t up_to_it = n->value + (uint32_t)__builtin_popcountll(n->prefixes & (match ^ (match - 1)));
-	const uint32_t *value = (const uint32_t *)(const void *)lpm->values.flat + up_to_it - 1;
+	uintptr_t value = (uintptr_t)lpm->values.flat + (up_to_it - 1) * sizeof(uint32_t); /* or nowhere */
 	__asm__("" : "+r"(value));
-	return __builtin_expect_with_probability(match != 0, 1, 0.5) ? value : otherwise;
+	return __builtin_expect_with_probability(match != 0, 1, 0.5) ? (const uint32_t *)value : otherwise;
 }
 
 /* Down from a node, of which index i is taken; what is left of the address is in k. */

@@ -55,7 +55,8 @@ static int walk_rib(const struct mrt_record *record, char *out, size_t cap)
 	int r = mrt_rib_begin(record, &rib);
 	if (r < 0)
 		return r;
-	append(out, cap, "rib %s", prefix_format(&rib.prefix, text));
+	append(out, cap, "%s%s %s", rib.generic ? "generic " : "", rib.safi == 2 ? "multicast" : "rib",
+		prefix_format(&rib.prefix, text));
 	note_addr(out, cap, "written", &rib.written);
 	while ((r = mrt_rib_next(&rib, &entry)) > 0) {
 		struct bgp_attr_rules rules = mrt_dump_rules(4);
@@ -177,6 +178,25 @@ static void build_state(struct wr *w, unsigned subtype, unsigned as_bytes, bool 
 	build_record_end(w, at);
 }
 
+/* 17: RIB_GENERIC; 18: with ADD-PATH as GoBGP and OpenBGPD write it; 19: as RFC 8050 has it. */
+static void build_generic(struct wr *w, unsigned i, const struct build_entry *entries)
+{
+	size_t at = build_record(w, 13, i == 17 ? 6 : 12);
+	wr_bytes(w, BYTES(0, 0, 0, 5, 0, 2, 1));
+	if (i == 19)
+		wr_u32(w, 77);
+	wr_bytes(w, BYTES(32, 0x20, 1, 0xd, 0xb8, 0, 2));
+	for (unsigned n = 0; n < 2; n++) {
+		wr_u16(w, (uint16_t)entries[n].peer);
+		wr_u32(w, 1699999999);
+		if (i == 18)
+			wr_u32(w, entries[n].path_id);
+		wr_u16(w, (uint16_t)entries[n].attrs.len);
+		wr_bytes(w, entries[n].attrs.data, entries[n].attrs.len);
+	}
+	build_record_end(w, at);
+}
+
 static void build_sample(unsigned i, struct wr *w)
 {
 	uint8_t block[256];
@@ -240,9 +260,32 @@ static void build_sample(unsigned i, struct wr *w)
 		wr_bytes(w, BYTES(0, 1, 0, 2, 0, 3, 0, 1));
 		build_record_end(w, at);
 		break;
-	case 14:
-		at = build_record(w, 13, 6);
+	case 14: /* GEO_PEER_TABLE */
+		at = build_record(w, 13, 7);
 		wr_bytes(w, BYTES(1));
+		build_record_end(w, at);
+		break;
+	case 15:
+		build_rib(w, false, false, v4, 24, entries, 3);
+		w->start[7] = 3;
+		break;
+	case 16:
+		build_rib(w, true, true, v6, 44, entries, 3);
+		w->start[7] = 11;
+		break;
+	case 17:
+	case 18:
+	case 19:
+		build_generic(w, i, entries);
+		break;
+	case 20:
+		at = build_record(w, 5, 1);
+		wr_bytes(w, BYTES(0, 9, 192, 0, 2, 1, 0, 8, 192, 0, 2, 2, 0, 2, 8, 10, 0, 0));
+		build_record_end(w, at);
+		break;
+	case 21:
+		at = build_record(w, 5, 3);
+		wr_bytes(w, BYTES(0, 9, 192, 0, 2, 1, 0, 6, 0, 1));
 		build_record_end(w, at);
 		break;
 	}
@@ -264,6 +307,13 @@ static const char *const samples[] = {
 	"state 3 6 peer 2001:db8::1 as 65536",
 	"state 3 1 peer 0.0.0.0 as 1",
 	"other",
+	"multicast 192.0.2.0/24 written 192.0.2.0 entry 0 id 0 severity 0 entry 1 id 0 severity 0 entry 2 id 0 severity 0",
+	"multicast 2001:db8:f0::/44 written 2001:db8:ff:: entry 0 id 7 severity 0 entry 1 id 8 severity 0 entry 2 id 9 severity 0",
+	"generic rib 2001:db8::/32 written 2001:db8:: entry 0 id 0 severity 0 entry 1 id 0 severity 0",
+	"generic rib 2001:db8::/32 written 2001:db8:: entry 0 id 7 severity 0 entry 1 id 8 severity 0",
+	"generic rib 2001:db8::/32 written 2001:db8:: entry 0 id 77 severity 0 entry 1 id 77 severity 0",
+	"message 2 of 6 peer 192.0.2.1 local 192.0.2.2 as 9 8 bytes 2",
+	"state 6 1 peer 192.0.2.1 as 9",
 };
 
 static void test_good(void **state)
@@ -285,14 +335,16 @@ static void check_truncated(struct view v, void *ctx)
 	char text[2048];
 	int r = walk(v, text, sizeof(text));
 	bool zebra = v.len == MRT_HEADER_BYTES + 8 && strncmp(text, "state ", 6) == 0;
-	assert_true(r == -EBADMSG || strstr(text, " cut") || strcmp(text, "other") == 0 || zebra);
+	bool no_entries = strstr(text, "rib ::/0") && v.len == MRT_HEADER_BYTES + 10; /* of sample 19: the path id */
+	bool old = strstr(text, " bytes 2") && v.data[5] == 5; /* has no length of its own */
+	assert_true(r == -EBADMSG || strstr(text, " cut") || strcmp(text, "other") == 0 || zebra || old || no_entries);
 }
 
 static void check_changed(struct view v, void *ctx)
 {
 	char text[4096];
 	int r = walk(v, text, sizeof(text));
-	assert_true(r == 0 || r == -EBADMSG);
+	assert_true(r == 0 || r == -EBADMSG || r == -EAFNOSUPPORT);
 }
 
 static void test_damage(void **state)
@@ -312,9 +364,9 @@ static void test_kinds(void **state)
 		uint16_t type, subtype;
 		enum mrt_kind kind;
 	} cases[] = {{11, 0, MRT_OTHER}, {12, 0, MRT_OTHER}, {12, 2, MRT_TABLE}, {12, 5, MRT_OTHER}, {13, 0, MRT_OTHER},
-		{13, 1, MRT_PEERS}, {13, 2, MRT_RIB}, {13, 3, MRT_OTHER}, {13, 4, MRT_RIB}, {13, 5, MRT_OTHER},
-		{13, 6, MRT_OTHER}, {13, 7, MRT_OTHER}, {13, 8, MRT_RIB}, {13, 9, MRT_OTHER}, {13, 10, MRT_RIB},
-		{13, 12, MRT_OTHER}, {16, 0, MRT_STATE}, {16, 2, MRT_OTHER}, {16, 3, MRT_OTHER}, {16, 5, MRT_STATE},
+		{13, 1, MRT_PEERS}, {13, 2, MRT_RIB}, {13, 3, MRT_RIB}, {13, 4, MRT_RIB}, {13, 5, MRT_RIB},
+		{13, 6, MRT_RIB}, {13, 7, MRT_OTHER}, {13, 8, MRT_RIB}, {13, 9, MRT_RIB}, {13, 10, MRT_RIB},
+		{13, 12, MRT_RIB}, {13, 13, MRT_OTHER}, {5, 1, MRT_MESSAGE}, {5, 3, MRT_STATE}, {5, 7, MRT_OTHER}, {16, 0, MRT_STATE}, {16, 2, MRT_OTHER}, {16, 3, MRT_OTHER}, {16, 5, MRT_STATE},
 		{16, 6, MRT_MESSAGE}, {17, 11, MRT_MESSAGE}, {17, 12, MRT_OTHER}, {48, 0, MRT_OTHER}};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct mrt_record r = {.type = cases[i].type, .subtype = cases[i].subtype};

@@ -161,13 +161,16 @@ static void test_defaults(void **state)
 static void test_relative_paths(void **state)
 {
 	static const char text[] = "telemetry: {keys: [{id: 1, file: sub/k}]}\n"
-				   "routers: [{name: a, serves: [10.0.0.0/8], sources: [{mrt: {file: ../rib}}]}]\n"
+				   "routers: [{name: a, serves: [10.0.0.0/8], sources: [{mrt: {file: ../rib, updates: [\"u*\", /v]}}]}]\n"
 				   "countries: [{rir: {files: [a*, /b]}}, {mmdb: {file: m}}]\n"
 				   "asnames: {file: as}\nstore: {url: \"sqlite:w.db\"}\njournal: {dir: j}\n"
 				   "http: {token_file: t}\n";
 	struct config *c = parse(text);
 	assert_string_equal(c->telemetry.keys[0].file, "/etc/whereto/sub/k");
 	assert_string_equal(c->routers[0].sources[0].file, "/etc/whereto/../rib");
+	assert_int_equal(c->routers[0].sources[0].update_count, 2);
+	assert_string_equal(c->routers[0].sources[0].updates[0], "/etc/whereto/u*");
+	assert_string_equal(c->routers[0].sources[0].updates[1], "/v");
 	assert_int_equal(c->routers[0].sources[0].peer.family, ADDR_NONE);
 	assert_string_equal(c->countries[0].files[0], "/etc/whereto/a*");
 	assert_string_equal(c->countries[0].files[1], "/b");
