@@ -6,7 +6,6 @@ question whether its table is the one it should be.
     with routes.collector(folder, [routes.router("edge", bgp=ROUTER, stale="3s")]) as c:
         routes.expect(tap, c, "edge", table, "the table as fed", source="bgp", match="own")"""
 
-import ipaddress
 import json
 import os
 import random
@@ -17,6 +16,7 @@ import time
 
 import bgptable
 import lab
+import mrtgen
 import tap as tap_module
 from collector import Collector, CollectorError
 
@@ -97,15 +97,10 @@ def rows(c, name, **parameters):
         after = {"after": answer["next"]}
 
 
-def sort_key(prefix):
-    network = ipaddress.ip_network(prefix)
-    return network.version, int(network.network_address), network.prefixlen
-
-
 def wrong_rows(listed, **fields):
     """What is wrong with rows besides their attributes: order, origin, neighbour, and the fields given."""
     prefixes = [row["prefix"] for row in listed]
-    if prefixes != sorted(set(prefixes), key=sort_key):
+    if prefixes != sorted(set(prefixes), key=mrtgen.prefix_key):
         yield "the rows are not in order"
     for row in listed:
         first = row["path"].split(" ")[0]
