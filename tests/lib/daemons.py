@@ -372,7 +372,7 @@ class Gobgp(Daemon):
     def nudge(self):
         """A station that was lost is tried again less and less often."""
         if self.station and self.is_time():
-            self.cli("bmp", "delete", f"{self.station.host}:{self.station.port}")
+            self.cli("bmp", "del", f"{self.station.host}:{self.station.port}")
             self.cli("bmp", "add", f"{self.station.host}:{self.station.port}", self.station.policy)
 
     def neighbour(self, neighbour, transport):
