@@ -385,6 +385,37 @@ def test_messages(tap, folder, rng):
         same_as_bgpdump(tap, "messages with ADD-PATH" if add_path else "messages", path)
 
 
+def test_updates(tap, folder):
+    """A source with update files, as `whereto check` loads it: a table of two peers at noon, then messages."""
+    noon = 1700000000
+    first, second = PEERS[0], Peer("192.0.2.2", 64501)
+    nh = {"next_hop": "192.0.2.9"}
+    mrtgen.write_table(os.path.join(folder, "rib.gz"), [first, second],
+                       [[("198.51.100.0/24", "1 2", nh), ("203.0.113.0/24", "1", nh)],
+                        [("198.51.100.0/24", "1 2 3", nh)]], time=noon)
+
+    def message(peer, time, announced=(), withdrawn=()):
+        block = mrtgen.pack_attributes("7 8", nh) if announced else b""
+        return mrtgen.message_record(mrtgen.update(block, mrtgen.nlri(announced), mrtgen.nlri(withdrawn)), peer, LOCAL,
+                                     time=time)
+
+    mrtgen.write(os.path.join(folder, "updates.1100.bz2"), [message(first, noon - 1, ["10.0.0.0/8"])])
+    mrtgen.write(os.path.join(folder, "updates.1200.bz2"), [message(first, noon + 1, ["11.0.0.0/8", "12.0.0.0/8"]),
+                                                            message(first, noon + 2, [], ["198.51.100.0/24"])])
+    mrtgen.write(os.path.join(folder, "updates.1215.xz"), [message(first, noon + 900, [], ["12.0.0.0/8"]),
+                                                           mrtgen.state_record(6, 1, Peer("192.0.2.77", 9), LOCAL,
+                                                                               time=noon + 901)])
+    subprocess.run([WHERETO, "keygen", os.path.join(folder, "key")], check=True, capture_output=True)
+    config = os.path.join(folder, "whereto.yaml")
+    for peer, routes, updates in (("", 3, 3), (", peer: 192.0.2.1", 2, 3), (", peer: 192.0.2.2", 1, 0)):
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("telemetry: {keys: [{id: 1, file: key}]}\nrouters: [{name: edge1, serves: [192.0.2.0/24], sources: "
+                       f"[{{mrt: {{file: rib.gz, updates: ['updates.1*']{peer}}}}}]}}]\n")
+        done = subprocess.run([WHERETO, "check", config], capture_output=True, check=False, text=True)
+        tap.check(done.returncode == 0 and f"rib.gz: {routes} routes, {updates} UPDATEs applied" in done.stdout,
+                  f"update files{peer}", done.stdout + done.stderr)
+
+
 def test_json(tap, folder):
     path = os.path.join(folder, "json.mrt")
     attrs = {"next_hop": "192.0.2.9", "med": 0, "local_pref": 4294967295, "communities": ["174:1", "65535:65281"],
@@ -470,6 +501,7 @@ def main():
         test_hidden_add_path(tap, folder)
         test_messages_of_1999(tap, folder)
         test_bgpdump_bugs(tap, folder)
+        test_updates(tap, folder)
         test_json(tap, folder)
         test_damaged(tap, folder, rng)
     return tap.done()
