@@ -139,7 +139,15 @@ static ALWAYS_INLINE uint32_t find_below(
 
 static const uint32_t lpm_no_value = LPM_NONE;
 
-/* IPv4 where the shortcut's node is the last one, as nearly always; false elsewhere. */
+/* All that a root can hold; entries do not count it. */
+static inline uint32_t default_value(const struct lpm *lpm, uint32_t root)
+{
+	const struct node *n = node_at(lpm, root);
+	return n->prefixes ? *value_at(lpm, n->value) : LPM_NONE;
+}
+
+/* IPv4 where the shortcut's node is the last one, as nearly always; false elsewhere. LPM_NONE: there may be a
+ * default route. */
 static ALWAYS_INLINE bool find_short(const struct lpm *lpm, const struct addr *addr, uint32_t *ret)
 {
 	const struct shortcut *s = &lpm->shortcuts[ROOT(ADDR_V4)];
@@ -168,7 +176,8 @@ static ALWAYS_INLINE uint32_t find(const struct lpm *lpm, const struct addr *add
 	const struct entry *e = &s->entries[at];
 	(void)key_take(&k, SHORTCUT_BITS);
 	unsigned i = key_take(&k, STRIDE);
-	return find_below(lpm, node_at(lpm, e->node), i, k, &e->value);
+	uint32_t value = find_below(lpm, node_at(lpm, e->node), i, k, &e->value);
+	return LIKELY(value != LPM_NONE) ? value : default_value(lpm, ROOT(addr->family));
 }
 
 /* Counting bits is one instruction on every processor since 2008 or so, but not in the base that
