@@ -54,6 +54,16 @@ LPM_COUNTING static uint32_t find_counting(const struct lpm *lpm, const struct a
 	return find_short(lpm, addr, &value) && LIKELY(value != LPM_NONE) ? value : find(lpm, addr);
 }
 
+static uint32_t get_anywhere(const struct lpm *lpm, const struct prefix *prefix)
+{
+	return get(lpm, prefix);
+}
+
+LPM_COUNTING static uint32_t get_counting(const struct lpm *lpm, const struct prefix *prefix)
+{
+	return get(lpm, prefix);
+}
+
 int lpm_new(struct lpm **ret)
 {
 	struct lpm *lpm = calloc(1, sizeof(*lpm));
@@ -67,6 +77,7 @@ int lpm_new(struct lpm **ret)
 	}
 	memset(node_at(lpm, 0), 0, ROOTS * sizeof(struct node));
 	lpm->find = lpm_can_count() ? find_counting : find_anywhere;
+	lpm->get = lpm_can_count() ? get_counting : get_anywhere;
 	*ret = lpm;
 	return 0;
 }
@@ -246,10 +257,7 @@ int lpm_del(struct lpm *lpm, const struct prefix *prefix)
 
 uint32_t lpm_get(const struct lpm *lpm, const struct prefix *prefix)
 {
-	struct trail t;
-	follow(lpm, prefix, &t);
-	const struct node *n = holder(lpm, &t);
-	return n ? *value_at(lpm, value_ref(n, t.place)) : LPM_NONE;
+	return lpm->get(lpm, prefix);
 }
 
 uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr)
