@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Frames of the journal: whatever the bytes, the decoder ends, and what it took can be written and
- * read again to as many rows. */
+ * read again to as many rows and the same changes. */
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,7 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		again.flows = first;
 		if (frame_encode(&again, &out) < 0 || frame_decode((struct view){out.data, out.len}, &sink, second) < 0)
 			abort();
-		assert(first->row_count == second->row_count);
+		assert(first->row_count == second->row_count && first->change_count == second->change_count);
+		assert(first->changes_left_out == second->changes_left_out);
+		for (uint32_t i = 0; i < first->change_count; i++)
+			assert(first->changes[i].time_ms == second->changes[i].time_ms);
 	}
 	flow_table_free(first);
 	flow_table_free(second);

@@ -5,8 +5,7 @@
 usage: manual.py WHERETO TEMPLATE > PAGE
 
 A line @COMMANDS@ becomes the list of commands (`whereto help`), @QUESTION_OPTIONS@ the options of the
-commands that ask the collector (`whereto top --help` and `whereto lookup --help`), @KEYS@ the tables of
-`whereto check --options`, @VERSION@ within a line the version."""
+commands that ask the collector (`whereto COMMAND --help`), @KEYS@ the tables of `whereto check --options`, @VERSION@ within a line the version."""
 
 import re
 import subprocess
@@ -35,7 +34,7 @@ def commands(program):
 
 def question_options(program):
     found = {}
-    for command in ("top", "lookup"):
+    for command in ("top", "changes", "lookup", "routes"):
         for head, text in re.findall(r"^  (--.*?)  +(\S.*)$", ask(program, command, "--help"), re.M):
             found.setdefault(head, text)
     return "".join(entry("\\fB{}\\fR{}".format(*re.match(r"(\S+)(.*)", roff(head)).groups()), roff(text))

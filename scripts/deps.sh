@@ -11,11 +11,15 @@ libsqlite3-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libc
 module="nginx nginx-dev dpkg-dev"
 test="libcmocka-dev bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
 python3-cryptography sqlite3 openssl"
+# The other ends of the end-to-end tests of routes.
+routers="frr gobgpd bird2 openbgpd exabgp pmacct"
+# Of all these, the ones that Debian would start, now and at each boot.
+daemons="nginx $routers"
 fuzz="clang libclang-rt-dev"
 
 case "${1:-}" in
-"") wanted="$build $module $test" ;;
-fuzz) wanted="$build $module $test $fuzz" ;;
+"") wanted="$build $module $test $routers" ;;
+fuzz) wanted="$build $module $test $routers $fuzz" ;;
 *) echo "usage: $0 [fuzz]" >&2; exit 2 ;;
 esac
 
@@ -24,6 +28,8 @@ for package in $wanted; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
+# openbgpd makes its user with it. Left to itself apt-get would bring in all of systemd where there is none.
+command -v systemd-sysusers >/dev/null || missing="$missing systemd-standalone-sysusers"
 
 as_root=""
 if [ "$(id -u)" != 0 ]; then
@@ -34,15 +40,25 @@ if [ "$(id -u)" != 0 ]; then
     fi
 fi
 
-# Debian's nginx package would start the system's own nginx, now and at each boot, but it is wanted as a program
-# only. One that was here before is left as it is, so is a policy-rc.d.
-nginx=""
-case "$missing " in *" nginx "*) nginx=new ;; esac
+# The daemons are wanted as programs only. One that was here before is left as it is, so is a policy-rc.d.
+new_daemons=""
+for package in $daemons; do
+    case "$missing " in *" $package "*) new_daemons="$new_daemons $package" ;; esac
+done
 policy=/usr/sbin/policy-rc.d
 made_policy=""
+services_of() {
+    dpkg-query -L "$1" 2>/dev/null |
+        sed -n 's,^/etc/init\.d/\([^/]*\)$,\1,p; s,^/lib/systemd/system/\([^/@]*\)\.service$,\1,p' | sort -u
+}
 clean_up() {
     [ -z "$made_policy" ] || $as_root rm -f $policy
-    [ -z "$nginx" ] || [ ! -e /etc/init.d/nginx ] || $as_root update-rc.d nginx disable
+    for package in $new_daemons; do
+        for service in $(services_of "$package"); do
+            [ ! -e "/etc/init.d/$service" ] || $as_root update-rc.d "$service" disable
+            $as_root rm -f "/etc/systemd/system/multi-user.target.wants/$service.service"
+        done
+    done
 }
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM # dash has no EXIT trap for these otherwise
@@ -50,7 +66,7 @@ trap 'exit 130' HUP INT TERM # dash has no EXIT trap for these otherwise
 echo "installing:$missing"
 apt_get="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"
 $apt_get update
-if [ -n "$nginx" ] && [ ! -e $policy ]; then
+if [ -n "$new_daemons" ] && [ ! -e $policy ]; then
     made_policy=yes
     printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
     $as_root chmod 755 $policy

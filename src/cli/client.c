@@ -256,7 +256,10 @@ int client_command(int argc, char **argv, const struct client_question *q)
 	int r = options_parse(argc, argv, q->command, q->wants, &o);
 	if (r != OPTIONS_GO_ON)
 		return r;
-	r = client_get(&o, q->path, q->parameter, q->parameter ? o.argument : NULL, &a);
+	r = q->prepare ? q->prepare(&o) : EXIT_DONE;
+	if (r != EXIT_DONE)
+		return r;
+	r = client_get(&o, q->path, o.argument ? q->parameter : NULL, o.argument, &a);
 	if (r != EXIT_DONE)
 		return r;
 	if (!client_print_raw(&o, &a, &r))

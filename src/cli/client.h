@@ -21,10 +21,11 @@ int client_get(const struct options *o, const char *path, const char *name, cons
 void client_answer_done(struct client_answer *a);
 
 /* A whole command that asks one question: options, the path with its parameters, and the answer, as it came
- * or by print. wants names the argument (NULL: none), which becomes the parameter. Returns the exit status. */
+ * or by print. wants names the argument (NULL: none; in brackets: may be missing), which becomes the parameter. Returns the exit status. */
 struct client_question {
 	enum option_commands command;
 	const char *wants, *path, *parameter;
+	int (*prepare)(struct options *o); /* looks at the options before they are sent: EXIT_USAGE ends it. NULL: no need */
 	int (*print)(const struct options *o, const json_t *answer);
 };
 int client_command(int argc, char **argv, const struct client_question *q);

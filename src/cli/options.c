@@ -92,11 +92,12 @@ static int take_arguments(int argc, char **argv, const char *wants, struct optio
 		(void)snprintf(why, sizeof(why), "'%.200s' is not expected here", argv[optind + (wants ? 1 : 0)]);
 		return command_usage(argv[0], why);
 	}
-	if (wants && count == 0) {
+	bool optional = wants && *wants == '[';
+	if (wants && count == 0 && !optional) {
 		(void)snprintf(why, sizeof(why), "%s is missing", wants);
 		return command_usage(argv[0], why);
 	}
-	o->argument = wants ? argv[optind] : NULL;
+	o->argument = wants && count ? argv[optind] : NULL;
 	return OPTIONS_GO_ON;
 }
 

@@ -19,8 +19,14 @@ enum option_commands {
 	OPTIONS_LOOKUP = 4,
 	OPTIONS_SENDERS = 8,
 	OPTIONS_ROUTERS = 16,
-	OPTIONS_RANGE = OPTIONS_TOP | OPTIONS_SERIES,
-	OPTIONS_ANY = 31,
+	OPTIONS_CHANGES = 32,
+	OPTIONS_ROUTES = 64,
+	OPTIONS_TRAFFIC = OPTIONS_TOP | OPTIONS_SERIES,
+	OPTIONS_RANGE = OPTIONS_TRAFFIC | OPTIONS_CHANGES,
+	OPTIONS_ROUTER = OPTIONS_LOOKUP | OPTIONS_CHANGES | OPTIONS_ROUTES,
+	OPTIONS_ROWS = OPTIONS_RANGE | OPTIONS_ROUTES,
+	OPTIONS_FILTER = OPTIONS_TRAFFIC | OPTIONS_ROUTES,
+	OPTIONS_ANY = 127,
 };
 
 struct options {
@@ -30,7 +36,7 @@ struct options {
 };
 
 /* OPTIONS_GO_ON, or the exit status: EXIT_DONE after --help, EXIT_USAGE after a message. wants: the name
- * of the argument that must be given; NULL: none may. */
+ * of the argument that must be given, or may when it stands in brackets; NULL: none may. */
 #define OPTIONS_GO_ON (-1)
 int options_parse(int argc, char **argv, enum option_commands command, const char *wants, struct options *ret);
 

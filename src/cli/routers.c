@@ -32,21 +32,50 @@ static char *list_networks(const json_t *serves)
 	return text;
 }
 
+static const char *where_from(const json_t *source)
+{
+	static const char *const keys[] = {"file", "from", "peer"};
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (*text_at(source, keys[i]))
+			return text_at(source, keys[i]);
+	return "";
+}
+
+static void add_age(struct table *t, const char *time)
+{
+	char text[UNITS_TEXT_MAX];
+	uint64_t ms, now_ms = clock_wall_ms();
+	if (time_parse(time, &ms) == 0)
+		table_cell(t, STYLE_PLAIN, "%s", units_age(now_ms > ms ? (now_ms - ms) / 1000 : 0, text));
+	else
+		table_cell(t, STYLE_FAINT, "-");
+}
+
+static long long count_at(const json_t *obj, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(obj, key));
+}
+
+/* up and loaded are good, stale is not yet bad. */
+static enum table_style style_of(const char *state)
+{
+	if (strcmp(state, "up") == 0 || strcmp(state, "loaded") == 0)
+		return STYLE_GOOD;
+	return strcmp(state, "stale") == 0 ? STYLE_WARN : STYLE_BAD;
+}
+
 /* A line a source; router, networks and prefixes stand on the first. */
 static void add_source(struct table *t, const json_t *source)
 {
-	char text[UNITS_TEXT_MAX];
-	uint64_t loaded_ms, now_ms = clock_wall_ms();
-	const char *state = text_at(source, "state"), *error = text_at(source, "error");
-	const char *where = *text_at(source, "file") ? text_at(source, "file") : text_at(source, "peer");
-	table_cell(t, STYLE_PLAIN, "%s %s", text_at(source, "kind"), where);
-	table_cell(t, *error ? STYLE_BAD : STYLE_GOOD, "%s", state);
-	table_cell(t, STYLE_PLAIN, "%lld", (long long)json_integer_value(json_object_get(source, "routes")));
-	if (time_parse(text_at(source, "loaded"), &loaded_ms) == 0)
-		table_cell(t, STYLE_PLAIN, "%s", units_age(now_ms > loaded_ms ? (now_ms - loaded_ms) / 1000 : 0, text));
-	else
-		table_cell(t, STYLE_FAINT, "-");
-	table_cell(t, STYLE_BAD, "%s", error);
+	const char *state = text_at(source, "state"), *vrf = text_at(source, "vrf");
+	table_cell(t, STYLE_PLAIN, "%s %s%s%s", text_at(source, "kind"), where_from(source), *vrf ? " vrf " : "", vrf);
+	table_cell(t, style_of(state), "%s", state);
+	add_age(t, text_at(source, "since"));
+	table_cell(t, STYLE_PLAIN, "%lld", count_at(source, "peers"));
+	table_cell(t, STYLE_PLAIN, "%lld", count_at(source, "routes"));
+	table_cell(t, STYLE_PLAIN, "%.1f", json_number_value(json_object_get(source, "updates_per_s")));
+	add_age(t, text_at(source, "last_change"));
+	table_cell(t, STYLE_BAD, "%s", text_at(source, "error"));
 	table_row(t);
 }
 
@@ -70,7 +99,8 @@ static int print_answer(const struct options *o, const json_t *answer)
 {
 	static const struct table_column columns[] = {
 		{"ROUTER", false, 0, 0}, {"SERVES", false, 3, 12}, {"PREFIXES", true, 0, 0}, {"SOURCE", false, 0, 12},
-		{"STATE", false, 0, 0}, {"ROUTES", true, 2, 0}, {"AGE", true, 1, 0}, {"", false, 0, 20},
+		{"STATE", false, 0, 0}, {"SINCE", true, 1, 0}, {"PEERS", true, 4, 0}, {"ROUTES", true, 2, 0},
+		{"UPDATES/S", true, 5, 0}, {"CHANGED", true, 6, 0}, {"", false, 0, 20},
 	};
 	struct screen screen = screen_get();
 	struct table *t;
@@ -91,6 +121,6 @@ static int print_answer(const struct options *o, const json_t *answer)
 
 int command_routers(int argc, char **argv)
 {
-	const struct client_question question = {OPTIONS_ROUTERS, NULL, "/api/v1/routers", NULL, print_answer};
+	const struct client_question question = {.command = OPTIONS_ROUTERS, .path = "/api/v1/routers", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -90,6 +90,6 @@ static int print_answer(const struct options *o, const json_t *answer)
 
 int command_senders(int argc, char **argv)
 {
-	const struct client_question question = {OPTIONS_SENDERS, NULL, "/api/v1/senders", NULL, print_answer};
+	const struct client_question question = {.command = OPTIONS_SENDERS, .path = "/api/v1/senders", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -238,6 +238,6 @@ static int print_answer(const struct options *o, const json_t *answer)
 
 int command_series(int argc, char **argv)
 {
-	const struct client_question question = {OPTIONS_SERIES, NULL, "/api/v1/series", NULL, print_answer};
+	const struct client_question question = {.command = OPTIONS_SERIES, .path = "/api/v1/series", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -105,6 +105,8 @@ static void answer_numbers(void *arg)
 {
 	struct ask *a = arg;
 	report_collect(a->c->intake, a->numbers);
+	a->numbers->bgp_refused = bgp_speaker_refused(a->c->bgp);
+	a->numbers->bmp_refused = bmp_station_refused(a->c->bmp);
 }
 
 static json_t *backend_senders(void *ctx)
@@ -155,6 +157,7 @@ static void backend_metrics(void *ctx, FILE *out)
 		return;
 	writer_get_stats(a.c->writer, &stats);
 	report_metrics(&numbers, &stats, out);
+	report_numbers_done(&numbers);
 }
 
 static const char *backend_health(void *ctx)
@@ -343,8 +346,16 @@ static int open_peers(struct collector *c, struct error *err)
 	return r < 0 ? r : bmp_station_new(c->peers, c->world, &c->bmp, err);
 }
 
+static void on_churn(void *ctx, const char *router, uint32_t prefix, uint32_t before, uint32_t after)
+{
+	struct collector *c = ctx;
+	struct view name = {(const uint8_t *)router, strlen(router)};
+	intake_path_change(c->intake, clock_wall_ms(), name, prefix, before, after);
+}
+
 static int start_peers(struct collector *c, struct error *err)
 {
+	tables_on_churn(c->tables, on_churn, c);
 	int r = bgp_speaker_start(c->bgp, err);
 	return r < 0 ? r : bmp_station_start(c->bmp, err);
 }
@@ -470,6 +481,8 @@ static void stop(struct collector *c)
 	}
 	http_free(c->http);
 	writer_free(c->writer, STOP_TIMEOUT_MS);
+	if (c->tables)
+		tables_on_churn(c->tables, NULL, NULL);
 	intake_free(c->intake);
 	if (c->store)
 		c->store->ops->close(c->store);

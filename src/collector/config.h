@@ -22,7 +22,8 @@ struct config_key {
 	unsigned line;
 };
 
-enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT };
+enum source_kind { SOURCE_BMP, SOURCE_BGP, SOURCE_MRT, SOURCE_KINDS };
+extern const char *const source_kind_names[SOURCE_KINDS]; /* "bmp" "bgp" "mrt" */
 
 /* Which of the tables that a router tells by BMP is taken. AUTO: its Loc-RIB where it has one; else its
  * peers' routes after policy; else those before. */

@@ -142,6 +142,8 @@ static int read_address(struct load *l, const struct option *o, const struct tre
 	return 0;
 }
 
+const char *const source_kind_names[SOURCE_KINDS] = {[SOURCE_BMP] = "bmp", [SOURCE_BGP] = "bgp", [SOURCE_MRT] = "mrt"};
+
 const char *const bmp_table_names[BMP_TABLES] = {
 	[BMP_TABLE_AUTO] = "auto",
 	[BMP_TABLE_LOC_RIB] = "loc-rib",

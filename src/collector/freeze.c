@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Freezing: once a second, or sooner when a sender waits or much has come, what has arrived since the
- * last time is handed to the writer as a whole: the rows, and the state of every session that
- * changed. When it is on disk the acknowledgements go out, each with the window as it stood in the
- * frame, so nothing is acknowledged that a crash could lose.
+ * last time is handed to the writer as a whole: the rows, the path changes, and the state of every
+ * session that changed. When it is on disk the acknowledgements go out, each with the window as it
+ * stood in the frame, so nothing is acknowledged that a crash could lose.
  *
  * One frozen is under way at a time. While the writer is busy the next one grows; if it grows past
  * ROWS_MAX (a disk that is full, or very slow) the sockets are not read until the writer is back:
@@ -23,6 +23,8 @@
 #define ROWS_MAX          (1u << 20)
 #define EXPIRE_NS         (60 * NS_PER_S)
 #define RECLAIM_MAX       8192 /* ids a freeze: a few milliseconds */
+#define RECLAIM_SLICE     256  /* between two looks at the clock */
+#define RECLAIM_NS        (5 * NS_PER_S)
 #define EXPIRE_FIRST_NS   (3600 * NS_PER_S) /* after a long absence senders are heard first */
 
 /* ---- handing over ---- */
@@ -48,6 +50,8 @@ static struct frozen *collect(struct intake *in)
 	f->ended = in->ended;
 	f->retired_count = f->ended_count = in->retired_count;
 	f->flows = delta_take(in->delta, fresh);
+	in->counters[COUNTER_path_changes] += f->flows->change_count;
+	in->counters[COUNTER_path_changes_left_out] += f->flows->changes_left_out;
 	/* No row names an id any more: those of routes that are gone may be used again. */
 	(void)route_reclaim(tables_routes(in->tables), RECLAIM_MAX);
 	in->retired = NULL;
@@ -57,9 +61,26 @@ static struct frozen *collect(struct intake *in)
 	return f;
 }
 
+/* While records come, each freeze takes its part; without any there would be none. */
+static bool on_reclaim(struct loop_work *work, uint64_t until_ns)
+{
+	struct intake *in = work->ctx;
+	bool more = true;
+	while (more && delta_is_empty(in->delta) && clock_mono_ns() < until_ns)
+		more = route_reclaim(tables_routes(in->tables), RECLAIM_SLICE);
+	return more && delta_is_empty(in->delta);
+}
+
+static void on_reclaim_timer(struct loop_timer *t)
+{
+	struct intake *in = t->ctx;
+	loop_work_add(in->loop, &in->reclaim_work);
+	(void)!loop_timer_set(in->loop, &in->reclaim_timer, RECLAIM_NS);
+}
+
 static bool nothing_to_freeze(const struct intake *in)
 {
-	return !in->dirty_count && !in->retired_count && !delta_rows(in->delta);
+	return !in->dirty_count && !in->retired_count && delta_is_empty(in->delta);
 }
 
 static void freeze(struct intake *in)
@@ -153,6 +174,21 @@ void freeze_mark(struct intake *in, struct session *s)
 	s->dirty = true;
 	in->dirty[in->dirty_count++] = s;
 	arm(in);
+}
+
+void intake_path_change(struct intake *in, uint64_t time_ms, struct view router, uint32_t prefix, uint32_t before,
+	uint32_t after)
+{
+	if (in->drained)
+		return;
+	int r = delta_change(in->delta, tables_routes(in->tables), time_ms, router, prefix, before, after);
+	/* Not by arm(), which may freeze at once and with it reclaim ids that the caller still has. */
+	if (r == 0 && !delta_is_empty(in->delta) && !in->freeze_timer.due_ns)
+		r = loop_timer_set(in->loop, &in->freeze_timer, FREEZE_NS);
+	if (r < 0) {
+		log_error("intake: out of memory");
+		abort();
+	}
 }
 
 /* ---- coming back ---- */
@@ -296,13 +332,18 @@ int freeze_init(struct intake *in)
 {
 	in->freeze_timer = (struct loop_timer){.fn = on_freeze_timer, .ctx = in};
 	in->expire_timer = (struct loop_timer){.fn = on_expire_timer, .ctx = in};
-	return loop_timer_set(in->loop, &in->expire_timer, EXPIRE_FIRST_NS);
+	in->reclaim_work = (struct loop_work){.fn = on_reclaim, .ctx = in};
+	in->reclaim_timer = (struct loop_timer){.fn = on_reclaim_timer, .ctx = in};
+	int r = loop_timer_set(in->loop, &in->reclaim_timer, RECLAIM_NS);
+	return r < 0 ? r : loop_timer_set(in->loop, &in->expire_timer, EXPIRE_FIRST_NS);
 }
 
 void freeze_done(struct intake *in)
 {
 	loop_timer_clear(in->loop, &in->freeze_timer);
 	loop_timer_clear(in->loop, &in->expire_timer);
+	loop_timer_clear(in->loop, &in->reclaim_timer);
+	loop_work_del(in->loop, &in->reclaim_work);
 	free(in->dirty);
 	free(in->retired);
 	free(in->ended);

@@ -21,8 +21,6 @@
 #define PIECE_ROWS     32   /* then others have their turn */
 #define PIECE_PREFIXES 4096 /* looked at */
 
-static const char *const kind_names[] = {[SOURCE_BMP] = "bmp", [SOURCE_BGP] = "bgp", [SOURCE_MRT] = "mrt"};
-
 /* ---- routers ---- */
 
 /* An MRT file is loaded, or could not be; the others have the states of tables.h. */
@@ -47,7 +45,7 @@ static json_t *source_json(const struct table_source *s, const struct source_sta
 	struct table_sums sums = table_source_sums(s);
 	const char *session = s->kind == SOURCE_BGP ? bgp_speaker_state(s) : NULL;
 	json_t *row = json_object();
-	int bad = json_object_set_new(row, "kind", json_string(kind_names[s->kind]));
+	int bad = json_object_set_new(row, "kind", json_string(source_kind_names[s->kind]));
 	bad |= json_object_set_new(row, "file", json_text(s->file));
 	bad |= json_object_set_new(row, "from", json_address(&s->from));
 	bad |= json_object_set_new(row, "peer", json_address(&s->peer));
@@ -184,6 +182,14 @@ static json_t *aggregator_json(const struct route_attrs *a)
 	return json_string(text);
 }
 
+static json_t *originator_json(const struct route_attrs *a)
+{
+	uint32_t id = a->originator_id;
+	const uint8_t bytes[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+	struct addr addr = addr_from_v4(bytes);
+	return id ? json_address(&addr) : json_null();
+}
+
 static int set_attrs(json_t *row, const struct route_attrs *a)
 {
 	static const char *const origins[] = {"igp", "egp", "incomplete"};
@@ -196,13 +202,15 @@ static int set_attrs(json_t *row, const struct route_attrs *a)
 	bad |= json_object_set_new(row, "origin_code", json_text(a->origin_code < 3 ? origins[a->origin_code] : NULL));
 	bad |= json_object_set_new(row, "atomic_aggregate", json_boolean(a->atomic_aggregate));
 	bad |= json_object_set_new(row, "aggregator", aggregator_json(a));
+	bad |= json_object_set_new(row, "originator_id", originator_json(a));
 	return bad;
 }
 
-static uint64_t age_s(const struct table_source *s)
+static json_t *age_json(const struct route_table *routes, const struct table_answer *answer)
 {
 	uint64_t now_ms = clock_wall_ms();
-	return now_ms > s->since_ms ? (now_ms - s->since_ms) / 1000 : 0;
+	uint64_t changed_ms = route_changed_ms(routes, rib_view(answer->rib), answer->hit.prefix);
+	return json_count(now_ms > changed_ms ? (now_ms - changed_ms) / 1000 : 0);
 }
 
 static json_t *route_json(const struct route_table *routes, const char *router, const struct table_answer *answer)
@@ -218,10 +226,10 @@ static json_t *route_json(const struct route_table *routes, const char *router, 
 	bad |= json_object_set_new(row, "origin", asn_json(route_origin(routes, answer->hit.attrs)));
 	bad |= json_object_set_new(row, "neighbour", asn_json(route_neighbour(routes, answer->hit.attrs)));
 	bad |= set_attrs(row, &a);
-	bad |= json_object_set_new(row, "source", json_string(kind_names[answer->source->kind]));
+	bad |= json_object_set_new(row, "source", json_string(source_kind_names[answer->source->kind]));
 	bad |= json_object_set_new(row, "peer", peer ? json_address(&peer->addr) : json_null());
 	bad |= json_object_set_new(row, "match", json_string(route_match_names[answer->match]));
-	bad |= json_object_set_new(row, "age_s", json_count(age_s(answer->source)));
+	bad |= json_object_set_new(row, "age_s", age_json(routes, answer));
 	return json_whole(row, bad);
 }
 

@@ -53,7 +53,8 @@ struct intake {
 	uint64_t counters[COUNTER_COUNT];
 
 	/* freezing */
-	struct loop_timer freeze_timer, expire_timer;
+	struct loop_timer freeze_timer, expire_timer, reclaim_timer;
+	struct loop_work reclaim_work; /* of the route table's ids that nothing names */
 	struct session **dirty;
 	uint32_t dirty_count, dirty_cap;
 	uint32_t waiting_datagrams; /* accepted since the last freeze */
@@ -84,6 +85,11 @@ void intake_stop(struct intake *in, void (*drained)(void *ctx), void *ctx);
 /* Goes on with another world as soon as everything joined with the old one is on its way to the writer,
  * and then calls swapped(ctx): at once, or in the loop when what is under way is durable. */
 void intake_swap(struct intake *in, const struct world *world, void (*swapped)(void *ctx), void *ctx);
+
+/* A router's route for a prefix (ids of the tables' routes; ROUTE_NONE: none) became another one: a change of
+ * path goes into the next frame. While stopping nothing is recorded, so that the end comes. */
+void intake_path_change(struct intake *in, uint64_t time_ms, struct view router, uint32_t prefix, uint32_t before,
+	uint32_t after);
 
 /* One datagram on its way through. What the sockets give is passed here; benchmarks and fuzzers pass
  * their own. */

@@ -190,6 +190,7 @@ int peer_begin(struct peer *p, enum table_level level, const struct bgp_changes 
 	int r = make_rib(p, level);
 	if (r < 0)
 		return r;
+	route_clock(tables_routes(p->all->tables), clock_wall_ms());
 	count_findings(p, changes);
 	p->changes = *changes;
 	p->level = level;

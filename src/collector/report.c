@@ -63,6 +63,12 @@ void report_collect(const struct intake *in, struct report_numbers *ret)
 		ledger_add(&ret->ledger, &in->sessions.list[i]->state.ledger);
 	for (size_t i = 0; i < in->sessions.retired.retired_count; i++)
 		ledger_add(&ret->ledger, &in->sessions.retired.retired[i].ledger);
+	ret->sources = source_metrics_collect(in->world->config, in->tables, &ret->source_count);
+}
+
+void report_numbers_done(struct report_numbers *n)
+{
+	free(n->sources);
 }
 
 static void counter(FILE *out, const char *name, const char *help, uint64_t value)
@@ -99,6 +105,10 @@ void report_metrics(const struct report_numbers *n, const struct writer_stats *w
 	gauge(out, "route_prefixes", "prefixes in the union of all tables", (double)n->routes.prefixes);
 	gauge(out, "route_attributes", "distinct sets of path attributes", (double)n->routes.attrs);
 	gauge(out, "route_memory_bytes", "memory of the route table", (double)n->routes.memory_bytes);
+	counter(out, "bgp_connections_refused", "BGP connections from addresses that no source names", n->bgp_refused);
+	counter(out, "bmp_connections_refused", "BMP connections from addresses that no source names", n->bmp_refused);
+	if (n->sources)
+		source_metrics_write(n->sources, n->source_count, out);
 	counter(out, "journal_frames", "frames written and synced", w->frames);
 	counter(out, "journal_failures", "frames that could not be written at the first try", w->failures);
 	gauge(out, "journal_bytes", "bytes in the journal", (double)w->journal_bytes);

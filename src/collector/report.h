@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "collector/intake.h"
+#include "collector/source_metrics.h"
 
 /* NULL when memory is out. */
 json_t *report_senders(const struct intake *in);
@@ -17,7 +18,11 @@ struct report_numbers {
 	struct ledger ledger; /* of all senders */
 	uint64_t sessions, longest_hold_ns;
 	struct route_stats routes;
+	uint64_t bgp_refused, bmp_refused; /* connections */
+	struct source_numbers *sources;    /* NULL when memory was out */
+	size_t source_count;
 };
 void report_collect(const struct intake *in, struct report_numbers *ret);
+void report_numbers_done(struct report_numbers *n);
 /* OpenMetrics text. */
 void report_metrics(const struct report_numbers *n, const struct writer_stats *w, FILE *out);

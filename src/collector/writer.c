@@ -200,7 +200,8 @@ static void set_journal_error(struct writer *w, const char *text)
 static bool append(struct writer *w, const struct frozen *f)
 {
 	struct frame frame = {f->sessions, f->session_count, f->retired, f->retired_count,
-		f->flows->row_count ? f->flows : NULL, (const uint8_t(*)[SESSION_ID_BYTES])f->ended, f->ended_count};
+		flow_table_is_empty(f->flows) ? NULL : f->flows, (const uint8_t(*)[SESSION_ID_BYTES])f->ended,
+		f->ended_count};
 	struct error err = {0};
 	uint64_t start = clock_mono_ns();
 	int r = journal_append(w->journal, &frame, &err);
@@ -226,7 +227,7 @@ static void take_in(struct writer *w, struct frozen *f)
 		abort();
 	}
 	w->config.durable(w->config.ctx, f);
-	if (flows->row_count && !w->pending->row_count)
+	if (!flow_table_is_empty(flows) && flow_table_is_empty(w->pending))
 		w->pending_since_ns = clock_mono_ns();
 	if (flow_table_merge(w->pending, flows) < 0 || flow_table_clear(flows) < 0) {
 		log_error("writer: out of memory");
@@ -244,7 +245,7 @@ static void take_in(struct writer *w, struct frozen *f)
 /* Is it time to make a batch of what is pending? batch_ns: what the last one took the store. */
 static bool cut_is_due(const struct writer *w, bool settle, bool store_busy, uint64_t batch_ns)
 {
-	if (!w->pending->row_count)
+	if (flow_table_is_empty(w->pending))
 		return false;
 	if (flow_table_memory_bytes(w->pending) > PENDING_MAX)
 		return true;
@@ -372,7 +373,7 @@ static void move_batches(struct writer *w)
 	if (stuck)
 		pthread_cond_broadcast(&w->settled); /* nobody shall wait for it */
 	/* A wish stays until everything durable is on its way. */
-	if (!w->pending->row_count) {
+	if (flow_table_is_empty(w->pending)) {
 		w->settle_wanted = false;
 		if (!closed && !w->storing.flows && !w->given) {
 			w->frames_stored = w->frames_durable;
@@ -496,14 +497,14 @@ static void store_backlog(struct writer *w)
 	size_t left;
 	while (journal_segments(w->journal, &left), left && load_oldest(w, &b)) {
 		enum store_result result = write_batch(w, &b);
-		uint32_t rows = b.flows->row_count;
+		uint32_t rows = b.flows->row_count, changes = b.flows->change_count;
 		if (result != STORE_OK && result != STORE_DUPLICATE) {
 			flow_table_free(b.flows);
 			return;
 		}
-		if (rows)
-			log_info("journal: batch %" PRIu64 " of the last run, %u rows, %s", b.id, rows,
-				result == STORE_OK ? "stored" : "was in the store already");
+		if (rows || changes)
+			log_info("journal: batch %" PRIu64 " of the last run, %u rows and %u path changes, %s", b.id, rows,
+				changes, result == STORE_OK ? "stored" : "was in the store already");
 		finish_batch(w, b);
 	}
 }

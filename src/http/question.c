@@ -169,6 +169,27 @@ static int parse_format(struct reading *r, const char *value, struct error *err)
 	return 0;
 }
 
+static int parse_router(struct reading *r, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, -EINVAL, "the name is empty");
+	r->q->router = value;
+	return 0;
+}
+
+static int parse_prefix(struct reading *r, const char *value, struct error *err)
+{
+	if (r->q->prefix.addr.family != ADDR_NONE)
+		return error_set(err, -EINVAL, "'prefix' and 'within' exclude each other");
+	return prefix_parse(value, &r->q->prefix, err) < 0 ? -EINVAL : 0;
+}
+
+static int parse_within(struct reading *r, const char *value, struct error *err)
+{
+	r->q->within = true;
+	return parse_prefix(r, value, err);
+}
+
 static const struct {
 	const char *name;
 	parse_fn *parse;
@@ -183,6 +204,9 @@ static const struct {
 	{"limit", parse_limit},
 	{"step", parse_step},
 	{"format", parse_format},
+	{"router", parse_router},
+	{"prefix", parse_prefix},
+	{"within", parse_within},
 };
 
 /* The range, once everything is read. */
@@ -235,11 +259,12 @@ static int parse_one(struct reading *r, const struct http_param *param, struct e
 int question_parse(const struct http_params *params, enum question_kind kind, uint64_t now_s,
 	struct http_question *ret, struct error *err)
 {
+	static const uint32_t limits[] = {QUESTION_LIMIT_TOP, QUESTION_LIMIT_SERIES, QUESTION_LIMIT_CHANGES};
 	struct http_question q = {
 		.filter_text = "",
 		.query = {
 			.sort = MEASURE_bytes_sent,
-			.limit = kind == QUESTION_TOP ? QUESTION_LIMIT_TOP : QUESTION_LIMIT_SERIES,
+			.limit = limits[kind],
 			.deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S,
 		},
 	};

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The parameters of top and series as a query. Errors name the parameter. Pure, but for memory. */
+/* The parameters of top, series and changes as a query. Errors name the parameter. Pure, but for memory. */
 
 #include "http/call.h"
 #include "query/query.h"
 
-#define QUESTION_LIMIT_TOP    20
-#define QUESTION_LIMIT_SERIES 10
-#define QUESTION_LAST_S       3600
+#define QUESTION_LIMIT_TOP     20
+#define QUESTION_LIMIT_SERIES  10
+#define QUESTION_LIMIT_CHANGES 100
+#define QUESTION_LAST_S        3600
 
 struct http_question {
 	struct query query; /* with series, by has no time: the buckets come on top */
 	struct filter *filter;
 	const char *filter_text; /* view into the parameters; "" when not given */
 	bool csv;
+	/* Changes. Of the query they have the range, the limit and the deadline. */
+	const char *router;   /* view into the parameters; NULL: any */
+	struct prefix prefix; /* ADDR_NONE: any */
+	bool within;          /* and everything inside the prefix */
 };
 
-enum question_kind { QUESTION_TOP, QUESTION_SERIES };
+enum question_kind { QUESTION_TOP, QUESTION_SERIES, QUESTION_CHANGES };
 
 /* On error nothing needs to be freed. */
 int question_parse(const struct http_params *params, enum question_kind kind, uint64_t now_s,

@@ -138,7 +138,7 @@ static json_t *json_text(const char *p, size_t len)
 	return s;
 }
 
-static json_t *json_value(enum dimension dim, const struct dim_value *v)
+json_t *render_value(enum dimension dim, const struct dim_value *v)
 {
 	CLEANUP(text_done) struct text t = {.heap = NULL};
 	if (!v->known)
@@ -156,7 +156,7 @@ static int json_dimensions(const struct render *r, const struct query_row *row, 
 	for (size_t i = 0; i < r->by_count; i++) {
 		enum dimension dim = r->by[i];
 		CLEANUP(free_p) char *name = name_of(r, dim, &row->values[i]);
-		rc |= json_object_set_new_nocheck(obj, dimension_table[dim].name, json_value(dim, &row->values[i]));
+		rc |= json_object_set_new_nocheck(obj, dimension_table[dim].name, render_value(dim, &row->values[i]));
 		if (name) {
 			char key[64];
 			(void)snprintf(key, sizeof(key), "%s_name", dimension_table[dim].name);
@@ -187,20 +187,24 @@ json_t *render_json(const struct render *r, const struct query_row *row)
 }
 
 /* The library writes a stream token by token; a row that fits the buffer goes out at once. */
-int render_json_write(const struct render *r, const struct query_row *row, FILE *out)
+int render_object_write(json_t *take_obj, FILE *out)
 {
 	char buf[4096];
-	json_t *obj = render_json(r, row);
-	if (!obj)
+	if (!take_obj)
 		return -ENOMEM;
-	size_t len = json_dumpb(obj, buf, sizeof(buf), JSON_COMPACT);
+	size_t len = json_dumpb(take_obj, buf, sizeof(buf), JSON_COMPACT);
 	int rc = len > 0 ? 0 : -ENOMEM;
 	if (len > 0 && len <= sizeof(buf))
 		(void)fwrite(buf, 1, len, out);
 	else if (len > 0)
-		rc = json_dumpf(obj, out, JSON_COMPACT) < 0 ? -ENOMEM : 0;
-	json_decref(obj);
+		rc = json_dumpf(take_obj, out, JSON_COMPACT) < 0 ? -ENOMEM : 0;
+	json_decref(take_obj);
 	return rc;
+}
+
+int render_json_write(const struct render *r, const struct query_row *row, FILE *out)
+{
+	return render_object_write(render_json(r, row), out);
 }
 
 /* ---- CSV ---- */
@@ -223,6 +227,17 @@ void render_csv_cell(const char *p, size_t len, FILE *out)
 		(void)fputc(p[i], out);
 	}
 	(void)fputc('"', out);
+}
+
+int render_csv_value(enum dimension dim, const struct dim_value *v, FILE *out)
+{
+	CLEANUP(text_done) struct text t = {.heap = NULL};
+	if (!v->known)
+		return 0;
+	if (text_make(dim, v, &t) < 0)
+		return -ENOMEM;
+	render_csv_cell(t.p, t.len, out);
+	return 0;
 }
 
 static bool has_names(const struct render *r, enum dimension dim)
@@ -249,12 +264,8 @@ int render_csv(const struct render *r, const struct query_row *row, FILE *out)
 {
 	for (size_t i = 0; i < r->by_count; i++) {
 		const struct dim_value *v = &row->values[i];
-		CLEANUP(text_done) struct text t = {.heap = NULL};
-		if (v->known) {
-			if (text_make(r->by[i], v, &t) < 0)
-				return -ENOMEM;
-			render_csv_cell(t.p, t.len, out);
-		}
+		if (render_csv_value(r->by[i], v, out) < 0)
+			return -ENOMEM;
 		(void)fputc(',', out);
 		if (has_names(r, r->by[i])) {
 			CLEANUP(free_p) char *name = name_of(r, r->by[i], v);

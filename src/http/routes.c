@@ -17,7 +17,7 @@
 /* The columns, in the order of a CSV file. */
 static const char *const columns[] = {"router", "prefix", "path", "origin", "neighbour", "next_hop", "communities",
 	"ext_communities", "large_communities", "med", "local_pref", "origin_code", "atomic_aggregate", "aggregator",
-	"source", "peer", "match", "age_s"};
+	"originator_id", "source", "peer", "match", "age_s"};
 
 struct reply {
 	FILE *out;

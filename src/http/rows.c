@@ -21,7 +21,7 @@ bool http_rows_question(struct http_call *call, enum question_kind kind, struct 
 }
 
 /* Errors that the question is to blame for, not the store. */
-static unsigned status_of(int code)
+unsigned http_rows_status(int code)
 {
 	switch (code) {
 	case -EINVAL:
@@ -45,9 +45,9 @@ bool http_rows_query(struct http_call *call, const struct query *q, struct query
 		return false;
 	}
 	r = query_run(reader, s->backend.retention_s, clock_wall_ms() / 1000, q, ret, &err);
-	http_readers_give(&s->readers, reader, r >= 0 || status_of(r) != 500);
+	http_readers_give(&s->readers, reader, r >= 0 || http_rows_status(r) != 500);
 	if (r < 0)
-		http_reply_error(call, status_of(r), "%s", err.text);
+		http_reply_error(call, http_rows_status(r), "%s", err.text);
 	return r >= 0;
 }
 

@@ -152,6 +152,25 @@ static void encode_row(struct buffer *out, const struct flow_row *row)
 	buffer_commit(out, &w);
 }
 
+/* Times stand as differences: changes come in the order of time, nearly. */
+static void encode_changes(struct buffer *out, const struct flow_table *t)
+{
+	uint64_t before_ms = 0;
+	encode_count(out, t->changes_left_out);
+	encode_count(out, t->change_count);
+	for (uint32_t i = 0; i < t->change_count; i++) {
+		const struct path_change *c = &t->changes[i];
+		struct wr w = buffer_reserve(out, 5 * VARINT_MAX);
+		wr_zigzag(&w, (int64_t)(c->time_ms - before_ms));
+		wr_varint(&w, c->router);
+		wr_varint(&w, c->prefix);
+		wr_varint(&w, c->before);
+		wr_varint(&w, c->after);
+		buffer_commit(out, &w);
+		before_ms = c->time_ms;
+	}
+}
+
 static void encode_flows(struct buffer *out, const struct flow_table *t)
 {
 	encode_count(out, t->name_count - 1);
@@ -166,6 +185,7 @@ static void encode_flows(struct buffer *out, const struct flow_table *t)
 	encode_count(out, t->row_count);
 	for (uint32_t i = 0; i < t->row_count; i++)
 		encode_row(out, &t->rows[i]);
+	encode_changes(out, t);
 }
 
 /* The numbers this frame's dictionary entries have in the table that is filled. */
@@ -253,6 +273,24 @@ static int decode_row(struct rd *r, struct flow_table *t, const struct numbers *
 	return 0;
 }
 
+static int decode_changes(struct rd *r, struct flow_table *t, const struct numbers *names,
+	const struct numbers *prefixes, const struct numbers *paths)
+{
+	int result = 0;
+	uint64_t left_out = rd_varint(r), count = rd_varint(r);
+	struct path_change c = {0};
+	for (uint64_t i = 0; result == 0 && i < count; i++) {
+		c.time_ms += (uint64_t)rd_zigzag(r);
+		c.router = number(r, names);
+		c.prefix = number(r, prefixes);
+		c.before = number(r, paths);
+		c.after = number(r, paths);
+		result = rd_ok(r) ? flow_table_change(t, &c) : -EBADMSG;
+	}
+	t->changes_left_out += left_out;
+	return result;
+}
+
 static int decode_flows(struct rd *r, struct flow_table *t)
 {
 	CLEANUP(numbers_done) struct numbers names = {0}, prefixes = {0}, paths = {0};
@@ -266,7 +304,7 @@ static int decode_flows(struct rd *r, struct flow_table *t)
 	uint64_t rows = rd_varint(r);
 	for (uint64_t i = 0; result == 0 && i < rows; i++)
 		result = decode_row(r, t, &names, &prefixes, &paths);
-	return result;
+	return result == 0 ? decode_changes(r, t, &names, &prefixes, &paths) : result;
 }
 
 /* ---- the frame ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* A frame's content as bytes and back: sessions, retired senders, and a flow table. Numbers are
+/* A frame's content as bytes and back: sessions, retired senders, and a flow table with its changes. Numbers are
  * varints; the layout is private to one version of the program's journal (journal.c writes the
  * version in each segment). Pure but for memory. */
 
@@ -32,5 +32,5 @@ struct frame_sink {
 	int (*ended)(void *ctx, const uint8_t id[static SESSION_ID_BYTES]);
 };
 
-/* Adds the flows to *flows (NULL: they are passed over). -EBADMSG: not a frame; -ENOMEM. */
+/* Adds the flows and changes to *flows (NULL: they are passed over). -EBADMSG: not a frame; -ENOMEM. */
 int frame_decode(struct view bytes, const struct frame_sink *sink, struct flow_table *flows) MUST_USE;

@@ -33,7 +33,7 @@
 
 #include "base/clock.h"
 
-#define SEGMENT_MAGIC  "whereto journal 1\n"
+#define SEGMENT_MAGIC  "whereto journal 2\n"
 #define MAGIC_BYTES    (sizeof(SEGMENT_MAGIC) - 1)
 #define FRAME_HEAD     12
 #define PATH_BYTES     4096

@@ -4,7 +4,8 @@
  * short, so the sets are kept packed:
  *
  *     flags (1) | origin code (1) | path length (varint) | communities length (varint)
- *     [ext. length (varint) large length (varint)] [MED (4)] [local preference (4)]
+ *     [ext. length (varint) large length (varint) clusters and whether an originator follows (1)
+ *     [originator (4)]] [MED (4)] [local preference (4)]
  *     [next hop (4 or 16)] [aggregator AS (4) aggregator (4 or 16)]
  *     path | communities | extended communities | large communities
  *
@@ -13,7 +14,8 @@
  *
  * A packed set of up to 255 bytes lies in the pool behind one byte of length; a longer one has memory
  * of its own, and the block in the pool says 0 and where. Neither ever moves. Freed blocks are used
- * again for sets of the same size, of which a table has few. Per set: 16 bytes of entry, 8 to 16 of
+ * again for sets of the same size, of which a table has few. The index is in parts, as growing one takes as long
+ * as it is large. Per set: 16 bytes of entry, 8 to 16 of
  * index, and its bytes rounded up to four. */
 
 #include "route/attrs.h"
@@ -30,7 +32,7 @@
 #define UNIT_BYTES  4u
 #define SMALL_MAX   255u
 #define LARGE_UNITS 3u /* the length byte, padding, a pointer */
-#define FIXED_MAX   (2 + 4 * 10 + 4 + 4 + 16 + 4 + 16)
+#define FIXED_MAX   (2 + 4 * 10 + 1 + 4 + 4 + 4 + 16 + 4 + 16)
 #define BYTES_MAX   (1u << 28)
 
 enum {
@@ -41,7 +43,7 @@ enum {
 	NEXT_HOP_V6 = 16,
 	HAS_AGGREGATOR = 32,
 	AGGREGATOR_V6 = 64,
-	HAS_MORE_COMMUNITIES = 128,
+	HAS_MORE = 128,
 };
 
 struct large {
@@ -53,8 +55,15 @@ void attrs_init(struct attrs *a)
 {
 	*a = (struct attrs){0};
 	ids_init(&a->ids);
-	index_init(&a->index);
+	for (unsigned i = 0; i < ATTRS_PARTS; i++)
+		index_init(&a->parts[i]);
 	pool_init_chunked(&a->blobs, UNIT_BYTES);
+}
+
+/* The bits that an index does not use. */
+static struct index *part_of(struct attrs *a, uint64_t hash)
+{
+	return &a->parts[(hash >> 32) * ATTRS_PARTS >> 32];
 }
 
 static struct large *large_at(const uint8_t *block)
@@ -97,7 +106,8 @@ void attrs_done(struct attrs *a)
 		if (a->entries[id].blob != POOL_NONE)
 			free_blob(a, a->entries[id].blob);
 	ids_done(&a->ids);
-	index_done(&a->index);
+	for (unsigned i = 0; i < ATTRS_PARTS; i++)
+		index_done(&a->parts[i]);
 	pool_done(&a->blobs);
 	area_free(a->entries, a->cap * sizeof(*a->entries));
 	free(a->scratch);
@@ -118,7 +128,7 @@ static uint8_t flags_of(const struct route_attrs *s)
 		flags |= s->next_hop.family == ADDR_V4 ? HAS_NEXT_HOP : HAS_NEXT_HOP | NEXT_HOP_V6;
 	if (s->aggregator.family != ADDR_NONE)
 		flags |= s->aggregator.family == ADDR_V4 ? HAS_AGGREGATOR : HAS_AGGREGATOR | AGGREGATOR_V6;
-	flags |= s->ext_communities.len || s->large_communities.len ? HAS_MORE_COMMUNITIES : 0;
+	flags |= s->ext_communities.len || s->large_communities.len || s->originator_id || s->cluster_length ? HAS_MORE : 0;
 	return (uint8_t)flags;
 }
 
@@ -129,9 +139,12 @@ static void pack(struct wr *w, const struct route_attrs *s)
 	wr_u8(w, s->origin_code);
 	wr_varint(w, s->path.len);
 	wr_varint(w, s->communities.len);
-	if (flags & HAS_MORE_COMMUNITIES) {
+	if (flags & HAS_MORE) {
 		wr_varint(w, s->ext_communities.len);
 		wr_varint(w, s->large_communities.len);
+		wr_u8(w, (uint8_t)(s->cluster_length << 1 | (s->originator_id != 0)));
+		if (s->originator_id)
+			wr_u32(w, s->originator_id);
 	}
 	if (flags & HAS_MED)
 		wr_u32(w, s->med);
@@ -166,9 +179,12 @@ struct route_attrs attrs_get(const struct attrs *a, uint32_t id)
 	s.origin_code = rd_u8(&r);
 	s.path.len = rd_varint(&r);
 	s.communities.len = rd_varint(&r);
-	if (flags & HAS_MORE_COMMUNITIES) {
+	if (flags & HAS_MORE) {
 		s.ext_communities.len = rd_varint(&r);
 		s.large_communities.len = rd_varint(&r);
+		unsigned reflected = rd_u8(&r);
+		s.cluster_length = (uint8_t)(reflected >> 1);
+		s.originator_id = reflected & 1 ? rd_u32(&r) : 0;
 	}
 	if (flags & HAS_MED)
 		s.med = rd_u32(&r);
@@ -279,7 +295,7 @@ static int add(struct attrs *a, const struct route_attrs *s, struct view data, u
 		drop_id(a, id);
 		return -ENOMEM;
 	}
-	if (index_add(&a->index, hash, id) < 0) {
+	if (index_add(part_of(a, hash), hash, id) < 0) {
 		free_blob(a, blob);
 		drop_id(a, id);
 		return -ENOMEM;
@@ -313,8 +329,9 @@ int attrs_intern(struct attrs *a, const struct route_attrs *s, uint32_t *ret_id)
 	if (r < 0)
 		return r;
 	uint64_t hash = hash_bytes(data.data, data.len);
+	const struct index *part = part_of(a, hash);
 	uint32_t slot, id;
-	INDEX_FOR_EACH (&a->index, hash, slot, id) {
+	INDEX_FOR_EACH (part, hash, slot, id) {
 		struct view known = packed(a, id);
 		if (known.len == data.len && memcmp(known.data, data.data, data.len) == 0) {
 			attrs_ref(a, id);
@@ -346,7 +363,8 @@ bool attrs_reclaim(struct attrs *a, size_t max)
 		if (!max)
 			return true;
 		struct view data = packed(a, id);
-		index_del(&a->index, hash_bytes(data.data, data.len), id);
+		uint64_t hash = hash_bytes(data.data, data.len);
+		index_del(part_of(a, hash), hash, id);
 		free_blob(a, a->entries[id].blob);
 		a->entries[id].blob = POOL_NONE;
 		ids_release(&a->ids, id);
@@ -356,7 +374,10 @@ bool attrs_reclaim(struct attrs *a, size_t max)
 
 size_t attrs_memory_bytes(const struct attrs *a)
 {
-	size_t index = a->index.slots ? ((size_t)a->index.mask + 1) * sizeof(*a->index.slots) : 0;
+	size_t index = 0;
+	for (unsigned i = 0; i < ATTRS_PARTS; i++)
+		if (a->parts[i].slots)
+			index += ((size_t)a->parts[i].mask + 1) * sizeof(*a->parts[i].slots);
 	return ids_memory_bytes(&a->ids) + a->cap * sizeof(*a->entries) + index +
 		pool_memory_bytes(&a->blobs) + a->large_bytes + a->scratch_bytes;
 }

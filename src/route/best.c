@@ -3,8 +3,9 @@
 /* Staleness, local preference, path length and origin code order all routes, so worse ones are dropped as they
  * come. MED orders only routes of one neighbour, which is no order over all: the remaining routes are
  * sorted by neighbour and MED, each neighbour's lowest MED survives, and of the survivors an external
- * one wins over an internal one, then the lowest BGP identifier, the lowest peer address, the lowest
- * ADD-PATH identifier. n log n however many routes a file claims.
+ * one wins over an internal one, then the lowest BGP identifier (of the originator, where a
+ * reflector tells it), the shortest CLUSTER_LIST (RFC 4456), the lowest peer address, the lowest ADD-PATH
+ * identifier. n log n however many routes a file claims.
  *
  * Left out, as nobody tells it: the distance to the next hop. */
 
@@ -68,6 +69,8 @@ static int cmp_peer(const struct best_candidate *a, const struct best_candidate 
 		return a->internal ? 1 : -1;
 	if (a->bgp_id != b->bgp_id)
 		return a->bgp_id < b->bgp_id ? -1 : 1;
+	if (a->cluster_length != b->cluster_length)
+		return a->cluster_length < b->cluster_length ? -1 : 1;
 	int order = addr_cmp(a->peer, b->peer);
 	return order ? order : (a->path_id > b->path_id) - (a->path_id < b->path_id);
 }

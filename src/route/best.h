@@ -15,7 +15,8 @@ struct best_candidate {
 	uint32_t med;         /* 0 where the route has none */
 	uint32_t neighbour;   /* first AS of the path; 0: none */
 	uint32_t path_id;     /* ADD-PATH; 0: none */
-	uint32_t bgp_id;      /* the peer's; 0: not known */
+	uint32_t bgp_id;      /* the route's originator's (RFC 4456), else the peer's; 0: not known */
+	uint8_t cluster_length;
 	uint8_t origin_code;
 	bool internal;        /* iBGP; false also where it is not known */
 	bool stale;           /* of a peer that is lost: counts only where there is nothing else (as RFC 9494) */

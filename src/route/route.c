@@ -4,7 +4,7 @@
  *
  * The longest match maps each prefix that any view knows to its id, and is also the way from a prefix
  * to its id: there is no second index. Per id there are twelve bytes (the prefix itself and how many
- * views have it), and per view and id four (the attributes' id), in pages (route/pages.h) of which a view
+ * views have it), and per view and id five (the attributes' id and when it changed), in pages (route/pages.h) of which a view
  * has those that it has routes in.
  *
  * Invariants: uses of a prefix = views that have something at its id; a prefix without uses is
@@ -54,7 +54,7 @@ struct route_table {
 	uint32_t cap;
 	struct pool long_addrs;
 	struct attrs attrs;
-	struct pool pages;
+	struct pages pages;
 	unsigned views_count, views_cap;
 	struct table_view *views;
 };
@@ -121,7 +121,7 @@ void route_table_free(struct route_table *t)
 		return;
 	for (unsigned v = 0; v < t->views_count; v++)
 		paged_done(&t->views[v].routes);
-	pool_done(&t->pages);
+	pages_done(&t->pages);
 	attrs_done(&t->attrs);
 	pool_done(&t->long_addrs);
 	ids_done(&t->ids);
@@ -308,6 +308,17 @@ void route_drop(struct route_table *t, unsigned view, uint32_t id)
 		remove_route(t, view_at(t, view), id);
 }
 
+void route_clock(struct route_table *t, uint64_t now_ms)
+{
+	pages_clock(&t->pages, now_ms);
+}
+
+uint64_t route_changed_ms(const struct route_table *t, unsigned view, uint32_t prefix)
+{
+	assert(view < t->views_count);
+	return paged_changed_ms(&t->pages, &t->views[view].routes, prefix);
+}
+
 uint32_t route_ids_end(const struct route_table *t)
 {
 	return t->ids.used;
@@ -467,7 +478,7 @@ struct route_stats route_stats(const struct route_table *t)
 	struct route_stats s = {.prefixes = ids_live(&t->ids), .attrs = ids_live(&t->attrs.ids)};
 	s.memory_bytes = sizeof(*t) + t->views_cap * sizeof(t->views[0]) + lpm_memory_bytes(t->lpm) +
 		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
-		pool_memory_bytes(&t->long_addrs) + pool_memory_bytes(&t->pages) + attrs_memory_bytes(&t->attrs);
+		pool_memory_bytes(&t->long_addrs) + pool_memory_bytes(&t->pages.pool) + attrs_memory_bytes(&t->attrs);
 	for (unsigned v = 0; v < t->views_count; v++)
 		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.starts);
 	return s;

@@ -8,7 +8,7 @@
  * pages so that a view of few routes is small.
  * One longest match runs over the union of all prefixes and then walks to less specific ones until
  * the asked view has a route, so every router's answer is its own true longest match, and a further
- * router with much the same table costs four bytes a prefix.
+ * router with much the same table costs five bytes a prefix.
  *
  * One thread owns a table. Ids stay valid until the route they name is gone *and* route_reclaim has
  * run: whoever keeps ids (the buckets) calls it when nothing kept is left. */
@@ -27,6 +27,8 @@ struct route_attrs {
 	struct view large_communities; /* RFC 8092 */
 	struct addr next_hop;          /* ADDR_NONE: unknown */
 	struct addr aggregator;        /* ADDR_NONE: absent */
+	uint32_t originator_id;        /* RFC 4456; 0: absent */
+	uint8_t cluster_length;        /* of CLUSTER_LIST, 127 at most */
 	uint32_t aggregator_as;        /* counts when there is an aggregator */
 	uint32_t med, local_pref;      /* count when has_ says so */
 	bool has_med, has_local_pref, atomic_aggregate;
@@ -71,6 +73,13 @@ int route_put(struct route_table *t, unsigned view, uint32_t prefix, uint32_t at
 void route_drop(struct route_table *t, unsigned view, uint32_t prefix);
 /* Id of the view's attributes for this prefix, or ROUTE_NONE. */
 uint32_t route_at(const struct route_table *t, unsigned view, uint32_t prefix);
+/* When the view's attributes for this prefix were last set to something different, by route_clock's clock; 0 when
+ * it has no route. A byte keeps this: what it says is up to half a second or, for older ones, 1/32 of the age
+ * off; up to 1/20 where a table holds routes of every age up to a year. */
+uint64_t route_changed_ms(const struct route_table *t, unsigned view, uint32_t prefix);
+/* The table has no clock of its own: the owner tells the time, whichever clock it is, several times a second and
+ * before changes whose time matters. Takes a fraction of a millisecond now and then. A step back is ignored. */
+void route_clock(struct route_table *t, uint64_t now_ms);
 /* All prefix ids are below this. */
 uint32_t route_ids_end(const struct route_table *t);
 

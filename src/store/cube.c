@@ -32,6 +32,12 @@ static void mark_used(struct cube_source *s)
 		s->prefix_used[row->key.prefix] = true;
 		s->path_used[row->key.path] = true;
 	}
+	for (uint32_t i = 0; i < s->flows->change_count; i++) {
+		const struct path_change *c = &s->flows->changes[i];
+		s->name_used[c->router] = true;
+		s->prefix_used[c->prefix] = true;
+		s->path_used[c->before] = s->path_used[c->after] = true;
+	}
 }
 
 int cube_source_init(struct cube_source *s, const struct flow_table *flows)

@@ -14,7 +14,7 @@ struct cube_source {
 	/* By the table's numbers; owned. */
 	uint64_t *names, *prefixes, *paths;
 	uint32_t *origins, *neighbours; /* of each path */
-	bool *name_used, *prefix_used, *path_used; /* by a row that has something in it */
+	bool *name_used, *prefix_used, *path_used; /* by a row that has something in it, or a change */
 };
 
 /* Maps are the identity at first. -ENOMEM. */

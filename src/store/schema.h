@@ -24,6 +24,12 @@ static inline uint64_t level_floor(enum store_level level, uint64_t ts)
 /* A store keeps the buckets of a level whose end is later than this; 0 keeps everything. */
 uint64_t level_cutoff(const uint64_t retention_s[static LEVEL_COUNT], enum store_level level, uint64_t now_s);
 
+/* Of path changes it keeps those whose hour it keeps: from this time on, given the cutoff of the hours. */
+static inline uint64_t changes_cutoff_ms(uint64_t hour_cutoff_s)
+{
+	return level_floor(LEVEL_hour, hour_cutoff_s) * 1000;
+}
+
 /* "flow_minute" */
 void schema_table(struct sql *s, enum store_cube cube, enum store_level level);
 /* "ts, origin, prefix, ..." */

@@ -3,7 +3,8 @@
 /* The SQLite store: one file, one writer, readers beside it.
  *
  * Files: sqlite_schema.c makes the tables, sqlite_dict.c numbers names, prefixes and paths,
- * sqlite_write.c applies batches, sqlite_query.c answers, sqlite_maintain.c drops what is too old.
+ * sqlite_write.c applies batches, sqlite_query.c answers, sqlite_changes.c does both for path changes,
+ * sqlite_maintain.c drops what is too old.
  *
  * Durability: a batch that was reported as applied is deleted from the journal, so it must be on the
  * disk by then. In WAL mode only synchronous=FULL syncs the log at every commit (NORMAL keeps the
@@ -208,5 +209,6 @@ const struct store_ops sqlite_ops = {
 	.close = sqlite_close,
 	.reader_open = sqlite_reader_open,
 	.query = sqlite_query,
+	.changes = sqlite_changes,
 	.reader_close = sqlite_reader_close,
 };

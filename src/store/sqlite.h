@@ -10,7 +10,7 @@
 
 extern const struct store_ops sqlite_ops;
 
-#define SQLITE_SCHEMA_VERSION 1
+#define SQLITE_SCHEMA_VERSION 2
 
 /* ---- dictionaries (sqlite_dict.c) ---- */
 
@@ -74,7 +74,7 @@ struct sqlite_store {
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
 	struct dict_ids dicts[DICT_COUNT];
 	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT];
-	sqlite3_stmt *insert_batch;
+	sqlite3_stmt *insert_batch, *insert_change;
 	struct groups rows, coarser; /* kept for their memory */
 };
 
@@ -96,6 +96,12 @@ int sqlite_run(sqlite3 *db, const char *sql);
 int sqlite_number(sqlite3 *db, const char *sql, int64_t *ret);
 int sqlite_prepare(sqlite3 *db, const struct sql *sql, sqlite3_stmt **ret);
 
+/* Numbers end at 2^63 - 1, as SQLite's integers do. */
+static inline int64_t sqlite_int64_of(uint64_t v)
+{
+	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
+}
+
 /* The file's schema version, 0 when it is empty; refuses what is newer or not ours. */
 int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err);
 /* Creates the tables or brings them up to date (sqlite_schema.c). */
@@ -103,10 +109,22 @@ int sqlite_migrate(sqlite3 *db, const char *path, struct error *err);
 int sqlite_prepare_writer(struct sqlite_store *s, struct error *err);
 void sqlite_finalize_writer(struct sqlite_store *s);
 
+/* Path changes (sqlite_changes.c). SQLITE_OK or an SQLite error code; deleting stops after max_rows, or a few
+ * more of the same millisecond. */
+int sqlite_prepare_changes(struct sqlite_store *s);
+int sqlite_write_changes(struct sqlite_store *s, const struct store_batch *batch, const struct cube_source *src);
+int sqlite_delete_changes(struct sqlite_store *s, int64_t max_rows, int64_t *ret_rows);
+
 enum store_result sqlite_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
 int sqlite_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);
 int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err);
 int sqlite_reader_open(struct store *store, struct store_reader **ret, struct error *err);
 int sqlite_query(struct store_reader *reader, const struct store_query *q, store_row_fn *fn, void *ctx,
+	struct error *err);
+/* Interrupts what the reader does from then on; 0: never. */
+void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns);
+/* The value that a column's number stands for. SQLITE_OK or an SQLite error code. */
+int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret);
+int sqlite_changes(struct store_reader *reader, const struct store_change_query *q, store_change_fn *fn, void *ctx,
 	struct error *err);
 void sqlite_reader_close(struct store_reader *reader);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Retention: buckets that ended before the level's cutoff are deleted, oldest first, in pieces. A piece
+/* Retention: buckets that ended before the level's cutoff are deleted, oldest first, in pieces, and so are the
+ * path changes of hours that are gone. A piece
  * is a run of the key: all of a bucket, or its keys up to one found by stepping over PIECE_ROWS of
  * them. A transaction takes pieces until it has PIECE_ROWS rows, a call makes transactions until it
  * has CALL_ROWS: so neither the log nor the wait grows with a backlog, which several calls work off. Freed pages are used again; the file does not shrink.
@@ -73,6 +74,11 @@ static int delete_some(struct sqlite_store *s, int64_t *ret_rows)
 				total += rows;
 			}
 		}
+	}
+	if (r == SQLITE_OK && total < PIECE_ROWS) {
+		int64_t rows = 0;
+		r = sqlite_delete_changes(s, PIECE_ROWS - total, &rows);
+		total += rows;
 	}
 	if (r == SQLITE_OK)
 		r = sqlite_run(s->db, total ? "COMMIT" : "ROLLBACK");

@@ -287,7 +287,7 @@ static int read_segment(struct job *j, const struct store_segment *seg, int *ret
 
 /* ---- handing out ---- */
 
-static int value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret)
+int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret)
 {
 	enum sqlite_dict_kind kind;
 	struct view bytes;
@@ -313,7 +313,7 @@ static int fill_row(struct job *j, uint32_t at, struct store_row *row)
 	if (j->with_time)
 		row->values[DIM_time] = (struct dim_value){.known = true, .number = *key++};
 	for (unsigned i = 0; i < j->dim_count; i++) {
-		int r = value_of(j->reader, j->dims[i], *key++, &row->values[j->dims[i]]);
+		int r = sqlite_value_of(j->reader, j->dims[i], *key++, &row->values[j->dims[i]]);
 		if (r != SQLITE_OK)
 			return r;
 	}
@@ -348,6 +348,12 @@ static int on_progress(void *ctx)
 	return past_deadline(ctx);
 }
 
+void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
+{
+	reader->deadline_ns = deadline_ns;
+	sqlite3_progress_handler(reader->db, deadline_ns ? PROGRESS_OPS : 0, on_progress, reader);
+}
+
 static int run(struct job *j, store_row_fn *fn, void *ctx, int *ret_error)
 {
 	plan_columns(j);
@@ -374,8 +380,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	struct sqlite_reader *reader = CONTAINER_OF(base, struct sqlite_reader, base);
 	CLEANUP(job_done) struct job j = {.reader = reader, .q = q, .err = err};
 	int result = 0, r = SQLITE_OK;
-	reader->deadline_ns = q->deadline_ns;
-	sqlite3_progress_handler(reader->db, q->deadline_ns ? PROGRESS_OPS : 0, on_progress, reader);
+	sqlite_set_deadline(reader, q->deadline_ns);
 	if (!reader->in_snapshot && q->segment_count) {
 		r = sqlite_run(reader->db, "BEGIN");
 		reader->in_snapshot = r == SQLITE_OK;
@@ -387,7 +392,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 			" or a narrower filter");
 	else if (r != SQLITE_OK)
 		result = sqlite_error(reader->db, reader->path, r, "reading", err);
-	sqlite3_progress_handler(reader->db, 0, NULL, NULL);
+	sqlite_set_deadline(reader, 0);
 	if (result < 0 || !q->keep_snapshot)
 		end_snapshot(reader);
 	groups_trim(&reader->groups, KEPT_BYTES);

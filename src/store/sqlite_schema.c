@@ -98,7 +98,26 @@ static void step_1(struct sql *s)
 	}
 }
 
-static void (*const steps[])(struct sql *s) = {step_1};
+/* Version 2: path changes. */
+static void step_2(struct sql *s)
+{
+	sql_add(s, "ALTER TABLE batches ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;\n"
+		   "ALTER TABLE batches ADD COLUMN changes_left_out INTEGER NOT NULL DEFAULT 0;\n"
+		   "CREATE TABLE path_change(time_ms INTEGER NOT NULL, collector INTEGER NOT NULL, batch INTEGER NOT NULL,"
+		   " number INTEGER NOT NULL, router INTEGER NOT NULL, prefix INTEGER NOT NULL,"
+		   " path_before INTEGER NOT NULL, path_after INTEGER NOT NULL,"
+		   " PRIMARY KEY (time_ms, collector, batch, number)) WITHOUT ROWID;\n"
+		   "CREATE INDEX path_change_prefix ON path_change(prefix, time_ms);\n"
+		   "CREATE VIEW v_path_change AS SELECT time_ms,"
+		   " strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', time_ms / 1000.0, 'unixepoch') AS time,\n"
+		   "  (SELECT name FROM names WHERE id = t.collector) AS collector, batch, number,\n"
+		   "  (SELECT name FROM names WHERE id = t.router) AS router,\n"
+		   "  (SELECT prefix FROM prefixes WHERE id = t.prefix) AS prefix,\n"
+		   "  (SELECT path FROM paths WHERE id = t.path_before) AS path_before,\n"
+		   "  (SELECT path FROM paths WHERE id = t.path_after) AS path_after FROM path_change t;\n");
+}
+
+static void (*const steps[])(struct sql *s) = {step_1, step_2};
 _Static_assert(ARRAY_LEN(steps) == SQLITE_SCHEMA_VERSION, "one step a version");
 
 int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Applying a batch: one transaction that writes its id, the dictionary entries it brings and its
- * rows at every cube and level, or nothing at all.
+ * rows at every cube and level and its path changes, or nothing at all.
  *
  * The id goes first: if it is there already, the batch was applied before and nothing is done. Rows
  * are upserts that add, so it does not matter whether a bucket exists. A cube's minutes are sorted by
@@ -54,10 +54,13 @@ int sqlite_prepare_writer(struct sqlite_store *s, struct error *err)
 		r = dict_ids_init(&s->dicts[kind], s->db, (enum sqlite_dict_kind)kind);
 	if (r == SQLITE_OK) {
 		struct sql sql = {0};
-		sql_add(&sql, "INSERT INTO batches(collector, id, flows) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING");
+		sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out)"
+			" VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING");
 		r = sqlite_prepare(s->db, &sql, &s->insert_batch);
 		sql_done(&sql);
 	}
+	if (r == SQLITE_OK)
+		r = sqlite_prepare_changes(s);
 	return r == SQLITE_OK ? 0 : sqlite_error(s->db, s->path, r, "preparing to write", err);
 }
 
@@ -69,9 +72,10 @@ void sqlite_finalize_writer(struct sqlite_store *s)
 	for (int kind = 0; kind < DICT_COUNT; kind++)
 		dict_ids_done(&s->dicts[kind]);
 	(void)sqlite3_finalize(s->insert_batch);
+	(void)sqlite3_finalize(s->insert_change);
 }
 
-/* Replaces the flow table's own numbers by dictionary ids, for entries that rows use. */
+/* Replaces the flow table's own numbers by dictionary ids, for entries that rows or changes use. */
 static int map_dictionaries(struct sqlite_store *s, struct cube_source *src)
 {
 	const struct flow_table *flows = src->flows;
@@ -90,12 +94,6 @@ static int map_dictionaries(struct sqlite_store *s, struct cube_source *src)
 	return r;
 }
 
-/* Sums end at 2^63 - 1, as SQLite's integers do. */
-static int64_t to_int64(uint64_t v)
-{
-	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
-}
-
 static int upsert_rows(struct sqlite_store *s, enum store_cube cube, enum store_level level, const struct groups *rows)
 {
 	sqlite3_stmt *stmt = s->upserts[cube][level];
@@ -105,7 +103,7 @@ static int upsert_rows(struct sqlite_store *s, enum store_cube cube, enum store_
 		if (cells[0] + level_seconds[level] <= s->cutoff_s[level])
 			continue;
 		for (unsigned c = 0; c < columns; c++)
-			(void)sqlite3_bind_int64(stmt, (int)c + 1, to_int64(cells[c]));
+			(void)sqlite3_bind_int64(stmt, (int)c + 1, sqlite_int64_of(cells[c]));
 		(void)sqlite3_step(stmt);
 		int r = sqlite3_reset(stmt);
 		if (r != SQLITE_OK)
@@ -134,22 +132,24 @@ static int write_cube(struct sqlite_store *s, const struct cube_source *src, enu
 	return SQLITE_OK;
 }
 
-static int write_rows(struct sqlite_store *s, const struct flow_table *flows)
+static int write_content(struct sqlite_store *s, const struct store_batch *batch)
 {
 	CLEANUP(cube_source_done) struct cube_source src = {0};
-	if (cube_source_init(&src, flows) < 0)
+	if (cube_source_init(&src, batch->flows) < 0)
 		return SQLITE_NOMEM;
 	int r = map_dictionaries(s, &src);
 	for (int cube = 0; cube < CUBE_COUNT && r == SQLITE_OK; cube++)
 		r = write_cube(s, &src, (enum store_cube)cube);
-	return r;
+	return r == SQLITE_OK ? sqlite_write_changes(s, batch, &src) : r;
 }
 
 static int insert_batch(struct sqlite_store *s, const struct store_batch *batch, bool *ret_new)
 {
 	(void)sqlite3_bind_text(s->insert_batch, 1, batch->collector, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(s->insert_batch, 2, to_int64(batch->id));
+	(void)sqlite3_bind_int64(s->insert_batch, 2, sqlite_int64_of(batch->id));
 	(void)sqlite3_bind_int64(s->insert_batch, 3, batch->flows->row_count);
+	(void)sqlite3_bind_int64(s->insert_batch, 4, batch->flows->change_count);
+	(void)sqlite3_bind_int64(s->insert_batch, 5, sqlite_int64_of(batch->flows->changes_left_out));
 	(void)sqlite3_step(s->insert_batch);
 	int r = sqlite3_reset(s->insert_batch);
 	*ret_new = sqlite3_changes(s->db) > 0;
@@ -162,7 +162,7 @@ static int apply(struct sqlite_store *s, const struct store_batch *batch, bool *
 	int r = insert_batch(s, batch, ret_new);
 	if (r != SQLITE_OK || !*ret_new)
 		return r;
-	r = write_rows(s, batch->flows);
+	r = write_content(s, batch);
 	return r == SQLITE_OK ? sqlite_run(s->db, "COMMIT") : r;
 }
 

@@ -7,7 +7,8 @@
  * Writing: one thread (the writer) calls write_batch, maintain and migrate. A batch is applied once:
  * its id is written in the same transaction as its rows, so a batch that comes again after a crash is
  * recognised. Rows are added to what is there, whatever bucket they belong to, so late rows and
- * rollups need nothing special. Minute, hour and day levels are written by the batch.
+ * rollups need nothing special. Minute, hour and day levels are written by the batch. Path changes are
+ * single events, kept as long as the hours they fall into.
  *
  * Reading: any number of threads, each with a reader of its own. */
 
@@ -71,7 +72,7 @@ extern const uint32_t cube_dims[CUBE_COUNT]; /* masks of DIM_BIT */
 struct store_batch {
 	const char *collector;          /* name of the collector that made it */
 	uint64_t id;                    /* counts up from 1 per collector, never reused */
-	const struct flow_table *flows; /* rows whose measures are all zero are not stored */
+	const struct flow_table *flows; /* rows whose measures are all zero are not stored; its changes are */
 };
 
 enum store_result {
@@ -126,6 +127,23 @@ struct store_row {
 };
 typedef int store_row_fn(void *ctx, const struct store_row *row);
 
+/* Changes of routers' AS paths. Which collector recorded one is kept, and no question yet. */
+struct store_change_query {
+	uint64_t from_ms, to_ms;     /* half open */
+	const struct view *router;   /* NULL: any */
+	const struct prefix *prefix; /* NULL: any */
+	bool within;                 /* and every prefix inside it */
+	uint32_t limit;              /* the newest so many */
+	uint64_t deadline_ns;        /* as in store_query */
+};
+
+struct store_change {
+	uint64_t time_ms;
+	struct dim_value router, prefix; /* as DIM_router and DIM_prefix */
+	struct dim_value before, after;  /* as DIM_path; unknown: there was, is, no route */
+};
+typedef int store_change_fn(void *ctx, const struct store_change *change);
+
 /* ---- the interface ---- */
 
 struct store;
@@ -147,6 +165,10 @@ struct store_ops {
 
 	int (*reader_open)(struct store *s, struct store_reader **ret, struct error *err); /* thread-safe */
 	int (*query)(struct store_reader *r, const struct store_query *q, store_row_fn *fn, void *ctx,
+		struct error *err);
+	/* The newest first; of one millisecond, in the reverse order of their recording by one collector. What
+	 * fn is given lives until it returns; a negative return ends the query with it. -ETIMEDOUT. */
+	int (*changes)(struct store_reader *r, const struct store_change_query *q, store_change_fn *fn, void *ctx,
 		struct error *err);
 	void (*reader_close)(struct store_reader *r);
 };

@@ -3,7 +3,8 @@
 /* Two levels of keys. The hot index goes by numbers the route table gives (prefix id, attributes id),
  * compared as twenty-four bytes; a record whose row exists touches one slot of the index, one entry
  * of sources, and the row. Only a new key is resolved into the flow table's dictionaries. Two keys may
- * resolve to one row: attributes that differ in more than the path do. */
+ * resolve to one row: attributes that differ in more than the path do. Path changes are rare beside
+ * records and resolved at once. */
 
 #include "traffic/delta.h"
 
@@ -107,6 +108,49 @@ struct measures *delta_row(struct delta *d, const struct route_table *routes, co
 	if (!row || add_source(d, hash, &by_id, (uint32_t)(row - d->flows->rows)) < 0)
 		return NULL;
 	return &row->m;
+}
+
+/* The path of attributes by id as the flow table numbers it; 0 for ROUTE_NONE. */
+static int number_path(struct delta *d, const struct route_table *routes, uint32_t attrs, uint32_t *ret)
+{
+	if (attrs != ROUTE_NONE)
+		return flow_table_path(d->flows, route_attrs(routes, attrs).path, ret);
+	*ret = 0;
+	return 0;
+}
+
+static bool same_path(const struct route_table *routes, uint32_t a, uint32_t b)
+{
+	if (a == b || a == ROUTE_NONE || b == ROUTE_NONE)
+		return a == b;
+	struct view x = route_attrs(routes, a).path, y = route_attrs(routes, b).path;
+	return x.len == y.len && (!x.len || memcmp(x.data, y.data, x.len) == 0);
+}
+
+int delta_change(struct delta *d, const struct route_table *routes, uint64_t time_ms, struct view router_name,
+	uint32_t prefix_id, uint32_t before_attrs, uint32_t after_attrs)
+{
+	if (same_path(routes, before_attrs, after_attrs))
+		return 0;
+	if (d->flows->change_count >= DELTA_CHANGES_MAX) {
+		d->flows->changes_left_out++;
+		return 0;
+	}
+	struct path_change change = {.time_ms = time_ms};
+	struct prefix prefix = route_prefix(routes, prefix_id);
+	int r = delta_name(d, router_name, &change.router);
+	if (r == 0)
+		r = flow_table_prefix(d->flows, &prefix, &change.prefix);
+	if (r == 0)
+		r = number_path(d, routes, before_attrs, &change.before);
+	if (r == 0)
+		r = number_path(d, routes, after_attrs, &change.after);
+	return r == 0 ? flow_table_change(d->flows, &change) : r;
+}
+
+bool delta_is_empty(const struct delta *d)
+{
+	return flow_table_is_empty(d->flows);
 }
 
 uint32_t delta_rows(const struct delta *d)

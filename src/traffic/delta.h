@@ -32,7 +32,16 @@ int delta_name(struct delta *d, struct view name, uint32_t *ret) MUST_USE;
  * the hit came from. */
 struct measures *delta_row(struct delta *d, const struct route_table *routes, const struct delta_key *key);
 
+/* A router's route for a prefix (ids of routes; ROUTE_NONE: none) became another one. Nothing is recorded when
+ * both have the same path; beyond DELTA_CHANGES_MAX until the next delta_take it is counted only. The ids
+ * need not stay valid afterwards. -ENOMEM. */
+#define DELTA_CHANGES_MAX (1u << 17)
+int delta_change(struct delta *d, const struct route_table *routes, uint64_t time_ms, struct view router_name,
+	uint32_t prefix_id, uint32_t before_attrs, uint32_t after_attrs) MUST_USE;
+
 uint32_t delta_rows(const struct delta *d);
+/* No row, and nothing of changes either. */
+bool delta_is_empty(const struct delta *d);
 size_t delta_memory_bytes(const struct delta *d);
 
 /* Gives what is there to the caller and goes on with the empty table `fresh` (given). */

@@ -5,7 +5,8 @@
  * twenty-four bytes, which is why struct flow_key has no padding.
  *
  * Merging maps the other table's dictionaries into this one's first, once per entry, and then adds
- * row by row: the cost of a merge is a hash and a look-up a row, however long the paths are. */
+ * row by row: the cost of a merge is a hash and a look-up a row, however long the paths are. Changes are
+ * appended, so frames merged in their order give changes in theirs. */
 
 #include "traffic/flow.h"
 
@@ -74,6 +75,7 @@ void flow_table_free(struct flow_table *t)
 	free(t->prefixes);
 	free(t->paths);
 	free(t->rows);
+	free(t->changes);
 	free(t);
 }
 
@@ -84,7 +86,8 @@ int flow_table_clear(struct flow_table *t)
 	index_clear(&t->prefix_index);
 	index_clear(&t->path_index);
 	index_clear(&t->row_index);
-	t->row_count = 0;
+	t->row_count = t->change_count = 0;
+	t->changes_left_out = 0;
 	return make_unknown_entries(t);
 }
 
@@ -153,6 +156,21 @@ struct flow_row *flow_table_row(struct flow_table *t, const struct flow_key *key
 	return row;
 }
 
+int flow_table_change(struct flow_table *t, const struct path_change *change)
+{
+	assert(change->router < t->name_count && change->prefix < t->prefix_count &&
+		change->before < t->path_count && change->after < t->path_count);
+	if (grow(&t->changes, t->change_count, &t->change_cap, sizeof(*t->changes)) < 0)
+		return -ENOMEM;
+	t->changes[t->change_count++] = *change;
+	return 0;
+}
+
+bool flow_table_is_empty(const struct flow_table *t)
+{
+	return !t->row_count && !t->change_count && !t->changes_left_out;
+}
+
 /* The numbers that another table's dictionary entries have in t; entry 0 maps to 0. */
 struct mapping {
 	uint32_t *names, *prefixes, *paths;
@@ -182,6 +200,21 @@ static int map_dictionaries(struct flow_table *t, const struct flow_table *other
 	return r;
 }
 
+static int merge_changes(struct flow_table *t, const struct flow_table *other, const struct mapping *map)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < other->change_count && r == 0; i++) {
+		struct path_change c = other->changes[i];
+		c.router = map->names[c.router];
+		c.prefix = map->prefixes[c.prefix];
+		c.before = map->paths[c.before];
+		c.after = map->paths[c.after];
+		r = flow_table_change(t, &c);
+	}
+	t->changes_left_out += other->changes_left_out;
+	return r;
+}
+
 int flow_table_merge(struct flow_table *t, const struct flow_table *other)
 {
 	CLEANUP(mapping_done) struct mapping map = {0};
@@ -200,7 +233,7 @@ int flow_table_merge(struct flow_table *t, const struct flow_table *other)
 			return -ENOMEM;
 		measures_add(&row->m, &from->m);
 	}
-	return 0;
+	return merge_changes(t, other, &map);
 }
 
 static size_t index_bytes(const struct index *idx)
@@ -212,6 +245,6 @@ size_t flow_table_memory_bytes(const struct flow_table *t)
 {
 	return sizeof(*t) + t->arena.total_bytes + t->name_cap * sizeof(*t->names) +
 		t->prefix_cap * sizeof(*t->prefixes) + t->path_cap * sizeof(*t->paths) +
-		t->row_cap * sizeof(*t->rows) + index_bytes(&t->name_index) +
+		t->row_cap * sizeof(*t->rows) + t->change_cap * sizeof(*t->changes) + index_bytes(&t->name_index) +
 		index_bytes(&t->prefix_index) + index_bytes(&t->path_index) + index_bytes(&t->row_index);
 }

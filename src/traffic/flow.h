@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Flow tables: what was sent where, summed per minute and key.
+/* Flow tables: what was sent where, summed per minute and key, and which AS paths changed meanwhile.
  *
  * A table stands alone: its rows name router, traffic type, prefix and AS path by small numbers that
  * index the table's own dictionaries, so it can be handed to another thread, written to the journal
@@ -39,6 +39,14 @@ struct flow_row {
 	struct measures m;
 };
 
+/* A router's AS path to a prefix became another one. */
+struct path_change {
+	uint64_t time_ms;
+	uint32_t router;        /* index into names */
+	uint32_t prefix;        /* index into prefixes */
+	uint32_t before, after; /* index into paths; 0: there was, is, no route */
+};
+
 struct flow_table {
 	struct arena arena; /* holds the bytes of names and paths */
 
@@ -52,6 +60,12 @@ struct flow_table {
 	struct flow_row *rows;
 	uint32_t row_count, row_cap;
 	struct index row_index;
+
+	/* In the order in which they came. Bounded by whoever adds them (delta_change), which counts what it
+	 * had to leave out. */
+	struct path_change *changes;
+	uint32_t change_count, change_cap;
+	uint64_t changes_left_out;
 };
 
 int flow_table_new(struct flow_table **ret) MUST_USE;
@@ -67,7 +81,13 @@ int flow_table_path(struct flow_table *t, struct view path, uint32_t *ret) MUST_
 /* The row of a key, made (all zero) if new; valid until the next call. NULL when memory is out. */
 struct flow_row *flow_table_row(struct flow_table *t, const struct flow_key *key);
 
-/* Adds every row of other to t. -ENOMEM leaves t partly added: give it up. */
+/* Adds a change behind those that are there. -ENOMEM. */
+int flow_table_change(struct flow_table *t, const struct path_change *change) MUST_USE;
+
+/* Nothing in it that anybody would miss: no row, no change, none left out. */
+bool flow_table_is_empty(const struct flow_table *t);
+
+/* Adds every row of other to t, and its changes behind t's. -ENOMEM leaves t partly added: give it up. */
 int flow_table_merge(struct flow_table *t, const struct flow_table *other) MUST_USE;
 
 /* Bytes the table occupies. */

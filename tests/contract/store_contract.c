@@ -3,7 +3,7 @@
 /* The suite writes random traffic and compares every answer with one computed from the list of
  * samples. Nothing here knows how a store keeps its rows. */
 
-#include "store_contract.h"
+#include "fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,23 +15,14 @@
 #include "base/clock.h"
 #include "route/path.h"
 #include "store/schema.h"
-#include "wt_flows.h"
 
-#define T0      1767312000u /* a day's start */
-#define FOREVER {UINT64_MAX, UINT64_MAX, UINT64_MAX}
 #define SAMPLES 1200
 
-static const struct store_contract *contract;
+const struct store_contract *contract;
 static struct world world;
 static struct sample samples[SAMPLES];
 
-struct fixture {
-	char url[512];
-	struct store *store;
-	struct store_reader *reader;
-};
-
-static struct store *open_store(const char *url, const uint64_t retention_s[LEVEL_COUNT])
+struct store *open_store(const char *url, const uint64_t retention_s[LEVEL_COUNT])
 {
 	struct store_config config = {.url = url};
 	struct store *s;
@@ -43,14 +34,14 @@ static struct store *open_store(const char *url, const uint64_t retention_s[LEVE
 	return s;
 }
 
-static void open_fixture(struct fixture *f, const uint64_t retention_s[LEVEL_COUNT])
+void open_fixture(struct fixture *f, const uint64_t retention_s[LEVEL_COUNT])
 {
 	contract->fresh_url(f->url, sizeof(f->url));
 	f->store = open_store(f->url, retention_s);
 	assert_int_equal(contract->ops->reader_open(f->store, &f->reader, NULL), 0);
 }
 
-static void close_fixture(struct fixture *f)
+void close_fixture(struct fixture *f)
 {
 	contract->ops->reader_close(f->reader);
 	contract->ops->close(f->store);
@@ -632,6 +623,16 @@ int store_contract_run(const struct store_contract *c)
 		cmocka_unit_test(test_query_ends_early),
 		cmocka_unit_test(test_readers_beside_the_writer),
 		cmocka_unit_test(test_killed_writer),
+		cmocka_unit_test(test_changes_come_back),
+		cmocka_unit_test(test_changes_apply_once),
+		cmocka_unit_test(test_changes_of_one_moment),
+		cmocka_unit_test(test_changes_limit_and_range),
+		cmocka_unit_test(test_changes_within_a_network),
+		cmocka_unit_test(test_changes_with_odd_paths),
+		cmocka_unit_test(test_changes_retention),
+		cmocka_unit_test(test_changes_end_early),
+		cmocka_unit_test(test_changes_beside_rows),
+		cmocka_unit_test(test_changes_killed_writer),
 	};
 	contract = c;
 	return cmocka_run_group_tests(tests, NULL, NULL);

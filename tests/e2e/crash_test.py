@@ -347,7 +347,7 @@ def check_kills(t, collector, traffic, expected, rng):
     collector.environment = {}
     collector.kill()
     collector.start()
-    again = re.findall(r"batch \d+ of the last run, \d+ rows, (.*)", collector.log())
+    again = re.findall(r"batch \d+ of the last run, \d+ rows and \d+ path changes, (.*)", collector.log())
     t.note(f"replayed batches: {again.count('stored')} stored, {len(again) - again.count('stored')} were there already")
 
 

@@ -68,6 +68,18 @@ def _configure(device, addresses):
         setting.write("1")
 
 
+def alone(addresses):
+    """Moves the calling thread, and so everything it starts, into a fresh namespace with nothing but a loopback
+    device of these addresses (and 127/8), for good. An error's text when that is not allowed here."""
+    if libc.unshare(CLONE_NEWNET) < 0:
+        return f"network namespaces: {os.strerror(ctypes.get_errno())}"
+    _ip("link", "set", "lo", "up")
+    for address in addresses:
+        family, bits = ("-6", 128) if ":" in address else ("-4", 32)
+        _ip(family, "address", "add", f"{address}/{bits}", "dev", "lo", *(["nodad"] if bits == 128 else []))
+    return None
+
+
 class Lab:
     def __init__(self, server, client, delay_ms=0, mbit=0, drop_to_client=0, drop_to_server=0):
         """Addresses of both ends; delay and rate of each way; drop_...=N loses every Nth data segment."""

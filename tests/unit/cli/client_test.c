@@ -101,6 +101,34 @@ static void raw(void **state)
 	client_answer_done(&a);
 }
 
+/* The options of changes arrive as its parameters. */
+static void changes(void **state)
+{
+	struct fixture *f = *state;
+	struct client_answer a;
+	for (int i = 0; i < 3; i++) {
+		struct store_change *c = fake_store_change(f->store, 1795428000000 - (unsigned)i);
+		c->router = fake_text(i == 1 ? "edge+1" : "edge2");
+		c->prefix = fake_prefix("192.0.2.128/25");
+		c->after = fake_path("64500");
+	}
+	f->o.values[OPTION_from] = "2026-11-23T09:00:00Z";
+	f->o.values[OPTION_to] = "2026-11-23T11:00:00Z";
+	f->o.values[OPTION_router] = "edge+1";
+	f->o.values[OPTION_within] = "192.0.2.0/24";
+	assert_int_equal(client_get(&f->o, "/api/v1/changes", NULL, NULL, &a), EXIT_DONE);
+	assert_int_equal(json_array_size(json_object_get(a.json, "rows")), 1);
+	client_answer_done(&a);
+	f->o.values[OPTION_router] = NULL;
+	f->o.values[OPTION_limit] = "2";
+	assert_int_equal(client_get(&f->o, "/api/v1/changes", NULL, NULL, &a), EXIT_DONE);
+	assert_int_equal(json_array_size(json_object_get(a.json, "rows")), 2);
+	assert_true(json_is_true(json_object_get(a.json, "more")));
+	client_answer_done(&a);
+	f->o.values[OPTION_prefix] = "192.0.2.0/24";
+	assert_int_equal(client_get(&f->o, "/api/v1/changes", NULL, NULL, &a), EXIT_USAGE);
+}
+
 static void failures(void **state)
 {
 	struct fixture *f = *state;
@@ -145,6 +173,6 @@ static void bad_addresses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(answers), TEST(escapes), TEST(raw), TEST(failures), TEST(bad_addresses)};
+	const struct CMUnitTest tests[] = {TEST(answers), TEST(escapes), TEST(raw), TEST(changes), TEST(failures), TEST(bad_addresses)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,13 @@ static void good(void **state)
 	assert_int_equal(parse("lookup --json 2001:db8::1 --router edge1", OPTIONS_LOOKUP, "ADDRESS", &o), OPTIONS_GO_ON);
 	assert_string_equal(o.argument, "2001:db8::1");
 	assert_string_equal(o.values[OPTION_router], "edge1");
+
+	assert_int_equal(parse("changes --last 2h --router edge1 --within=::/0 --limit 5 --csv", OPTIONS_CHANGES, NULL, &o),
+		OPTIONS_GO_ON);
+	assert_string_equal(o.values[OPTION_router], "edge1");
+	assert_string_equal(o.values[OPTION_within], "::/0");
+	assert_string_equal(option_parameter(OPTION_within), "within");
+	assert_string_equal(option_parameter(OPTION_prefix), "prefix");
 }
 
 static void watch(void **state)
@@ -78,6 +85,9 @@ static void refusals(void **state)
 		{"top --json --csv", OPTIONS_TOP, NULL, "top: --json and --csv exclude each other"},
 		{"senders --limit 3", OPTIONS_SENDERS, NULL, "senders: no option '--limit'; --help lists them"},
 		{"series --watch", OPTIONS_SERIES, NULL, "series: no option '--watch'; --help lists them"},
+		{"changes --by origin", OPTIONS_CHANGES, NULL, "changes: no option '--by'; --help lists them"},
+		{"top --router edge1", OPTIONS_TOP, NULL, "top: no option '--router'; --help lists them"},
+		{"top --prefix ::/0", OPTIONS_TOP, NULL, "top: no option '--prefix'; --help lists them"},
 		{"lookup", OPTIONS_LOOKUP, "ADDRESS", "lookup: ADDRESS is missing"},
 		{"lookup a b", OPTIONS_LOOKUP, "ADDRESS", "lookup: 'b' is not expected here"},
 	};

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route/path.h"
+
 struct fake_reader {
 	struct store_reader base;
 	struct fake_store *store;
@@ -77,10 +79,40 @@ static int fake_query(struct store_reader *reader, const struct store_query *q, 
 	return 0;
 }
 
+static bool change_passes(const struct store_change *c, const struct store_change_query *q)
+{
+	if (c->time_ms < q->from_ms || c->time_ms >= q->to_ms)
+		return false;
+	if (q->router && !value_equal(&c->router, &(struct dim_value){.known = true, .bytes = *q->router}))
+		return false;
+	if (!q->prefix)
+		return true;
+	return q->within ? c->prefix.prefix.len >= q->prefix->len && prefix_contains(q->prefix, &c->prefix.prefix.addr)
+			 : prefix_equal(&c->prefix.prefix, q->prefix);
+}
+
+static int fake_changes(struct store_reader *reader, const struct store_change_query *q, store_change_fn *fn, void *ctx,
+	struct error *err)
+{
+	struct fake_store *s = ((struct fake_reader *)reader)->store;
+	int fail = atomic_load(&s->fail), r = 0;
+	uint32_t given = 0;
+	for (size_t i = 0; i < s->change_count && r >= 0 && given < q->limit; i++) {
+		if (!change_passes(&s->changes[i], q))
+			continue;
+		r = fn(ctx, &s->changes[i]);
+		given++;
+	}
+	if (fail) /* not before some rows: what was begun must not be seen */
+		return error_set(err, fail, "the fake store fails on purpose");
+	return r < 0 ? r : 0;
+}
+
 static const struct store_ops fake_ops = {
 	.scheme = "fake",
 	.reader_open = fake_reader_open,
 	.query = fake_query,
+	.changes = fake_changes,
 	.reader_close = fake_reader_close,
 };
 
@@ -106,6 +138,15 @@ struct store_row *fake_store_row(struct fake_store *s, uint64_t minute_s)
 	return row;
 }
 
+struct store_change *fake_store_change(struct fake_store *s, uint64_t time_ms)
+{
+	if (s->change_count == FAKE_CHANGES_MAX)
+		abort();
+	struct store_change *c = &s->changes[s->change_count++];
+	c->time_ms = time_ms;
+	return c;
+}
+
 struct dim_value fake_number(uint64_t n)
 {
 	return (struct dim_value){.known = true, .number = n};
@@ -121,6 +162,18 @@ struct dim_value fake_prefix(const char *text)
 	struct dim_value v = {.known = true};
 	if (prefix_parse(text, &v.prefix, NULL) < 0)
 		abort();
+	return v;
+}
+
+struct dim_value fake_path(const char *text)
+{
+	static uint8_t memory[65536];
+	static size_t used;
+	int n = path_parse(text, memory + used, sizeof(memory) - used);
+	if (n < 0)
+		abort();
+	struct dim_value v = {.known = true, .bytes = {memory + used, (size_t)n}};
+	used += (size_t)n;
 	return v;
 }
 

@@ -157,6 +157,30 @@ static void refusals(void **state)
 	assert_int_equal(parse("by=origin,prefix,path,router", QUESTION_SERIES, &q, &err), -EINVAL);
 }
 
+static void of_changes(void **state)
+{
+	struct http_question q;
+	struct error err = {0};
+	struct prefix prefix;
+	assert_int_equal(prefix_parse("2001:db8::/32", &prefix, NULL), 0);
+	assert_int_equal(parse("", QUESTION_CHANGES, &q, &err), 0);
+	assert_int_equal(q.query.limit, 100);
+	assert_int_equal(q.query.from_s, NOW - 3600);
+	assert_true(!q.router && !q.within && q.prefix.addr.family == ADDR_NONE && !q.query.by_count);
+	question_done(&q);
+	assert_int_equal(parse("router=edge1&within=2001:db8::/32&last=2w&limit=7&format=csv", QUESTION_CHANGES, &q, &err), 0);
+	assert_string_equal(q.router, "edge1");
+	assert_true(q.within && prefix_equal(&q.prefix, &prefix) && q.csv);
+	assert_int_equal(q.query.limit, 7);
+	assert_int_equal(q.query.from_s, NOW - 14 * 86400);
+	question_done(&q);
+	assert_int_equal(parse("prefix=2001:db8::/32", QUESTION_CHANGES, &q, &err), 0);
+	assert_true(!q.within && prefix_equal(&q.prefix, &prefix));
+	question_done(&q);
+	assert_int_equal(parse("prefix=2001:db8::1/32", QUESTION_CHANGES, &q, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "parameter 'prefix'"));
+}
+
 static void known_names(void **state)
 {
 	assert_true(http_param_known("by sort from", "by"));
@@ -177,6 +201,7 @@ int main(void)
 		cmocka_unit_test(everything),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(of_changes),
 		cmocka_unit_test(known_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -381,6 +381,120 @@ static void series_random(void **state)
 	json_decref(whole);
 }
 
+/* ---- changes ---- */
+
+/* Four in the hour, of two routers; one of them without a route before, one with none after. */
+static void fill_changes(struct fake_store *s)
+{
+	static const struct {
+		unsigned ms;
+		const char *router, *prefix, *before, *after;
+	} changes[] = {
+		{3000500, "edge1", "192.0.2.0/24", "64500 64511", "174 64511 {1,2}"},
+		{3000500, "edge, 2", "192.0.2.128/25", NULL, "64500"},
+		{1000, "edge1", "2001:db8::/32", "64500", NULL},
+		{0, NULL, "0.0.0.0/0", "", "64500 64500"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		struct store_change *c = fake_store_change(s, HOUR * 1000 + changes[i].ms);
+		c->prefix = fake_prefix(changes[i].prefix);
+		if (changes[i].router)
+			c->router = fake_text(changes[i].router);
+		if (changes[i].before)
+			c->before = fake_path(changes[i].before);
+		if (changes[i].after)
+			c->after = fake_path(changes[i].after);
+	}
+}
+
+static void changes(void **state)
+{
+	struct fixture *f = *state;
+	fill_changes(f->store);
+	int settled = f->store->settled;
+	struct answer a = ask(f->server, "/api/v1/changes?" RANGE);
+	assert_string_equal(a.body, "{\"from\":\"2026-11-23T10:00:00Z\",\"to\":\"2026-11-23T11:00:00Z\",\"rows\":["
+		"{\"time\":\"2026-11-23T10:50:00.500Z\",\"router\":\"edge1\",\"prefix\":\"192.0.2.0/24\","
+		"\"before\":\"64500 64511\",\"after\":\"174 64511 {1,2}\"},"
+		"{\"time\":\"2026-11-23T10:50:00.500Z\",\"router\":\"edge, 2\",\"prefix\":\"192.0.2.128/25\","
+		"\"before\":null,\"after\":\"64500\"},"
+		"{\"time\":\"2026-11-23T10:00:01Z\",\"router\":\"edge1\",\"prefix\":\"2001:db8::/32\","
+		"\"before\":\"64500\",\"after\":null},"
+		"{\"time\":\"2026-11-23T10:00:00Z\",\"router\":null,\"prefix\":\"0.0.0.0/0\","
+		"\"before\":\"\",\"after\":\"64500 64500\"}],\"more\":false}");
+	assert_int_equal(f->store->settled, settled + 1);
+	answer_done(&a);
+}
+
+static void changes_chosen(void **state)
+{
+	static const struct {
+		const char *params;
+		size_t rows;
+		bool more;
+	} cases[] = {
+		{"limit=1", 1, true}, {"limit=3", 3, true}, {"limit=4", 4, false}, {"router=edge1", 2, false},
+		{"router=edge,+2", 1, false}, {"router=stranger", 0, false}, {"prefix=192.0.2.0/24", 1, false},
+		{"within=192.0.2.0/24", 2, false}, {"within=0.0.0.0/0&limit=2", 2, true}, {"within=::/0&router=edge1", 1, false},
+		{"prefix=192.0.2.9", 0, false},
+	};
+	struct fixture *f = *state;
+	fill_changes(f->store);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char path[256];
+		(void)snprintf(path, sizeof(path), "/api/v1/changes?%s&%s", cases[i].params, RANGE);
+		json_t *answer = ask_json(f->server, path);
+		assert_int_equal(json_array_size(json_object_get(answer, "rows")), cases[i].rows);
+		assert_true(json_is_boolean(json_object_get(answer, "more")));
+		assert_int_equal(json_is_true(json_object_get(answer, "more")), cases[i].more);
+		json_decref(answer);
+	}
+	json_t *answer = ask_json(f->server, "/api/v1/changes?from=2026-11-23T10:00:01Z&to=2026-11-23T10:50:00Z");
+	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 1);
+	json_decref(answer);
+	json_decref(ask_json(f->server, "/api/v1/changes?last=forever"));
+}
+
+static void changes_csv(void **state)
+{
+	struct fixture *f = *state;
+	fill_changes(f->store);
+	struct answer a = ask_with(f->server, &(struct request){.path = "/api/v1/changes?limit=3&" RANGE,
+		.header = "Accept: text/csv"});
+	assert_non_null(strstr(a.head, "Content-Type: text/csv"));
+	assert_string_equal(a.body, "time,router,prefix,before,after\r\n"
+		"2026-11-23T10:50:00.500Z,edge1,192.0.2.0/24,64500 64511,\"174 64511 {1,2}\"\r\n"
+		"2026-11-23T10:50:00.500Z,\"edge, 2\",192.0.2.128/25,,64500\r\n"
+		"2026-11-23T10:00:01Z,edge1,2001:db8::/32,64500,\r\n");
+	answer_done(&a);
+}
+
+static void changes_refused(void **state)
+{
+	static const struct {
+		const char *params, *says;
+	} cases[] = {
+		{"prefix=192.0.2.1/24", "parameter 'prefix'"}, {"within=nowhere", "parameter 'within'"},
+		{"prefix=::/0&within=::/0", "exclude each other"}, {"within=::/0&prefix=::/0", "exclude each other"},
+		{"router=", "'router'"}, {"limit=0", "'limit'"}, {"by=origin", "unknown parameter 'by'"},
+		{"filter=router:edge1", "unknown parameter 'filter'"}, {"last=1h&from=-2h", "exclude each other"},
+		{"from=now&to=-1h", "the range is empty"},
+	};
+	struct fixture *f = *state;
+	fill_changes(f->store);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char path[256];
+		(void)snprintf(path, sizeof(path), "/api/v1/changes?%s", cases[i].params);
+		expect_error(f->server, &(struct request){.path = path}, 400, cases[i].says);
+	}
+	expect_error(f->server, &(struct request){.path = "/api/v1/top?within=::/0"}, 400, "unknown parameter 'within'");
+	/* Rows had been written when it failed: none of them is seen. */
+	f->store->fail = -EIO;
+	expect_error(f->server, &(struct request){.path = "/api/v1/changes?" RANGE}, 500, "on purpose");
+	f->store->fail = -ETIMEDOUT;
+	expect_error(f->server, &(struct request){.path = "/api/v1/changes?format=csv&" RANGE}, 503, "on purpose");
+}
+
 /* ---- the others ---- */
 
 static void lookup(void **state)
@@ -664,7 +778,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(top), TEST(top_unknown_is_null), TEST(top_filter_and_plus), TEST(top_empty_range), TEST(top_csv),
 		TEST(series_of_everything), TEST(series_of_groups), TEST(series_of_pairs), TEST(series_of_odd_values),
-		TEST(series_random), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page),
+		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page),
 		TEST(metrics), TEST(refusals), TEST(store_errors), TEST(head), TEST(token), TEST(second_listener),
 		TEST(cannot_listen), TEST(hostile_bytes), TEST(concurrent_clients),
 	};

@@ -92,9 +92,50 @@ static void add_random_rows(struct flow_table *t, int rows)
 	}
 }
 
-/* The same sums under the same words, whatever the numbers of the dictionaries are. */
+/* Changes between words that are there, and now and then a time that no clock shows. */
+static void add_random_changes(struct flow_table *t, int changes)
+{
+	uint64_t time_ms = 1767312000000;
+	for (int i = 0; i < changes; i++) {
+		time_ms += wt_random_below(5000);
+		struct path_change c = {
+			.time_ms = wt_random_below(20) ? time_ms : wt_random(),
+			.router = (uint32_t)wt_random_below(t->name_count),
+			.prefix = (uint32_t)wt_random_below(t->prefix_count),
+			.before = (uint32_t)wt_random_below(t->path_count),
+			.after = (uint32_t)wt_random_below(t->path_count),
+		};
+		assert_int_equal(flow_table_change(t, &c), 0);
+	}
+	t->changes_left_out = wt_random_below(3) ? 0 : wt_random_below(1000);
+}
+
+static void assert_same_bytes(struct view a, struct view b)
+{
+	assert_int_equal(a.len, b.len);
+	if (a.len)
+		assert_memory_equal(a.data, b.data, a.len);
+}
+
+/* The same changes in the same order. */
+static void assert_same_changes(const struct flow_table *a, const struct flow_table *b)
+{
+	assert_int_equal(a->change_count, b->change_count);
+	assert_true(a->changes_left_out == b->changes_left_out);
+	for (uint32_t i = 0; i < a->change_count; i++) {
+		const struct path_change *x = &a->changes[i], *y = &b->changes[i];
+		assert_true(x->time_ms == y->time_ms && !x->before == !y->before && !x->after == !y->after);
+		assert_true(!x->router == !y->router && prefix_equal(&a->prefixes[x->prefix], &b->prefixes[y->prefix]));
+		assert_same_bytes(a->names[x->router], b->names[y->router]);
+		assert_same_bytes(a->paths[x->before], b->paths[y->before]);
+		assert_same_bytes(a->paths[x->after], b->paths[y->after]);
+	}
+}
+
+/* The same sums and changes under the same words, whatever the numbers of the dictionaries are. */
 static void assert_same_flows(const struct flow_table *a, const struct flow_table *b)
 {
+	assert_same_changes(a, b);
 	struct flow_table *difference;
 	assert_int_equal(flow_table_new(&difference), 0);
 	assert_int_equal(flow_table_merge(difference, b), 0);
@@ -112,6 +153,9 @@ static struct flow_table *new_table(int rows)
 	struct flow_table *t;
 	assert_int_equal(flow_table_new(&t), 0);
 	add_random_rows(t, rows);
+	add_random_changes(t, rows / 2);
+	if (!rows)
+		t->changes_left_out = 0;
 	return t;
 }
 
@@ -148,6 +192,38 @@ static void frames_go_there_and_back(void **state)
 		book_done(&book);
 		buffer_done(&out);
 	}
+}
+
+/* A frame may hold changes and not one row. */
+static void changes_go_alone(void **state)
+{
+	struct flow_table *flows = new_table(0), *back = new_table(0);
+	struct prefix prefix;
+	struct buffer out;
+	struct frame_sink none = {0};
+	static const uint8_t path[] = {2, 1, 0, 0, 0xfb, 0xf4};
+	struct path_change c = {.time_ms = UINT64_MAX};
+	assert_int_equal(flow_table_name(flows, (struct view){(const uint8_t *)"edge1", 5}, &c.router), 0);
+	assert_int_equal(prefix_parse("2001:db8::/32", &prefix, NULL), 0);
+	assert_int_equal(flow_table_prefix(flows, &prefix, &c.prefix), 0);
+	assert_int_equal(flow_table_path(flows, (struct view){path, sizeof(path)}, &c.after), 0);
+	assert_int_equal(flow_table_change(flows, &c), 0);
+	c.time_ms = 0;
+	c.before = c.after;
+	assert_int_equal(flow_table_path(flows, (struct view){path, 0}, &c.after), 0);
+	assert_int_equal(flow_table_change(flows, &c), 0);
+	struct frame f = {.flows = flows};
+	buffer_init(&out);
+	assert_int_equal(frame_encode(&f, &out), 0);
+	for (size_t cut = 0; cut < out.len; cut++)
+		assert_int_equal(frame_decode((struct view){out.data, cut}, &none, back), -EBADMSG);
+	assert_int_equal(flow_table_clear(back), 0);
+	assert_int_equal(frame_decode((struct view){out.data, out.len}, &none, back), 0);
+	assert_int_equal(back->row_count, 0);
+	assert_same_flows(flows, back);
+	buffer_done(&out);
+	flow_table_free(flows);
+	flow_table_free(back);
 }
 
 static void every_changed_byte_is_survived(void **state)
@@ -378,6 +454,26 @@ static void damage_is_told_with_its_place(void **state)
 	flow_table_free(back);
 }
 
+/* Frames have changed since: what an earlier version wrote is refused as such, not read as something else. */
+static void a_segment_of_another_version_is_refused(void **state)
+{
+	struct error err = {0};
+	struct journal *j = open_journal(1u << 30);
+	struct flow_table *back = new_table(0);
+	begin(j);
+	journal_close(j);
+	char path[512];
+	only_file(path, sizeof(path));
+	int fd = open(path, O_RDWR);
+	assert_int_equal(pwrite(fd, "1", 1, (off_t)strlen("whereto journal ")), 1);
+	(void)close(fd);
+	j = open_journal(1u << 30);
+	assert_int_equal(read_all(j, back, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "not a journal segment of this version"));
+	journal_close(j);
+	flow_table_free(back);
+}
+
 /* A frame that was written but not synced must be gone before the next one is written, or a reader
  * would count it beside its second try. */
 static void nothing_is_written_behind_a_failed_frame(void **state)
@@ -440,11 +536,13 @@ int main(void)
 	wt_random_init();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_go_there_and_back),
+		cmocka_unit_test(changes_go_alone),
 		cmocka_unit_test(every_changed_byte_is_survived),
 		cmocka_unit_test(the_book_agrees_with_a_list),
 		cmocka_unit_test_setup_teardown(what_was_appended_is_read, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(every_torn_end_is_cut_off, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(damage_is_told_with_its_place, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(a_segment_of_another_version_is_refused, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(nothing_is_written_behind_a_failed_frame, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(a_full_journal_refuses_and_goes_on, make_dir, remove_dir),
 	};

@@ -7,7 +7,7 @@
 #include "route/path.h"
 #include "route/route.h"
 
-enum { VIEWS = 100, PREFIXES = 300, SETS = 150, KEPT = 200, NOTHING = -1 };
+enum { VIEWS = 100, PREFIXES = 600, SETS = 150, KEPT = 200, NOTHING = -1 };
 
 static const uint8_t path_bytes[] = {PATH_SEQUENCE, 2, 0, 0, 0xfb, 0xf4, 0, 0, 0, 174};
 static const struct view path_64500_174 = {path_bytes, sizeof(path_bytes)};
@@ -173,37 +173,84 @@ static void reclaim(struct route_table *t)
 	for (size_t i = 0; i < model.kept_count; i++)
 		check_hit(t, model.kept[i], model.kept_prefix[i], model.kept_set[i]);
 	model.kept_count = 0;
-	(void)route_reclaim(t, SIZE_MAX);
+	size_t slice = wt_random_below(2) ? SIZE_MAX : 1 + (size_t)wt_random_below(20);
+	while (route_reclaim(t, slice) && wt_random_below(50))
+		;
+}
+
+static void model_clear(int view)
+{
+	for (int i = 0; i < PREFIXES; i++)
+		model_set(view, i, NOTHING);
 }
 
 static void clear(struct route_table *t, int view)
 {
 	route_clear(t, (unsigned)view);
-	for (int i = 0; i < PREFIXES; i++)
-		model_set(view, i, NOTHING);
+	model_clear(view);
+}
+
+/* A few views go, and as many come with the numbers these had. */
+static void replace_views(struct route_table *t)
+{
+	unsigned first = (unsigned)wt_random_below(VIEWS), count = 1 + (unsigned)wt_random_below(4), view;
+	bool gone[VIEWS] = {false};
+	for (unsigned i = 0; i < count; i++) {
+		unsigned v = (first + i * 7) % VIEWS;
+		route_view_del(t, v);
+		model_clear((int)v);
+		gone[v] = true;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(route_view_add(t, &view), 0);
+		assert_true(view < VIEWS && gone[view]);
+		gone[view] = false;
+	}
+}
+
+static void set_by_id(struct route_table *t, int view, int p, int set)
+{
+	uint32_t attrs, prefix;
+	assert_int_equal(route_attrs_intern(t, &model.sets[set], &attrs), 0);
+	if (wt_random_below(2)) {
+		assert_int_equal(route_set_id(t, (unsigned)view, &model.prefixes[p], attrs), 0);
+	} else {
+		assert_int_equal(route_prefix_id(t, &model.prefixes[p], &prefix), 0);
+		assert_int_equal(route_put(t, (unsigned)view, prefix, attrs), 0);
+		assert_int_equal(route_at(t, (unsigned)view, prefix), attrs);
+	}
+	route_attrs_release(t, attrs);
+	model_set(view, p, set);
+}
+
+static void take_away(struct route_table *t, int view, int p)
+{
+	struct route_hit hit;
+	bool known = model.routes[view][p] != NOTHING;
+	if (known && wt_random_below(2)) {
+		assert_true(route_get(t, (unsigned)view, &model.prefixes[p], &hit));
+		route_drop(t, (unsigned)view, hit.prefix);
+		route_drop(t, (unsigned)view, hit.prefix); /* does nothing */
+	} else {
+		assert_int_equal(route_withdraw(t, (unsigned)view, &model.prefixes[p]), known ? 0 : -ENOENT);
+	}
+	model_set(view, p, NOTHING);
 }
 
 static void change(struct route_table *t, int view)
 {
 	int p = (int)wt_random_below(PREFIXES), set = (int)wt_random_below(SETS);
-	bool known = model.routes[view][p] != NOTHING;
 	switch (wt_random_below(5)) {
 	case 0:
 	case 1:
 		assert_int_equal(route_set(t, (unsigned)view, &model.prefixes[p], &model.sets[set]), 0);
 		model_set(view, p, set);
 		break;
-	case 2: {
-		uint32_t id;
-		assert_int_equal(route_attrs_intern(t, &model.sets[set], &id), 0);
-		assert_int_equal(route_set_id(t, (unsigned)view, &model.prefixes[p], id), 0);
-		route_attrs_release(t, id);
-		model_set(view, p, set);
+	case 2:
+		set_by_id(t, view, p, set);
 		break;
-	}
 	default:
-		assert_int_equal(route_withdraw(t, (unsigned)view, &model.prefixes[p]), known ? 0 : -ENOENT);
-		model_set(view, p, NOTHING);
+		take_away(t, view, p);
 	}
 }
 
@@ -279,6 +326,8 @@ static void random_changes_match_arrays(void **state)
 		check_lookup(t, (int)wt_random_below(VIEWS));
 		if (!wt_random_below(500))
 			clear(t, view);
+		if (!wt_random_below(1000))
+			replace_views(t);
 		if (!wt_random_below(300))
 			reclaim(t);
 		if (!wt_random_below(200))
@@ -291,7 +340,7 @@ static void random_changes_match_arrays(void **state)
 		clear(t, v);
 	}
 	check_stats(t);
-	reclaim(t);
+	(void)route_reclaim(t, SIZE_MAX);
 	struct route_stats s = route_stats(t);
 	assert_int_equal(s.prefixes, 0);
 	assert_int_equal(s.attrs, 0);
@@ -583,6 +632,60 @@ static void lists_are_in_order(void **state)
 	route_table_free(t);
 }
 
+/* A clock that goes on by milliseconds to seconds, and now and then by up to a day. */
+static uint64_t later(uint64_t ms)
+{
+	uint64_t kind = wt_random_below(20000);
+	uint64_t most = kind == 0 ? 86400000 : kind < 20 ? 600000 : kind < 2000 ? 3000 : 200;
+	return ms + wt_random_below(most);
+}
+
+static void ages_are_nearly_right(void **state)
+{
+	enum { AGED_VIEWS = 70, MANY = 5000, ROUNDS = 200000 }; /* more pages than are converted at once */
+	static uint64_t changed[AGED_VIEWS][MANY];
+	struct route_table *t;
+	struct route_attrs sets[2] = {{.path = path_64500_174}, {.med = 1, .has_med = true}};
+	uint32_t attrs[2], ids[MANY];
+	uint64_t now = 1700000000000;
+	memset(changed, 0, sizeof(changed));
+	assert_int_equal(route_table_new(AGED_VIEWS, &t), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(route_attrs_intern(t, &sets[i], &attrs[i]), 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct prefix p = numbered(i);
+		assert_int_equal(route_prefix_id(t, &p, &ids[i]), 0);
+	}
+	route_clock(t, now);
+	for (uint32_t i = 0; i < AGED_VIEWS * MANY; i++) {
+		assert_int_equal(route_put(t, i / MANY, ids[i % MANY], attrs[0]), 0);
+		changed[i / MANY][i % MANY] = now;
+	}
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		unsigned v = (unsigned)wt_random_below(AGED_VIEWS);
+		/* Most changes are few routes', so that others grow old. */
+		uint32_t i = (uint32_t)wt_random_below(1 + wt_random_below(1 + wt_random_below(MANY)));
+		route_clock(t, now = later(now));
+		uint32_t before = route_at(t, v, ids[i]), after = wt_random_below(8) ? attrs[round % 2] : ROUTE_NONE;
+		if (after == ROUTE_NONE)
+			route_drop(t, v, ids[i]);
+		else
+			assert_int_equal(route_put(t, v, ids[i], after), 0);
+		if (before != after)
+			changed[v][i] = after == ROUTE_NONE ? 0 : now;
+		if (round % 10000)
+			continue;
+		for (v = 0; v < AGED_VIEWS; v++)
+			for (i = 0; i < MANY; i++) {
+				uint64_t got = route_changed_ms(t, v, ids[i]), want = changed[v][i];
+				uint64_t off = got > want ? got - want : want - got;
+				assert_int_equal(got == 0, want == 0);
+				assert_true(want == 0 || off <= 501 + (now - want) / 18);
+			}
+	}
+	route_table_free(t);
+}
+
 static bool stop_at_once(void *ctx, const struct prefix *p, uint32_t attrs)
 {
 	++*(unsigned *)ctx;
@@ -619,6 +722,7 @@ int main(void)
 		cmocka_unit_test(references_and_flaps),
 		cmocka_unit_test(views_of_few_routes_are_small),
 		cmocka_unit_test(lists_are_in_order),
+		cmocka_unit_test(ages_are_nearly_right),
 		cmocka_unit_test(walk_stops_when_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,8 +122,37 @@ static void test_newer_schema_is_refused(void **state)
 	s->ops->close(s);
 	by_hand(url, "UPDATE meta SET value = 99 WHERE key = 'schema_version'");
 	must_fail(url, -EPROTO, "schema version 99 was made by a newer whereto");
-	by_hand(url, "UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+	by_hand(url, "UPDATE meta SET value = 2 WHERE key = 'schema_version'");
 	s = must_open(url);
+	s->ops->close(s);
+}
+
+static void one_flow(struct flow_table *t, uint64_t bytes, const char *name);
+
+/* A file of version 1, which knew no path changes: what is in it stays, and changes can be written. */
+static void test_older_schema_is_brought_up(void **state)
+{
+	char url[300];
+	struct flow_table *t;
+	fresh_url(url, sizeof(url));
+	struct store *s = must_open(url);
+	assert_int_equal(flow_table_new(&t), 0);
+	one_flow(t, 5, "edge1");
+	struct store_batch batch = {.collector = "test1", .id = 1, .flows = t};
+	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_OK);
+	s->ops->close(s);
+	by_hand(url, "DROP VIEW v_path_change; DROP TABLE path_change; ALTER TABLE batches DROP COLUMN changes;"
+		     " ALTER TABLE batches DROP COLUMN changes_left_out; UPDATE meta SET value = 1");
+	s = must_open(url);
+	struct path_change change = {.time_ms = T0 * 1000ull};
+	assert_int_equal(flow_table_change(t, &change), 0);
+	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_DUPLICATE);
+	batch.id = 2;
+	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_OK);
+	check_by_hand(url, "SELECT value FROM meta WHERE key = 'schema_version'", "2");
+	check_by_hand(url, "SELECT sum(flows), sum(changes), (SELECT bytes_sent FROM total_day),"
+			   " (SELECT count(*) FROM path_change) FROM batches", "2|1|10|1");
+	flow_table_free(t);
 	s->ops->close(s);
 }
 
@@ -292,7 +321,7 @@ static void test_views(void **state)
 	check_by_hand(url, "SELECT time, router, type, prefix, path, origin, neighbour, country, match, bytes_sent, requests"
 			   " FROM v_flow_hour",
 		"2026-01-02T01:00:00Z|edge1|NULL|2001:db8::/32|64500 174 {7,9}|NULL|64500|DE|stale|1234|0");
-	check_by_hand(url, "SELECT collector, id, flows FROM batches", "test1|1|1");
+	check_by_hand(url, "SELECT collector, id, flows, changes, changes_left_out FROM batches", "test1|1|1|0|0");
 	for (int cube = 0; cube < CUBE_COUNT; cube++)
 		for (int level = 0; level < LEVEL_COUNT; level++) {
 			char sql[100];
@@ -301,6 +330,37 @@ static void test_views(void **state)
 			(void)snprintf(sql, sizeof(sql), "SELECT sum(bytes_sent) FROM v_%s_%s", cubes[cube], levels[level]);
 			check_by_hand(url, sql, "1234");
 		}
+	flow_table_free(t);
+	s->ops->close(s);
+}
+
+/* The same for path changes. */
+static void test_view_of_changes(void **state)
+{
+	static const uint8_t path[] = {2, 2, 0, 0, 0xfb, 0xf4, 0, 0, 0, 174, 1, 2, 0, 0, 0, 7, 0, 0, 0, 9};
+	char url[300];
+	struct flow_table *t;
+	struct prefix prefix;
+	fresh_url(url, sizeof(url));
+	struct store *s = must_open(url);
+	assert_int_equal(flow_table_new(&t), 0);
+	struct path_change change = {.time_ms = (T0 + 3661) * 1000ull + 57};
+	assert_int_equal(flow_table_name(t, (struct view){(const uint8_t *)"edge1", 5}, &change.router), 0);
+	assert_int_equal(prefix_parse("2001:db8::/32", &prefix, NULL), 0);
+	assert_int_equal(flow_table_prefix(t, &prefix, &change.prefix), 0);
+	assert_int_equal(flow_table_path(t, (struct view){path, sizeof(path)}, &change.after), 0);
+	assert_int_equal(flow_table_change(t, &change), 0);
+	t->changes_left_out = 9;
+	struct store_batch batch = {.collector = "test1", .id = 1, .flows = t};
+	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_OK);
+	check_by_hand(url, "SELECT time, router, prefix, path_before, path_after, collector, batch, number FROM v_path_change",
+		"2026-01-02T01:01:01.057Z|edge1|2001:db8::/32|NULL|64500 174 {7,9}|test1|1|0");
+	check_by_hand(url, "SELECT collector, id, flows, changes, changes_left_out FROM batches", "test1|1|0|1|9");
+	/* One prefix is found by its own tree. */
+	char *plan = ask_by_hand(url, "EXPLAIN QUERY PLAN SELECT time_ms FROM path_change WHERE time_ms >= 5 AND time_ms < 9"
+				      " AND prefix = 1 ORDER BY time_ms DESC, collector DESC, batch DESC, number DESC LIMIT 2");
+	assert_non_null(strstr(plan, "path_change_prefix (prefix=? AND time_ms>? AND time_ms<?)"));
+	free(plan);
 	flow_table_free(t);
 	s->ops->close(s);
 }
@@ -315,12 +375,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_newer_schema_is_refused),
+		cmocka_unit_test(test_older_schema_is_brought_up),
 		cmocka_unit_test(test_foreign_database_is_left_alone),
 		cmocka_unit_test(test_broken_file),
 		cmocka_unit_test(test_file_that_breaks),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_locked_file),
 		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_view_of_changes),
 	};
 	wt_random_init();
 	if (!mkdtemp(folder))

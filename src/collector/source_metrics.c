@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "collector/source_metrics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* A label's value: quotes, backslashes and ends of lines are escaped. */
+static void put_label(char *buf, size_t cap, const char *name, const char *value)
+{
+	size_t len = strlen(buf);
+	len += (size_t)snprintf(buf + len, cap - len, "%s%s=\"", len ? "," : "", name);
+	for (; *value && len + 4 < cap; value++) {
+		if (*value == '"' || *value == '\\')
+			buf[len++] = '\\';
+		buf[len++] = *value == '\n' ? ' ' : *value;
+	}
+	(void)snprintf(buf + len, cap - len, "\"");
+}
+
+static void collect(const struct table_source *s, struct source_numbers *ret)
+{
+	char from[ADDR_TEXT_MAX];
+	const char *slash = s->file ? strrchr(s->file, '/') : NULL;
+	ret->labels[0] = '\0';
+	put_label(ret->labels, sizeof(ret->labels), "router", s->router);
+	put_label(ret->labels, sizeof(ret->labels), "source", source_kind_names[s->kind]);
+	put_label(ret->labels, sizeof(ret->labels), "from",
+		s->file ? slash ? slash + 1 : s->file : addr_format(&s->from, from));
+	if (s->vrf)
+		put_label(ret->labels, sizeof(ret->labels), "vrf", s->vrf);
+	ret->state = s->state;
+	ret->sums = table_source_sums(s);
+	ret->changed_ms = s->changed_ms;
+	memcpy(ret->counters, s->counters, sizeof(ret->counters));
+}
+
+struct source_numbers *source_metrics_collect(const struct config *config, const struct tables *t, size_t *ret_count)
+{
+	size_t count = 0, n = 0;
+	struct table_source *const *sources;
+	for (uint32_t i = 0; i < config->router_count; i++)
+		count += tables_sources(t, i, &sources);
+	struct source_numbers *list = calloc(count + 1, sizeof(*list));
+	if (!list)
+		return NULL;
+	for (uint32_t i = 0; i < config->router_count; i++) {
+		size_t of_router = tables_sources(t, i, &sources);
+		for (size_t j = 0; j < of_router; j++)
+			collect(sources[j], &list[n++]);
+	}
+	*ret_count = count;
+	return list;
+}
+
+static double up(const struct source_numbers *n)
+{
+	return n->state == TABLE_UP;
+}
+
+static double prefixes(const struct source_numbers *n)
+{
+	return (double)n->sums.prefixes;
+}
+
+static double routes(const struct source_numbers *n)
+{
+	return (double)n->sums.routes;
+}
+
+static double peers(const struct source_numbers *n)
+{
+	return (double)n->sums.peers;
+}
+
+static double peers_lost(const struct source_numbers *n)
+{
+	return (double)n->sums.lost;
+}
+
+static double changed(const struct source_numbers *n)
+{
+	return (double)n->changed_ms / 1000;
+}
+
+static const struct {
+	const char *name, *help;
+	double (*value)(const struct source_numbers *n);
+} gauges[] = {
+	{"up", "1: the source is up, its file loaded", up},
+	{"prefixes", "prefixes that the source has a route for", prefixes},
+	{"routes", "routes of all its peers", routes},
+	{"peers", "peers that it has routes of", peers},
+	{"peers_lost", "peers of these whose routes are stale", peers_lost},
+	{"last_change_timestamp_seconds", "when a route was last announced or withdrawn", changed},
+};
+
+void source_metrics_write(const struct source_numbers *list, size_t count, FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(gauges); i++) {
+		fprintf(out, "# HELP whereto_source_%s %s\n# TYPE whereto_source_%s gauge\n", gauges[i].name, gauges[i].help,
+			gauges[i].name);
+		for (size_t k = 0; k < count; k++)
+			fprintf(out, "whereto_source_%s{%s} %.14g\n", gauges[i].name, list[k].labels, gauges[i].value(&list[k]));
+	}
+	for (int i = 0; i < SOURCE_COUNTERS; i++) {
+		const struct source_counter_info *c = &source_counter_table[i];
+		fprintf(out, "# HELP whereto_source_%s %s\n# TYPE whereto_source_%s counter\n", c->name, c->help, c->name);
+		for (size_t k = 0; k < count; k++)
+			fprintf(out, "whereto_source_%s_total{%s} %" PRIu64 "\n", c->name, list[k].labels, list[k].counters[i]);
+	}
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Path changes, the newest first, as they come from the store: one more than asked for is read, which
+ * tells whether there are more and is not shown. A reply that fails on the way is replaced as a whole. */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/render.h"
+#include "http/rows.h"
+
+struct writing {
+	const struct http_question *q;
+	FILE *out;
+	uint32_t count;
+	bool more;
+};
+
+static int write_json(const struct store_change *c, FILE *out)
+{
+	char time[TIME_TEXT_MAX];
+	return render_object_write(json_pack("{s:s, s:o, s:o, s:o, s:o}", "time", time_format(c->time_ms, time),
+		"router", render_value(DIM_router, &c->router), "prefix", render_value(DIM_prefix, &c->prefix),
+		"before", render_value(DIM_path, &c->before), "after", render_value(DIM_path, &c->after)), out);
+}
+
+static int write_csv(const struct store_change *c, FILE *out)
+{
+	const struct {
+		enum dimension dim;
+		const struct dim_value *value;
+	} cells[] = {{DIM_router, &c->router}, {DIM_prefix, &c->prefix}, {DIM_path, &c->before}, {DIM_path, &c->after}};
+	char time[TIME_TEXT_MAX];
+	int rc = 0;
+	(void)fputs(time_format(c->time_ms, time), out);
+	for (size_t i = 0; i < ARRAY_LEN(cells) && rc == 0; i++) {
+		(void)fputc(',', out);
+		rc = render_csv_value(cells[i].dim, cells[i].value, out);
+	}
+	(void)fputs("\r\n", out);
+	return rc;
+}
+
+static int on_change(void *ctx, const struct store_change *c)
+{
+	struct writing *w = ctx;
+	if (w->count == w->q->query.limit) {
+		w->more = true;
+		return 0;
+	}
+	if (w->count++ && !w->q->csv)
+		(void)fputc(',', w->out);
+	return w->q->csv ? write_csv(c, w->out) : write_json(c, w->out);
+}
+
+static int read_changes(struct store_reader *reader, struct writing *w, struct error *err)
+{
+	const struct http_question *q = w->q;
+	struct view router = {(const uint8_t *)q->router, q->router ? strlen(q->router) : 0};
+	struct store_change_query query = {
+		.from_ms = q->query.from_s * 1000,
+		.to_ms = q->query.to_s * 1000,
+		.router = q->router ? &router : NULL,
+		.prefix = q->prefix.addr.family != ADDR_NONE ? &q->prefix : NULL,
+		.within = q->within,
+		.limit = q->query.limit + 1,
+		.deadline_ns = q->query.deadline_ns,
+	};
+	return reader->ops->changes(reader, &query, on_change, w, err);
+}
+
+static int write_answer(struct store_reader *reader, struct writing *w, struct error *err)
+{
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+	if (w->q->csv) {
+		(void)fputs("time,router,prefix,before,after\r\n", w->out);
+		return read_changes(reader, w, err);
+	}
+	(void)fprintf(w->out, "{\"from\":\"%s\",\"to\":\"%s\",\"rows\":[", time_format(w->q->query.from_s * 1000, from),
+		time_format(w->q->query.to_s * 1000, to));
+	int r = read_changes(reader, w, err);
+	(void)fprintf(w->out, "],\"more\":%s}", w->more ? "true" : "false");
+	return r;
+}
+
+static void answer(struct http_call *call, const struct http_question *q)
+{
+	struct http_readers *readers = &call->server->readers;
+	struct store_reader *reader;
+	struct error err = {.text = "out of memory"};
+	if (http_readers_take(readers, &reader, &err) < 0) {
+		http_reply_error(call, 503, "%s", err.text);
+		return;
+	}
+	struct writing w = {.q = q, .out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON)};
+	int r = w.out ? write_answer(reader, &w, &err) : 0;
+	http_readers_give(readers, reader, r >= 0 || http_rows_status(r) != 500);
+	if (w.out)
+		http_reply_end(call, w.out);
+	if (r < 0)
+		http_reply_error(call, http_rows_status(r), "%s", err.text);
+}
+
+void http_changes(struct http_call *call)
+{
+	struct http_backend *backend = &call->server->backend;
+	struct http_question q;
+	if (!http_rows_question(call, QUESTION_CHANGES, &q))
+		return;
+	if (backend->settle)
+		backend->settle(backend->ctx);
+	answer(call, &q);
+	question_done(&q);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the files of the contract suite share. */
+
+#include "store_contract.h"
+#include "wt_flows.h"
+
+#define T0      1767312000u /* a day's start */
+#define FOREVER {UINT64_MAX, UINT64_MAX, UINT64_MAX}
+
+extern const struct store_contract *contract;
+
+struct fixture {
+	char url[512];
+	struct store *store;
+	struct store_reader *reader;
+};
+
+struct store *open_store(const char *url, const uint64_t retention_s[LEVEL_COUNT]);
+void open_fixture(struct fixture *f, const uint64_t retention_s[LEVEL_COUNT]);
+void close_fixture(struct fixture *f);
+
+/* Path changes (changes_contract.c). */
+void test_changes_come_back(void **state);
+void test_changes_apply_once(void **state);
+void test_changes_of_one_moment(void **state);
+void test_changes_limit_and_range(void **state);
+void test_changes_within_a_network(void **state);
+void test_changes_with_odd_paths(void **state);
+void test_changes_retention(void **state);
+void test_changes_end_early(void **state);
+void test_changes_beside_rows(void **state);
+void test_changes_killed_writer(void **state);
