@@ -3,6 +3,7 @@
 """What a router may say by BGP and no daemon at hand does, or not when wanted: ADD-PATH's identifiers, two-byte AS
 numbers, malformed attributes (RFC 7606), refreshes, graceful restart, collisions, strangers."""
 
+import ipaddress
 import os
 import socket
 import struct
@@ -258,9 +259,9 @@ def test_listing(tap, rng):
         c = edge.collector
         whole = [row["prefix"] for row in routes.rows(c, "edge")]
         tap.equal([row["prefix"] for row in routes.rows(c, "edge", limit=7)][:200], whole[:200], "pieces of seven rows")
-        networks = {prefix: routes.ipaddress.ip_network(prefix) for prefix in whole}
+        networks = {prefix: ipaddress.ip_network(prefix) for prefix in whole}
         for prefix in rng.sample(whole, 30) + ["0.0.0.0/0", "::/0", "10.0.0.0/8", "2400::/12"]:
-            asked = routes.ipaddress.ip_network(prefix)
+            asked = ipaddress.ip_network(prefix)
             same = {p: n for p, n in networks.items() if n.version == asked.version}
             expected = {"exact": [p for p in whole if p == prefix],
                         "longer": [p for p in whole if p in same and same[p].subnet_of(asked)],
@@ -271,7 +272,7 @@ def test_listing(tap, rng):
         started = time.monotonic()
         for prefix in rng.sample(whole, 100):
             row = c.api("lookup", address=prefix.split("/")[0], router="edge")["rows"][0]
-            address = routes.ipaddress.ip_address(prefix.split("/")[0])
+            address = ipaddress.ip_address(prefix.split("/")[0])
             longest = max((p for p, n in networks.items() if n.version == address.version and address in n),
                           key=lambda p: int(p.split("/")[1]))
             if row["prefix"] != longest or bgptable.from_rows([row])[longest] != table[longest]:

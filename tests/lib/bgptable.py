@@ -14,6 +14,7 @@ the prefixes of a cluster mostly share their attributes, about one set for five 
 mean 4.3, some with their origin repeated; a fifth of the ASes need four bytes."""
 
 import collections
+import operator
 import socket
 
 Attributes = collections.namedtuple("Attributes", (
@@ -89,7 +90,15 @@ def ext_community_raw(text):
 
 def from_rows(rows):
     """A table of rows of /api/v1/routes."""
-    return {row["prefix"]: canonical(Attributes(*(row[field] for field in Attributes._fields))) for row in rows}
+    of_row = operator.itemgetter(*Attributes._fields)
+    known = {}
+    table = {}
+    for row in rows:
+        values = of_row(row)
+        if values not in known:
+            known[values] = canonical(Attributes(*values))
+        table[row["prefix"]] = known[values]
+    return table
 
 
 def canonical(attributes):

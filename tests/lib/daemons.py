@@ -62,6 +62,7 @@ class Daemon:
         self.address, self.asn, self.neighbours, self.station = address, asn, list(bgp), bmp
         self.bgp = (address, 179)
         self.process = None
+        self.nudged = 0   # when
         os.makedirs(self.folder, exist_ok=True)
         if start:
             self.start()
@@ -82,6 +83,7 @@ class Daemon:
     def start(self):
         """Returns when its command line answers."""
         self.write("config", self.config())
+        self.nudged = time.monotonic()
         with open(self.path("output"), "ab") as output:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=output, stderr=output,
                                             stdin=subprocess.DEVNULL, start_new_session=True,
@@ -129,7 +131,14 @@ class Daemon:
             select.select([], [], [], 0.05)
 
     def nudge(self):
-        """Makes it connect to its neighbours now, where it would wait long."""
+        """To be called while a connection is waited for: makes it try again, where it would wait long for that."""
+
+    def is_time(self):
+        """For nudge(): not too often, as each attempt takes a while."""
+        if time.monotonic() < self.nudged + 8:
+            return False
+        self.nudged = time.monotonic()
+        return True
 
     def monitor(self):
         """Makes it connect to its station, where that is not a matter of its configuration."""
@@ -316,6 +325,12 @@ class Frr(Daemon):
             aggregator=f"{entry['aggregatorAs']} {entry['aggregatorId']}" if "aggregatorAs" in entry else None,
             atomic_aggregate=entry.get("atomicAggregate", False))
 
+    def passed_on(self, table):
+        """Internal peers get a MED of 0 where there was none."""
+        if any(neighbour.asn != self.asn for neighbour in self.neighbours) or not self.neighbours:
+            return super().passed_on(table)
+        return {prefix: route._replace(med=route.med or 0) for prefix, route in table.items()}
+
     def shown(self, table):
         return {prefix: route._replace(ext_communities=sort_communities(
             ["UNK" if word.startswith("0x") else word for word in route.ext_communities.split()]))
@@ -345,15 +360,20 @@ class Gobgp(Daemon):
         for neighbour in self.neighbours:
             text += self.neighbour(neighbour, f"remote-port = {neighbour.port}")
         if self.station:
-            policy = {"pre": "pre-policy", "post": "post-policy"}.get(self.station.policy, self.station.policy)
             text += f"""
             [[bmp-servers]]
             [bmp-servers.config]
             address = "{self.station.host}"
             port = {self.station.port}
-            route-monitoring-policy = "{policy}"
+            route-monitoring-policy = "{self.station.policy + '-policy' * (self.station.policy in ('pre', 'post'))}"
             """
         return text
+
+    def nudge(self):
+        """A station that was lost is tried again less and less often."""
+        if self.station and self.is_time():
+            self.cli("bmp", "delete", f"{self.station.host}:{self.station.port}")
+            self.cli("bmp", "add", f"{self.station.host}:{self.station.port}", self.station.policy)
 
     def neighbour(self, neighbour, transport):
         password = f'auth-password = "{neighbour.md5}"' if neighbour.md5 else ""
@@ -425,7 +445,8 @@ class Gobgp(Daemon):
 
 class Openbgpd(Daemon):
     """OpenBGPD. It wants an empty directory of its user's to change its root to, and gets one that only it can see.
-    Its dump does not tell a MED of 0 from none."""
+    Its dump does not tell a MED of 0 from none. It would connect at once, with an empty table, and then say that this
+    was all: so that its neighbours are down until monitor()."""
 
     name, programs, hello = "openbgpd", ("/usr/sbin/bgpd", "bgpctl", "unshare", "mount"), ("show", "summary")
 
@@ -450,7 +471,7 @@ allow to any
         for feeder in (FEEDER, SECOND_FEEDER):
             text += self.neighbour(Neighbour(feeder, 0), "passive\nexport none")
         for neighbour in self.neighbours:
-            text += self.neighbour(neighbour, f"port {neighbour.port}")
+            text += self.neighbour(neighbour, f"port {neighbour.port}\ndown")
         return text
 
     def neighbour(self, neighbour, transport):
@@ -467,8 +488,13 @@ announce IPv6 unicast
 }}
 """
 
-    def nudge(self):
+    def monitor(self):
         for neighbour in self.neighbours:
+            self.cli("neighbor", neighbour.host, "up")
+
+    def nudge(self):
+        """It waits two minutes between attempts, and longer after errors; after this, five seconds."""
+        for neighbour in self.neighbours if self.is_time() else ():
             state = json.loads(self.cli("-j", "show", "neighbor", neighbour.host))["neighbors"][0]["state"]
             if state in ("Idle", "Connect", "Active"):
                 self.cli("neighbor", neighbour.host, "clear")

@@ -122,7 +122,9 @@ def lost_and_back(tap, c, fed, table, fields, count):
         routes.expect_all_match(tap, c, "edge", count, "stale", "the router dies: its routes stay, marked stale")
         start_and_feed(c, fed, table)
         routes.expect(tap, c, "edge", daemon.passed_on(table), "it is back, and so is its table", **fields)
-    tap.check("none" not in watch.matches(), "there was no moment without a route", watch.seen)
+    # ExaBGP ends its empty table before it is told anything.
+    if daemon.name != "exabgp":
+        tap.check("none" not in watch.matches(), "there was no moment without a route", watch.seen)
 
 
 def start_and_feed(c, fed, table):
