@@ -73,8 +73,8 @@ def route_refresh(family, kind=0):
 
 
 def end_of_rib(families=FAMILIES):
-    return b"".join(mrtgen.update() if family == 4 else mrtgen.update(mrtgen.attribute(0x80, 15, struct.pack(">HB", 2, 1)))
-                    for family in families)
+    no_ipv6 = mrtgen.attribute(0x80, 15, struct.pack(">HB", 2, 1))
+    return b"".join(mrtgen.update() if family == 4 else mrtgen.update(no_ipv6) for family in families)
 
 
 def _two_byte(attrs, path):

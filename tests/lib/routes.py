@@ -104,7 +104,8 @@ def wrong_rows(listed, **fields):
         yield "the rows are not in order"
     for row in listed:
         first = row["path"].split(" ")[0]
-        expected = dict(fields, origin=bgptable.origin_of(row["path"]), neighbour=int(first) if first.isdigit() else None)
+        expected = dict(fields, origin=bgptable.origin_of(row["path"]),
+                        neighbour=int(first) if first.isdigit() else None)
         for field, value in expected.items():
             if row[field] != value:
                 yield f"{row['prefix']} by {row['path']!r}: {field} {row[field]!r}, expected {value!r}"

@@ -136,12 +136,12 @@ def start_and_feed(c, fed, table):
     reach(c, fed.daemon)
 
 
-def reach(c, daemon):
-    """Until the daemon has connected."""
+def reach(c, daemon, number=0):
+    """Until the daemon has connected, as the router's source of that number."""
     daemon.monitor()
 
     def up():
-        return routes.source(c, "edge")["state"] == "up" or daemon.nudge()
+        return routes.source(c, "edge", number)["state"] == "up" or daemon.nudge()
     c.wait(up, f"{daemon.name}'s connection", 40)
 
 
@@ -174,7 +174,8 @@ def connects(tap, rng, cls, what, fields=None, **how):
         if "md5" in how:
             with open(folder + "/md5", "w", encoding="ascii") as file:
                 file.write(how["md5"] + "\n")
-        entry = routes.router("edge", bgp=how.get("local") or routes.ROUTER, md5_file=folder + "/md5" if "md5" in how else None)
+        entry = routes.router("edge", bgp=how.get("local") or routes.ROUTER,
+                              md5_file=folder + "/md5" if "md5" in how else None)
         with routes.collector(folder, [entry], asn=how.get("asn", routes.ASN)) as c:
             host = routes.COLLECTOR6 if "local" in how else routes.COLLECTOR
             neighbour = Neighbour(host, routes.bgp_port(c, "local" in how), **how)
@@ -194,6 +195,7 @@ def chosen(daemon, first, second):
 
 def two_feeders(tap, rng, cls, way, what, **how):
     """Of two paths to each prefix the collector takes the one that the router takes."""
+    what = f"{cls.name}: {what}"
     table = bgptable.generate(rng, 1500, 500)
     second = {prefix: route._replace(next_hop=table[prefix].next_hop, local_pref=rng.choice((90, 100, 110)))
               for prefix, route in zip(table, rng.sample(list(table.values()), len(table)))}
@@ -206,15 +208,15 @@ def two_feeders(tap, rng, cls, way, what, **how):
             other.send(updates(second), end_of_rib())
             fed.wait(2 * len(table))
             reach(c, daemon)
-            routes.expect(tap, c, "edge", daemon.passed_on(chosen(daemon, table, second)), f"{cls.name}: {what}")
+            routes.expect(tap, c, "edge", daemon.passed_on(chosen(daemon, table, second)), what)
             fed.rest()
             fed.wait(len(table))
-            routes.expect(tap, c, "edge", daemon.passed_on(second), f"{cls.name}: {what}: one peer goes, the other's routes are taken")
+            routes.expect(tap, c, "edge", daemon.passed_on(second), f"{what}: one peer goes")
             fed.feed(table)
             fed.wait(2 * len(table))
             other.close()
             fed.wait(len(table))
-            routes.expect(tap, c, "edge", daemon.passed_on(table), f"{cls.name}: {what}: it is back, and the other goes")
+            routes.expect(tap, c, "edge", daemon.passed_on(table), f"{what}: it is back, and the other goes")
 
 
 def collector_restarts(tap, c, fed, table, fields):
