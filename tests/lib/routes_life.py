@@ -157,9 +157,9 @@ def life(tap, rng, cls, way, fields, table=None, short=False):
             reach(c, daemon)
             listed = routes.expect(tap, c, "edge", daemon.passed_on(table),
                                    f"{cls.name} by {way}: {len(table)} routes", timeout_s=60, **fields)
-            if cls.name != "exabgp":
-                like_dump(tap, daemon, listed, table, f"{cls.name} by {way}")
             if not short:
+                if cls.name != "exabgp":
+                    like_dump(tap, daemon, listed, table, f"{cls.name} by {way}")
                 table = changes(tap, c, fed, rng, table, fields)
                 lost_and_back(tap, c, fed, table, fields, len(table))
                 collector_restarts(tap, c, fed, table, fields)
