@@ -387,11 +387,11 @@ static bool add_prefix(struct piece *p, uint32_t id)
 	return fits;
 }
 
-/* Lists the prefixes of ids[0..count). */
+/* Lists the prefixes of ids[0..count), longest first, in the order of all listings. */
 static void list_these(struct piece *p, const uint32_t *ids, size_t count)
 {
-	for (size_t i = 0; i < count && !p->cursor->cut; i++)
-		p->cursor->cut = !add_prefix(p, ids[i]);
+	while (count-- > 0 && !p->cursor->cut)
+		p->cursor->cut = !add_prefix(p, ids[count]);
 	p->cursor->ended = true;
 }
 
