@@ -21,7 +21,6 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -54,7 +53,8 @@ class Daemon:
     @classmethod
     def missing(cls):
         """Why it can't run here; None when it can."""
-        absent = [program for program in cls.programs if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")]
+        path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+        absent = [program for program in cls.programs if not shutil.which(program, path=path)]
         return f"{cls.name}: {' '.join(absent)} isn't installed" if absent else None
 
     def __init__(self, folder, address, asn=ASN, bgp=(), bmp=None, start=True):
@@ -187,7 +187,7 @@ class Bird(Daemon):
             protocol static {{ ipv4 {{ table hops4; }}; route 10.255.0.0/16 via "lo"; }}
             protocol static {{ ipv6 {{ table hops6; }}; route 2001:db8:ffff::/48 via "lo"; }}
             template bgp feeders {{
-                local {self.address} port 179 as {self.asn}; passive; multihop; rr client;
+                local {self.address} port 179 as {self.asn}; strict bind; passive; multihop; rr client;
                 ipv4 {{ igp table hops4; import all; export none; }};
                 ipv6 {{ igp table hops6; import all; export none; }};
             }}
@@ -198,7 +198,7 @@ class Bird(Daemon):
         export = "import none; export all; next hop keep;" + (" add paths tx;" if neighbour.add_path else "")
         return f"""
             protocol bgp collector{number} {{
-                local {neighbour.local or self.address} as {self.asn}; multihop; {password}
+                local {neighbour.local or self.address} as {self.asn}; strict bind; multihop; {password}
                 neighbor {neighbour.host} port {neighbour.port} as {neighbour.asn};
                 {"rr client;" if neighbour.asn == self.asn else ""}
                 connect delay time 1; connect retry time 1; error wait time 1, 2;
@@ -210,9 +210,6 @@ class Bird(Daemon):
     def count(self):
         return sum(int(n) for n in re.findall(r"of (\d+) routes for (?:\d+) networks in table master", self.cli(
             "show route count")))
-
-    def networks(self):
-        return sum(int(n) for n in re.findall(r"routes for (\d+) networks in table master", self.cli("show route count")))
 
     def dump(self):
         table = {}
@@ -372,7 +369,7 @@ class Gobgp(Daemon):
     def nudge(self):
         """A station that was lost is tried again less and less often."""
         if self.station and self.is_time():
-            self.cli("bmp", "delete", f"{self.station.host}:{self.station.port}")
+            self.cli("bmp", "del", f"{self.station.host}:{self.station.port}")
             self.cli("bmp", "add", f"{self.station.host}:{self.station.port}", self.station.policy)
 
     def neighbour(self, neighbour, transport):
@@ -594,7 +591,8 @@ class Exabgp(Daemon):
                     for (_, route), prefixes in groups.items()))
 
     def withdraw(self, prefixes):
-        self.tell(*(f"withdraw route {prefix} next-hop {'::1' if ':' in prefix else '127.0.0.1'}" for prefix in prefixes))
+        self.tell(*(f"withdraw route {prefix} next-hop {'::1' if ':' in prefix else '127.0.0.1'}"
+                    for prefix in prefixes))
 
     @staticmethod
     def attributes(route):

@@ -104,7 +104,8 @@ def wrong_rows(listed, **fields):
         yield "the rows are not in order"
     for row in listed:
         first = row["path"].split(" ")[0]
-        expected = dict(fields, origin=bgptable.origin_of(row["path"]), neighbour=int(first) if first.isdigit() else None)
+        expected = dict(fields, origin=bgptable.origin_of(row["path"]),
+                        neighbour=int(first) if first.isdigit() else None)
         for field, value in expected.items():
             if row[field] != value:
                 yield f"{row['prefix']} by {row['path']!r}: {field} {row[field]!r}, expected {value!r}"
@@ -112,14 +113,22 @@ def wrong_rows(listed, **fields):
             yield f"{row['prefix']}: {row['age_s']} s old"
 
 
-def settle(c, name, table, timeout_s=30, **fields):
-    """Asks until the listed table is this one, first by its size as that is cheap. Returns (what is wrong, rows)."""
+def listed_so(c, name, table, prefixes):
+    """Are just these prefixes listed as in the table?"""
+    return all(bgptable.from_rows(rows(c, name, prefix=prefix, select="exact")) == {prefix: table[prefix]}
+               for prefix in prefixes)
+
+
+def settle(c, name, table, timeout_s=30, last=(), **fields):
+    """Asks until the listed table is this one, first what is cheap: its size, and the prefixes `last`, which are
+    likely to come last. Returns (what is wrong, rows)."""
     deadline = time.monotonic() + timeout_s
     while True:
         left = deadline - time.monotonic()
         try:
             c.wait(lambda: len(table) in [s["prefixes"] for row in c.api("routers")["rows"] if row["name"] == name
-                                          for s in row["sources"]], f"{len(table)} prefixes of {name}", max(left, 0.1))
+                                          for s in row["sources"]] and listed_so(c, name, table, last),
+                   f"{len(table)} prefixes of {name}", max(left, 0.1))
         except CollectorError:
             if c.process.poll() is not None:
                 raise
@@ -133,10 +142,10 @@ def settle(c, name, table, timeout_s=30, **fields):
         time.sleep(0.2)
 
 
-def expect(tap, c, name, table, what, timeout_s=30, **fields):
+def expect(tap, c, name, table, what, timeout_s=30, last=(), **fields):
     """One test point: the router's table is this one, and all its rows have these fields."""
     started = time.monotonic()
-    wrong, listed = settle(c, name, table, timeout_s, **fields)
+    wrong, listed = settle(c, name, table, timeout_s, last, **fields)
     tap.check(not wrong, what, f"{wrong}\n{json.dumps(c.api('routers'))}\n{c.log()[-1500:]}")
     if os.environ.get("WT_TIMES"):
         tap.note(f"{time.monotonic() - started:.1f} s: {what}")
