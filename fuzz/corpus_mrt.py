@@ -55,6 +55,24 @@ def seeds():
             mrtgen.update(mrtgen.pack_attributes("1", {}, as_bytes=as_bytes, mp_reach=reach)),
             Peer("2001:db8::1", 174), Peer("2001:db8::2", 175), as_bytes)]
         yield f"state_{as_bytes}", [mrtgen.state_record(1, 6, Peer("192.0.2.1", 174), Peer("192.0.2.2", 175), as_bytes)]
+    entries = [(0, 5, 6, block), (1, 5, 7, block[:40])]
+    for prefix in ("198.51.100.0/24", "2001:db8:1::/48"):
+        name, packed = "v6" if ":" in prefix else "v4", mrtgen.pack_prefix(prefix)[0]
+        afi = 2 if ":" in prefix else 1
+        for add_path in (False, True):
+            kind = "_add_path" if add_path else ""
+            yield f"multicast_{name}{kind}", [mrtgen.rib_record(1, prefix, entries, add_path=add_path, multicast=True)]
+            yield f"generic_{name}{kind}", [mrtgen.generic_record(1, afi, 1, packed, entries, add_path=add_path)]
+        yield f"generic_{name}_nlri_id", [mrtgen.generic_record(1, afi, 1, packed, entries, add_path=True, path_id=9)]
+    peer, local = Peer("192.0.2.1", 174), Peer("192.0.2.2", 175)
+    update = mrtgen.update(mrtgen.pack_attributes("1 2", {"next_hop": "192.0.2.9"}, as_bytes=2),
+                           mrtgen.nlri(["10.0.0.0/8"]), mrtgen.nlri(["11.0.0.0/8"]))
+    yield "old", [mrtgen.old_message_record(update, peer, local), mrtgen.old_state_record(6, 1, peer)]
+    hidden = mrtgen.update(mrtgen.pack_attributes("1 2", {"next_hop": "192.0.2.9"}),
+                           mrtgen.nlri(["10.0.0.0/8", "12.0.0.0/8"], 7))
+    notification = b"\xff" * 16 + b"\0\x15\3\6\2"
+    yield "session", [mrtgen.message_record(hidden, peer, local), mrtgen.message_record(notification, peer, local),
+                      mrtgen.message_record(hidden, peer, local), mrtgen.state_record(6, 1, peer, local)]
     yield "other", [mrtgen.record(5, 48, 1, b"ospf"), mrtgen.record(5, 13, 6, b"generic")]
 
 

@@ -5,6 +5,8 @@
 
 #include "bgp/mrt.h"
 #include "fuzz.h"
+#include "route/changes.h"
+#include "route/path.h"
 
 static inline void walk_nlri(struct view list, uint16_t afi, bool add_path)
 {
@@ -47,6 +49,7 @@ static inline void walk_rib(const struct mrt_record *record)
 	if (mrt_rib_begin(record, &rib) < 0)
 		return;
 	FUZZ_CHECK(rib.prefix.len <= addr_bits(&rib.prefix.addr));
+	FUZZ_CHECK(rib.safi >= 1 && rib.safi <= 3 && rib.afi == (rib.written.family == ADDR_V4 ? 1 : 2));
 	while (mrt_rib_next(&rib, &entry) > 0) {
 		FUZZ_CHECK(fuzz_inside(record->body, entry.attrs));
 		walk_attrs(entry.attrs, 4, true);
@@ -108,4 +111,20 @@ static inline void walk_record(const struct mrt_record *record)
 	case MRT_OTHER:
 		break;
 	}
+}
+
+/* What messages come to: every change is in the list of one prefix, once for each peer and path. */
+static inline void check_changes(const struct changes *c)
+{
+	uint32_t seen = 0;
+	for (uint32_t p = 0; p < c->prefix_count; p++) {
+		FUZZ_CHECK(changes_find(c, &c->prefixes[p].prefix) == p);
+		for (uint32_t i = c->prefixes[p].first; i != CHANGES_NONE; i = c->list[i].next, seen++) {
+			const struct change *change = &c->list[i];
+			FUZZ_CHECK(change->peer < c->peers->count && change->epoch <= c->epoch);
+			FUZZ_CHECK(changes_replace(c, p, change->peer, change->path_id));
+			FUZZ_CHECK(!changes_live(c, change) || path_valid(route_attrs(c->table, change->attrs).path));
+		}
+	}
+	FUZZ_CHECK(seen == c->count && c->count <= c->max);
 }

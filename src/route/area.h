@@ -3,8 +3,7 @@
 
 /* Private to route/: arrays that grow to many megabytes while somebody waits. realloc copies a large one
  * now and then, which takes milliseconds; here one of more than a megabyte has a mapping of its own that
- * grows by moving page tables, begins at a multiple of 2 MiB and asks for pages of that size, as what
- * is looked up in it lies all over it. Content that was never written is unspecified. */
+ * grows by moving page tables. Content that was never written is unspecified. */
 
 #include "base/compiler.h"
 

@@ -14,7 +14,8 @@
  *
  * A packed set of up to 255 bytes lies in the pool behind one byte of length; a longer one has memory
  * of its own, and the block in the pool says 0 and where. Neither ever moves. Freed blocks are used
- * again for sets of the same size, of which a table has few. Per set: 16 bytes of entry, 8 to 16 of
+ * again for sets of the same size, of which a table has few. The index is in parts, as growing one takes as long
+ * as it is large. Per set: 16 bytes of entry, 8 to 16 of
  * index, and its bytes rounded up to four. */
 
 #include "route/attrs.h"
@@ -54,8 +55,15 @@ void attrs_init(struct attrs *a)
 {
 	*a = (struct attrs){0};
 	ids_init(&a->ids);
-	index_init(&a->index);
+	for (unsigned i = 0; i < ATTRS_PARTS; i++)
+		index_init(&a->parts[i]);
 	pool_init_chunked(&a->blobs, UNIT_BYTES);
+}
+
+/* The bits that an index does not use. */
+static struct index *part_of(struct attrs *a, uint64_t hash)
+{
+	return &a->parts[(hash >> 32) * ATTRS_PARTS >> 32];
 }
 
 static struct large *large_at(const uint8_t *block)
@@ -98,7 +106,8 @@ void attrs_done(struct attrs *a)
 		if (a->entries[id].blob != POOL_NONE)
 			free_blob(a, a->entries[id].blob);
 	ids_done(&a->ids);
-	index_done(&a->index);
+	for (unsigned i = 0; i < ATTRS_PARTS; i++)
+		index_done(&a->parts[i]);
 	pool_done(&a->blobs);
 	area_free(a->entries, a->cap * sizeof(*a->entries));
 	free(a->scratch);
@@ -286,7 +295,7 @@ static int add(struct attrs *a, const struct route_attrs *s, struct view data, u
 		drop_id(a, id);
 		return -ENOMEM;
 	}
-	if (index_add(&a->index, hash, id) < 0) {
+	if (index_add(part_of(a, hash), hash, id) < 0) {
 		free_blob(a, blob);
 		drop_id(a, id);
 		return -ENOMEM;
@@ -320,8 +329,9 @@ int attrs_intern(struct attrs *a, const struct route_attrs *s, uint32_t *ret_id)
 	if (r < 0)
 		return r;
 	uint64_t hash = hash_bytes(data.data, data.len);
+	const struct index *part = part_of(a, hash);
 	uint32_t slot, id;
-	INDEX_FOR_EACH (&a->index, hash, slot, id) {
+	INDEX_FOR_EACH (part, hash, slot, id) {
 		struct view known = packed(a, id);
 		if (known.len == data.len && memcmp(known.data, data.data, data.len) == 0) {
 			attrs_ref(a, id);
@@ -353,7 +363,8 @@ bool attrs_reclaim(struct attrs *a, size_t max)
 		if (!max)
 			return true;
 		struct view data = packed(a, id);
-		index_del(&a->index, hash_bytes(data.data, data.len), id);
+		uint64_t hash = hash_bytes(data.data, data.len);
+		index_del(part_of(a, hash), hash, id);
 		free_blob(a, a->entries[id].blob);
 		a->entries[id].blob = POOL_NONE;
 		ids_release(&a->ids, id);
@@ -363,7 +374,10 @@ bool attrs_reclaim(struct attrs *a, size_t max)
 
 size_t attrs_memory_bytes(const struct attrs *a)
 {
-	size_t index = a->index.slots ? ((size_t)a->index.mask + 1) * sizeof(*a->index.slots) : 0;
+	size_t index = 0;
+	for (unsigned i = 0; i < ATTRS_PARTS; i++)
+		if (a->parts[i].slots)
+			index += ((size_t)a->parts[i].mask + 1) * sizeof(*a->parts[i].slots);
 	return ids_memory_bytes(&a->ids) + a->cap * sizeof(*a->entries) + index +
 		pool_memory_bytes(&a->blobs) + a->large_bytes + a->scratch_bytes;
 }

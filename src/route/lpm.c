@@ -24,12 +24,12 @@
  *
  * Cost: a node is 24 bytes, a value four, the shortcuts 4 MiB and 512 KiB. A change touches one node
  * and its parent and moves a block of at most 64 siblings, whatever hangs below, as nothing is pushed
- * down the trie. Only a prefix shorter than /19 is written to its entries, 2^(19 - length) of them; for
- * a default route that takes one to two milliseconds.
+ * down the trie. Only a prefix shorter than /19 is written to its entries, 2^(19 - length) of them. A default
+ * route is not: who finds nothing else looks for it in the root.
  *
  * Invariants: every node but the roots has a prefix or a child. An entry's node is the one that the
- * trie has there, or the root of ADDR_NONE, which is empty; its value is what the trie, cut off below
- * length 18, says of its addresses. */
+ * trie has there, or the root of ADDR_NONE, which is empty; its value is what the trie's lengths 1 to 18 say
+ * of its addresses. */
 
 #include "route/lpm.h"
 
@@ -45,13 +45,23 @@
 static uint32_t find_anywhere(const struct lpm *lpm, const struct addr *addr)
 {
 	uint32_t value;
-	return find_short(lpm, addr, &value) ? value : find(lpm, addr);
+	return find_short(lpm, addr, &value) && LIKELY(value != LPM_NONE) ? value : find(lpm, addr);
 }
 
 LPM_COUNTING static uint32_t find_counting(const struct lpm *lpm, const struct addr *addr)
 {
 	uint32_t value;
-	return find_short(lpm, addr, &value) ? value : find(lpm, addr);
+	return find_short(lpm, addr, &value) && LIKELY(value != LPM_NONE) ? value : find(lpm, addr);
+}
+
+static uint32_t get_anywhere(const struct lpm *lpm, const struct prefix *prefix)
+{
+	return get(lpm, prefix);
+}
+
+LPM_COUNTING static uint32_t get_counting(const struct lpm *lpm, const struct prefix *prefix)
+{
+	return get(lpm, prefix);
 }
 
 int lpm_new(struct lpm **ret)
@@ -67,6 +77,7 @@ int lpm_new(struct lpm **ret)
 	}
 	memset(node_at(lpm, 0), 0, ROOTS * sizeof(struct node));
 	lpm->find = lpm_can_count() ? find_counting : find_anywhere;
+	lpm->get = lpm_can_count() ? get_counting : get_anywhere;
 	*ret = lpm;
 	return 0;
 }
@@ -99,7 +110,7 @@ static void refresh_below(const struct lpm *lpm, const struct shortcut *s, uint3
 	uint32_t width = 1u << (SHORTCUT_LEVEL - 1 - level) * STRIDE, child = child_ref(n, from);
 	for (unsigned i = from; i < to; i++) {
 		uint32_t at = position + i * width;
-		uint64_t match = n->prefixes & lpm_above[i];
+		uint64_t match = level ? n->prefixes & lpm_above[i] : 0;
 		uint32_t value = match ? *longest_value(lpm, n, match, NULL) : above;
 		if (!has_child(n, i))
 			fill(s, at, width, (struct entry){ROOT(ADDR_NONE), value});
@@ -116,11 +127,12 @@ static void refresh(const struct lpm *lpm, const struct trail *t)
 	const struct shortcut *s = &lpm->shortcuts[t->refs[0]];
 	unsigned level = t->depth, spread = 1u << (STRIDE - (t->wanted_len + PAD_BITS) % STRIDE);
 	uint32_t above = LPM_NONE, position = 0;
-	if (!s->size || level >= SHORTCUT_LEVEL)
+	if (!s->size || level == 0 || level >= SHORTCUT_LEVEL)
 		return;
 	for (unsigned d = 0; d < level; d++) {
 		const struct node *n = node_at(lpm, t->refs[d]);
-		above = *longest_value(lpm, n, n->prefixes & lpm_above[t->index[d]], &above);
+		if (d > 0)
+			above = *longest_value(lpm, n, n->prefixes & lpm_above[t->index[d]], &above);
 		position += (uint32_t)t->index[d] << (SHORTCUT_LEVEL - 1 - d) * STRIDE;
 	}
 	unsigned from = t->index[level] / spread * spread;
@@ -245,10 +257,7 @@ int lpm_del(struct lpm *lpm, const struct prefix *prefix)
 
 uint32_t lpm_get(const struct lpm *lpm, const struct prefix *prefix)
 {
-	struct trail t;
-	follow(lpm, prefix, &t);
-	const struct node *n = holder(lpm, &t);
-	return n ? *value_at(lpm, value_ref(n, t.place)) : LPM_NONE;
+	return lpm->get(lpm, prefix);
 }
 
 uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr)

@@ -44,6 +44,7 @@ struct lpm {
 	struct shortcut shortcuts[ROOTS];
 	size_t counts[ROOTS];
 	uint32_t (*find)(const struct lpm *lpm, const struct addr *addr);
+	uint32_t (*get)(const struct lpm *lpm, const struct prefix *prefix);
 };
 
 /* What is left of an address, the next bit on top. */
@@ -139,7 +140,15 @@ static ALWAYS_INLINE uint32_t find_below(
 
 static const uint32_t lpm_no_value = LPM_NONE;
 
-/* IPv4 where the shortcut's node is the last one, as nearly always; false elsewhere. */
+/* All that a root can hold; entries do not count it. */
+static inline uint32_t default_value(const struct lpm *lpm, uint32_t root)
+{
+	const struct node *n = node_at(lpm, root);
+	return n->prefixes ? *value_at(lpm, n->value) : LPM_NONE;
+}
+
+/* IPv4 where the shortcut's node is the last one, as nearly always; false elsewhere. LPM_NONE: there may be a
+ * default route. */
 static ALWAYS_INLINE bool find_short(const struct lpm *lpm, const struct addr *addr, uint32_t *ret)
 {
 	const struct shortcut *s = &lpm->shortcuts[ROOT(ADDR_V4)];
@@ -168,11 +177,38 @@ static ALWAYS_INLINE uint32_t find(const struct lpm *lpm, const struct addr *add
 	const struct entry *e = &s->entries[at];
 	(void)key_take(&k, SHORTCUT_BITS);
 	unsigned i = key_take(&k, STRIDE);
-	return find_below(lpm, node_at(lpm, e->node), i, k, &e->value);
+	uint32_t value = find_below(lpm, node_at(lpm, e->node), i, k, &e->value);
+	return LIKELY(value != LPM_NONE) ? value : default_value(lpm, ROOT(addr->family));
+}
+
+/* Exactly this prefix's value; a long one begins at its shortcut. */
+static ALWAYS_INLINE uint32_t get(const struct lpm *lpm, const struct prefix *prefix)
+{
+	const uint32_t root = ROOT(prefix->addr.family);
+	const struct shortcut *s = &lpm->shortcuts[root];
+	struct key k = key_make(&prefix->addr);
+	uint32_t at = (uint32_t)(k.hi >> (64 - SHORTCUT_BITS)) - s->first, ref = root;
+	unsigned bits = STRIDE - PAD_BITS, left = prefix->len + PAD_BITS; /* behind the node */
+	if (left >= SHORTCUT_LEVEL * STRIDE && at < s->size) {
+		ref = s->entries[at].node;
+		(void)key_take(&k, SHORTCUT_BITS);
+		bits = STRIDE;
+		left -= SHORTCUT_LEVEL * STRIDE;
+	}
+	const struct node *n = node_at(lpm, ref);
+	unsigned i = key_take(&k, bits);
+	for (; left >= STRIDE; left -= STRIDE) {
+		if (!has_child(n, i))
+			return LPM_NONE;
+		n = node_at(lpm, child_ref(n, i));
+		i = key_take(&k, STRIDE);
+	}
+	unsigned place = PLACE(1u << left | i >> (STRIDE - left));
+	return n->prefixes >> place & 1 ? *value_at(lpm, value_ref(n, place)) : LPM_NONE;
 }
 
 /* Counting bits is one instruction on every processor since 2008 or so, but not in the base that
- * distributions compile for: what contains find is compiled twice, and lpm_can_count says which. */
+ * distributions compile for: what contains find or get is compiled twice, and lpm_can_count says which. */
 #if defined(__x86_64__)
 #define LPM_COUNTING __attribute__((target("popcnt,lzcnt,bmi,bmi2")))
 static inline bool lpm_can_count(void)

@@ -213,10 +213,135 @@ def test_old_tables(tap, folder, rng):
     same_as_bgpdump(tap, "TABLE_DUMP", path)
 
 
+def test_other_tables(tap, folder, rng):
+    """Multicast, generic and geographic tables: not in bgpdump's lines, prefixes all in JSON."""
+    path = os.path.join(folder, "other.mrt")
+    block = mrtgen.pack_attributes("1 {2,3} (4)", {"next_hop": "192.0.2.1"})
+    entries = [(0, 7, 5, block), (1, 7, 6, block)]
+    six, four = mrtgen.pack_prefix("2001:db8::/32")[0], mrtgen.pack_prefix("198.51.100.0/24")[0]
+    records = [mrtgen.peer_index_table(PEERS),
+               mrtgen.rib_record(0, "198.51.100.0/24", entries, multicast=True),
+               mrtgen.rib_record(1, "2001:db8::/32", entries, multicast=True),
+               mrtgen.rib_record(2, "198.51.100.0/24", entries, multicast=True, add_path=True),
+               mrtgen.rib_record(3, "2001:db8::/32", entries, multicast=True, add_path=True),
+               mrtgen.generic_record(4, 1, 1, four, entries),
+               mrtgen.generic_record(5, 2, 1, six, entries, add_path=True),
+               mrtgen.generic_record(6, 2, 1, six, entries, add_path=True, path_id=9),
+               mrtgen.generic_record(7, 1, 128, b"\x70" + b"\0" * 11 + b"\1\2\3", entries),
+               mrtgen.record(8, 13, 7, b"\0\0\0\0" * 9),
+               mrtgen.rib_record(9, "198.51.100.0/24", entries)]
+    mrtgen.write(path, records)
+    same_as_bgpdump(tap, "tables of every subtype", path)
+    status, out, errors = run(path, "--format", "json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    seen = [(row["prefix"], row["safi"], row["path_id"]) for row in rows]
+    expected = [(prefix, safi, path_id) for prefix, safi, ids in
+                [("198.51.100.0/24", 2, (None, None)), ("2001:db8::/32", 2, (None, None)),
+                 ("198.51.100.0/24", 2, (5, 6)), ("2001:db8::/32", 2, (5, 6)), ("198.51.100.0/24", 1, (None, None)),
+                 ("2001:db8::/32", 1, (5, 6)), ("2001:db8::/32", 1, (9, 9)), ("198.51.100.0/24", 1, (None, None))]
+                for path_id in ids]
+    tap.equal((status, errors, seen), (0, "", expected), "tables of every subtype in JSON")
+
+
+def test_next_hops(tap, folder):
+    """Every length that a next hop has, in both forms of MP_REACH and in messages."""
+    path = os.path.join(folder, "hops.mrt")
+    v4, v6, local = (mrtgen.pack_address(a) for a in ("192.0.2.7", "2001:db8::7", "fe80::7"))
+    rd = b"\0" * 8
+    hops = {4: v4, 16: v6, 32: v6 + local, 12: rd + v4, 24: rd + v6, 48: rd + v6 + rd + local}
+    expected = {}
+    for size, hop in hops.items():
+        records = [mrtgen.peer_index_table(PEERS)]
+        for prefix in ("198.51.100.0/24", "2001:db8:1::/48"):
+            packed, ipv6 = mrtgen.pack_prefix(prefix)
+            afi = 2 if ipv6 else 1
+            for value in (bytes([size]) + hop, mrtgen.mp_reach_full(hop, packed, afi),
+                          mrtgen.mp_reach_full(hop, b"", afi)):
+                for attrs in ({}, {"next_hop": "192.0.2.9"}):
+                    block = mrtgen.pack_attributes("1 2", attrs, mp_reach=value)
+                    records.append(mrtgen.rib_record(0, prefix, [(0, 7, 0, block)]))
+            block = mrtgen.pack_attributes("1 2", {}, mp_reach=mrtgen.mp_reach_full(hop, packed, afi))
+            records.append(mrtgen.message_record(mrtgen.update(block), PEERS[0], LOCAL))
+        mrtgen.write(path, records)
+        expected[size] = "192.0.2.7" if size in (4, 12) else "2001:db8::7"
+        if size in (4, 16, 32):
+            same_as_bgpdump(tap, f"next hop of {size} bytes", path)
+        rows = [json.loads(line) for line in run(path, "--format", "json")[1].splitlines()]
+        tap.equal({row["next_hop"] for row in rows}, {expected[size]}, f"next hop of {size} bytes in JSON")
+
+
+def test_hidden_add_path(tap, folder):
+    """Path identifiers in messages whose subtype knows none (bgpdump issue 9)."""
+    path = os.path.join(folder, "hidden.mrt")
+    block = mrtgen.pack_attributes("1 2", {"next_hop": "192.0.2.1"})
+    six = mrtgen.pack_attributes("1 2", {}, mp_reach=mrtgen.mp_reach_full(
+        mrtgen.pack_address("2001:db8::7"), mrtgen.nlri(["2001:db8:1::/48", "2001:db8:2::/48"], 1)))
+    gone = mrtgen.nlri(["203.0.113.0/24", "198.51.100.0/25"], 2)
+    messages = [mrtgen.update(block, mrtgen.nlri(["198.51.100.0/24", "203.0.113.0/24"], 7), gone), mrtgen.update(six)]
+
+    def write(add_path):
+        mrtgen.write(path, [mrtgen.message_record(m, PEERS[0], LOCAL, add_path=add_path) for m in messages])
+
+    write(True)
+    told = run(path)
+    same_as_bgpdump(tap, "ADD-PATH told by the subtype", path)
+    write(False)
+    tap.equal(run(path), told, "ADD-PATH that the subtype does not tell")
+
+
+def test_messages_of_1999(tap, folder):
+    """The deprecated type 5. bgpdump prints them with a column too few, and the peer instead of what is withdrawn."""
+    path = os.path.join(folder, "1999.mrt")
+    peer, local = Peer("192.0.2.1", 3333), Peer("192.0.2.2", 12654)
+    attrs = {"next_hop": "192.0.2.1", "med": 5, "communities": ["1:2"], "aggregator": (7, "203.0.113.5")}
+    block = mrtgen.pack_attributes("3333 {286,1103}", attrs, as_bytes=2)
+    update = mrtgen.update(block, mrtgen.nlri(["198.51.100.0/24", "10.0.0.0/8"]), mrtgen.nlri(["11.0.0.0/8"]))
+    mrtgen.write(path, [mrtgen.old_message_record(update, peer, local), mrtgen.old_state_record(6, 1, peer),
+                        mrtgen.record(5, 5, 7, b"\0\7\1\2\3\4\0\7\1\2\3\4")])
+    head = "BGP|1700000000|"
+    lines = [head + "W|192.0.2.1|3333|11.0.0.0/8"]
+    lines += [f"{head}A|192.0.2.1|3333|{prefix}|3333 {{286,1103}}|IGP|192.0.2.1|0|5|1:2|NAG|7 203.0.113.5|"
+              for prefix in ("198.51.100.0/24", "10.0.0.0/8")]
+    lines.append(head + "STATE|192.0.2.1|3333|6|1")
+    tap.equal(run(path), (0, "".join(line + "\n" for line in lines).encode(), ""), "messages of 1999")
+    if BGPDUMP:
+        theirs = "".join(line + "\n" for line in lines).replace("|11.0.0.0/8", "|192.0.2.1/8").replace("|5|1:2", "|51:2")
+        tap.equal(bgpdump(path).decode(), theirs, "what bgpdump makes of them")
+
+
+def test_bgpdump_bugs(tap, folder):
+    """What docs/mrt.md lists, shown."""
+    path = os.path.join(folder, "bugs.mrt")
+    peer = Peer("192.0.2.1", 64500)
+
+    def check(name, records, ours, theirs):
+        mrtgen.write(path, records)
+        tap.equal(run(path)[1].decode().splitlines(), ours, name)
+        if BGPDUMP:
+            tap.equal(bgpdump(path).decode().splitlines(), theirs, name + ": bgpdump")
+
+    nh = {"next_hop": "192.0.2.9"}
+    row = "TABLE_DUMP|1700000000|B|192.0.2.1|64500|198.51.100.0/24|%s|IGP|192.0.2.9|0|0||NAG|%s|"
+    raw = {**nh, "raw": [(0xC0, 7, b"\0\1\0\1\xcb\0\x71\7")]}
+    check("AGGREGATOR with four bytes of AS beside a path with two",
+          [mrtgen.table_dump_record(0, "198.51.100.0/24", peer, "1 2", raw)],
+          [row % ("1 2", "65537 203.0.113.7")], [row % ("1 2", "1 0.1.203.0")])
+    confed = {**nh, "raw": [(0xC0, 17, mrtgen.pack_path("70000"))]}
+    check("a confederation in a path that AS4_PATH completes",
+          [mrtgen.table_dump_record(0, "198.51.100.0/24", peer, "(65001 65002) 1 23456", confed)],
+          [row % ("(65001 65002) 1 70000", "")], [row % ("(65001 65002) (65001) 70000", "")])
+    update = mrtgen.update(mrtgen.pack_attributes("1", nh), b"\x21\1\2\3\4\5" + mrtgen.nlri(["198.51.100.0/24"]))
+    tail = "|1|IGP|192.0.2.9|0|0||NAG||"
+    check("a prefix of 33 bits", [mrtgen.message_record(update, peer, LOCAL)], [],
+          ["BGP4MP|1700000000|A|192.0.2.1|64500|1.2.3.4/33" + tail, "BGP4MP|1700000000|A|192.0.2.1|64500|198.51.100.0/24" + tail])
+
+
 def random_message(rng, as_bytes, add_path):
     def prefixes(ipv6):
-        return mrtgen.nlri([random_prefix(rng, ipv6) for _ in range(rng.randrange(5))],
-                           rng.randrange(1 << 32) if add_path else None)
+        """No default route twice: that would be read as path identifiers."""
+        several = [random_prefix(rng, ipv6) for _ in range(rng.randrange(5))]
+        several = [p for i, p in enumerate(several) if not i or not p.endswith("/0")]
+        return mrtgen.nlri(several, rng.randrange(1 << 32) if add_path else None)
 
     attrs = random_attributes(rng, False)
     if as_bytes == 2:
@@ -231,7 +356,13 @@ def random_message(rng, as_bytes, add_path):
         hops = [b"\x20\1" + b"\0" * 13 + b"\1", b"\x20\1" + b"\0" * 30, b"\xc0\0\2\1"]
         ipv6 = rng.random() < 0.6
         mp_reach = mrtgen.mp_reach_full(rng.choice(hops), prefixes(ipv6), 2 if ipv6 else 1, rng.choice([1, 1, 2]))
-    path = " ".join(str(rng.randrange(1 << 16)) for _ in range(rng.randrange(6)))
+    path = " ".join(str(rng.choice([23456, rng.randrange(1 << 16)])) for _ in range(rng.randrange(6)))
+    if rng.random() < 0.2:
+        path += " {%d,%d}" % (rng.randrange(1 << 16), rng.randrange(1 << 16))
+    if as_bytes == 2 and rng.random() < 0.4:
+        raw.append((0xC0, 17, mrtgen.pack_path(" ".join(str(rng.randrange(65536, 1 << 32)) for _ in range(3)))))
+    elif rng.random() < 0.2:
+        path = "(65001 65002) " + path + " [65003,65004]"
     block = mrtgen.pack_attributes(path, attrs, as_bytes=as_bytes, mp_reach=mp_reach)
     return mrtgen.update(block, prefixes(False), prefixes(False))
 
@@ -254,6 +385,37 @@ def test_messages(tap, folder, rng):
         same_as_bgpdump(tap, "messages with ADD-PATH" if add_path else "messages", path)
 
 
+def test_updates(tap, folder):
+    """A source with update files, as `whereto check` loads it: a table of two peers at noon, then messages."""
+    noon = 1700000000
+    first, second = PEERS[0], Peer("192.0.2.2", 64501)
+    nh = {"next_hop": "192.0.2.9"}
+    mrtgen.write_table(os.path.join(folder, "rib.gz"), [first, second],
+                       [[("198.51.100.0/24", "1 2", nh), ("203.0.113.0/24", "1", nh)],
+                        [("198.51.100.0/24", "1 2 3", nh)]], time=noon)
+
+    def message(peer, time, announced=(), withdrawn=()):
+        block = mrtgen.pack_attributes("7 8", nh) if announced else b""
+        return mrtgen.message_record(mrtgen.update(block, mrtgen.nlri(announced), mrtgen.nlri(withdrawn)), peer, LOCAL,
+                                     time=time)
+
+    mrtgen.write(os.path.join(folder, "updates.1100.bz2"), [message(first, noon - 1, ["10.0.0.0/8"])])
+    mrtgen.write(os.path.join(folder, "updates.1200.bz2"), [message(first, noon + 1, ["11.0.0.0/8", "12.0.0.0/8"]),
+                                                            message(first, noon + 2, [], ["198.51.100.0/24"])])
+    mrtgen.write(os.path.join(folder, "updates.1215.xz"), [message(first, noon + 900, [], ["12.0.0.0/8"]),
+                                                           mrtgen.state_record(6, 1, Peer("192.0.2.77", 9), LOCAL,
+                                                                               time=noon + 901)])
+    subprocess.run([WHERETO, "keygen", os.path.join(folder, "key")], check=True, capture_output=True)
+    config = os.path.join(folder, "whereto.yaml")
+    for peer, routes, updates in (("", 3, 3), (", peer: 192.0.2.1", 2, 3), (", peer: 192.0.2.2", 1, 0)):
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("telemetry: {keys: [{id: 1, file: key}]}\nrouters: [{name: edge1, serves: [192.0.2.0/24], sources: "
+                       f"[{{mrt: {{file: rib.gz, updates: ['updates.1*']{peer}}}}}]}}]\n")
+        done = subprocess.run([WHERETO, "check", config], capture_output=True, check=False, text=True)
+        tap.check(done.returncode == 0 and f"rib.gz: {routes} routes, {updates} UPDATEs applied" in done.stdout,
+                  f"update files{peer}", done.stdout + done.stderr)
+
+
 def test_json(tap, folder):
     path = os.path.join(folder, "json.mrt")
     attrs = {"next_hop": "192.0.2.9", "med": 0, "local_pref": 4294967295, "communities": ["174:1", "65535:65281"],
@@ -266,7 +428,7 @@ def test_json(tap, folder):
     rows = [json.loads(line) for line in out.splitlines()]
     tap.equal((status, errors, len(rows)), (0, "", 2), "two lines of JSON")
     tap.equal(rows[0], {
-        "kind": "rib", "time": 1700000000, "prefix": "198.51.100.0/24", "path_id": None, "peer": "192.0.2.1",
+        "kind": "rib", "time": 1700000000, "prefix": "198.51.100.0/24", "safi": 1, "path_id": None, "peer": "192.0.2.1",
         "peer_as": 64500, "originated": 1699999940, "path": "1 {2,3} (4 5) [6,7]", "origin_code": "IGP",
         "next_hop": "192.0.2.9", "local_pref": 4294967295, "med": 0, "communities": ["174:1", "65535:65281"],
         "ext_communities": ["0002fde800000064"], "large_communities": ["4200000000:1:2"],
@@ -334,6 +496,12 @@ def main():
         test_odd_tables(tap, folder)
         test_old_tables(tap, folder, rng)
         test_messages(tap, folder, rng)
+        test_other_tables(tap, folder, rng)
+        test_next_hops(tap, folder)
+        test_hidden_add_path(tap, folder)
+        test_messages_of_1999(tap, folder)
+        test_bgpdump_bugs(tap, folder)
+        test_updates(tap, folder)
         test_json(tap, folder)
         test_damaged(tap, folder, rng)
     return tap.done()

@@ -159,18 +159,29 @@ def peer_index_table(peers, time=1700000000, view_name=b"", collector_id="192.0.
     return record(time, 13, 1, b"".join(body))
 
 
-def rib_record(sequence, prefix, entries, time=1700000000, add_path=False):
+def pack_entries(entries, ids):
+    out = [struct.pack(">H", len(entries))]
+    for peer, originated, path_id, block in entries:
+        if ids:
+            out.append(struct.pack(">HIIH", peer, originated, path_id, len(block)))
+        else:
+            out.append(struct.pack(">HIH", peer, originated, len(block)))
+        out.append(block)
+    return b"".join(out)
+
+
+def rib_record(sequence, prefix, entries, time=1700000000, add_path=False, multicast=False):
     """entries: (peer index, originated, path id, packed attributes)."""
     packed, ipv6 = pack_prefix(prefix)
-    subtype = (4 if ipv6 else 2) + (6 if add_path else 0)
-    body = [struct.pack(">I", sequence), packed, struct.pack(">H", len(entries))]
-    for peer, originated, path_id, block in entries:
-        if add_path:
-            body.append(struct.pack(">HIIH", peer, originated, path_id, len(block)))
-        else:
-            body.append(struct.pack(">HIH", peer, originated, len(block)))
-        body.append(block)
-    return record(time, 13, subtype, b"".join(body))
+    subtype = (4 if ipv6 else 2) + (6 if add_path else 0) + (1 if multicast else 0)
+    return record(time, 13, subtype, struct.pack(">I", sequence) + packed + pack_entries(entries, add_path))
+
+
+def generic_record(sequence, afi, safi, nlri_bytes, entries, time=1700000000, add_path=False, path_id=None):
+    """RIB_GENERIC. With ADD-PATH as GoBGP and OpenBGPD write it, or, given path_id, as RFC 8050 has it."""
+    body = struct.pack(">IHB", sequence, afi, safi) + (b"" if path_id is None else struct.pack(">I", path_id))
+    body += nlri_bytes + pack_entries(entries, add_path and path_id is None)
+    return record(time, 13, 12 if add_path else 6, body)
 
 
 def table_records(peers, routes, time=1700000000, add_path=False, full_mp_reach=False):
@@ -236,6 +247,17 @@ def message_record(message, peer, local, as_bytes=4, time=1700000000, microsecon
     if microseconds is None:
         return record(time, 16, subtype, body)
     return record(time, 17, subtype, struct.pack(">I", microseconds) + body)
+
+
+def old_message_record(message, peer, local, time=1700000000):
+    """An UPDATE under the deprecated type 5, which has no message header."""
+    body = struct.pack(">H", peer.asn) + pack_address(peer.address)
+    body += struct.pack(">H", local.asn) + pack_address(local.address) + message[19:]
+    return record(time, 5, 1, body)
+
+
+def old_state_record(old, new, peer, time=1700000000):
+    return record(time, 5, 3, struct.pack(">H", peer.asn) + pack_address(peer.address) + struct.pack(">HH", old, new))
 
 
 def state_record(old, new, peer, local, as_bytes=4, time=1700000000):

@@ -236,6 +236,62 @@ static void test_empty_inside(void **state)
 	}
 }
 
+/* More than the thread that decompresses may be ahead of the reader: read whole, and closed at any
+ * moment. */
+static void test_ahead(void **state)
+{
+	size_t cap = 7u << 20, bytes;
+	uint8_t *buf = malloc(cap), *packed = malloc(cap);
+	uint64_t sum, expected;
+	struct error err = {0};
+	size_t n = build_file(buf, cap, 6u << 20);
+	write_file(buf, n);
+	assert_int_equal(read_all(&bytes, &expected, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		size_t len = pack(formats[i], buf, n, packed, cap);
+		write_file(packed, len);
+		assert_int_equal(read_all(&bytes, &sum, &err), 0);
+		assert_int_equal(bytes, n);
+		assert_int_equal(sum, expected);
+		for (unsigned records = 0; records < 4; records++) {
+			struct mrt_file *f;
+			struct mrt_record record;
+			assert_int_equal(mrt_file_open(path, &f, &err), 0);
+			for (unsigned r = 0; r < records; r++)
+				assert_int_equal(mrt_file_next(f, &record, &err), r < 3);
+			mrt_file_close(f);
+		}
+		write_file(packed, len / 2);
+		assert_int_equal(read_all(&bytes, &sum, &err), -EBADMSG);
+		assert_names_place(&err);
+	}
+	free(packed);
+	free(buf);
+}
+
+/* What stands before the damage is given out. */
+static void test_before_damage(void **state)
+{
+	enum { RECORDS = 20000 };
+	size_t cap = 40 * RECORDS, bytes;
+	uint8_t *buf = malloc(cap), *packed = malloc(cap);
+	struct wr w = wr_make(buf, cap);
+	uint64_t sum;
+	struct error err = {0};
+	for (uint32_t i = 0; i < RECORDS; i++) {
+		size_t at = build_record(&w, 13, 6);
+		wr_u32(&w, i * 2654435761u);
+		build_record_end(&w, at);
+	}
+	size_t len = pack("gzip", buf, wr_len(&w), packed, cap);
+	packed[len - 6] ^= 1; /* the checksum: everything before it is there */
+	write_file(packed, len);
+	assert_int_equal(read_all(&bytes, &sum, &err), -EBADMSG);
+	assert_int_equal(bytes, wr_len(&w));
+	free(packed);
+	free(buf);
+}
+
 static int setup(void **state)
 {
 	int fd = mkstemp(path);
@@ -258,6 +314,8 @@ int main(void)
 		cmocka_unit_test(test_compressed_changes),
 		cmocka_unit_test(test_concatenated),
 		cmocka_unit_test(test_empty_inside),
+		cmocka_unit_test(test_ahead),
+		cmocka_unit_test(test_before_damage),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
