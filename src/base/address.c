@@ -6,6 +6,7 @@
 #include "base/address.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -97,18 +98,22 @@ int addr_cmp(const struct addr *a, const struct addr *b)
 	return (c > 0) - (c < 0);
 }
 
+/* The first n of 64 bits, in the order of the network. */
+static uint64_t first_bits(unsigned n)
+{
+	return n ? htobe64(~UINT64_C(0) << (64 - n)) : 0;
+}
+
 struct prefix prefix_make(const struct addr *a, unsigned len)
 {
-	struct prefix p = {.addr = *a};
+	uint64_t halves[2];
 	if (len > addr_bits(a))
 		len = addr_bits(a);
-	p.len = (uint8_t)len;
-	unsigned whole = len / 8;
-	if (len % 8) {
-		p.addr.bytes[whole] &= (uint8_t)(0xff00 >> (len % 8));
-		whole++;
-	}
-	memset(p.addr.bytes + whole, 0, sizeof(p.addr.bytes) - whole);
+	memcpy(halves, a->bytes, sizeof(halves));
+	halves[0] &= first_bits(len < 64 ? len : 64);
+	halves[1] &= first_bits(len < 64 ? 0 : len - 64);
+	struct prefix p = {.addr.family = a->family, .len = (uint8_t)len};
+	memcpy(p.addr.bytes, halves, sizeof(halves));
 	return p;
 }
 

@@ -225,12 +225,17 @@ static enum stream_next on_input(struct stream *stream, struct rd *r, uint64_t u
 	struct neighbour *n = c->neighbour;
 	struct bgp_actions act;
 	struct bgp_changes changes;
-	size_t before = rd_left(r);
+	size_t before = rd_left(r), looked = before;
+	uint64_t now = clock_mono_ns();
+	peers_clock(n->speaker->all);
 	for (;;) {
 		if (n->applying == c && !peer_apply(&n->peer, until_ns))
 			return STREAM_MORE;
 		n->applying = n->applying == c ? NULL : n->applying;
-		uint64_t now = clock_mono_ns();
+		if (looked - before >= PEERS_BYTES_A_LOOK) {
+			looked = before;
+			now = clock_mono_ns();
+		}
 		if (now >= until_ns)
 			return STREAM_MORE;
 		if (!bgp_fsm_input(&c->fsm, r, now, &act, &changes))

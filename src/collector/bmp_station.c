@@ -433,12 +433,17 @@ static enum stream_next on_input(struct stream *stream, struct rd *input, uint64
 {
 	struct router *r = CONTAINER_OF(stream, struct router, stream);
 	enum stream_next next = STREAM_MORE;
+	size_t looked = rd_left(input);
+	peers_clock(r->station->all);
 	while (next == STREAM_MORE) {
 		if (r->applying && !peer_apply(&r->applying->peer, until_ns))
 			break;
 		r->applying = NULL;
-		if (clock_mono_ns() >= until_ns)
-			break;
+		if (looked - rd_left(input) >= PEERS_BYTES_A_LOOK) {
+			looked = rd_left(input);
+			if (clock_mono_ns() >= until_ns)
+				break;
+		}
 		next = take_message(r, input);
 	}
 	count_messages(r);

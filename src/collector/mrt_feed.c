@@ -122,7 +122,7 @@ static bool feed(struct mrt_feed *f)
 		abort(); /* the journal has all that was acknowledged */
 	}
 	if (set)
-		table_source_changed(s, set, 0, families);
+		table_source_changed(s, clock_wall_ms(), set, 0, families);
 	if (r < 0 || f->at >= end)
 		end_source(f, s);
 	return true;

@@ -34,6 +34,12 @@ void peers_free(struct peers *all)
 	free(all);
 }
 
+void peers_clock(struct peers *all)
+{
+	all->now_ms = clock_wall_ms();
+	route_clock(tables_routes(all->tables), all->now_ms);
+}
+
 /* ---- coming and going ---- */
 
 static void remove_routes(struct peer *p)
@@ -189,7 +195,6 @@ int peer_begin(struct peer *p, enum table_level level, const struct bgp_changes 
 	int r = make_rib(p, level);
 	if (r < 0)
 		return r;
-	route_clock(tables_routes(p->all->tables), clock_wall_ms());
 	count_findings(p, changes);
 	p->changes = *changes;
 	p->level = level;
@@ -276,7 +281,7 @@ bool peer_apply(struct peer *p, uint64_t until_ns)
 	}
 	p->source->arriving = 0;
 	if (done.announced || done.withdrawn)
-		table_source_changed(p->source, done.announced, done.withdrawn, done.families);
+		table_source_changed(p->source, p->all->now_ms, done.announced, done.withdrawn, done.families);
 	p->told += done.announced;
 	return !more;
 }

@@ -19,10 +19,15 @@
 struct peers {
 	struct loop *loop;
 	struct tables *tables;
+	uint64_t now_ms; /* of day, by peers_clock */
 	uint8_t path[BGP_PATH_MAX], shortened[BGP_PATH_MAX]; /* scratch */
 };
 int peers_new(struct loop *loop, struct tables *tables, struct peers **ret) MUST_USE;
 void peers_free(struct peers *all);
+/* Tells them the time: at the beginning of each slice of work, which is short enough for the time not to change. */
+void peers_clock(struct peers *all);
+/* Of messages that may be taken before the next look at the clock. */
+#define PEERS_BYTES_A_LOOK 4096u
 
 struct peer {
 	struct peers *all;

@@ -184,6 +184,7 @@ static void begin_leaving(struct tables *t, struct table_source *s)
 	for (int i = 0; i < TABLE_LEVELS; i++)
 		if (s->ribs[i])
 			rib_empty(s->ribs[i]);
+	s->list = NULL;
 	s->next = t->leaving;
 	t->leaving = s;
 	tables_kick(t);
@@ -232,6 +233,9 @@ int tables_configure(struct tables *t, const struct config *config, void (*dropp
 	routers_free(t->routers, t->router_count);
 	t->routers = routers;
 	t->router_count = config->router_count;
+	for (size_t i = 0; i < t->router_count; i++)
+		for (size_t j = 0; j < routers[i].count; j++)
+			routers[i].sources[j]->list = &routers[i];
 	drop_unused(t, dropped, ctx);
 	return 0;
 }
@@ -392,15 +396,6 @@ void tables_on_churn(struct tables *t, table_churn_fn *fn, void *ctx)
 	t->churn_ctx = ctx;
 }
 
-static const struct table_router *router_of(const struct table_source *s)
-{
-	const struct tables *t = s->tables;
-	for (size_t i = 0; i < t->router_count; i++)
-		if (strcmp(t->routers[i].name, s->router) == 0)
-			return &t->routers[i];
-	return NULL;
-}
-
 /* Whether nothing that is asked before this rib has the prefix. */
 static bool is_first(const struct table_router *r, const struct table_observer *o, uint32_t prefix)
 {
@@ -423,7 +418,7 @@ static void on_changed(void *ctx, uint32_t prefix, uint32_t before, uint32_t aft
 	uint8_t family = family_bit(route_prefix(t->routes, prefix).addr.family);
 	if (!t->churn || (before == ROUTE_NONE && o->source->arriving & family))
 		return;
-	const struct table_router *r = router_of(o->source);
+	const struct table_router *r = o->source->list;
 	if (!r || !(has_bit(&r->traffic[0], prefix) || has_bit(&r->traffic[1], prefix)) || !is_first(r, o, prefix))
 		return;
 	t->churn(t->churn_ctx, r->name, prefix, before, after);
@@ -470,9 +465,9 @@ void table_source_gone(struct table_source *s)
 		set_state(s, TABLE_ABSENT);
 }
 
-void table_source_changed(struct table_source *s, uint64_t announced, uint64_t withdrawn, uint8_t families)
+void table_source_changed(struct table_source *s, uint64_t now_ms, uint64_t announced, uint64_t withdrawn,
+	uint8_t families)
 {
-	uint64_t now_ms = clock_wall_ms();
 	struct rate *rate = &s->rate;
 	if (now_ms - rate->begin_ms >= RATE_MS) {
 		rate->before = now_ms - rate->begin_ms < 2 * RATE_MS ? rate->changes : 0;

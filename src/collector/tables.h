@@ -38,6 +38,8 @@ extern const struct source_counter_info source_counter_table[SOURCE_COUNTERS];
 /* The ribs of a source. Sources of one table have the first only. */
 enum table_level { TABLE_ONLY, TABLE_LOC_RIB = TABLE_ONLY, TABLE_POST_POLICY, TABLE_PRE_POLICY, TABLE_LEVELS };
 
+struct table_router;
+
 /* One source of one router. Its owner's to read; changed by the functions below only, but for the
  * counters. */
 struct table_source {
@@ -62,6 +64,7 @@ struct table_source {
 	char error[256];           /* of the last loss or failure; "" */
 	void *feeder;              /* of whoever feeds it */
 	struct table_source *next;
+	const struct table_router *list; /* of the router's sources; NULL: it is not configured any more */
 
 	struct rate { /* of changes, over the last RATE_MS or so */
 		uint64_t begin_ms, changes, before;
@@ -131,8 +134,9 @@ void table_source_up(struct table_source *s);
 void table_source_down(struct table_source *s, const char *why);
 /* The last of its routes are going. */
 void table_source_gone(struct table_source *s);
-/* Counts routes announced and withdrawn. families: of those announced. */
-void table_source_changed(struct table_source *s, uint64_t announced, uint64_t withdrawn, uint8_t families);
+/* Counts routes announced and withdrawn. now_ms: of day; families: of those announced. */
+void table_source_changed(struct table_source *s, uint64_t now_ms, uint64_t announced, uint64_t withdrawn,
+	uint8_t families);
 
 /* There is work for the ribs (rib_work): it is done in slices from the loop. Call after whatever a rib
  * does in slices was begun. */

@@ -5,7 +5,7 @@
  *
  *     flags (1) | origin code (1) | path length (varint) | communities length (varint)
  *     [ext. length (varint) large length (varint) clusters and whether an originator follows (1)
- *     [originator (4)]] [MED (4)] [local preference (4)]
+ *     [originator (4)]] [MED (varint)] [local preference (varint)]
  *     [next hop (4 or 16)] [aggregator AS (4) aggregator (4 or 16)]
  *     path | communities | extended communities | large communities
  *
@@ -15,7 +15,7 @@
  * A packed set of up to 255 bytes lies in the pool behind one byte of length; a longer one has memory
  * of its own, and the block in the pool says 0 and where. Neither ever moves. Freed blocks are used
  * again for sets of the same size, of which a table has few. The index is in parts, as growing one takes as long
- * as it is large. Per set: 16 bytes of entry, 8 to 16 of
+ * as it is large. Per set: 8 bytes of entry, 8 to 16 of
  * index, and its bytes rounded up to four. */
 
 #include "route/attrs.h"
@@ -32,7 +32,7 @@
 #define UNIT_BYTES  4u
 #define SMALL_MAX   255u
 #define LARGE_UNITS 3u /* the length byte, padding, a pointer */
-#define FIXED_MAX   (2 + 4 * 10 + 1 + 4 + 4 + 4 + 16 + 4 + 16)
+#define FIXED_MAX   (2 + 4 * 10 + 1 + 4 + 5 + 5 + 16 + 4 + 16)
 #define BYTES_MAX   (1u << 28)
 
 enum {
@@ -147,9 +147,9 @@ static void pack(struct wr *w, const struct route_attrs *s)
 			wr_u32(w, s->originator_id);
 	}
 	if (flags & HAS_MED)
-		wr_u32(w, s->med);
+		wr_varint(w, s->med);
 	if (flags & HAS_LOCAL_PREF)
-		wr_u32(w, s->local_pref);
+		wr_varint(w, s->local_pref);
 	if (flags & HAS_NEXT_HOP)
 		wr_bytes(w, s->next_hop.bytes, flags & NEXT_HOP_V6 ? 16 : 4);
 	if (flags & HAS_AGGREGATOR) {
@@ -187,9 +187,9 @@ struct route_attrs attrs_get(const struct attrs *a, uint32_t id)
 		s.originator_id = reflected & 1 ? rd_u32(&r) : 0;
 	}
 	if (flags & HAS_MED)
-		s.med = rd_u32(&r);
+		s.med = (uint32_t)rd_varint(&r);
 	if (flags & HAS_LOCAL_PREF)
-		s.local_pref = rd_u32(&r);
+		s.local_pref = (uint32_t)rd_varint(&r);
 	if (flags & HAS_NEXT_HOP)
 		s.next_hop = get_addr(&r, flags & NEXT_HOP_V6);
 	if (flags & HAS_AGGREGATOR) {
@@ -300,7 +300,7 @@ static int add(struct attrs *a, const struct route_attrs *s, struct view data, u
 		drop_id(a, id);
 		return -ENOMEM;
 	}
-	a->entries[id] = (struct attrs_entry){1, blob, path_origin(s->path), path_neighbour(s->path)};
+	a->entries[id] = (struct attrs_entry){1, blob};
 	*ret_id = id;
 	return 0;
 }

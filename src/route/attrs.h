@@ -15,7 +15,6 @@
 struct attrs_entry {
 	uint32_t refs;
 	uint32_t blob;
-	uint32_t origin, neighbour;
 };
 
 struct attrs {

@@ -34,6 +34,7 @@
 #include "route/best.h"
 #include "route/blocks.h"
 #include "route/changes.h"
+#include "route/path.h"
 
 #define LOCAL_PREF_DEFAULT 100
 
@@ -158,7 +159,7 @@ static int add_known(struct loader *l, uint32_t attrs, uint32_t peer, uint32_t p
 		.local_pref = a.has_local_pref ? a.local_pref : LOCAL_PREF_DEFAULT,
 		.path_length = bgp_path_length(a.path, 4),
 		.med = a.has_med ? a.med : 0,
-		.neighbour = route_neighbour(l->table, attrs),
+		.neighbour = path_neighbour(a.path),
 		.path_id = path_id,
 		.bgp_id = a.originator_id ? a.originator_id : l->list.bgp_ids[peer],
 		.cluster_length = a.cluster_length,

@@ -30,6 +30,7 @@
 #include "base/index.h"
 #include "bgp/attr.h"
 #include "route/best.h"
+#include "route/path.h"
 
 #define LOCAL_PREF_DEFAULT 100
 
@@ -120,7 +121,7 @@ static int add_candidate(struct rib *rib, const struct rib_peer *peer, uint32_t 
 		.local_pref = a.has_local_pref ? a.local_pref : LOCAL_PREF_DEFAULT,
 		.path_length = bgp_path_length(a.path, 4),
 		.med = a.has_med ? a.med : 0,
-		.neighbour = route_neighbour(rib->table, attrs_id),
+		.neighbour = path_neighbour(a.path),
 		.origin_code = a.origin_code,
 		.internal = !peer->info.external,
 		.stale = stale,

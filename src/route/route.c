@@ -3,8 +3,8 @@
 /* Every router's table in one: see route.h for the idea.
  *
  * The longest match maps each prefix that any view knows to its id, and is also the way from a prefix
- * to its id: there is no second index. Per id there are twelve bytes (the prefix itself and how many
- * views have it), and per view and id five (the attributes' id and when it changed), in pages (route/pages.h) of which a view
+ * to its id: there is no second index. Per id there are eight bytes (the prefix itself and how many
+ * views have it; eight or sixteen more for an IPv6 address), and per view and id five (the attributes' id and when it changed), in pages (route/pages.h) of which a view
  * has those that it has routes in.
  *
  * Invariants: uses of a prefix = views that have something at its id; a prefix without uses is
@@ -25,15 +25,16 @@
 #include "route/attrs.h"
 #include "route/lpm_tree.h"
 #include "route/pages.h"
+#include "route/path.h"
 
-#define VIEWS_MAX UINT16_MAX /* uses is a uint16_t */
+#define VIEWS_MAX     UINT16_MAX /* uses is a uint16_t */
+#define V6_UNIT_BYTES 8u         /* of v6_addrs: the first half of an address, or the second too */
 
-enum { PREFIX_V6 = 0x100, PREFIX_LONG = 0x200 };
-
-/* Bytes 0 to 7 of the address; or, for the few prefixes longer than /64, where all of it is. */
+/* An IPv4 address, or where an IPv6 one is: in v6_addrs, half of it where the rest is zero. */
 struct prefix_entry {
-	uint8_t bytes[8];
-	uint16_t kind; /* length and PREFIX_ bits */
+	uint32_t addr;
+	uint8_t len;
+	bool v6;
 	uint16_t uses;
 };
 
@@ -52,7 +53,7 @@ struct route_table {
 	struct ids ids;
 	struct prefix_entry *prefixes;
 	uint32_t cap;
-	struct pool long_addrs;
+	struct pool v6_addrs;
 	struct attrs attrs;
 	struct pages pages;
 	unsigned views_count, views_cap;
@@ -70,7 +71,7 @@ int route_table_new(unsigned views, struct route_table **ret)
 		return -ENOMEM;
 	t->find = lpm_can_count() ? find_counting : find_anywhere;
 	ids_init(&t->ids);
-	pool_init_flat(&t->long_addrs, sizeof(((struct addr *)0)->bytes));
+	pool_init_flat(&t->v6_addrs, V6_UNIT_BYTES);
 	attrs_init(&t->attrs);
 	int r = pages_init(&t->pages);
 	if (r == 0)
@@ -123,7 +124,7 @@ void route_table_free(struct route_table *t)
 		paged_done(&t->views[v].routes);
 	pages_done(&t->pages);
 	attrs_done(&t->attrs);
-	pool_done(&t->long_addrs);
+	pool_done(&t->v6_addrs);
 	ids_done(&t->ids);
 	area_free(t->prefixes, t->cap * sizeof(*t->prefixes));
 	free(t->views);
@@ -155,33 +156,32 @@ static int reserve_prefix(struct route_table *t, uint32_t id)
 	return 0;
 }
 
+static uint32_t v6_units(uint8_t len)
+{
+	return len > 8 * V6_UNIT_BYTES ? 2 : 1;
+}
+
 static int store_prefix(struct route_table *t, uint32_t id, const struct prefix *p)
 {
 	struct prefix_entry *e = &t->prefixes[id];
-	*e = (struct prefix_entry){.kind = p->len};
-	if (p->addr.family == ADDR_V6)
-		e->kind |= PREFIX_V6;
-	if (p->len <= 64) {
-		memcpy(e->bytes, p->addr.bytes, sizeof(e->bytes));
+	uint32_t units = v6_units(p->len);
+	*e = (struct prefix_entry){.len = p->len, .v6 = p->addr.family == ADDR_V6};
+	if (!e->v6) {
+		memcpy(&e->addr, p->addr.bytes, sizeof(e->addr));
 		return 0;
 	}
-	uint32_t ref = pool_alloc(&t->long_addrs, 1);
-	if (ref == POOL_NONE)
+	e->addr = pool_alloc(&t->v6_addrs, units);
+	if (e->addr == POOL_NONE)
 		return -ENOMEM;
-	memcpy(pool_at(&t->long_addrs, ref), p->addr.bytes, sizeof(p->addr.bytes));
-	memcpy(e->bytes, &ref, sizeof(ref));
-	e->kind |= PREFIX_LONG;
+	memcpy(pool_at(&t->v6_addrs, e->addr), p->addr.bytes, (size_t)units * V6_UNIT_BYTES);
 	return 0;
 }
 
 static void forget_prefix(struct route_table *t, uint32_t id)
 {
 	const struct prefix_entry *e = &t->prefixes[id];
-	if (e->kind & PREFIX_LONG) {
-		uint32_t ref;
-		memcpy(&ref, e->bytes, sizeof(ref));
-		pool_free(&t->long_addrs, ref, 1);
-	}
+	if (e->v6)
+		pool_free(&t->v6_addrs, e->addr, v6_units(e->len));
 	ids_release(&t->ids, id);
 }
 
@@ -189,15 +189,11 @@ struct prefix route_prefix(const struct route_table *t, uint32_t prefix)
 {
 	assert(prefix < t->ids.used);
 	const struct prefix_entry *e = &t->prefixes[prefix];
-	struct prefix p = {.len = (uint8_t)e->kind};
-	p.addr.family = e->kind & PREFIX_V6 ? ADDR_V6 : ADDR_V4;
-	if (e->kind & PREFIX_LONG) {
-		uint32_t ref;
-		memcpy(&ref, e->bytes, sizeof(ref));
-		memcpy(p.addr.bytes, pool_at(&t->long_addrs, ref), sizeof(p.addr.bytes));
-	} else {
-		memcpy(p.addr.bytes, e->bytes, sizeof(e->bytes));
-	}
+	struct prefix p = {.addr.family = e->v6 ? ADDR_V6 : ADDR_V4, .len = e->len};
+	if (e->v6)
+		memcpy(p.addr.bytes, pool_at(&t->v6_addrs, e->addr), (size_t)v6_units(e->len) * V6_UNIT_BYTES);
+	else
+		memcpy(p.addr.bytes, &e->addr, sizeof(e->addr));
 	return p;
 }
 
@@ -226,7 +222,7 @@ static int add_prefix(struct route_table *t, const struct prefix *p, uint32_t *r
 
 static size_t *count_of(const struct route_table *t, struct table_view *v, uint32_t id)
 {
-	return &v->counts[!!(t->prefixes[id].kind & PREFIX_V6)];
+	return &v->counts[t->prefixes[id].v6];
 }
 
 int route_prefix_id(struct route_table *t, const struct prefix *prefix, uint32_t *ret_id)
@@ -451,14 +447,12 @@ struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs)
 
 uint32_t route_origin(const struct route_table *t, uint32_t attrs)
 {
-	assert(attrs < t->attrs.ids.used);
-	return t->attrs.entries[attrs].origin;
+	return path_origin(attrs_get(&t->attrs, attrs).path);
 }
 
 uint32_t route_neighbour(const struct route_table *t, uint32_t attrs)
 {
-	assert(attrs < t->attrs.ids.used);
-	return t->attrs.entries[attrs].neighbour;
+	return path_neighbour(attrs_get(&t->attrs, attrs).path);
 }
 
 size_t route_count(const struct route_table *t, unsigned view)
@@ -478,7 +472,7 @@ struct route_stats route_stats(const struct route_table *t)
 	struct route_stats s = {.prefixes = ids_live(&t->ids), .attrs = ids_live(&t->attrs.ids)};
 	s.memory_bytes = sizeof(*t) + t->views_cap * sizeof(t->views[0]) + lpm_memory_bytes(t->lpm) +
 		ids_memory_bytes(&t->ids) + t->cap * sizeof(*t->prefixes) +
-		pool_memory_bytes(&t->long_addrs) + pool_memory_bytes(&t->pages.pool) + attrs_memory_bytes(&t->attrs);
+		pool_memory_bytes(&t->v6_addrs) + pool_memory_bytes(&t->pages.pool) + attrs_memory_bytes(&t->attrs);
 	for (unsigned v = 0; v < t->views_count; v++)
 		s.memory_bytes += t->views[v].routes.cap * sizeof(*t->views[v].routes.starts);
 	return s;

@@ -107,7 +107,7 @@ size_t route_covering(const struct route_table *t, const struct prefix *prefix,
 struct prefix route_prefix(const struct route_table *t, uint32_t prefix);
 /* Valid until the id is reclaimed. */
 struct route_attrs route_attrs(const struct route_table *t, uint32_t attrs);
-/* Of the attributes' path, kept beside it; 0: unknown. */
+/* Of the attributes' path; 0: unknown. */
 uint32_t route_origin(const struct route_table *t, uint32_t attrs);
 uint32_t route_neighbour(const struct route_table *t, uint32_t attrs);
 
