@@ -544,6 +544,7 @@ static void make_table(struct table *t, bool v6, const char *file, size_t count)
 		prefixes_read(file, family, &t->prefixes);
 	prefixes_make(&t->prefixes, family, count);
 	prefixes_sort(&t->prefixes);
+	prefixes_thin(&t->prefixes, count);
 	choose_origins(t);
 }
 
