@@ -51,9 +51,12 @@ static size_t make_block(uint8_t *buf)
 	build_attr(&w, 0x40, BGP_ATTR_NEXT_HOP, BYTES(192, 0, 2, (uint8_t)next_random()));
 	if (next_random() % 3 == 0)
 		build_attr_u32(&w, 0x80, BGP_ATTR_MED, next_random() % 1000);
-	if (next_random() % 2)
-		build_attr(&w, 0xc0, BGP_ATTR_COMMUNITIES,
-			BYTES(0, 174, (uint8_t)next_random(), 1, 13, 28, 0, (uint8_t)next_random()));
+	uint8_t communities[7 * 4];
+	size_t count = next_random() % 8;
+	for (size_t i = 0; i < sizeof(communities); i++)
+		communities[i] = (uint8_t)next_random();
+	if (count)
+		build_attr(&w, 0xc0, BGP_ATTR_COMMUNITIES, communities, count * 4);
 	return wr_len(&w);
 }
 

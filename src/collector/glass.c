@@ -387,11 +387,18 @@ static bool add_prefix(struct piece *p, uint32_t id)
 	return fits;
 }
 
-/* Lists the prefixes of ids[0..count). */
+/* Lists the prefixes of ids[0..count), longest first, in the order of all listings. */
 static void list_these(struct piece *p, const uint32_t *ids, size_t count)
 {
-	for (size_t i = 0; i < count && !p->cursor->cut; i++)
-		p->cursor->cut = !add_prefix(p, ids[i]);
+	struct http_routes_cursor *c = p->cursor;
+	while (count-- > 0 && !c->cut) {
+		struct prefix prefix = route_prefix(tables_routes(p->tables), ids[count]);
+		if (c->at.addr.family != ADDR_NONE && prefix_cmp(&prefix, &c->at) <= 0)
+			continue;
+		c->cut = !add_prefix(p, ids[count]);
+		if (!c->cut)
+			c->at = prefix;
+	}
 	p->cursor->ended = true;
 }
 

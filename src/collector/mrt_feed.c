@@ -56,6 +56,7 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 	}
 	if (r < 0)
 		return r;
+	s->arriving = s->feeder ? 0 : BGP_ALL_FAMILIES;
 	s->feeder = peer;
 	table_source_up(s);
 	f->at = 0;
@@ -65,6 +66,7 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 
 static void end_source(struct mrt_feed *f, struct table_source *s)
 {
+	s->arriving = 0;
 	rib_peer_synced(s->feeder, BGP_ALL_FAMILIES);
 	tables_kick(f->tables);
 	f->begun = false;

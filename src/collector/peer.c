@@ -54,16 +54,9 @@ static void remove_routes(struct peer *p)
 
 static void complete_all(struct peer *p)
 {
+	p->arriving = 0;
 	for (int i = 0; i < TABLE_LEVELS; i++)
 		peer_complete(p, (enum table_level)i, BGP_ALL_FAMILIES);
-}
-
-static bool is_coming_back(const struct peer *p)
-{
-	uint8_t left = 0;
-	for (int i = 0; i < TABLE_LEVELS; i++)
-		left |= p->ribs[i] ? rib_peer_resyncing(p->ribs[i]) : 0;
-	return left;
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -120,21 +113,26 @@ static int come_back(struct peer *p, enum table_level level)
 	return rib_peer_resync(*rib, BGP_ALL_FAMILIES);
 }
 
+static bool has_routes(const struct peer *p)
+{
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		if (p->ribs[i])
+			return true;
+	return false;
+}
+
 int peer_up(struct peer *p, const struct rib_peer_info *info)
 {
 	int r = 0;
 	uint64_t patience_ns = p->source->stale_ms * NS_PER_MS;
+	p->arriving = has_routes(p) ? 0 : BGP_ALL_FAMILIES;
 	p->info = *info;
 	p->up = true;
 	for (int i = 0; r == 0 && i < TABLE_LEVELS; i++)
 		r = come_back(p, (enum table_level)i);
-	loop_timer_clear(p->all->loop, &p->timer);
-	if (r == 0 && is_coming_back(p)) {
-		p->told_before = p->told;
-		p->patience_end_ns = clock_mono_ns() + (patience_ns > QUIET_NS ? patience_ns : QUIET_NS);
-		r = loop_timer_set(p->all->loop, &p->timer, QUIET_NS);
-	}
-	return r;
+	p->told_before = p->told;
+	p->patience_end_ns = clock_mono_ns() + (patience_ns > QUIET_NS ? patience_ns : QUIET_NS);
+	return r < 0 ? r : loop_timer_set(p->all->loop, &p->timer, QUIET_NS);
 }
 
 void peer_lost(struct peer *p)
@@ -159,6 +157,7 @@ int peer_resync(struct peer *p, enum table_level level, uint8_t families)
 
 void peer_complete(struct peer *p, enum table_level level, uint8_t families)
 {
+	p->arriving &= (uint8_t)~families;
 	if (!p->ribs[level])
 		return;
 	rib_peer_synced(p->ribs[level], families);
@@ -271,6 +270,7 @@ bool peer_apply(struct peer *p, uint64_t until_ns)
 	bool more = false;
 	if (!p->applying)
 		return true;
+	p->source->arriving = p->arriving;
 	for (unsigned n = 1; !more && bgp_update_next(&p->changes, &change); n++) {
 		apply(p, &change, &done);
 		more = n % CHANGES_A_LOOK == 0 && clock_mono_ns() >= until_ns;
@@ -279,6 +279,7 @@ bool peer_apply(struct peer *p, uint64_t until_ns)
 		release_attrs(p);
 		p->applying = false;
 	}
+	p->source->arriving = 0;
 	if (done.announced || done.withdrawn)
 		table_source_changed(p->source, p->all->now_ms, done.announced, done.withdrawn, done.families);
 	p->told += done.announced;

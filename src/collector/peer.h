@@ -42,8 +42,9 @@ struct peer {
 	void (*gone)(struct peer *self); /* lost, and the last of its routes are going */
 	void *ctx;
 
-	struct loop_timer timer;      /* while lost or coming back */
-	uint64_t patience_end_ns;     /* coming back: all must be told by then */
+	uint8_t arriving;             /* families that it tells for the first time, and has not told all of */
+	struct loop_timer timer;      /* while lost, or telling its table */
+	uint64_t patience_end_ns;     /* all must be told by then */
 	uint64_t told, told_before;   /* routes announced; at the timer's last turn */
 
 	struct bgp_changes changes; /* being applied */

@@ -415,7 +415,10 @@ static void on_changed(void *ctx, uint32_t prefix, uint32_t before, uint32_t aft
 {
 	const struct table_observer *o = ctx;
 	const struct tables *t = o->source->tables;
-	const struct table_router *r = t->churn ? o->source->list : NULL;
+	uint8_t family = family_bit(route_prefix(t->routes, prefix).addr.family);
+	if (!t->churn || (before == ROUTE_NONE && o->source->arriving & family))
+		return;
+	const struct table_router *r = o->source->list;
 	if (!r || !(has_bit(&r->traffic[0], prefix) || has_bit(&r->traffic[1], prefix)) || !is_first(r, o, prefix))
 		return;
 	t->churn(t->churn_ctx, r->name, prefix, before, after);

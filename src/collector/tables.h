@@ -60,6 +60,7 @@ struct table_source {
 	uint64_t changed_ms;       /* last route set or withdrawn; 0: never */
 	uint64_t counters[SOURCE_COUNTERS];
 	uint8_t carried;           /* families of which it has ever had routes */
+	uint8_t arriving;          /* families whose table is told for the first time: by whoever is telling now */
 	char error[256];           /* of the last loss or failure; "" */
 	void *feeder;              /* of whoever feeds it */
 	struct table_source *next;
@@ -146,7 +147,7 @@ void tables_kick(struct tables *t);
 /* A record's client had this route: changes of its path matter for some time. */
 void tables_traffic(struct tables *t, uint32_t router, uint32_t prefix);
 
-/* Called when the path of a router's route to a prefix with traffic has changed by a peer's word. Ids of
- * attributes; ROUTE_NONE: no route. */
+/* Called when the path of a router's route to a prefix with traffic has changed by a peer's word; not for
+ * routes of a table that is told for the first time. Ids of attributes; ROUTE_NONE: no route. */
 typedef void table_churn_fn(void *ctx, const char *router, uint32_t prefix, uint32_t before, uint32_t after);
 void tables_on_churn(struct tables *t, table_churn_fn *fn, void *ctx);

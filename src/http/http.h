@@ -14,7 +14,7 @@
 enum http_routes_select {
 	ROUTES_EXACT,   /* the prefix itself */
 	ROUTES_LONGER,  /* it and all more specific ones */
-	ROUTES_SHORTER, /* it and all less specific ones, longest first */
+	ROUTES_SHORTER, /* it and all less specific ones */
 };
 struct http_routes_question {
 	struct prefix prefix;  /* its address of no family: all */

@@ -58,13 +58,17 @@ static int decode(struct blocks *b, struct view raw, unsigned as_bytes, struct b
 
 static void fill(struct block *block, const struct bgp_attrs *a, struct view path)
 {
+	static const struct addr nowhere;
+	struct route_attrs set = convert_attrs(a, path, &nowhere);
 	block->state = GOOD;
 	block->attrs = ROUTE_NONE;
 	block->rank = (struct block_rank){
-		.local_pref = bgp_attrs_has(a, BGP_ATTR_LOCAL_PREF) ? a->local_pref : LOCAL_PREF_DEFAULT,
+		.local_pref = set.has_local_pref ? set.local_pref : LOCAL_PREF_DEFAULT,
 		.path_length = bgp_path_length(path, 4),
 		.med = a->med,
 		.neighbour = path_neighbour(path),
+		.originator_id = set.originator_id,
+		.cluster_length = set.cluster_length,
 		.origin_code = a->origin_code,
 	};
 }

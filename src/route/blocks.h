@@ -16,7 +16,8 @@
 struct block_rank {
 	uint32_t local_pref; /* 100 where the block has none */
 	uint32_t path_length, med, neighbour;
-	uint8_t origin_code;
+	uint32_t originator_id; /* 0: none */
+	uint8_t cluster_length, origin_code;
 };
 
 struct block;

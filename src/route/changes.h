@@ -3,8 +3,8 @@
 
 /* Private to route/: what BGP messages change in a table: for each prefix, peer and path identifier the
  * last word, and which peers' routes from before are gone. Messages are applied in the order in which
- * they stand in their files; the table itself need not be known. Memory: 20 bytes a change, 32 a prefix
- * and its index; bounded by `max` changes. */
+ * they stand in their files; the table itself need not be known. Memory: 20 bytes a change, some 40 a
+ * prefix with its index; bounded by `max` changes. */
 
 #include "bgp/mrt.h"
 #include "route/peer_list.h"

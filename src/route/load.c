@@ -141,6 +141,8 @@ static int add_source(struct loader *l, const struct source *s, struct error *er
 		.med = rank.med,
 		.neighbour = rank.neighbour,
 		.path_id = s->path_id,
+		.bgp_id = rank.originator_id ? rank.originator_id : l->list.bgp_ids[s->peer],
+		.cluster_length = rank.cluster_length,
 		.origin_code = rank.origin_code,
 		.peer = &l->list.addrs[s->peer],
 		.route = s,
@@ -159,6 +161,8 @@ static int add_known(struct loader *l, uint32_t attrs, uint32_t peer, uint32_t p
 		.med = a.has_med ? a.med : 0,
 		.neighbour = path_neighbour(a.path),
 		.path_id = path_id,
+		.bgp_id = a.originator_id ? a.originator_id : l->list.bgp_ids[peer],
+		.cluster_length = a.cluster_length,
 		.origin_code = a.origin_code,
 		.peer = &l->list.addrs[peer],
 		.attrs = attrs,
@@ -257,6 +261,8 @@ static int take_peers(struct loader *l, const struct mrt_record *record, struct 
 		uint32_t pos;
 		if (peer_list_position(&l->list, &peer.addr, &pos) < 0)
 			return out_of_memory(l, err);
+		struct rd id = rd_make(peer.router_id, sizeof(peer.router_id));
+		l->list.bgp_ids[pos] = rd_u32(&id);
 		bool take = peer_list_wants(&l->list, pos) && !changes_flushed(&l->changes, pos);
 		list[l->peer_count++] = take ? pos : PEER_PASSED_OVER;
 	}

@@ -24,7 +24,8 @@ struct route_load {
 	size_t update_count;
 	/* Only routes of the peer with this address; NULL: of all peers, the best path by the rules of RFC
 	 * 4271 section 9.1.2.2 as far as the attributes tell (local preference, path length, origin code,
-	 * MED among one neighbour, lowest peer address, lowest ADD-PATH identifier). */
+	 * MED among one neighbour, lowest originator or BGP identifier of the peer as far as the file tells,
+	 * shortest CLUSTER_LIST, lowest peer address, lowest ADD-PATH identifier). */
 	const struct addr *peer;
 	uint32_t changes_max; /* 0: ROUTE_LOAD_CHANGES_MAX */
 };

@@ -23,6 +23,7 @@ void peer_list_done(struct peer_list *list)
 {
 	index_done(&list->index);
 	free(list->addrs);
+	free(list->bgp_ids);
 }
 
 int peer_list_position(struct peer_list *list, const struct addr *written, uint32_t *ret)
@@ -42,11 +43,16 @@ int peer_list_position(struct peer_list *list, const struct addr *written, uint3
 		if (!grown)
 			return -ENOMEM;
 		list->addrs = grown;
+		uint32_t *ids = realloc(list->bgp_ids, cap * sizeof(*ids));
+		if (!ids)
+			return -ENOMEM;
+		list->bgp_ids = ids;
 		list->cap = cap;
 	}
 	if (index_add(&list->index, hash, list->count) < 0)
 		return -ENOMEM;
 	list->addrs[list->count] = a;
+	list->bgp_ids[list->count] = 0;
 	*ret = list->count++;
 	return 0;
 }

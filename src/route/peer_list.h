@@ -11,6 +11,7 @@
 
 struct peer_list {
 	struct addr *addrs; /* by position; may move when one is added */
+	uint32_t *bgp_ids;  /* likewise; 0: not known. The caller's to set */
 	uint32_t count, cap;
 	struct index index;
 	struct addr wanted; /* ADDR_NONE: all */

@@ -15,7 +15,7 @@ def test(tap, rng):
     life(tap, rng, Bird, "bgp", {"source": "bgp", "match": "own", "peer": routes.ROUTER})
     two_feeders(tap, rng, Bird, "bgp", "two peers")
     two_feeders(tap, rng, Bird, "bgp", "ADD-PATH, two peers", add_path=True)
-    connects(tap, rng, Bird, "BGP with a TCP-MD5 password", md5="a password")
+    connects(tap, rng, Bird, "BGP with a TCP-MD5 password", md5="a-password")
     connects(tap, rng, Bird, "BGP over IPv6", local=routes.ROUTER6)
     connects(tap, rng, Bird, "BGP over IPv6 with a TCP-MD5 password", local=routes.ROUTER6, md5="another")
     connects(tap, rng, Bird, "an external session", asn=64999)

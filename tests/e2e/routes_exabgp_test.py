@@ -13,7 +13,7 @@ from routes_life import connects, life  # noqa: E402
 
 def test(tap, rng):
     life(tap, rng, Exabgp, "bgp", {"source": "bgp", "match": "own", "peer": routes.ROUTER})
-    connects(tap, rng, Exabgp, "BGP with a TCP-MD5 password", md5="a password")
+    connects(tap, rng, Exabgp, "BGP with a TCP-MD5 password", md5="a-password")
     connects(tap, rng, Exabgp, "BGP over IPv6", local=routes.ROUTER6)
 
 

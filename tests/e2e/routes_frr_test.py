@@ -18,7 +18,7 @@ def test(tap, rng):
     two_feeders(tap, rng, Frr, "bmp:both", "BMP before and after policy, two peers")
     two_feeders(tap, rng, Frr, "bmp:pre", "BMP before policy, two peers")
     two_feeders(tap, rng, Frr, "bgp", "ADD-PATH, two peers", add_path=True)
-    connects(tap, rng, Frr, "BGP with a TCP-MD5 password", md5="a password")
+    connects(tap, rng, Frr, "BGP with a TCP-MD5 password", md5="a-password")
     connects(tap, rng, Frr, "BGP over IPv6", local=routes.ROUTER6)
     connects(tap, rng, Frr, "BGP over IPv6 with a TCP-MD5 password", local=routes.ROUTER6, md5="another")
     connects(tap, rng, Frr, "an external session", asn=64999)

@@ -3,6 +3,7 @@
 """What a router may say by BGP and no daemon at hand does, or not when wanted: ADD-PATH's identifiers, two-byte AS
 numbers, malformed attributes (RFC 7606), refreshes, graceful restart, collisions, strangers."""
 
+import ipaddress
 import os
 import socket
 import struct
@@ -18,7 +19,6 @@ import routes  # noqa: E402
 from bgpspeaker import Speaker, capabilities, end_of_rib, message, updates, withdrawals  # noqa: E402
 
 OTHER = routes.ROUTERS[1]
-REPLACED = 30  # seconds after which nothing is expected to happen by itself
 
 
 def route(path="174 3356", next_hop="192.0.2.1", **more):
@@ -221,10 +221,9 @@ def test_collision(tap):
     with Edge() as edge, edge.speaker() as first:
         first.send(updates(FIRST), end_of_rib())
         edge.expect(tap, FIRST, "a table", match="own")
-        # The router does not know of its first connection any more, and opens the next.
-        first._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # As a router that does not know of its first connection any more, and opens the next.
         second = edge.speaker(establish=False)
-        second.wait(lambda: second.closed or second.notification or second._established, "a decision", REPLACED)
+        second.wait(lambda: second.closed or second.notification or second.established, "a decision")
         tap.check(not (first.closed and second.closed), "of two connections one stays",
                   (first.notification, second.notification))
         living = second if first.closed else first
@@ -258,20 +257,20 @@ def test_listing(tap, rng):
         c = edge.collector
         whole = [row["prefix"] for row in routes.rows(c, "edge")]
         tap.equal([row["prefix"] for row in routes.rows(c, "edge", limit=7)][:200], whole[:200], "pieces of seven rows")
-        networks = {prefix: routes.ipaddress.ip_network(prefix) for prefix in whole}
+        networks = {prefix: ipaddress.ip_network(prefix) for prefix in whole}
         for prefix in rng.sample(whole, 30) + ["0.0.0.0/0", "::/0", "10.0.0.0/8", "2400::/12"]:
-            asked = routes.ipaddress.ip_network(prefix)
+            asked = ipaddress.ip_network(prefix)
             same = {p: n for p, n in networks.items() if n.version == asked.version}
             expected = {"exact": [p for p in whole if p == prefix],
                         "longer": [p for p in whole if p in same and same[p].subnet_of(asked)],
-                        "shorter": [p for p in whole if p in same and asked.subnet_of(same[p])]}
+                        "shorter": [p for p in whole[::-1] if p in same and asked.subnet_of(same[p])]}
             got = {select: [row["prefix"] for row in routes.rows(c, "edge", prefix=prefix, select=select)]
                    for select in expected}
             tap.equal(got, expected, f"{prefix}: exact, longer, shorter")
         started = time.monotonic()
         for prefix in rng.sample(whole, 100):
             row = c.api("lookup", address=prefix.split("/")[0], router="edge")["rows"][0]
-            address = routes.ipaddress.ip_address(prefix.split("/")[0])
+            address = ipaddress.ip_address(prefix.split("/")[0])
             longest = max((p for p, n in networks.items() if n.version == address.version and address in n),
                           key=lambda p: int(p.split("/")[1]))
             if row["prefix"] != longest or bgptable.from_rows([row])[longest] != table[longest]:

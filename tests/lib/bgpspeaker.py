@@ -73,8 +73,8 @@ def route_refresh(family, kind=0):
 
 
 def end_of_rib(families=FAMILIES):
-    return b"".join(mrtgen.update() if family == 4 else mrtgen.update(mrtgen.attribute(0x80, 15, struct.pack(">HB", 2, 1)))
-                    for family in families)
+    no_ipv6 = mrtgen.attribute(0x80, 15, struct.pack(">HB", 2, 1))
+    return b"".join(mrtgen.update() if family == 4 else mrtgen.update(no_ipv6) for family in families)
 
 
 def _two_byte(attrs, path):
@@ -181,15 +181,20 @@ class Speaker:
         self.received = []          # (type, body), without KEEPALIVEs and UPDATEs
         self.notification = None
         self.closed = False
-        self._established = False
+        self.established = False
         self._lock, self._changed = threading.Lock(), threading.Condition()
         deadline = time.monotonic() + timeout_s
-        self._socket = self._connect(deadline, md5)
-        self.send(open_message(asn, self.router_id, hold_s, self.capability_list))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        if establish:
-            self.wait(lambda: self._established, "the session", deadline - time.monotonic())
+        self._start(deadline, md5)
+        while establish and not self.established:
+            self.wait(lambda: self.established or self.closed, "the session", deadline - time.monotonic())
+            if self.closed and not self.received and time.monotonic() < deadline:
+                # Accepted and closed without a word: it is not ready for us, as after the last session's end.
+                time.sleep(0.1)
+                self.close()
+                self.closed = False
+                self._start(deadline, md5)
+            elif self.closed:
+                raise SpeakerError(f"{address}: the session was refused: {self.notification} {self.received}")
 
     def __enter__(self):
         return self
@@ -218,6 +223,12 @@ class Speaker:
             pass
         self._thread.join()
         self._socket.close()
+
+    def _start(self, deadline, md5):
+        self._socket = self._connect(deadline, md5)
+        self.send(open_message(self.asn, self.router_id, self.hold_s, self.capability_list))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def _connect(self, deadline, md5):
         while True:
@@ -267,7 +278,7 @@ class Speaker:
                     self.received.append((kind, body))
                 if kind == NOTIFICATION:
                     self.notification = (body[0], body[1])
-                self._established = self._established or kind == KEEPALIVE
+                self.established = self.established or kind == KEEPALIVE
                 self._changed.notify_all()
         return data
 

@@ -14,6 +14,7 @@ the prefixes of a cluster mostly share their attributes, about one set for five 
 mean 4.3, some with their origin repeated; a fifth of the ASes need four bytes."""
 
 import collections
+import operator
 import socket
 
 Attributes = collections.namedtuple("Attributes", (
@@ -89,7 +90,15 @@ def ext_community_raw(text):
 
 def from_rows(rows):
     """A table of rows of /api/v1/routes."""
-    return {row["prefix"]: canonical(Attributes(*(row[field] for field in Attributes._fields))) for row in rows}
+    of_row = operator.itemgetter(*Attributes._fields)
+    known = {}
+    table = {}
+    for row in rows:
+        values = of_row(row)
+        if values not in known:
+            known[values] = canonical(Attributes(*values))
+        table[row["prefix"]] = known[values]
+    return table
 
 
 def canonical(attributes):
@@ -162,14 +171,15 @@ def random_attributes(rng, ipv6, transits, **fixed):
     tags = (upstream if upstream < 65536 else 64999, 64999, rng.choice(LARGE_ASES))
     values = {
         "path": path,
-        "next_hop": f"2001:db8:ffff::{rng.randrange(1, 20):x}" if ipv6 else f"10.255.{rng.randrange(4)}.{upstream % 50}",
+        "next_hop": f"2001:db8:ffff::{rng.randrange(1, 20):x}" if ipv6
+                    else f"10.255.{rng.randrange(4)}.{upstream % 50}",
         "origin_code": pick(rng, {"igp": 85, "incomplete": 14, "egp": 1}),
         "med": rng.choice((0, 10, 100, rng.randrange(1 << 32))) if rng.random() < 0.3 else None,
         "local_pref": rng.choice((100, 100, 100, 80, 120, 200, rng.randrange(1 << 31))),
         "communities": several(rng, 24, lambda: f"{rng.choice(tags)}:{rng.randrange(65536)}")
                        if rng.random() < 0.6 else None,
         "ext_communities": several(rng, 4, lambda: random_ext_community(rng)) if rng.random() < 0.05 else None,
-        "large_communities": several(rng, 8, lambda: f"{rng.choice(tags)}:{rng.randrange(100)}:{rng.randrange(1 << 32)}")
+        "large_communities": several(rng, 8, lambda: f"{rng.choice(tags)}:{rng.randrange(99)}:{rng.randrange(1 << 32)}")
                              if rng.random() < 0.15 else None,
         "aggregator": f"{random_as(rng)} 192.0.2.{rng.randrange(256)}" if rng.random() < 0.05 else None,
         "atomic_aggregate": rng.random() < 0.03,
@@ -218,7 +228,8 @@ def random_prefix(rng, ipv6, block):
         # Neighbours in the block mostly, as who announces more specifics announces several.
         number |= rng.randrange(1 << min(wanted - length, 6)) << size - wanted
     number = number >> size - wanted << size - wanted
-    return f"{socket.inet_ntop(socket.AF_INET6 if ipv6 else socket.AF_INET, number.to_bytes(size // 8, 'big'))}/{wanted}"
+    family = socket.AF_INET6 if ipv6 else socket.AF_INET
+    return f"{socket.inet_ntop(family, number.to_bytes(size // 8, 'big'))}/{wanted}"
 
 
 def generate_family(rng, count, ipv6, **fixed):

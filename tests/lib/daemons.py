@@ -21,7 +21,6 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -54,7 +53,8 @@ class Daemon:
     @classmethod
     def missing(cls):
         """Why it can't run here; None when it can."""
-        absent = [program for program in cls.programs if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")]
+        path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+        absent = [program for program in cls.programs if not shutil.which(program, path=path)]
         return f"{cls.name}: {' '.join(absent)} isn't installed" if absent else None
 
     def __init__(self, folder, address, asn=ASN, bgp=(), bmp=None, start=True):
@@ -62,6 +62,7 @@ class Daemon:
         self.address, self.asn, self.neighbours, self.station = address, asn, list(bgp), bmp
         self.bgp = (address, 179)
         self.process = None
+        self.nudged = 0   # when
         os.makedirs(self.folder, exist_ok=True)
         if start:
             self.start()
@@ -82,6 +83,7 @@ class Daemon:
     def start(self):
         """Returns when its command line answers."""
         self.write("config", self.config())
+        self.nudged = time.monotonic()
         with open(self.path("output"), "ab") as output:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=output, stderr=output,
                                             stdin=subprocess.DEVNULL, start_new_session=True,
@@ -129,7 +131,14 @@ class Daemon:
             select.select([], [], [], 0.05)
 
     def nudge(self):
-        """Makes it connect to its neighbours now, where it would wait long."""
+        """To be called while a connection is waited for: makes it try again, where it would wait long for that."""
+
+    def is_time(self):
+        """For nudge(): not too often, as each attempt takes a while."""
+        if time.monotonic() < self.nudged + 8:
+            return False
+        self.nudged = time.monotonic()
+        return True
 
     def monitor(self):
         """Makes it connect to its station, where that is not a matter of its configuration."""
@@ -178,7 +187,7 @@ class Bird(Daemon):
             protocol static {{ ipv4 {{ table hops4; }}; route 10.255.0.0/16 via "lo"; }}
             protocol static {{ ipv6 {{ table hops6; }}; route 2001:db8:ffff::/48 via "lo"; }}
             template bgp feeders {{
-                local {self.address} port 179 as {self.asn}; passive; multihop; rr client;
+                local {self.address} port 179 as {self.asn}; strict bind; passive; multihop; rr client;
                 ipv4 {{ igp table hops4; import all; export none; }};
                 ipv6 {{ igp table hops6; import all; export none; }};
             }}
@@ -189,7 +198,7 @@ class Bird(Daemon):
         export = "import none; export all; next hop keep;" + (" add paths tx;" if neighbour.add_path else "")
         return f"""
             protocol bgp collector{number} {{
-                local {neighbour.local or self.address} as {self.asn}; multihop; {password}
+                local {neighbour.local or self.address} as {self.asn}; strict bind; multihop; {password}
                 neighbor {neighbour.host} port {neighbour.port} as {neighbour.asn};
                 {"rr client;" if neighbour.asn == self.asn else ""}
                 connect delay time 1; connect retry time 1; error wait time 1, 2;
@@ -201,9 +210,6 @@ class Bird(Daemon):
     def count(self):
         return sum(int(n) for n in re.findall(r"of (\d+) routes for (?:\d+) networks in table master", self.cli(
             "show route count")))
-
-    def networks(self):
-        return sum(int(n) for n in re.findall(r"routes for (\d+) networks in table master", self.cli("show route count")))
 
     def dump(self):
         table = {}
@@ -316,6 +322,12 @@ class Frr(Daemon):
             aggregator=f"{entry['aggregatorAs']} {entry['aggregatorId']}" if "aggregatorAs" in entry else None,
             atomic_aggregate=entry.get("atomicAggregate", False))
 
+    def passed_on(self, table):
+        """Internal peers get a MED of 0 where there was none."""
+        if any(neighbour.asn != self.asn for neighbour in self.neighbours) or not self.neighbours:
+            return super().passed_on(table)
+        return {prefix: route._replace(med=route.med or 0) for prefix, route in table.items()}
+
     def shown(self, table):
         return {prefix: route._replace(ext_communities=sort_communities(
             ["UNK" if word.startswith("0x") else word for word in route.ext_communities.split()]))
@@ -345,15 +357,20 @@ class Gobgp(Daemon):
         for neighbour in self.neighbours:
             text += self.neighbour(neighbour, f"remote-port = {neighbour.port}")
         if self.station:
-            policy = {"pre": "pre-policy", "post": "post-policy"}.get(self.station.policy, self.station.policy)
             text += f"""
             [[bmp-servers]]
             [bmp-servers.config]
             address = "{self.station.host}"
             port = {self.station.port}
-            route-monitoring-policy = "{policy}"
+            route-monitoring-policy = "{self.station.policy + '-policy' * (self.station.policy in ('pre', 'post'))}"
             """
         return text
+
+    def nudge(self):
+        """A station that was lost is tried again less and less often."""
+        if self.station and self.is_time():
+            self.cli("bmp", "del", f"{self.station.host}:{self.station.port}")
+            self.cli("bmp", "add", f"{self.station.host}:{self.station.port}", self.station.policy)
 
     def neighbour(self, neighbour, transport):
         password = f'auth-password = "{neighbour.md5}"' if neighbour.md5 else ""
@@ -425,7 +442,8 @@ class Gobgp(Daemon):
 
 class Openbgpd(Daemon):
     """OpenBGPD. It wants an empty directory of its user's to change its root to, and gets one that only it can see.
-    Its dump does not tell a MED of 0 from none."""
+    Its dump does not tell a MED of 0 from none. It would connect at once, with an empty table, and then say that this
+    was all: so that its neighbours are down until monitor()."""
 
     name, programs, hello = "openbgpd", ("/usr/sbin/bgpd", "bgpctl", "unshare", "mount"), ("show", "summary")
 
@@ -450,7 +468,7 @@ allow to any
         for feeder in (FEEDER, SECOND_FEEDER):
             text += self.neighbour(Neighbour(feeder, 0), "passive\nexport none")
         for neighbour in self.neighbours:
-            text += self.neighbour(neighbour, f"port {neighbour.port}")
+            text += self.neighbour(neighbour, f"port {neighbour.port}\ndown")
         return text
 
     def neighbour(self, neighbour, transport):
@@ -467,8 +485,13 @@ announce IPv6 unicast
 }}
 """
 
-    def nudge(self):
+    def monitor(self):
         for neighbour in self.neighbours:
+            self.cli("neighbor", neighbour.host, "up")
+
+    def nudge(self):
+        """It waits two minutes between attempts, and longer after errors; after this, five seconds."""
+        for neighbour in self.neighbours if self.is_time() else ():
             state = json.loads(self.cli("-j", "show", "neighbor", neighbour.host))["neighbors"][0]["state"]
             if state in ("Idle", "Connect", "Active"):
                 self.cli("neighbor", neighbour.host, "clear")
@@ -568,7 +591,8 @@ class Exabgp(Daemon):
                     for (_, route), prefixes in groups.items()))
 
     def withdraw(self, prefixes):
-        self.tell(*(f"withdraw route {prefix} next-hop {'::1' if ':' in prefix else '127.0.0.1'}" for prefix in prefixes))
+        self.tell(*(f"withdraw route {prefix} next-hop {'::1' if ':' in prefix else '127.0.0.1'}"
+                    for prefix in prefixes))
 
     @staticmethod
     def attributes(route):

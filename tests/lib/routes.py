@@ -6,7 +6,6 @@ question whether its table is the one it should be.
     with routes.collector(folder, [routes.router("edge", bgp=ROUTER, stale="3s")]) as c:
         routes.expect(tap, c, "edge", table, "the table as fed", source="bgp", match="own")"""
 
-import ipaddress
 import json
 import os
 import random
@@ -17,6 +16,7 @@ import time
 
 import bgptable
 import lab
+import mrtgen
 import tap as tap_module
 from collector import Collector, CollectorError
 
@@ -97,19 +97,15 @@ def rows(c, name, **parameters):
         after = {"after": answer["next"]}
 
 
-def sort_key(prefix):
-    network = ipaddress.ip_network(prefix)
-    return network.version, int(network.network_address), network.prefixlen
-
-
 def wrong_rows(listed, **fields):
     """What is wrong with rows besides their attributes: order, origin, neighbour, and the fields given."""
     prefixes = [row["prefix"] for row in listed]
-    if prefixes != sorted(set(prefixes), key=sort_key):
+    if prefixes != sorted(set(prefixes), key=mrtgen.prefix_key):
         yield "the rows are not in order"
     for row in listed:
         first = row["path"].split(" ")[0]
-        expected = dict(fields, origin=bgptable.origin_of(row["path"]), neighbour=int(first) if first.isdigit() else None)
+        expected = dict(fields, origin=bgptable.origin_of(row["path"]),
+                        neighbour=int(first) if first.isdigit() else None)
         for field, value in expected.items():
             if row[field] != value:
                 yield f"{row['prefix']} by {row['path']!r}: {field} {row[field]!r}, expected {value!r}"
@@ -117,31 +113,40 @@ def wrong_rows(listed, **fields):
             yield f"{row['prefix']}: {row['age_s']} s old"
 
 
-def settle(c, name, table, timeout_s=30):
-    """Asks until the listed table is this one, first by its size as that is cheap; ("" or the differences, rows)."""
+def listed_so(c, name, table, prefixes):
+    """Are just these prefixes listed as in the table?"""
+    return all(bgptable.from_rows(rows(c, name, prefix=prefix, select="exact")) == {prefix: table[prefix]}
+               for prefix in prefixes)
+
+
+def settle(c, name, table, timeout_s=30, last=(), **fields):
+    """Asks until the listed table is this one, first what is cheap: its size, and the prefixes `last`, which are
+    likely to come last. Returns (what is wrong, rows)."""
     deadline = time.monotonic() + timeout_s
     while True:
         left = deadline - time.monotonic()
         try:
             c.wait(lambda: len(table) in [s["prefixes"] for row in c.api("routers")["rows"] if row["name"] == name
-                                          for s in row["sources"]], f"{len(table)} prefixes of {name}", max(left, 0.1))
+                                          for s in row["sources"]] and listed_so(c, name, table, last),
+                   f"{len(table)} prefixes of {name}", max(left, 0.1))
         except CollectorError:
             if c.process.poll() is not None:
                 raise
         listed = rows(c, name)
-        difference = bgptable.differences(bgptable.from_rows(listed), table)
-        if not difference or time.monotonic() > deadline:
-            return difference, listed
+        wrong = bgptable.differences(bgptable.from_rows(listed), table)
+        if not wrong:
+            others = list(wrong_rows(listed, **fields))
+            wrong = "\n".join([f"{len(others)} rows:", *others[:5]]) if others else ""
+        if not wrong or time.monotonic() > deadline:
+            return wrong, listed
         time.sleep(0.2)
 
 
-def expect(tap, c, name, table, what, timeout_s=30, **fields):
+def expect(tap, c, name, table, what, timeout_s=30, last=(), **fields):
     """One test point: the router's table is this one, and all its rows have these fields."""
     started = time.monotonic()
-    difference, listed = settle(c, name, table, timeout_s)
-    wrong = [] if difference else list(wrong_rows(listed, **fields))
-    tap.check(not difference and not wrong, what, difference + "\n".join(
-        [f"{len(wrong)} rows:", *wrong[:5]] if wrong else []) + f"\n{json.dumps(c.api('routers'))}\n{c.log()[-1500:]}")
+    wrong, listed = settle(c, name, table, timeout_s, last, **fields)
+    tap.check(not wrong, what, f"{wrong}\n{json.dumps(c.api('routers'))}\n{c.log()[-1500:]}")
     if os.environ.get("WT_TIMES"):
         tap.note(f"{time.monotonic() - started:.1f} s: {what}")
     return listed

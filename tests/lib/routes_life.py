@@ -92,13 +92,15 @@ def changes(tap, c, fed, rng, table, fields):
     changed = other_attributes(rng, table, routes.sample(rng, table, CHANGES))
     fed.change(changed)
     table.update(changed)
-    routes.expect(tap, c, "edge", fed.daemon.passed_on(table), "routes change their attributes", **fields)
+    routes.expect(tap, c, "edge", fed.daemon.passed_on(table), "routes change their attributes",
+                  last=list(changed)[::-50], **fields)
 
     flapping = routes.sample(rng, table, CHANGES // 3)
     for turn in range(4):
         fed.change(other_attributes(rng, table, flapping), flapping if turn % 2 else ())
     fed.change({prefix: table[prefix] for prefix in flapping})
-    routes.expect(tap, c, "edge", fed.daemon.passed_on(table), "routes flap, the last word counts", **fields)
+    routes.expect(tap, c, "edge", fed.daemon.passed_on(table), "routes flap, the last word counts",
+                  last=flapping[::-50], **fields)
     return table
 
 
@@ -122,7 +124,9 @@ def lost_and_back(tap, c, fed, table, fields, count):
         routes.expect_all_match(tap, c, "edge", count, "stale", "the router dies: its routes stay, marked stale")
         start_and_feed(c, fed, table)
         routes.expect(tap, c, "edge", daemon.passed_on(table), "it is back, and so is its table", **fields)
-    tap.check("none" not in watch.matches(), "there was no moment without a route", watch.seen)
+    # ExaBGP ends its empty table before it is told anything.
+    if daemon.name != "exabgp":
+        tap.check("none" not in watch.matches(), "there was no moment without a route", watch.seen)
 
 
 def start_and_feed(c, fed, table):
@@ -132,18 +136,17 @@ def start_and_feed(c, fed, table):
     reach(c, fed.daemon)
 
 
-def reach(c, daemon):
-    """Until the daemon has connected."""
+def reach(c, daemon, number=0):
+    """Until the daemon has connected, as the router's source of that number."""
     daemon.monitor()
 
     def up():
-        daemon.nudge()
-        return routes.source(c, "edge")["state"] == "up"
+        return routes.source(c, "edge", number)["state"] == "up" or daemon.nudge()
     c.wait(up, f"{daemon.name}'s connection", 40)
 
 
 def life(tap, rng, cls, way, fields, table=None, short=False):
-    """The whole of it. fields: what all rows have besides attributes. short: without loss and restarts."""
+    """The whole of it. fields: what all rows have besides attributes. short: only that it comes."""
     table = table or bgptable.generate(rng, routes.IPV4, routes.IPV6)
     with tempfile.TemporaryDirectory() as folder:
         entry = routes.router("edge", stale="30s", **{way[:3]: routes.ROUTER})
@@ -156,8 +159,8 @@ def life(tap, rng, cls, way, fields, table=None, short=False):
                                    f"{cls.name} by {way}: {len(table)} routes", timeout_s=60, **fields)
             if cls.name != "exabgp":
                 like_dump(tap, daemon, listed, table, f"{cls.name} by {way}")
-            table = changes(tap, c, fed, rng, table, fields)
             if not short:
+                table = changes(tap, c, fed, rng, table, fields)
                 lost_and_back(tap, c, fed, table, fields, len(table))
                 collector_restarts(tap, c, fed, table, fields)
                 gone_for_good(tap, c, fed, table)
@@ -171,7 +174,8 @@ def connects(tap, rng, cls, what, fields=None, **how):
         if "md5" in how:
             with open(folder + "/md5", "w", encoding="ascii") as file:
                 file.write(how["md5"] + "\n")
-        entry = routes.router("edge", bgp=how.get("local") or routes.ROUTER, md5_file=folder + "/md5" if "md5" in how else None)
+        entry = routes.router("edge", bgp=how.get("local") or routes.ROUTER,
+                              md5_file=folder + "/md5" if "md5" in how else None)
         with routes.collector(folder, [entry], asn=how.get("asn", routes.ASN)) as c:
             host = routes.COLLECTOR6 if "local" in how else routes.COLLECTOR
             neighbour = Neighbour(host, routes.bgp_port(c, "local" in how), **how)
@@ -191,6 +195,7 @@ def chosen(daemon, first, second):
 
 def two_feeders(tap, rng, cls, way, what, **how):
     """Of two paths to each prefix the collector takes the one that the router takes."""
+    what = f"{cls.name}: {what}"
     table = bgptable.generate(rng, 1500, 500)
     second = {prefix: route._replace(next_hop=table[prefix].next_hop, local_pref=rng.choice((90, 100, 110)))
               for prefix, route in zip(table, rng.sample(list(table.values()), len(table)))}
@@ -203,15 +208,15 @@ def two_feeders(tap, rng, cls, way, what, **how):
             other.send(updates(second), end_of_rib())
             fed.wait(2 * len(table))
             reach(c, daemon)
-            routes.expect(tap, c, "edge", chosen(daemon, table, second), f"{cls.name}: {what}")
+            routes.expect(tap, c, "edge", daemon.passed_on(chosen(daemon, table, second)), what)
             fed.rest()
             fed.wait(len(table))
-            routes.expect(tap, c, "edge", second, f"{cls.name}: {what}: one peer goes, the other's routes are taken")
+            routes.expect(tap, c, "edge", daemon.passed_on(second), f"{what}: one peer goes")
             fed.feed(table)
             fed.wait(2 * len(table))
             other.close()
             fed.wait(len(table))
-            routes.expect(tap, c, "edge", table, f"{cls.name}: {what}: it is back, and the other goes")
+            routes.expect(tap, c, "edge", daemon.passed_on(table), f"{what}: it is back, and the other goes")
 
 
 def collector_restarts(tap, c, fed, table, fields):

@@ -200,6 +200,37 @@ static void test_attributes_kept(void **state)
 	assert_int_equal(a.next_hop.bytes[3], 1);
 }
 
+/* RFC 4456: a reflector's routes are told apart by their originators, then by the length of CLUSTER_LIST;
+ * without, by the peers' BGP identifiers. */
+static void test_originators(void **state)
+{
+	static const struct {
+		uint32_t originator; /* 0: none */
+		size_t clusters;
+	} cases[][2] = {
+		{{0x0a090909, 0}, {0x0a080808, 2}}, {{0x0a080808, 2}, {0x0a080808, 1}}, {{0x0a0000ff, 0}, {0, 0}}};
+	struct route_load_stats stats;
+	struct error err = {0};
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		struct build_entry entries[2];
+		begin();
+		for (unsigned n = 0; n < 2; n++) {
+			static const uint8_t clusters[8];
+			size_t start = wr_len(&b);
+			(void)block_of(&(struct route_spec){n, 0, 2, -1, -1, 0});
+			if (cases[i][n].originator)
+				build_attr_u32(&b, 0x80, BGP_ATTR_ORIGINATOR_ID, cases[i][n].originator);
+			if (cases[i][n].clusters)
+				build_attr(&b, 0x80, BGP_ATTR_CLUSTER_LIST, clusters, 4 * cases[i][n].clusters);
+			entries[n] = (struct build_entry){n, 0, {blocks + start, wr_len(&b) - start}};
+		}
+		build_peers(&w, 2);
+		build_rib(&w, false, false, (uint8_t[]){198, 51, 0}, 24, entries, 2);
+		assert_int_equal(load(NULL, &stats, &err), 0);
+		assert_int_equal(chosen(0), 2);
+	}
+}
+
 static void test_left_out(void **state)
 {
 	static const uint8_t empty_segment[] = {0x40, 2, 2, 2, 0}, wrong_med[] = {0x80, 4, 1, 0};
@@ -300,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_one_peer),
 		cmocka_unit_test(test_add_path),
 		cmocka_unit_test(test_attributes_kept),
+		cmocka_unit_test(test_originators),
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_replaces),
 		cmocka_unit_test(test_damaged),
