@@ -4,8 +4,8 @@
 
     routes.py [--prefixes FILE] [--small] [--steps STEP,...] [RECEIVER ...]
 
-1,000,000 IPv4 and 220,000 IPv6 prefixes (bench/full_table.c), from one feeder (bench/feeder.c), as fast as they are taken:
-by BGP to the collector, BIRD, GoBGP, FRR and pmbgpd, by BMP to the collector and pmbmpd, packed and with one prefix a
+1,000,000 IPv4 and 220,000 IPv6 prefixes (bench/full_table.c), from one feeder (bench/feeder.c), as fast as they are
+taken: by BGP to the collector, BIRD, GoBGP, FRR and pmbgpd, by BMP to the collector and pmbmpd, packed and with one prefix a
 message. Each receiver is fed by a first router, by a second with the same routes, by one with other paths to
 the same prefixes, and by eight more at once; the slow ones by the first few only. What isn't installed is left out.
 
@@ -13,8 +13,8 @@ Time and CPU are a step's own, from when its feeders are started until the proce
 by then is checked by its own count where it has one. Memory is the process's, in MiB, when it is idle: all that is
 resident, and what of it is its own and not a page of a library; "more a router" is what the step added to its own,
 over its routers. For the collector also the memory of the route table and the longest time its data plane was
-held up so far (/metrics), by the clock on the wall: other processes' turns on a busy machine count. The last part: ten tables at once while a sender waits for
-acknowledgements.
+held up so far (/metrics), by the clock on the wall: other processes' turns on a busy machine count. The last part:
+ten tables at once while a sender waits for acknowledgements.
 
 FILE ($WHERETO_PREFIXES) holds real prefixes, one a line; without it they are made up. --small: a tenth of all.
 Asserts nothing."""
@@ -327,7 +327,8 @@ def run(make, kind, folder, prefixes, steps):
             if not run_step(receiver, step, folder, expected):
                 break
         if left_out:
-            print(f"    {receiver.name} {receiver.feed}: left out, as they take long: {'; '.join(left_out)}", flush=True)
+            print(f"    {receiver.name} {receiver.feed}: left out, as they take long: {'; '.join(left_out)}",
+                  flush=True)
     finally:
         for feeders in receiver.feeders:
             feeders.close()
