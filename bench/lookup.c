@@ -24,7 +24,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "bgp/unpack.h"
+#include "prefixes.h"
 #include "route/lpm.h"
 #include "route/path.h"
 #include "route/route.h"
@@ -33,31 +33,9 @@
 #define RUNS    5
 #define VIEWS   20
 #define BUSY_NS 100000u /* from one route change to the next */
-#define V4_MADE 1000000u
-#define V6_MADE 220000u
 #define MIB     (1024.0 * 1024.0)
 #define HUGE_BYTES 0x200000u
 #define COLLAPSE   25 /* MADV_COLLAPSE, Linux 6.1; without it, figures are those of small pages */
-
-struct list {
-	struct prefix *items;
-	size_t count, cap;
-};
-
-static uint64_t random_state = 1;
-
-static uint64_t random_u64(void)
-{
-	uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static double random_unit(void)
-{
-	return (double)(random_u64() >> 11) * 0x1p-53;
-}
 
 /* Of this thread: a shared machine's other work does not count. */
 static uint64_t cpu_ns(void)
@@ -67,123 +45,7 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void *need(void *p)
-{
-	if (p)
-		return p;
-	perror("lookup");
-	exit(1);
-}
-
-static void check(int r, const char *what)
-{
-	if (r >= 0)
-		return;
-	fprintf(stderr, "lookup: %s: %s\n", what, strerror(-r));
-	exit(1);
-}
-
-static void append(struct list *l, const struct prefix *p)
-{
-	if (l->count == l->cap) {
-		l->cap = l->cap ? l->cap * 2 : 1024;
-		l->items = need(realloc(l->items, l->cap * sizeof(*l->items)));
-	}
-	l->items[l->count++] = *p;
-}
-
-static void add_line(struct list *l, char *line, const char *file)
-{
-	struct prefix p;
-	struct error err;
-	line[strcspn(line, "\r")] = '\0';
-	if (prefix_parse(line, &p, &err) < 0) {
-		fprintf(stderr, "lookup: %s: %s\n", file, err.text);
-		exit(1);
-	}
-	append(l, &p);
-}
-
-static void read_prefixes(const char *file, struct list *ret)
-{
-	char buf[65536], line[128];
-	size_t len = 0;
-	ssize_t n;
-	struct unpack *u;
-	struct error err;
-	if (unpack_open(file, &u, &err) < 0) {
-		fprintf(stderr, "lookup: %s\n", err.text);
-		exit(1);
-	}
-	while ((n = unpack_read(u, buf, sizeof(buf), &err)) > 0)
-		for (ssize_t i = 0; i < n; i++) {
-			if (buf[i] != '\n' && len < sizeof(line) - 1) {
-				line[len++] = buf[i];
-				continue;
-			}
-			line[len] = '\0';
-			add_line(ret, line, file);
-			len = 0;
-		}
-	if (n < 0) {
-		fprintf(stderr, "lookup: %s: %s\n", file, err.text);
-		exit(1);
-	}
-	unpack_close(u);
-}
-
-struct share {
-	unsigned percent, len;
-};
-
-static const struct share v4_lengths[] = {{60, 24}, {11, 22}, {10, 23}, {5, 20}, {5, 21}, {3, 19}, {2, 18},
-	{2, 16}, {1, 17}, {1, 14}};
-static const struct share v6_lengths[] = {{46, 48}, {14, 32}, {12, 44}, {9, 40}, {7, 36}, {4, 29}, {4, 42},
-	{2, 47}, {2, 64}};
-
-static unsigned random_len(const struct share *shares)
-{
-	unsigned at = (unsigned)(random_u64() % 100);
-	while (at >= shares->percent)
-		at -= shares++->percent;
-	return shares->len;
-}
-
-/* Real prefixes cluster: most of the new ones differ from an earlier one in their last bits. */
-static struct addr near_addr(const struct list *l, size_t first, bool v6)
-{
-	struct addr a = {.family = v6 ? ADDR_V6 : ADDR_V4};
-	uint64_t bits = random_u64();
-	if (l->count == first || random_u64() % 8 == 0) {
-		memcpy(a.bytes, &bits, v6 ? 8 : 4);
-		a.bytes[0] = v6 ? 0x20 : (uint8_t)(1 + a.bytes[0] % 223);
-		a.bytes[1] &= v6 ? 0x0f : 0xff;
-		return a;
-	}
-	a = l->items[first + random_u64() % (l->count - first)].addr;
-	unsigned kept = (v6 ? 30 : 14) + (unsigned)(random_u64() % (v6 ? 12 : 6));
-	for (unsigned i = kept; i < (v6 ? 64 : 32); i++)
-		a.bytes[i / 8] ^= (uint8_t)((bits >> i & 1) << (7 - i % 8));
-	return a;
-}
-
-static void make_prefixes(struct list *ret, bool v6, size_t count)
-{
-	struct lpm *seen;
-	size_t first = ret->count;
-	check(lpm_new(&seen), "lpm_new");
-	while (lpm_count(seen) < count) {
-		struct addr a = near_addr(ret, first, v6);
-		struct prefix p = prefix_make(&a, random_len(v6 ? v6_lengths : v4_lengths));
-		if (lpm_get(seen, &p) != LPM_NONE)
-			continue;
-		check(lpm_set(seen, &p, 0), "lpm_set");
-		append(ret, &p);
-	}
-	lpm_free(seen);
-}
-
-static void shuffle(struct list *l)
+static void shuffle(struct prefixes *l)
 {
 	for (size_t i = l->count; i > 1; i--) {
 		size_t j = random_u64() % i;
@@ -240,7 +102,7 @@ struct sets {
 	size_t count;
 };
 
-static struct sets make_sets(const struct list *l)
+static struct sets make_sets(const struct prefixes *l)
 {
 	struct sets s = {need(malloc(l->count * sizeof(*s.attrs))), need(malloc(l->count * sizeof(*s.bytes))),
 		need(malloc(l->count * sizeof(*s.of_prefix))), 0};
@@ -262,7 +124,7 @@ static void free_sets(struct sets *s)
 }
 
 /* As updates arrive: a set once, then its prefixes. */
-static void fill(struct route_table *t, unsigned view, const struct list *l, const struct sets *s)
+static void fill(struct route_table *t, unsigned view, const struct prefixes *l, const struct sets *s)
 {
 	uint32_t attrs = ROUTE_NONE, set = UINT32_MAX;
 	for (size_t i = 0; i < l->count; i++) {
@@ -278,7 +140,7 @@ static void fill(struct route_table *t, unsigned view, const struct list *l, con
 	route_attrs_release(t, attrs);
 }
 
-static void load(struct route_table *t, const struct list *l)
+static void load(struct route_table *t, const struct prefixes *l)
 {
 	struct sets sets = make_sets(l);
 	printf("%-44s %10s %12s\n", "loading", "ns/route", "MiB in all");
@@ -305,7 +167,7 @@ static uint64_t longer(uint64_t longest, uint64_t *since)
 }
 
 /* How long a single call takes at worst while a table grows. */
-static void measure_holds(const struct list *l)
+static void measure_holds(const struct prefixes *l)
 {
 	struct sets s = make_sets(l);
 	struct route_table *t;
@@ -368,7 +230,7 @@ static double match_rate(const struct lpm *lpm, const struct addr *addrs)
 /* Routes that exist get other attributes that exist: those of a neighbour. */
 struct churn {
 	struct route_table *t;
-	const struct list *l;
+	const struct prefixes *l;
 	size_t at;
 };
 
@@ -414,14 +276,14 @@ static void draw_any(struct addr *ret, const struct lpm *lpm, bool v6, bool matc
 		while (matching && lpm_lookup(lpm, &ret[i]) == LPM_NONE);
 }
 
-static void draw_prefixes(struct addr *ret, const struct list *l)
+static void draw_prefixes(struct addr *ret, const struct prefixes *l)
 {
 	for (size_t i = 0; i < ADDRS; i++)
 		ret[i] = random_addr_in(&l->items[random_u64() % l->count]);
 }
 
 /* Rank r with a probability of about 1 / r: the inverse of the continuous distribution. */
-static void draw_zipf(struct addr *ret, const struct list *l)
+static void draw_zipf(struct addr *ret, const struct prefixes *l)
 {
 	double top = log((double)l->count);
 	for (size_t i = 0; i < ADDRS; i++) {
@@ -430,7 +292,7 @@ static void draw_zipf(struct addr *ret, const struct list *l)
 	}
 }
 
-static void measure_lookups(struct churn *c, const struct lpm *lpm, const struct list *l, bool v6)
+static void measure_lookups(struct churn *c, const struct lpm *lpm, const struct prefixes *l, bool v6)
 {
 	static const char *const names[] = {"any", "any that match", "in a prefix", "in a prefix, Zipf"};
 	struct addr *addrs = need(malloc(ADDRS * sizeof(*addrs)));
@@ -458,7 +320,7 @@ static void row(const char *what, uint64_t start, size_t n)
 }
 
 /* In the order of the list, which is random. */
-static void measure_updates(struct route_table *t, const struct list *l)
+static void measure_updates(struct route_table *t, const struct prefixes *l)
 {
 	size_t n = l->count < 200000 ? l->count : 200000;
 	uint8_t bytes[64];
@@ -515,24 +377,33 @@ static void measure_updates(struct route_table *t, const struct list *l)
 }
 
 /* The prefixes of one family. */
-static struct list family(const struct list *l, uint8_t wanted)
+static struct prefixes family(const struct prefixes *l, uint8_t wanted)
 {
-	struct list part = {0};
+	struct prefixes part = {0};
 	for (size_t i = 0; i < l->count; i++)
 		if (l->items[i].addr.family == wanted)
-			append(&part, &l->items[i]);
+			prefixes_add(&part, &l->items[i]);
 	return part;
+}
+
+static void add_family(struct prefixes *all, const char *file, uint8_t wanted, size_t made)
+{
+	struct prefixes part = {0};
+	if (file)
+		prefixes_read(file, wanted, &part);
+	else
+		prefixes_make(&part, wanted, made);
+	for (size_t i = 0; i < part.count; i++)
+		prefixes_add(all, &part.items[i]);
+	free(part.items);
 }
 
 int main(int argc, char **argv)
 {
-	struct list all = {0};
-	if (argc > 1) {
-		read_prefixes(argv[1], &all);
-	} else {
-		make_prefixes(&all, false, V4_MADE);
-		make_prefixes(&all, true, V6_MADE);
-	}
+	(void)argc;
+	struct prefixes all = {0};
+	add_family(&all, argv[1], ADDR_V4, PREFIXES_V4);
+	add_family(&all, argv[1], ADDR_V6, PREFIXES_V6);
 	struct route_table *t;
 	struct lpm *lpm;
 	check(route_table_new(VIEWS, &t), "route_table_new");
@@ -545,7 +416,7 @@ int main(int argc, char **argv)
 		check(lpm_set(lpm, &all.items[i], (uint32_t)i), "lpm_set");
 	use_huge_pages();
 	printf("\nmatch alone: %.1f MiB\n\n", (double)lpm_memory_bytes(lpm) / MIB);
-	struct list v4 = family(&all, ADDR_V4), v6 = family(&all, ADDR_V6);
+	struct prefixes v4 = family(&all, ADDR_V4), v6 = family(&all, ADDR_V6);
 	struct churn churn = {.t = t, .l = &all};
 	printf("%-26s %8s %21s %21s\n", "million lookups a second", "match", "one router", "twenty routers");
 	printf("%-26s %8s %10s %10s %10s %10s\n", "", "", "idle", "busy", "idle", "busy");

@@ -45,7 +45,7 @@ void check(int r, const char *what)
 	exit(1);
 }
 
-static void append(struct prefixes *l, const struct prefix *p)
+void prefixes_add(struct prefixes *l, const struct prefix *p)
 {
 	if (l->count == l->cap) {
 		l->cap = l->cap ? l->cap * 2 : 1024;
@@ -66,7 +66,7 @@ static void add_line(struct prefixes *l, uint8_t family, char *line, const char 
 		exit(1);
 	}
 	if (p.addr.family == family)
-		append(l, &p);
+		prefixes_add(l, &p);
 }
 
 void prefixes_read(const char *file, uint8_t family, struct prefixes *l)
@@ -141,7 +141,7 @@ void prefixes_make(struct prefixes *l, uint8_t family, size_t count)
 		if (lpm_get(seen, &p) != LPM_NONE)
 			continue;
 		check(lpm_set(seen, &p, 0), "lpm_set");
-		append(l, &p);
+		prefixes_add(l, &p);
 	}
 	lpm_free(seen);
 }
@@ -154,4 +154,13 @@ static int by_prefix(const void *a, const void *b)
 void prefixes_sort(struct prefixes *l)
 {
 	qsort(l->items, l->count, sizeof(*l->items), by_prefix);
+}
+
+void prefixes_thin(struct prefixes *l, size_t count)
+{
+	if (l->count <= count)
+		return;
+	for (size_t i = 0; i < count; i++)
+		l->items[i] = l->items[i * l->count / count];
+	l->count = count;
 }

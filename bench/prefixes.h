@@ -22,8 +22,11 @@ double random_unit(void); /* from 0 to below 1 */
 void *need(void *p);                  /* ends the program when p is NULL */
 void check(int r, const char *what);  /* when r is negative */
 
+void prefixes_add(struct prefixes *l, const struct prefix *p);
 /* Adds the prefixes of one family that stand in a file, one a line, compressed or not. */
 void prefixes_read(const char *file, uint8_t family, struct prefixes *l);
 /* Adds made-up ones, near those of the list where it has some, until it has `count`. Of one family. */
 void prefixes_make(struct prefixes *l, uint8_t family, size_t count);
 void prefixes_sort(struct prefixes *l);
+/* Leaves out so many, evenly over the list, that count stay. */
+void prefixes_thin(struct prefixes *l, size_t count);

@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Full tables into the collector and into what else takes them, side by side:
 
-    routes.py [--prefixes FILE] [--small] [RECEIVER ...]
+    routes.py [--prefixes FILE] [--small] [--steps STEP,...] [RECEIVER ...]
 
-1,000,000 IPv4 and 220,000 IPv6 prefixes (bench/full_table.c), from one feeder (bench/feeder.c), as fast as they are taken:
-by BGP to the collector, BIRD, GoBGP, FRR and pmbgpd, by BMP to the collector and pmbmpd, packed and with one prefix a
+1,000,000 IPv4 and 220,000 IPv6 prefixes (bench/full_table.c), from one feeder (bench/feeder.c), as fast as they are
+taken: by BGP to the collector, BIRD, GoBGP, FRR and pmbgpd, by BMP to the collector and pmbmpd, packed and with one prefix a
 message. Each receiver is fed by a first router, by a second with the same routes, by one with other paths to
 the same prefixes, and by eight more at once; the slow ones by the first few only. What isn't installed is left out.
 
 Time and CPU are a step's own, from when its feeders are started until the process is idle; that it has everything
-by then is checked by its own count where it has one. Memory is the process's resident memory when it is idle; "more a
-router" is what the step added, over its routers. For the collector also the memory of the route table and the
-longest time its data plane was held up (/metrics). The last part: ten tables at once while a sender waits for
-acknowledgements.
+by then is checked by its own count where it has one. Memory is the process's, in MiB, when it is idle: all that is
+resident, and what of it is its own and not a page of a library; "more a router" is what the step added to its own,
+over its routers. For the collector also the memory of the route table and the longest time its data plane was
+held up so far (/metrics), by the clock on the wall: other processes' turns on a busy machine count. The last part:
+ten tables at once while a sender waits for acknowledgements.
 
 FILE ($WHERETO_PREFIXES) holds real prefixes, one a line; without it they are made up. --small: a tenth of all.
 Asserts nothing."""
@@ -35,8 +36,8 @@ from daemons import Bird, Daemon, Frr, Gobgp, die_with_parent
 ASN = 64500
 HZ = os.sysconf("SC_CLK_TCK")
 LIMIT_S = 240  # for one step
-HEAD = ("receiver", "feed", "routers", "seconds", "CPU s", "RSS MiB", "more a router", "table MiB", "held ms")
-LINE = "{:<10} {:<11} {:<22} {:>8} {:>7} {:>8} {:>14} {:>10} {:>8}"
+HEAD = ("receiver", "feed", "routers", "seconds", "CPU s", "RSS MiB", "own", "more a router", "table", "held ms")
+LINE = "{:<9} {:<11} {:<19} {:>8} {:>7} {:>8} {:>6} {:>14} {:>7} {:>8}"
 
 
 def free_port():
@@ -51,9 +52,11 @@ def cpu_s(pid):
     return (int(words[11]) + int(words[12])) / HZ
 
 
-def rss_mib(pid):
+def memory_mib(pid):
+    """(resident, of it its own: without the pages of programs and libraries, which all processes share)"""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) / 1024
+        text = file.read()
+    return [int(re.search(name + r":\s+(\d+)", text)[1]) / 1024 for name in ("VmRSS", "RssAnon")]
 
 
 def address_of(router):
@@ -289,7 +292,7 @@ def wait_idle(receiver, begin, deadline):
 
 def run_step(receiver, step, files, expected):
     what, variant, routers = STEPS[step]
-    begin, used, rss = time.monotonic(), cpu_s(receiver.pid), rss_mib(receiver.pid)
+    begin, used, own = time.monotonic(), cpu_s(receiver.pid), memory_mib(receiver.pid)[1]
     deadline = begin + LIMIT_S
     feeders = Feeders()
     receiver.feeders.append(feeders)
@@ -298,13 +301,13 @@ def run_step(receiver, step, files, expected):
     sent = feeders.wait_sent(deadline)
     seconds = wait_idle(receiver, begin, deadline)
     used = cpu_s(receiver.pid) - used
-    after = rss_mib(receiver.pid)
+    rss, after = memory_mib(receiver.pid)
     count = receiver.count()
-    if not sent or (count is not None and count < expected):
+    if not sent or (count is not None and count < expected * 0.999):  # some leave out what is not unicast
         what += f" ({count or 'not all'} taken)"
     table, held = receiver.extra()
-    show(receiver.name, receiver.feed, what, f"{seconds:.2f}", f"{used:.2f}", f"{after:.0f}",
-         f"{(after - rss) / len(routers):.1f}", "" if table is None else f"{table:.1f}",
+    show(receiver.name, receiver.feed, what, f"{seconds:.2f}", f"{used:.2f}", f"{rss:.0f}", f"{after:.0f}",
+         f"{(after - own) / len(routers):.1f}", "" if table is None else f"{table:.1f}",
          "" if held is None else f"{held:.1f}")
     return sent
 
@@ -313,15 +316,19 @@ def show(*cells):
     print(LINE.format(*cells).rstrip(), flush=True)
 
 
-def run(make, kind, folder, files, prefixes):
+def run(make, kind, folder, prefixes, steps):
     receiver = make(folder, kind)
     receiver.feeders = []
     try:
         expected = 0
-        for step in receiver.steps:
+        left_out = [STEPS[step][0] for step in steps if step not in receiver.steps and step != "ten"]
+        for step in [step for step in receiver.steps if step in steps]:
             expected += prefixes * len(STEPS[step][2])
-            if not run_step(receiver, step, files, expected):
+            if not run_step(receiver, step, folder, expected):
                 break
+        if left_out:
+            print(f"    {receiver.name} {receiver.feed}: left out, as they take long: {'; '.join(left_out)}",
+                  flush=True)
     finally:
         for feeders in receiver.feeders:
             feeders.close()
@@ -351,7 +358,7 @@ def probe(receiver, until):
     return sorted(times)
 
 
-def run_ten(kind, folder, files, prefixes):
+def run_ten(kind, folder, prefixes):
     receiver = Whereto(folder, kind)
     receiver.feeders = []
     feeders = Feeders()
@@ -360,13 +367,13 @@ def run_ten(kind, folder, files, prefixes):
         quiet = probe(receiver, lambda: time.monotonic() > begin + 1)
         begin, used = time.monotonic(), cpu_s(receiver.pid)
         for router in range(1, 11):
-            feeders.add(router, receiver.target, os.path.join(files, f"a.{kind}"))
+            feeders.add(router, receiver.target, os.path.join(folder, f"a.{kind}"))
         busy = probe(receiver, lambda: time.monotonic() > begin + 0.5 and (
             receiver.count() >= 10 * prefixes or time.monotonic() > begin + 60))
         seconds, used = time.monotonic() - begin, cpu_s(receiver.pid) - used
         table, held = receiver.extra()
         show(receiver.name, receiver.feed, "10 at once", f"{seconds:.2f}", f"{used:.2f}",
-             f"{rss_mib(receiver.pid):.0f}", "", f"{table:.1f}", f"{held:.1f}")
+             *(f"{mib:.0f}" for mib in memory_mib(receiver.pid)), "", f"{table:.1f}", f"{held:.1f}")
         for name, times in (("idle", quiet), ("ten tables arriving", busy)):
             if times:
                 print(f"    record to acknowledgement, {name}: {len(times)} records, median "
@@ -381,8 +388,9 @@ def main():
     parser.add_argument("receivers", nargs="*", metavar="RECEIVER", help=" ".join(RECEIVERS))
     parser.add_argument("--prefixes", default=os.environ.get("WHERETO_PREFIXES"), help="real prefixes, one a line")
     parser.add_argument("--small", action="store_true", help="a tenth of a full table")
-    parser.add_argument("--first", action="store_true", help="the first router only")
+    parser.add_argument("--steps", default=",".join(STEPS), help="which of: " + " ".join(STEPS))
     arguments = parser.parse_args()
+    steps = arguments.steps.split(",")
     counts = (100000, 22000) if arguments.small else (1000000, 220000)
     with tempfile.TemporaryDirectory(prefix="whereto-bench-") as folder:
         made = subprocess.run([os.environ["WHERETO_FULL_TABLE"], folder, arguments.prefixes or "-", *map(str, counts)],
@@ -396,12 +404,12 @@ def main():
                     print(f"{name} is left out: {missing}")
                     break
                 try:
-                    run(make, kind, folder, folder, sum(counts))
+                    run(make, kind, folder, sum(counts), steps)
                 except Exception as error:  # a bench goes on with the next
                     print(f"{name} {kind}: {error}", file=sys.stderr)
-        if not arguments.receivers or "whereto" in arguments.receivers:
+        if "ten" in steps and (not arguments.receivers or "whereto" in arguments.receivers):
             for kind in ("bgp", "bmp", "single.bmp"):
-                run_ten(kind, folder, folder, sum(counts))
+                run_ten(kind, folder, sum(counts))
 
 
 if __name__ == "__main__":

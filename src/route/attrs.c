@@ -15,8 +15,8 @@
  * A packed set of up to 255 bytes lies in the pool behind one byte of length; a longer one has memory
  * of its own, and the block in the pool says 0 and where. Neither ever moves. Freed blocks are used
  * again for sets of the same size, of which a table has few. The index is in parts, as growing one takes as long
- * as it is large. Per set: 8 bytes of entry, 8 to 16 of
- * index, and its bytes rounded up to four. */
+ * as it is large. Per set: 8 bytes of entry, 8 to 16 of index, and its bytes rounded up to four. What can be had
+ * from the path is not kept beside it. */
 
 #include "route/attrs.h"
 

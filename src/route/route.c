@@ -4,8 +4,8 @@
  *
  * The longest match maps each prefix that any view knows to its id, and is also the way from a prefix
  * to its id: there is no second index. Per id there are eight bytes (the prefix itself and how many
- * views have it; eight or sixteen more for an IPv6 address), and per view and id five (the attributes' id and when it changed), in pages (route/pages.h) of which a view
- * has those that it has routes in.
+ * views have it; eight or sixteen more for an IPv6 address), and per view and id five (the attributes' id and when it
+ * changed), in pages (route/pages.h) of which a view has those that it has routes in.
  *
  * Invariants: uses of a prefix = views that have something at its id; a prefix without uses is
  * dead in `ids` but stays in the match, so that a route that flaps keeps its id, until route_reclaim
