@@ -8,6 +8,7 @@
 #include "collector/glass.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #include "query/filter.h"
 #include "route/path.h"
 
-#define PIECE_ROWS     32   /* then others have their turn */
+#define PIECE_ROWS     64   /* then others have their turn */
 #define PIECE_PREFIXES 4096 /* looked at */
 
 /* ---- routers ---- */
@@ -60,7 +61,7 @@ static json_t *source_json(const struct table_source *s, const struct source_sta
 	bad |= json_object_set_new(row, "peers_lost", json_count(sums.lost));
 	bad |= json_object_set_new(row, "last_change", json_time(s->changed_ms));
 	bad |= json_object_set_new(row, "updates", json_count(s->counters[SOURCE_announced] + s->counters[SOURCE_withdrawn]));
-	bad |= json_object_set_new(row, "updates_per_s", json_real(table_source_rate(s)));
+	bad |= json_object_set_new(row, "updates_per_s", json_real(rint(table_source_rate(s) * 10) / 10));
 	bad |= json_object_set_new(row, "counters", counters_json(s));
 	bad |= json_object_set_new(row, "error", json_text(error));
 	return json_whole(row, bad);

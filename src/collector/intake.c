@@ -7,7 +7,8 @@
  * Everything before the seal has verified changes nothing but a counter: no state, no log line with
  * its content, no answer. The window decides whether the number is new; only then are the records
  * looked at. For each record: router of the server (looked up once a datagram and server address),
- * route of the client in that router's own table, country, and the sums are added to a row.
+ * route of the client in that router's own table (asked for many records at once, which waits for memory
+ * once for all of them), country, and the sums are added to a row.
  *
  * Nothing is acknowledged here: freeze.c collects what changed and the writer makes it durable first.
  *
@@ -28,6 +29,7 @@
 #include "collector/listen.h"
 
 #define BATCH            32                 /* datagrams a system call */
+#define JOIN_MAX         64                 /* records joined together */
 #define BATCHES_PER_TURN 16                 /* then other descriptors get their turn */
 #define SOCKET_BUFFER    (32 * 1024 * 1024) /* asked for; what the kernel grants is logged */
 #define CLOCK_SKEW_MS    (3600ull * 1000)    /* of a sender ahead of us; telemetry.max_future if that is more */
@@ -82,17 +84,39 @@ static int translate_type(struct intake *in, const struct body *b, int i, struct
 	return delta_name(in->delta, b->types[i], &tr->types[i]);
 }
 
-/* Joins a record with route and country and adds it to its row. */
-static int account(struct intake *in, const struct record *rec, uint32_t router, uint32_t router_name, uint32_t type)
+/* Records of a datagram on their way to their rows, a few together: the table is asked once for many. */
+struct joining {
+	uint32_t count;
+	struct record records[JOIN_MAX];
+	struct addr clients[JOIN_MAX];
+	uint32_t routers[JOIN_MAX], router_names[JOIN_MAX], types[JOIN_MAX];
+	struct table_answer answers[JOIN_MAX]; /* source NULL: no route */
+};
+
+/* One call to the tables for each run of records of the same router. */
+static void find_routes(const struct intake *in, struct joining *j)
 {
-	struct table_answer answer;
-	struct delta_key key = {.time_ms = rec->time_ms, .router = router_name, .type = type, .match = MATCH_NONE};
-	if (router == ROUTER_NONE) {
+	for (uint32_t from = 0, to; from < j->count; from = to) {
+		uint32_t router = j->routers[from];
+		for (to = from + 1; to < j->count && j->routers[to] == router; to++)
+			;
+		if (router != ROUTER_NONE)
+			tables_lookup_many(in->tables, router, j->clients + from, to - from, j->answers + from);
+	}
+}
+
+/* Joins a record with route and country and adds it to its row. */
+static int account(struct intake *in, const struct joining *j, uint32_t i)
+{
+	const struct record *rec = &j->records[i];
+	struct delta_key key = {.time_ms = rec->time_ms, .router = j->router_names[i], .type = j->types[i],
+		.match = MATCH_NONE};
+	if (j->routers[i] == ROUTER_NONE) {
 		in->counters[COUNTER_records_without_router]++;
-	} else if (tables_lookup(in->tables, router, &rec->client, &answer)) {
-		key.route = &answer.hit;
-		key.match = answer.match;
-		tables_traffic(in->tables, router, answer.hit.prefix);
+	} else if (j->answers[i].source) {
+		key.route = &j->answers[i].hit;
+		key.match = j->answers[i].match;
+		tables_traffic(in->tables, j->routers[i], key.route->prefix);
 	} else {
 		in->counters[COUNTER_records_without_route]++;
 	}
@@ -105,6 +129,29 @@ static int account(struct intake *in, const struct record *rec, uint32_t router,
 	return 0;
 }
 
+static int account_all(struct intake *in, struct joining *j)
+{
+	int r = 0;
+	find_routes(in, j);
+	for (uint32_t i = 0; r == 0 && i < j->count; i++)
+		r = account(in, j, i);
+	j->count = 0;
+	return r;
+}
+
+/* Adds a record to those that are joined together. */
+static int join(struct intake *in, struct joining *j, const struct body *b, int server, int type, struct translation *tr)
+{
+	if (translate_server(in, b, server, tr) < 0 || translate_type(in, b, type, tr) < 0)
+		return -ENOMEM;
+	uint32_t i = j->count++;
+	j->clients[i] = j->records[i].client;
+	j->routers[i] = tr->routers[server];
+	j->router_names[i] = tr->router_names[server];
+	j->types[i] = type < 0 ? 0 : tr->types[type];
+	return j->count == JOIN_MAX ? account_all(in, j) : 0;
+}
+
 static int reject_reason(const struct intake *in, const struct record *rec, uint64_t now_ms)
 {
 	if (rec->time_ms > now_ms && rec->time_ms - now_ms > in->world->config->telemetry.max_future_ms)
@@ -114,30 +161,37 @@ static int reject_reason(const struct intake *in, const struct record *rec, uint
 	return -1;
 }
 
+/* The journal has all that was acknowledged. */
+static void need_memory(int r)
+{
+	if (r >= 0)
+		return;
+	log_error("intake: out of memory");
+	abort();
+}
+
 /* All records of an accepted body; each ends in exactly one column of the ledger. */
 static void take_records(struct intake *in, struct ledger *ledger, struct body *b, uint64_t now_ms)
 {
 	struct translation tr = {0};
-	struct record rec;
+	struct joining j;
 	int server, type, r;
 	uint32_t count = b->record_count, stored = 0;
-	while ((r = body_next(b, &rec, &server, &type)) != 0) {
+	j.count = 0;
+	while ((r = body_next(b, &j.records[j.count], &server, &type)) != 0) {
 		if (r == -EBADMSG) {
 			ledger->v[LEDGER_rejected_invalid] += b->record_count + 1;
 			break;
 		}
-		int reason = r == -ERANGE ? LEDGER_rejected_invalid : reject_reason(in, &rec, now_ms);
+		int reason = r == -ERANGE ? LEDGER_rejected_invalid : reject_reason(in, &j.records[j.count], now_ms);
 		if (reason >= 0) {
 			ledger->v[reason]++;
 			continue;
 		}
-		if (translate_server(in, b, server, &tr) < 0 || translate_type(in, b, type, &tr) < 0 ||
-			account(in, &rec, tr.routers[server], tr.router_names[server], type < 0 ? 0 : tr.types[type]) < 0) {
-			log_error("intake: out of memory"); /* the journal has all that was acknowledged */
-			abort();
-		}
+		need_memory(join(in, &j, b, server, type, &tr));
 		stored++;
 	}
+	need_memory(account_all(in, &j));
 	ledger->v[LEDGER_stored] += stored;
 	in->counters[COUNTER_records] += stored;
 	in->counters[COUNTER_records_rejected] += count - stored;

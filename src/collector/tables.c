@@ -288,6 +288,54 @@ bool tables_lookup(const struct tables *t, uint32_t router, const struct addr *c
 	return false;
 }
 
+#define TOGETHER 64u
+
+/* Looks those of one family up in what the router's first source has of it. Who is not found there, or may be
+ * stale, is left for tables_lookup. */
+static void lookup_family(const struct tables *t, struct table_source *s, uint8_t family, const struct addr *clients,
+	size_t n, struct table_answer *ret)
+{
+	struct rib *rib = table_source_rib(s, family);
+	struct addr addrs[TOGETHER];
+	struct route_hit hits[TOGETHER];
+	uint8_t of[TOGETHER];
+	size_t count = 0;
+	if (!rib || rib_peers_lost(rib))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (clients[i].family != family)
+			continue;
+		of[count] = (uint8_t)i;
+		addrs[count++] = clients[i];
+	}
+	route_lookup_many(t->routes, rib_view(rib), addrs, count, hits);
+	for (size_t i = 0; i < count; i++)
+		if (hits[i].attrs != ROUTE_NONE)
+			ret[of[i]] = (struct table_answer){hits[i], MATCH_OWN, s, rib};
+}
+
+static void lookup_together(const struct tables *t, uint32_t router, const struct addr *clients, size_t n,
+	struct table_answer *ret)
+{
+	const struct table_router *r = &t->routers[router];
+	for (size_t i = 0; i < n; i++)
+		ret[i].source = NULL;
+	if (r->count) {
+		lookup_family(t, r->sources[0], ADDR_V4, clients, n, ret);
+		lookup_family(t, r->sources[0], ADDR_V6, clients, n, ret);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!ret[i].source)
+			(void)tables_lookup(t, router, &clients[i], &ret[i]);
+}
+
+void tables_lookup_many(const struct tables *t, uint32_t router, const struct addr *clients, size_t n,
+	struct table_answer *ret)
+{
+	for (size_t at = 0; at < n; at += TOGETHER)
+		lookup_together(t, router, clients + at, n - at < TOGETHER ? n - at : TOGETHER, ret + at);
+}
+
 /* The router's table of a family; *ret_passed: a source before it should have told it. NULL: there is none. */
 static struct table_source *table_of(const struct tables *t, uint32_t router, uint8_t family, bool *ret_passed)
 {

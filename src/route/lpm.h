@@ -25,6 +25,9 @@ uint32_t lpm_get(const struct lpm *lpm, const struct prefix *prefix);
 /* The value of the longest prefix that contains the address, or LPM_NONE (always for ADDR_NONE). */
 uint32_t lpm_lookup(const struct lpm *lpm, const struct addr *addr);
 
+/* The same of n addresses, in less time than one after the other: memory is waited for once for many of them. */
+void lpm_lookup_many(const struct lpm *lpm, const struct addr *addrs, size_t n, uint32_t *ret);
+
 /* The values of all prefixes that contain the address, longest first; returns how many. */
 size_t lpm_covering(const struct lpm *lpm, const struct addr *addr, uint32_t ret[static LPM_DEPTH_MAX]);
 /* The same of all prefixes that contain this one, itself included when it is there. */

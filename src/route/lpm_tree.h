@@ -45,6 +45,7 @@ struct lpm {
 	size_t counts[ROOTS];
 	uint32_t (*find)(const struct lpm *lpm, const struct addr *addr);
 	uint32_t (*get)(const struct lpm *lpm, const struct prefix *prefix);
+	void (*find_many)(const struct lpm *lpm, const struct addr *addrs, size_t n, uint32_t *ret);
 };
 
 /* What is left of an address, the next bit on top. */

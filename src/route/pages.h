@@ -58,6 +58,15 @@ static inline uint32_t paged_get(const struct pages *pages, const struct paged *
 	return LIKELY(i < v->cap) ? words[(uint32_t)(v->starts[i] + id)] : ROUTE_NONE;
 }
 
+/* For paged_get, soon. */
+static inline void paged_prefetch(const struct pages *pages, const struct paged *v, uint32_t id)
+{
+	const uint32_t *words = (const uint32_t *)(const void *)pages->pool.flat;
+	uint32_t i = id / PAGE_IDS;
+	if (LIKELY(i < v->cap))
+		__builtin_prefetch(&words[(uint32_t)(v->starts[i] + id)]);
+}
+
 /* When the attributes of id last became other ones; 0: there are none. */
 uint64_t paged_changed_ms(const struct pages *pages, const struct paged *v, uint32_t id);
 

@@ -413,6 +413,32 @@ bool route_lookup(const struct route_table *t, unsigned view, const struct addr 
 	return t->find(t, view, addr, ret);
 }
 
+#define TOGETHER 32u
+
+static void find_together(
+	const struct route_table *t, unsigned view, const struct addr *addrs, size_t n, struct route_hit *ret)
+{
+	const struct paged *routes = &t->views[view].routes;
+	uint32_t ids[TOGETHER];
+	lpm_lookup_many(t->lpm, addrs, n, ids);
+	for (size_t i = 0; i < n; i++)
+		paged_prefetch(&t->pages, routes, ids[i]);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t attrs = paged_get(&t->pages, routes, ids[i]);
+		ret[i] = (struct route_hit){ids[i], attrs};
+		if (UNLIKELY(attrs == ROUTE_NONE && ids[i] != LPM_NONE))
+			(void)find_any(t, view, &addrs[i], &ret[i]);
+	}
+}
+
+void route_lookup_many(const struct route_table *t, unsigned view, const struct addr *addrs, size_t n,
+	struct route_hit *ret)
+{
+	assert(view < t->views_count);
+	for (size_t at = 0; at < n; at += TOGETHER)
+		find_together(t, view, addrs + at, n - at < TOGETHER ? n - at : TOGETHER, ret + at);
+}
+
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret)
 {
 	assert(view < t->views_count);

@@ -92,6 +92,9 @@ uint32_t route_attrs_end(const struct route_table *t);
 
 /* The view's longest match. False when it has no route for the address. */
 bool route_lookup(const struct route_table *t, unsigned view, const struct addr *addr, struct route_hit *ret);
+/* The same of n addresses, in less time than one after the other; attrs is ROUTE_NONE where there is none. */
+void route_lookup_many(const struct route_table *t, unsigned view, const struct addr *addrs, size_t n,
+	struct route_hit *ret);
 /* The view's route for exactly this prefix. */
 bool route_get(const struct route_table *t, unsigned view, const struct prefix *prefix, struct route_hit *ret);
 

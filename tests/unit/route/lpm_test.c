@@ -54,6 +54,25 @@ static size_t naive_covering(const struct naive *n, const struct addr *a, uint32
 	return found;
 }
 
+/* The address among others, which have to be what they are alone. */
+static void check_many(const struct lpm *lpm, const struct addr *a, uint32_t want)
+{
+	struct addr addrs[70];
+	uint32_t values[70];
+	size_t n = 1 + (size_t)wt_random_below(ARRAY_LEN(addrs)), at = (size_t)wt_random_below(n);
+	if (wt_random_below(64))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		addrs[i] = *a;
+		addrs[i].bytes[1 + wt_random_below(3)] ^= (uint8_t)wt_random();
+	}
+	addrs[at] = *a;
+	lpm_lookup_many(lpm, addrs, n, values);
+	assert_int_equal(values[at], want);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(values[i], lpm_lookup(lpm, &addrs[i]));
+}
+
 static void check_addr(const struct lpm *lpm, const struct naive *n, const struct addr *a)
 {
 	uint32_t want[LPM_DEPTH_MAX], got[LPM_DEPTH_MAX];
@@ -61,6 +80,7 @@ static void check_addr(const struct lpm *lpm, const struct naive *n, const struc
 	assert_int_equal(lpm_covering(lpm, a, got), count);
 	assert_memory_equal(got, want, count * sizeof(*got));
 	assert_int_equal(lpm_lookup(lpm, a), count ? want[0] : LPM_NONE);
+	check_many(lpm, a, count ? want[0] : LPM_NONE);
 }
 
 /* Behind `after` (NULL: from the start) in the list. */

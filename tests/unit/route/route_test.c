@@ -154,8 +154,28 @@ static void keep(struct route_hit hit, int p, int set)
 	model.kept_set[at] = set;
 }
 
+/* Many at once, of both families, in any number. */
+static void check_many(const struct route_table *t, unsigned view)
+{
+	struct addr addrs[100] = {{0}};
+	struct route_hit hits[100], hit;
+	size_t n = (size_t)wt_random_below(ARRAY_LEN(addrs) + 1);
+	for (size_t i = 0; i < n; i++)
+		addrs[i] = wt_random_below(2) ? random_addr(wt_random_below(2))
+					      : random_addr_in(&model.prefixes[wt_random_below(PREFIXES)]);
+	route_lookup_many(t, view, addrs, n, hits);
+	for (size_t i = 0; i < n; i++) {
+		bool found = route_lookup(t, view, &addrs[i], &hit);
+		assert_int_equal(hits[i].attrs != ROUTE_NONE, found);
+		if (found)
+			assert_true(hits[i].prefix == hit.prefix && hits[i].attrs == hit.attrs);
+	}
+}
+
 static void check_lookup(const struct route_table *t, int view)
 {
+	if (wt_random_below(32) == 0)
+		check_many(t, (unsigned)view);
 	struct addr a = wt_random_below(2) ? random_addr(wt_random_below(2))
 					   : random_addr_in(&model.prefixes[wt_random_below(PREFIXES)]);
 	struct route_hit hit;
