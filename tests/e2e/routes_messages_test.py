@@ -280,6 +280,40 @@ def test_listing(tap, rng):
             tap.check(True, f"lookups find the longest match ({time.monotonic() - started:.1f} s)")
 
 
+def test_churn(tap):
+    """Changes of paths to prefixes with traffic, and of no others; a table that is told first is none."""
+    def change(prefix, before, after):
+        return {"router": "edge", "prefix": prefix, "before": before, "after": after}
+
+    with Edge() as edge:
+        c = edge.collector
+
+        def changes():
+            return [{key: row[key] for key in ("router", "prefix", "before", "after")}
+                    for row in reversed(c.api("changes", last="1h")["rows"])]
+        with edge.speaker() as speaker:
+            speaker.send(updates(FIRST), end_of_rib())
+            edge.expect(tap, FIRST, "before traffic")
+            routes.send_record(c, "203.0.113.9")
+            speaker.send(updates({"203.0.113.0/24": route("6939 64496"), "198.51.100.0/24": route("6939 1")}))
+            speaker.send(updates({"203.0.113.0/24": route("6939 64496", med=7)}), withdrawals(["203.0.113.0/24"]),
+                         updates({"203.0.113.0/24": route("174 64496")}))
+            expected = [change("203.0.113.0/24", "1299 64496", "6939 64496"), change("203.0.113.0/24", "6939 64496", None),
+                        change("203.0.113.0/24", None, "174 64496")]
+            c.wait(lambda: len(changes()) >= 3, "the changes")
+            tap.equal(changes(), expected, "changes of the path with traffic, in order; not of MED, nor of another prefix")
+            tap.equal(c.api("changes", last="1h", prefix="198.51.100.0/24")["rows"], [], "asked for by prefix")
+        c.wait(lambda: edge.source()["state"] == "stale", "the loss of the session")
+        with edge.speaker() as speaker:
+            speaker.send(updates({"203.0.113.0/24": route("1299 64496")}), end_of_rib())
+            c.wait(lambda: len(changes()) >= 4, "the change over the loss")
+            tap.equal(changes()[3:], [change("203.0.113.0/24", "174 64496", "1299 64496")],
+                      "another path after the session was lost and came back is one change")
+            c.kill()
+            c.start()
+            tap.equal(len(changes()), 4, "they survive a crash")
+
+
 def test(tap, rng):
     test_add_path(tap)
     test_two_byte(tap, rng)
@@ -290,6 +324,7 @@ def test(tap, rng):
     test_strangers(tap)
     test_collision(tap)
     test_password(tap)
+    test_churn(tap)
     test_listing(tap, rng)
 
 
