@@ -71,7 +71,8 @@ static uint32_t put_update(const struct made_table *t, struct wr *w, uint32_t at
 		patch_u16(attrs_len, s->len);
 		at = put_prefixes(t, w, at, 0, single);
 	} else {
-		const uint8_t next_hop[] = {0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, (uint8_t)s->next_hop};
+		const uint8_t next_hop[] = {
+			0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, (uint8_t)s->next_hop};
 		wr_u16(w, 0x900e);
 		uint8_t *reach_len = w->p;
 		wr_u16(w, 0);
@@ -198,8 +199,8 @@ static void write_packed(FILE *f, const struct made_table *t, bool bmp)
 		}
 }
 
-static void write_file(const char *folder, unsigned router, const char *suffix, const struct made_table *tables, bool bmp,
-	bool single)
+static void write_file(
+	const char *folder, unsigned router, const char *suffix, const struct made_table *tables, bool bmp, bool single)
 {
 	char path[4096];
 	uint8_t buf[MESSAGE_MAX];

@@ -141,8 +141,8 @@ static int by_u32(const void *a, const void *b)
 /* Mean 4.3 with the two that this router puts there itself. */
 static void put_communities(struct wr *w, const struct path *p)
 {
-	static const uint8_t counts[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4,
-		4, 5, 5, 5, 6, 6, 7, 9, 10, 13};
+	static const uint8_t counts[] = {
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 9, 10, 13};
 	static const uint16_t values[] = {100, 200, 300, 1000, 2000, 3000};
 	uint32_t list[16], n = 0;
 	uint8_t bytes[sizeof(list)];
@@ -193,7 +193,8 @@ static void put_attrs(struct wr *w, const struct path *p, bool v6)
 	if (!v6)
 		put_u32_attr(w, 0x40, 3, 0x0aff0000 | next_hop_of(p), 0, 1);
 	if (random_unit() < 0.32)
-		put_u32_attr(w, 0x80, 4, random_u64() % 8 ? meds[random_u64() % 7] : (uint32_t)(random_u64() % 5000), 0, 1);
+		put_u32_attr(
+			w, 0x80, 4, random_u64() % 8 ? meds[random_u64() % 7] : (uint32_t)(random_u64() % 5000), 0, 1);
 	put_u32_attr(w, 0x40, 5, 100, 0, 1);
 	if (random_unit() < 0.05)
 		put_attr(w, 0x40, 6, &empty);
@@ -201,7 +202,8 @@ static void put_attrs(struct wr *w, const struct path *p, bool v6)
 		put_u32_attr(w, 0xc0, 7, p->as[p->len - 1], (uint32_t)random_u64(), 2);
 	put_communities(w, p);
 	if (random_unit() < 0.03)
-		put_u32_attr(w, 0xc0, 16, 0x00020000 | (p->as[p->len - 1] & 0xffff), (uint32_t)(random_u64() % 1000), 2);
+		put_u32_attr(
+			w, 0xc0, 16, 0x00020000 | (p->as[p->len - 1] & 0xffff), (uint32_t)(random_u64() % 1000), 2);
 	if (random_unit() < 0.12)
 		put_large_communities(w, p);
 }
@@ -299,7 +301,8 @@ void made_table_routes(struct made_table *t, unsigned router)
 		s->last = i;
 	}
 	printf("IPv%d: %zu prefixes, %" PRIu32 " paths, %" PRIu32 " sets of attributes, mean path length %.2f\n",
-		t->v6 ? 6 : 4, t->prefixes.count, t->path_count, t->set_count, (double)t->hops / (double)t->prefixes.count);
+		t->v6 ? 6 : 4, t->prefixes.count, t->path_count, t->set_count,
+		(double)t->hops / (double)t->prefixes.count);
 }
 
 void made_table_new(struct made_table *t, uint8_t family, const char *file, size_t count)
@@ -324,4 +327,3 @@ void made_table_done(struct made_table *t)
 	free(t->sets);
 	free(t->bytes);
 }
-

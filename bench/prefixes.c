@@ -97,10 +97,10 @@ struct share {
 	unsigned percent, len;
 };
 
-static const struct share v4_lengths[] = {{60, 24}, {11, 22}, {10, 23}, {5, 20}, {5, 21}, {3, 19}, {2, 18},
-	{2, 16}, {1, 17}, {1, 14}};
-static const struct share v6_lengths[] = {{46, 48}, {14, 32}, {12, 44}, {9, 40}, {7, 36}, {4, 29}, {4, 42},
-	{2, 47}, {2, 64}};
+static const struct share v4_lengths[] = {
+	{60, 24}, {11, 22}, {10, 23}, {5, 20}, {5, 21}, {3, 19}, {2, 18}, {2, 16}, {1, 17}, {1, 14}};
+static const struct share v6_lengths[] = {
+	{46, 48}, {14, 32}, {12, 44}, {9, 40}, {7, 36}, {4, 29}, {4, 42}, {2, 47}, {2, 64}};
 
 static unsigned random_len(const struct share *shares)
 {

@@ -184,7 +184,6 @@ static void begin_leaving(struct tables *t, struct table_source *s)
 	for (int i = 0; i < TABLE_LEVELS; i++)
 		if (s->ribs[i])
 			rib_empty(s->ribs[i]);
-	s->list = NULL;
 	s->next = t->leaving;
 	t->leaving = s;
 	tables_kick(t);
@@ -199,6 +198,7 @@ static void drop_unused(struct tables *t, void (*dropped)(void *ctx, struct tabl
 			continue;
 		}
 		*link = s->next;
+		s->list = NULL;
 		if (dropped)
 			dropped(ctx, s);
 		begin_leaving(t, s);
