@@ -68,7 +68,8 @@ static void bench_seal(size_t len)
 static void make_world(struct world *w, struct config *c, struct tables *tables)
 {
 	static struct config_source source = {.kind = SOURCE_MRT};
-	static struct config_router router = {.name = (char *)"edge1", .sources = &source, .source_count = 1};
+	static struct config_router router = {.name = (char *)"edge1", .sources = &source, .source_count = 1,
+		.max_routes = KEYS};
 	static struct prefix serves;
 	struct error err;
 	uint8_t path[] = {2, 2, 0, 0, 0xfd, 0xe8, 0, 0, 0, 0};

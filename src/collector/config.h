@@ -51,6 +51,7 @@ struct config_router {
 	struct config_source *sources; /* in order of preference */
 	size_t source_count;
 	uint64_t stale_ms;
+	uint32_t max_routes;
 	unsigned line;
 };
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "route/convert.h"
 
 #define CHANGES_A_LOOK 64                /* prefixes between two looks at the clock */
@@ -257,6 +256,8 @@ static void apply(struct peer *p, const struct bgp_change *change, struct done *
 		done->withdrawn += rib_withdraw(p->ribs[p->level], &change->prefix, change->path_id) == 0;
 	} else if (r == -ENOSPC) {
 		p->source->counters[SOURCE_refused]++;
+		log_limited(&p->full_log, LOG_LEVEL_WARNING, "%s: routes are refused: a table has %zu (max_routes)",
+			p->source->router, p->source->max_routes);
 	} else {
 		log_error("routes of %s: out of memory", p->source->router);
 		abort();

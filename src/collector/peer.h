@@ -12,6 +12,7 @@
  *
  * Data-plane thread. The owner keeps the struct where it is from peer_init to peer_done or gone(). */
 
+#include "base/log.h"
 #include "bgp/update.h"
 #include "collector/tables.h"
 
@@ -46,6 +47,7 @@ struct peer {
 	struct loop_timer timer;      /* while lost, or telling its table */
 	uint64_t patience_end_ns;     /* all must be told by then */
 	uint64_t told, told_before;   /* routes announced; at the timer's last turn */
+	struct log_limit full_log;
 
 	struct bgp_changes changes; /* being applied */
 	bool applying;

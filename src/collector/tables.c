@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUTES_MAX (32u << 20)         /* of one rib, all peers */
 #define SLICE      256                 /* prefixes between two looks at the clock */
 #define RATE_MS    10000u
 #define TRAFFIC_NS (1800 * NS_PER_S)
@@ -102,6 +101,7 @@ static struct table_source *source_new(struct tables *t, const struct config_rou
 	s->as = c->as;
 	s->since_ms = clock_wall_ms();
 	s->table = c->table;
+	s->max_routes = router->max_routes;
 	s->router = copy_text(router->name, &failed);
 	s->vrf = copy_text(c->vrf, &failed);
 	s->file = copy_text(c->file, &failed);
@@ -131,6 +131,10 @@ static int update_source(struct table_source *s, const struct config_router *rou
 	free(s->md5_file);
 	s->md5_file = md5_file;
 	s->stale_ms = router->stale_ms;
+	s->max_routes = router->max_routes;
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		if (s->ribs[i])
+			rib_limit(s->ribs[i], s->max_routes);
 	return 0;
 }
 
@@ -477,7 +481,7 @@ static void on_changed(void *ctx, uint32_t prefix, uint32_t before, uint32_t aft
 int table_source_level(struct table_source *s, enum table_level level, struct rib **ret)
 {
 	if (!s->ribs[level]) {
-		int r = rib_new(s->tables->routes, ROUTES_MAX, &s->ribs[level]);
+		int r = rib_new(s->tables->routes, s->max_routes, &s->ribs[level]);
 		if (r < 0)
 			return r;
 		s->observers[level] = (struct table_observer){s, level};

@@ -54,6 +54,7 @@ struct table_source {
 	uint32_t as;               /* BGP */
 	char *md5_file;            /* BGP; NULL */
 	uint64_t stale_ms;
+	size_t max_routes;         /* of a rib */
 	struct rib *ribs[TABLE_LEVELS]; /* NULL: not needed so far */
 	enum table_state state;
 	uint64_t since_ms;         /* wall clock: in this state */

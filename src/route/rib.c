@@ -605,6 +605,11 @@ int rib_new(struct route_table *t, size_t routes_max, struct rib **ret)
 	return 0;
 }
 
+void rib_limit(struct rib *rib, size_t routes_max)
+{
+	rib->routes_max = routes_max;
+}
+
 void rib_free(struct rib *rib)
 {
 	if (!rib)

@@ -24,6 +24,8 @@ struct rib_peer;
 
 /* routes_max: routes of all peers together; more are refused and counted. */
 int rib_new(struct route_table *t, size_t routes_max, struct rib **ret) MUST_USE;
+/* Another bound; what is there already stays. */
+void rib_limit(struct rib *rib, size_t routes_max);
 /* Removes everything at once; for a large one, empty it first with rib_peer_del and rib_work. */
 void rib_free(struct rib *rib);
 

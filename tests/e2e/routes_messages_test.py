@@ -280,6 +280,22 @@ def test_listing(tap, rng):
             tap.check(True, f"lookups find the longest match ({time.monotonic() - started:.1f} s)")
 
 
+def test_limit(tap):
+    """No more routes than max_routes; those that are refused are counted, and a reload makes room."""
+    with Edge() as edge:
+        c = edge.collector
+        c.config["routers"][0]["max_routes"] = 3
+        tap.check(c.reload(), "max_routes by a reload")
+        with edge.speaker() as speaker:
+            speaker.send(updates(FIRST), end_of_rib())
+            c.wait(lambda: edge.source()["counters"]["refused"] == 1, "the refusal")
+            tap.equal(edge.source()["routes"], 3, "as many routes as may be")
+            c.config["routers"][0]["max_routes"] = 4
+            tap.check(c.reload(), "one more")
+            speaker.send(updates(FIRST))
+            edge.expect(tap, FIRST, "all of them")
+
+
 def test_churn(tap):
     """Changes of paths to prefixes with traffic, and of no others; a table that is told first is none."""
     def change(prefix, before, after):
@@ -324,6 +340,7 @@ def test(tap, rng):
     test_strangers(tap)
     test_collision(tap)
     test_password(tap)
+    test_limit(tap)
     test_churn(tap)
     test_listing(tap, rng)
 
