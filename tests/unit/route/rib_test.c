@@ -341,6 +341,73 @@ static void a_full_rib_refuses_and_counts(void **state)
 	world_done(&w);
 }
 
+struct seen {
+	int calls;
+	uint32_t prefix, before, after;
+};
+
+static void on_changed(void *ctx, uint32_t prefix, uint32_t before, uint32_t after)
+{
+	struct seen *seen = ctx;
+	seen->calls++;
+	seen->prefix = prefix;
+	seen->before = before;
+	seen->after = after;
+}
+
+static void expect_call(struct seen *seen, uint32_t before, uint32_t after)
+{
+	assert_int_equal(seen->calls, 1);
+	assert_int_equal(seen->before, before);
+	assert_int_equal(seen->after, after);
+	seen->calls = 0;
+}
+
+/* What peers tell, and what they don't tell again, is seen; what goes because a peer goes is not. */
+static void the_observer_sees_what_peers_tell(void **state)
+{
+	struct world w;
+	struct seen seen = {0};
+	world_init(&w, SIZE_MAX);
+	struct rib_peer *peers[2];
+	for (int i = 0; i < 2; i++) {
+		struct rib_peer_info info = {.addr = {.family = ADDR_V4, .bytes = {192, 0, 2, (uint8_t)i}}, .external = i == 0};
+		assert_int_equal(rib_peer_add(w.rib, &info, &peers[i]), 0);
+	}
+	finish_work(&w);
+	rib_observe(w.rib, &(struct rib_observer){on_changed, &seen});
+	uint32_t a = w.sets[0].id, b = a;
+	for (int i = 1; b == a; i++)
+		b = w.sets[i].id;
+	assert_int_equal(rib_set(peers[0], &w.prefixes[0], 0, a), 0);
+	expect_call(&seen, ROUTE_NONE, a);
+	assert_int_equal(rib_set(peers[0], &w.prefixes[0], 0, a), 0);
+	assert_int_equal(seen.calls, 0);
+	assert_int_equal(rib_set(peers[1], &w.prefixes[0], 0, a), 0); /* the same, so the first one's stays */
+	assert_int_equal(seen.calls, 0);
+	assert_int_equal(rib_withdraw(peers[1], &w.prefixes[0], 0), 0);
+	assert_int_equal(rib_set(peers[0], &w.prefixes[0], 0, b), 0);
+	expect_call(&seen, a, b);
+	assert_int_equal(rib_withdraw(peers[0], &w.prefixes[0], 0), 0);
+	expect_call(&seen, b, ROUTE_NONE);
+	assert_int_equal(rib_set(peers[0], &w.prefixes[0], 0, a), 0);
+	assert_int_equal(rib_set(peers[0], &w.prefixes[1], 0, a), 0);
+	rib_peer_lost(peers[0]);
+	finish_work(&w);
+	seen.calls = 0;
+	assert_int_equal(rib_peer_resync(peers[0], BGP_ALL_FAMILIES), 0);
+	assert_int_equal(rib_set(peers[0], &w.prefixes[1], 0, a), 0);
+	assert_int_equal(seen.calls, 0);
+	rib_peer_synced(peers[0], BGP_ALL_FAMILIES);
+	finish_work(&w);
+	expect_call(&seen, a, ROUTE_NONE); /* the first prefix's */
+	rib_peer_del(peers[0]);
+	rib_peer_del(peers[1]);
+	finish_work(&w);
+	assert_int_equal(seen.calls, 0);
+	world_done(&w);
+}
+
 int main(void)
 {
 	wt_random_init();
@@ -348,6 +415,7 @@ int main(void)
 		cmocka_unit_test(agrees_with_the_naive_version),
 		cmocka_unit_test(the_first_peer_answers_alone),
 		cmocka_unit_test(a_full_rib_refuses_and_counts),
+		cmocka_unit_test(the_observer_sees_what_peers_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
