@@ -111,6 +111,7 @@ def streams():
                         + bmp(2, peer() + b"\3" + message(3, b"\6\4")) + bmp(2, peer() + b"\4") + bmp(2, peer() + b"\5"))
     yield "statistics", bmp(1, peer() + struct.pack(">I", 4) + tlv(0, b"\0\0\0\1") + tlv(7, b"\0" * 7 + b"\5")
                             + tlv(9, b"\0\1\1" + b"\0" * 8) + tlv(99, b"x"))
+    yield "broken_end_of_rib", bmp(0, peer() + mrtgen.update(mrtgen.attribute(0x80, 15, b"\0\2\1") + b"\x40"))
     yield "mirroring", bmp(6, peer() + tlv(1, b"\0\1") + tlv(0, routes[0]))
     yield "termination", start + bmp(5, tlv(1, b"\0\3") + tlv(0, b"bye"))
     yield "version4", bmp(0, peer() + routes[0] + b"\0\1\0\1\0\0\0", version=4)

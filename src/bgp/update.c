@@ -125,9 +125,11 @@ static void decode_attrs(
 	}
 }
 
-static int end_of_rib(const struct bgp_update *u, const struct bgp_attrs *a)
+static int end_of_rib(const struct bgp_update *u, const struct bgp_changes *c)
 {
-	if (u->withdrawn.len || u->nlri.len)
+	const struct bgp_attrs *a = &c->attrs;
+	/* Of attributes that were left out nothing is known: they may have had prefixes. */
+	if (u->withdrawn.len || u->nlri.len || c->list_count || c->severity != BGP_FINE)
 		return -1;
 	if (!u->attrs.len)
 		return BGP_IPV4_UNICAST;
@@ -164,7 +166,7 @@ int bgp_update_begin(struct view body, const struct bgp_update_rules *rules,
 		return refuse(BGP_ERROR_UPDATE_PREFIX, ret_fault);
 	if (!add_list(&c, rules, &mp_announced))
 		return refuse(BGP_ERROR_UPDATE_OPTIONAL, ret_fault);
-	c.end_of_rib = (int8_t)end_of_rib(&u, a);
+	c.end_of_rib = (int8_t)end_of_rib(&u, &c);
 	*ret = c;
 	return 0;
 }

@@ -199,6 +199,15 @@ static void test_end_of_rib(void **state)
 	build_attr(&a, 0x80, BGP_ATTR_MP_UNREACH, BYTES(0, 2, 1));
 	set_body(&s, NO_VIEW, &a, NO_VIEW);
 	assert_int_equal(expect(s.body, &SESSION, "").end_of_rib, -1);
+	a = wr_make(buf, sizeof(buf)); /* nor is one with something behind it that cannot be read */
+	build_attr(&a, 0x80, BGP_ATTR_MP_UNREACH, BYTES(0, 2, 1));
+	wr_u8(&a, 0x40);
+	set_body(&s, NO_VIEW, &a, NO_VIEW);
+	struct bgp_changes broken;
+	struct bgp_notification fault;
+	assert_int_equal(bgp_update_begin(s.body, &SESSION, &broken, &fault), 0);
+	assert_int_equal(broken.severity, BGP_WITHDRAW);
+	assert_int_equal(broken.end_of_rib, -1);
 }
 
 static void test_ipv6_next_hop_of_ipv4(void **state)
