@@ -105,3 +105,23 @@ void index_del(struct index *idx, uint64_t hash, uint32_t pos)
 	idx->slots[i].pos = INDEX_NONE;
 	idx->count--;
 }
+
+void index_parts_init(struct index_parts *p)
+{
+	for (unsigned i = 0; i < INDEX_PARTS; i++)
+		index_init(&p->parts[i]);
+}
+
+void index_parts_done(struct index_parts *p)
+{
+	for (unsigned i = 0; i < INDEX_PARTS; i++)
+		index_done(&p->parts[i]);
+}
+
+size_t index_parts_memory_bytes(const struct index_parts *p)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < INDEX_PARTS; i++)
+		bytes += p->parts[i].slots ? ((size_t)p->parts[i].mask + 1) * sizeof(*p->parts[i].slots) : 0;
+	return bytes;
+}

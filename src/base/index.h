@@ -58,6 +58,22 @@ static inline uint32_t index_probe(const struct index *idx, uint32_t hash, uint3
 	}
 }
 
+/* An index in parts: growing one part is short, where growing a whole index of a million entries would hold its
+ * thread for long. The part for a hash is used like any index. */
+#define INDEX_PARTS 64u
+struct index_parts {
+	struct index parts[INDEX_PARTS];
+};
+void index_parts_init(struct index_parts *p);
+void index_parts_done(struct index_parts *p);
+size_t index_parts_memory_bytes(const struct index_parts *p);
+
+/* By the bits that an index does not use. */
+static inline struct index *index_part(struct index_parts *p, uint64_t hash)
+{
+	return &p->parts[(hash >> 32) * INDEX_PARTS >> 32];
+}
+
 #define INDEX_FOR_EACH(idx, hash64, slot, found)                                                   \
 	for ((slot) = index_fold(hash64), (found) = index_probe((idx), index_fold(hash64), &(slot)); \
 		(found) != INDEX_NONE;                                                             \

@@ -22,10 +22,22 @@
 #define FREEZE_DATAGRAMS  512                 /* freeze early when as many wait */
 #define ROWS_MAX          (1u << 20)
 #define EXPIRE_NS         (60 * NS_PER_S)
-#define RECLAIM_MAX       8192 /* ids a freeze: a few milliseconds */
+#define RECLAIM_FREEZE_NS (3 * NS_PER_MS)
 #define RECLAIM_SLICE     256  /* between two looks at the clock */
 #define RECLAIM_NS        (5 * NS_PER_S)
 #define EXPIRE_FIRST_NS   (3600 * NS_PER_S) /* after a long absence senders are heard first */
+
+/* ---- ids that nothing names ---- */
+
+/* For about this long; true when there are more. */
+static bool reclaim(struct intake *in, uint64_t ns)
+{
+	uint64_t end = clock_mono_ns() + ns;
+	bool more = true;
+	while (more && clock_mono_ns() < end)
+		more = route_reclaim(tables_routes(in->tables), RECLAIM_SLICE);
+	return more;
+}
 
 /* ---- handing over ---- */
 
@@ -53,7 +65,7 @@ static struct frozen *collect(struct intake *in)
 	in->counters[COUNTER_path_changes] += f->flows->change_count;
 	in->counters[COUNTER_path_changes_left_out] += f->flows->changes_left_out;
 	/* No row names an id any more: those of routes that are gone may be used again. */
-	(void)route_reclaim(tables_routes(in->tables), RECLAIM_MAX);
+	(void)reclaim(in, RECLAIM_FREEZE_NS);
 	in->retired = NULL;
 	in->ended = NULL;
 	in->retired_count = in->dirty_count = in->waiting_datagrams = 0;
@@ -65,10 +77,8 @@ static struct frozen *collect(struct intake *in)
 static bool on_reclaim(struct loop_work *work, uint64_t until_ns)
 {
 	struct intake *in = work->ctx;
-	bool more = true;
-	while (more && delta_is_empty(in->delta) && clock_mono_ns() < until_ns)
-		more = route_reclaim(tables_routes(in->tables), RECLAIM_SLICE);
-	return more && delta_is_empty(in->delta);
+	uint64_t now = clock_mono_ns();
+	return delta_is_empty(in->delta) && reclaim(in, until_ns > now ? until_ns - now : 0);
 }
 
 static void on_reclaim_timer(struct loop_timer *t)

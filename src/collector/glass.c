@@ -20,7 +20,8 @@
 #include "route/path.h"
 
 #define PIECE_ROWS     64   /* then others have their turn */
-#define PIECE_PREFIXES 4096 /* looked at */
+#define PIECE_NS       (2 * NS_PER_MS)
+#define PREFIXES_A_LOOK 16 /* between two looks at the clock */
 
 /* ---- routers ---- */
 
@@ -425,7 +426,8 @@ static uint32_t next_prefix(const struct piece *p)
 static void list_on(struct piece *p)
 {
 	struct http_routes_cursor *c = p->cursor;
-	for (int i = 0; i < PIECE_PREFIXES && json_array_size(p->rows) < PIECE_ROWS; i++) {
+	uint64_t end = clock_mono_ns() + PIECE_NS;
+	for (int i = 1; json_array_size(p->rows) < PIECE_ROWS; i++) {
 		uint32_t id = next_prefix(p);
 		c->ended = id == ROUTE_NONE;
 		if (c->ended)
@@ -434,6 +436,8 @@ static void list_on(struct piece *p)
 		if (c->ended)
 			return;
 		c->at = route_prefix(tables_routes(p->tables), id);
+		if (i % PREFIXES_A_LOOK == 0 && clock_mono_ns() >= end)
+			return;
 	}
 }
 

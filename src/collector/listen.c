@@ -7,10 +7,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 
 #define BACKLOG         64
 #define ACCEPTS_A_TURN  16
+#define PAUSE_NS        (500 * NS_PER_MS)
 
 int listen_open(const struct listen_addr *at, int type, const char *section, int *ret_fd, uint16_t *ret_port,
 	struct error *err)
@@ -38,6 +39,25 @@ int listen_open(const struct listen_addr *at, int type, const char *section, int
 	return 0;
 }
 
+static void watch(struct listener *l, uint32_t events)
+{
+	for (size_t i = 0; i < l->count; i++)
+		(void)!loop_fd_set(l->loop, &l->sockets[i].fd, events);
+}
+
+static void on_pause_over(struct loop_timer *timer)
+{
+	watch(timer->ctx, EPOLLIN);
+}
+
+/* No descriptors, no memory: asking again at once would be asking for ever. */
+static void pause_accepting(struct listener *l, int code)
+{
+	log_limited(&l->log, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(code));
+	if (loop_timer_set(l->loop, &l->pause, PAUSE_NS) == 0)
+		watch(l, 0);
+}
+
 static void on_readable(struct loop_fd *self, uint32_t events)
 {
 	struct listener *l = self->ctx;
@@ -46,9 +66,9 @@ static void on_readable(struct loop_fd *self, uint32_t events)
 		socklen_t len = sizeof(sa);
 		int fd = accept4(self->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				log_error("a connection cannot be accepted: %s", strerror(errno));
-			return; /* level-triggered: it is asked again */
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				pause_accepting(l, errno);
+			return;
 		}
 		struct addr from = addr_from_sockaddr((struct sockaddr *)&sa, NULL);
 		l->accepted(l->ctx, fd, &from);
@@ -59,6 +79,7 @@ int listener_open(struct listener *l, struct loop *loop, const struct listen_add
 	const char *section, struct error *err)
 {
 	l->loop = loop;
+	l->pause = (struct loop_timer){.fn = on_pause_over, .ctx = l};
 	for (size_t i = 0; i < count && i < LISTEN_MAX; i++) {
 		struct listener_socket *s = &l->sockets[i];
 		int fd, r = listen_open(&listen[i], SOCK_STREAM, section, &fd, &s->port, err);
@@ -83,6 +104,8 @@ int listener_start(struct listener *l, struct error *err)
 
 void listener_close(struct listener *l)
 {
+	if (l->loop)
+		loop_timer_clear(l->loop, &l->pause);
 	for (size_t i = 0; i < l->count; i++) {
 		loop_fd_del(l->loop, &l->sockets[i].fd);
 		close_p(&l->sockets[i].fd.fd);

@@ -4,6 +4,7 @@
 /* The collector's own sockets, as the configuration names them. Boot objects; data-plane thread. */
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "collector/config.h"
 
@@ -20,6 +21,8 @@ struct listener {
 	/* Takes over the connection's descriptor, which doesn't block. */
 	void (*accepted)(void *ctx, int fd, const struct addr *from);
 	void *ctx;
+	struct loop_timer pause; /* set while there are no descriptors to be had */
+	struct log_limit log;
 	size_t count;
 	struct listener_socket {
 		struct loop_fd fd;

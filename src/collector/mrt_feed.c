@@ -67,7 +67,8 @@ static int begin_source(struct mrt_feed *f, struct table_source *s)
 static void end_source(struct mrt_feed *f, struct table_source *s)
 {
 	s->arriving = 0;
-	rib_peer_synced(s->feeder, BGP_ALL_FAMILIES);
+	if (s->feeder)
+		rib_peer_synced(s->feeder, BGP_ALL_FAMILIES);
 	tables_kick(f->tables);
 	f->begun = false;
 	f->source++;
@@ -96,6 +97,10 @@ static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view
 	int r = live_id(f, attrs, &attrs);
 	if (r == 0)
 		r = rib_set(s->feeder, &prefix, 0, attrs);
+	if (r == -ENOSPC && s->counters[SOURCE_refused]++ == 0)
+		log_warning("routes of %s: refused: a table has %zu (max_routes)", s->file, s->max_routes);
+	if (r == -ENOSPC)
+		return 0;
 	if (r == 0) {
 		*ret_families |= 1u << (prefix.addr.family == ADDR_V4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
 		(*ret_set)++;

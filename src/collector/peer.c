@@ -66,7 +66,7 @@ static void on_timer(struct loop_timer *timer)
 		p->gone(p);
 		return;
 	}
-	bool quiet = p->told == p->told_before;
+	bool quiet = p->told != p->told_at_up && p->told == p->told_before;
 	p->told_before = p->told;
 	if (quiet || clock_mono_ns() >= p->patience_end_ns || loop_timer_set(p->all->loop, timer, QUIET_NS) < 0)
 		complete_all(p);
@@ -106,10 +106,20 @@ static int come_back(struct peer *p, enum table_level level)
 	if (has_add_path(p, level) && !rib_peer_info(*rib)->add_path) {
 		rib_peer_del(*rib); /* without path identifiers before, so they cannot be told apart */
 		*rib = NULL;
+		tables_kick(p->all->tables);
 		return 0;
 	}
 	rib_peer_rename(*rib, &p->info);
 	return rib_peer_resync(*rib, BGP_ALL_FAMILIES);
+}
+
+/* Waits for the end of what it tells. */
+static int be_patient(struct peer *p)
+{
+	uint64_t patience_ns = p->source->stale_ms * NS_PER_MS;
+	p->told_at_up = p->told_before = p->told;
+	p->patience_end_ns = clock_mono_ns() + (patience_ns > QUIET_NS ? patience_ns : QUIET_NS);
+	return loop_timer_set(p->all->loop, &p->timer, QUIET_NS);
 }
 
 static bool has_routes(const struct peer *p)
@@ -123,15 +133,20 @@ static bool has_routes(const struct peer *p)
 int peer_up(struct peer *p, const struct rib_peer_info *info)
 {
 	int r = 0;
-	uint64_t patience_ns = p->source->stale_ms * NS_PER_MS;
 	p->arriving = has_routes(p) ? 0 : BGP_ALL_FAMILIES;
 	p->info = *info;
 	p->up = true;
 	for (int i = 0; r == 0 && i < TABLE_LEVELS; i++)
 		r = come_back(p, (enum table_level)i);
-	p->told_before = p->told;
-	p->patience_end_ns = clock_mono_ns() + (patience_ns > QUIET_NS ? patience_ns : QUIET_NS);
-	return r < 0 ? r : loop_timer_set(p->all->loop, &p->timer, QUIET_NS);
+	return r < 0 ? r : be_patient(p);
+}
+
+void peer_rename(struct peer *p, const struct rib_peer_info *info)
+{
+	p->info = *info;
+	for (int i = 0; i < TABLE_LEVELS; i++)
+		if (p->ribs[i])
+			rib_peer_rename(p->ribs[i], info);
 }
 
 void peer_lost(struct peer *p)
@@ -145,33 +160,41 @@ void peer_lost(struct peer *p)
 		if (p->ribs[i])
 			rib_peer_lost(p->ribs[i]);
 	tables_kick(p->all->tables);
-	if (loop_timer_set(p->all->loop, &p->timer, p->source->stale_ms * NS_PER_MS) < 0)
-		on_timer(&p->timer);
+	if (loop_timer_set(p->all->loop, &p->timer, p->source->stale_ms * NS_PER_MS) < 0) {
+		log_error("routes of %s: out of memory", p->source->router);
+		abort();
+	}
 }
 
 int peer_resync(struct peer *p, enum table_level level, uint8_t families)
 {
-	return p->ribs[level] ? rib_peer_resync(p->ribs[level], families) : 0;
+	if (!p->ribs[level])
+		return 0;
+	int r = rib_peer_resync(p->ribs[level], families);
+	return r < 0 ? r : be_patient(p);
 }
 
 void peer_complete(struct peer *p, enum table_level level, uint8_t families)
 {
 	p->arriving &= (uint8_t)~families;
-	if (!p->ribs[level])
-		return;
-	rib_peer_synced(p->ribs[level], families);
-	tables_kick(p->all->tables);
+	if (p->ribs[level]) {
+		rib_peer_synced(p->ribs[level], families);
+		tables_kick(p->all->tables);
+	}
 }
 
 /* ---- applying ---- */
 
+/* Path identifiers that it did not announce are believed while it has told nothing yet. */
 static int make_rib(struct peer *p, enum table_level level)
 {
 	struct rib *rib;
-	if (p->ribs[level] && (!has_add_path(p, level) || rib_peer_info(p->ribs[level])->add_path))
+	struct rib_peer *known = p->ribs[level];
+	if (known && (!has_add_path(p, level) || rib_peer_info(known)->add_path || rib_peer_routes(known)))
 		return 0;
-	if (p->ribs[level])
-		rib_peer_del(p->ribs[level]); /* path identifiers that it did not announce */
+	if (known)
+		rib_peer_del(known);
+	p->ribs[level] = NULL;
 	p->info.add_path = has_add_path(p, level);
 	int r = table_source_level(p->source, level, &rib);
 	if (r == 0)
@@ -192,8 +215,10 @@ static void count_findings(struct peer *p, const struct bgp_changes *c)
 int peer_begin(struct peer *p, enum table_level level, const struct bgp_changes *changes)
 {
 	int r = make_rib(p, level);
+	if (r == -ENOSPC)
+		p->source->counters[SOURCE_refused]++; /* more peers than there can be views */
 	if (r < 0)
-		return r;
+		return r == -ENOSPC ? 0 : r;
 	count_findings(p, changes);
 	p->changes = *changes;
 	p->level = level;

@@ -7,8 +7,8 @@
  *
  *   lost        its routes are stale, and removed when the router's `stale` time is over;
  *   back        what it tells again is good again; what it does not is removed with the End-of-RIB of the
- *               family, or, as some never send one, when it has told nothing for a minute, or when as much
- *               as the `stale` time has passed.
+ *               family, or, as some never send one, when it has begun and then told nothing for a minute, or
+ *               when as much as the `stale` time has passed.
  *
  * Data-plane thread. The owner keeps the struct where it is from peer_init to peer_done or gone(). */
 
@@ -46,7 +46,7 @@ struct peer {
 	uint8_t arriving;             /* families that it tells for the first time, and has not told all of */
 	struct loop_timer timer;      /* while lost, or telling its table */
 	uint64_t patience_end_ns;     /* all must be told by then */
-	uint64_t told, told_before;   /* routes announced; at the timer's last turn */
+	uint64_t told, told_at_up, told_before; /* routes announced; when it came up, at the timer's last turn */
 	struct log_limit full_log;
 
 	struct bgp_changes changes; /* being applied */
@@ -62,6 +62,8 @@ void peer_done(struct peer *p);
 
 /* It is there: new, or back. info's add_path does not matter, add_path above does. -ENOMEM. */
 int peer_up(struct peer *p, const struct rib_peer_info *info) MUST_USE;
+/* It is called otherwise than when it came up. */
+void peer_rename(struct peer *p, const struct rib_peer_info *info);
 /* It is lost. What was being applied is left where it is. */
 void peer_lost(struct peer *p);
 

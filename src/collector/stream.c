@@ -139,5 +139,5 @@ int stream_send(struct stream *s, struct view bytes)
 bool stream_pending(const struct stream *s)
 {
 	int waiting = 0;
-	return s->work.waiting || s->to > s->from || (ioctl(s->fd.fd, FIONREAD, &waiting) == 0 && waiting > 0);
+	return s->work.waiting || (ioctl(s->fd.fd, FIONREAD, &waiting) == 0 && waiting > 0);
 }

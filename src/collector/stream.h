@@ -38,5 +38,6 @@ void stream_close(struct stream *s);
 /* Sends all of it at once. What we send in a day fits into a socket's buffer; one that has no room is of a
  * router that is not there any more: -ENOBUFS. Or -errno. */
 int stream_send(struct stream *s, struct view bytes) MUST_USE;
-/* Bytes that have been received are still to be taken: here, or with the kernel. */
+/* Bytes that have been received are still to be looked at: here, or with the kernel. The beginning of a message
+ * whose rest has not come is not. */
 bool stream_pending(const struct stream *s);

@@ -304,7 +304,7 @@ static void lookup_family(const struct tables *t, struct table_source *s, uint8_
 	struct route_hit hits[TOGETHER];
 	uint8_t of[TOGETHER];
 	size_t count = 0;
-	if (!rib || rib_peers_lost(rib))
+	if (!rib || rib_has_stale(rib))
 		return;
 	for (size_t i = 0; i < n; i++) {
 		if (clients[i].family != family)

@@ -55,15 +55,8 @@ void attrs_init(struct attrs *a)
 {
 	*a = (struct attrs){0};
 	ids_init(&a->ids);
-	for (unsigned i = 0; i < ATTRS_PARTS; i++)
-		index_init(&a->parts[i]);
+	index_parts_init(&a->index);
 	pool_init_chunked(&a->blobs, UNIT_BYTES);
-}
-
-/* The bits that an index does not use. */
-static struct index *part_of(struct attrs *a, uint64_t hash)
-{
-	return &a->parts[(hash >> 32) * ATTRS_PARTS >> 32];
 }
 
 static struct large *large_at(const uint8_t *block)
@@ -106,8 +99,7 @@ void attrs_done(struct attrs *a)
 		if (a->entries[id].blob != POOL_NONE)
 			free_blob(a, a->entries[id].blob);
 	ids_done(&a->ids);
-	for (unsigned i = 0; i < ATTRS_PARTS; i++)
-		index_done(&a->parts[i]);
+	index_parts_done(&a->index);
 	pool_done(&a->blobs);
 	area_free(a->entries, a->cap * sizeof(*a->entries));
 	free(a->scratch);
@@ -295,7 +287,7 @@ static int add(struct attrs *a, const struct route_attrs *s, struct view data, u
 		drop_id(a, id);
 		return -ENOMEM;
 	}
-	if (index_add(part_of(a, hash), hash, id) < 0) {
+	if (index_add(index_part(&a->index, hash), hash, id) < 0) {
 		free_blob(a, blob);
 		drop_id(a, id);
 		return -ENOMEM;
@@ -329,7 +321,7 @@ int attrs_intern(struct attrs *a, const struct route_attrs *s, uint32_t *ret_id)
 	if (r < 0)
 		return r;
 	uint64_t hash = hash_bytes(data.data, data.len);
-	const struct index *part = part_of(a, hash);
+	const struct index *part = index_part(&a->index, hash);
 	uint32_t slot, id;
 	INDEX_FOR_EACH (part, hash, slot, id) {
 		struct view known = packed(a, id);
@@ -364,7 +356,7 @@ bool attrs_reclaim(struct attrs *a, size_t max)
 			return true;
 		struct view data = packed(a, id);
 		uint64_t hash = hash_bytes(data.data, data.len);
-		index_del(part_of(a, hash), hash, id);
+		index_del(index_part(&a->index, hash), hash, id);
 		free_blob(a, a->entries[id].blob);
 		a->entries[id].blob = POOL_NONE;
 		ids_release(&a->ids, id);
@@ -374,10 +366,6 @@ bool attrs_reclaim(struct attrs *a, size_t max)
 
 size_t attrs_memory_bytes(const struct attrs *a)
 {
-	size_t index = 0;
-	for (unsigned i = 0; i < ATTRS_PARTS; i++)
-		if (a->parts[i].slots)
-			index += ((size_t)a->parts[i].mask + 1) * sizeof(*a->parts[i].slots);
-	return ids_memory_bytes(&a->ids) + a->cap * sizeof(*a->entries) + index +
+	return ids_memory_bytes(&a->ids) + a->cap * sizeof(*a->entries) + index_parts_memory_bytes(&a->index) +
 		pool_memory_bytes(&a->blobs) + a->large_bytes + a->scratch_bytes;
 }

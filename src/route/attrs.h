@@ -10,8 +10,6 @@
 #include "route/pool.h"
 #include "route/route.h"
 
-#define ATTRS_PARTS 64u
-
 struct attrs_entry {
 	uint32_t refs;
 	uint32_t blob;
@@ -21,7 +19,7 @@ struct attrs {
 	struct ids ids;
 	struct attrs_entry *entries;
 	uint32_t cap;
-	struct index parts[ATTRS_PARTS]; /* by hash; growing one is short, growing a whole index would not be */
+	struct index_parts index;
 	struct pool blobs;
 	size_t large_bytes; /* of blobs outside the pool */
 	uint8_t *scratch; /* what is being looked up, packed */

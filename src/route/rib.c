@@ -33,6 +33,7 @@
 #include "route/path.h"
 
 #define LOCAL_PREF_DEFAULT 100
+#define PATHS_MAX          1024u /* of a prefix, by ADD-PATH: each change looks at all of them */
 
 /* One route of an ADD-PATH peer. */
 struct path {
@@ -49,7 +50,7 @@ struct rib_peer {
 
 	struct path *paths; /* ADD-PATH only */
 	uint32_t path_count, path_cap;
-	struct index path_index; /* by prefix */
+	struct index_parts *path_index; /* by prefix */
 	uint32_t generation;
 
 	uint8_t *fresh; /* bit by prefix id: told since the resync began */
@@ -71,7 +72,8 @@ struct rib {
 	bool building, best_built;
 	uint32_t build_at;
 	size_t routes, routes_max;
-	size_t lost; /* peers of which a family is */
+	size_t lost;    /* peers of which a family is */
+	size_t walking; /* peers that are */
 	uint64_t refused;
 	struct rib_observer observer; /* changed NULL: nobody looks */
 	struct best best; /* scratch */
@@ -175,21 +177,35 @@ static uint64_t hash_prefix(uint32_t prefix)
 	return hash_bytes(&prefix, sizeof(prefix));
 }
 
-static uint32_t path_find(const struct rib_peer *peer, uint32_t prefix, uint32_t path_id)
+/* The part of the index that has a prefix's paths. */
+static struct index *paths_of(const struct rib_peer *peer, uint32_t prefix)
 {
-	uint32_t slot, pos;
-	INDEX_FOR_EACH(&peer->path_index, hash_prefix(prefix), slot, pos)
-		if (peer->paths[pos].prefix == prefix && peer->paths[pos].path_id == path_id)
+	return index_part(peer->path_index, hash_prefix(prefix));
+}
+
+/* *ret_count: how many paths of the prefix were looked at. */
+static uint32_t path_find(const struct rib_peer *peer, uint32_t prefix, uint32_t path_id, uint32_t *ret_count)
+{
+	const struct index *index = paths_of(peer, prefix);
+	uint32_t slot, pos, count = 0;
+	INDEX_FOR_EACH(index, hash_prefix(prefix), slot, pos) {
+		if (peer->paths[pos].prefix != prefix)
+			continue;
+		if (peer->paths[pos].path_id == path_id)
 			break;
+		count++;
+	}
+	*ret_count = count;
 	return pos;
 }
 
 static int settle_paths(struct rib_peer *peer, uint32_t prefix)
 {
+	const struct index *index = paths_of(peer, prefix);
 	uint32_t slot, pos;
 	int r = 0;
 	best_clear(&peer->rib->best);
-	INDEX_FOR_EACH(&peer->path_index, hash_prefix(prefix), slot, pos) {
+	INDEX_FOR_EACH(index, hash_prefix(prefix), slot, pos) {
 		const struct path *path = &peer->paths[pos];
 		if (path->prefix == prefix && r == 0)
 			r = add_candidate(peer->rib, peer, path->path_id, path->attrs, is_path_stale(peer, path));
@@ -200,8 +216,9 @@ static int settle_paths(struct rib_peer *peer, uint32_t prefix)
 /* The path that the peer's view has for a prefix, one that is not stale if there is a choice. */
 static uint32_t best_path(const struct rib_peer *peer, uint32_t prefix)
 {
+	const struct index *index = paths_of(peer, prefix);
 	uint32_t attrs = route_at(peer->rib->table, peer->view, prefix), found = INDEX_NONE, slot, pos;
-	INDEX_FOR_EACH(&peer->path_index, hash_prefix(prefix), slot, pos) {
+	INDEX_FOR_EACH(index, hash_prefix(prefix), slot, pos) {
 		const struct path *path = &peer->paths[pos];
 		if (path->prefix == prefix && path->attrs == attrs && (found == INDEX_NONE || !is_path_stale(peer, path)))
 			found = pos;
@@ -219,7 +236,7 @@ static int path_add(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, ui
 		peer->paths = grown;
 		peer->path_cap = cap;
 	}
-	if (index_add(&peer->path_index, hash_prefix(prefix), peer->path_count) < 0)
+	if (index_add(paths_of(peer, prefix), hash_prefix(prefix), peer->path_count) < 0)
 		return -ENOMEM;
 	route_attrs_hold(peer->rib->table, attrs);
 	peer->paths[peer->path_count++] = (struct path){prefix, path_id, attrs, peer->generation};
@@ -231,12 +248,13 @@ static void path_del(struct rib_peer *peer, uint32_t pos)
 {
 	struct path gone = peer->paths[pos];
 	uint32_t last = --peer->path_count;
-	index_del(&peer->path_index, hash_prefix(gone.prefix), pos);
+	index_del(paths_of(peer, gone.prefix), hash_prefix(gone.prefix), pos);
 	if (pos != last) {
-		uint64_t hash = hash_prefix(peer->paths[last].prefix);
-		index_del(&peer->path_index, hash, last);
+		uint32_t prefix = peer->paths[last].prefix;
+		index_del(paths_of(peer, prefix), hash_prefix(prefix), last);
 		peer->paths[pos] = peer->paths[last];
-		(void)!index_add(&peer->path_index, hash, pos); /* there is room: one was just removed */
+		/* There is room: one was just removed. */
+		(void)!index_add(paths_of(peer, prefix), hash_prefix(prefix), pos);
 	}
 	route_attrs_release(peer->rib->table, gone.attrs);
 }
@@ -278,7 +296,7 @@ static void count_route(struct rib_peer *peer, int change)
 
 static int set_path(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, uint32_t attrs)
 {
-	uint32_t pos = path_find(peer, prefix, path_id);
+	uint32_t others, pos = path_find(peer, prefix, path_id, &others);
 	if (pos != INDEX_NONE) {
 		struct path *path = &peer->paths[pos];
 		route_attrs_hold(peer->rib->table, attrs);
@@ -286,7 +304,9 @@ static int set_path(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, ui
 		path->attrs = attrs;
 		path->generation = peer->generation;
 	} else {
-		if (is_full(peer->rib))
+		if (others >= PATHS_MAX)
+			peer->rib->refused++;
+		if (others >= PATHS_MAX || is_full(peer->rib))
 			return -ENOSPC;
 		if (path_add(peer, prefix, path_id, attrs) < 0)
 			return -ENOMEM;
@@ -326,6 +346,13 @@ static void observe(const struct rib *rib, uint32_t prefix, uint32_t before)
 int rib_set(struct rib_peer *peer, const struct prefix *prefix, uint32_t path_id, uint32_t attrs)
 {
 	uint32_t id;
+	struct route_hit hit;
+	/* A prefix that is refused shall not be made: it would take memory all the same. */
+	if (UNLIKELY(peer->rib->routes >= peer->rib->routes_max) &&
+		!route_get(peer->rib->table, peer->view, prefix, &hit)) {
+		peer->rib->refused++;
+		return -ENOSPC;
+	}
 	int r = route_prefix_id(peer->rib->table, prefix, &id);
 	if (r < 0)
 		return r;
@@ -364,7 +391,7 @@ int rib_withdraw(struct rib_peer *peer, const struct prefix *prefix, uint32_t pa
 		return -ENOENT;
 	uint32_t before = answer(peer->rib, hit.prefix);
 	if (peer->info.add_path) {
-		uint32_t pos = path_find(peer, hit.prefix, path_id);
+		uint32_t others, pos = path_find(peer, hit.prefix, path_id, &others);
 		if (pos == INDEX_NONE)
 			return -ENOENT;
 		remove_path(peer, pos);
@@ -379,6 +406,7 @@ int rib_withdraw(struct rib_peer *peer, const struct prefix *prefix, uint32_t pa
 
 static void begin_walk(struct rib_peer *peer)
 {
+	peer->rib->walking += !peer->walking;
 	peer->walking = true;
 	peer->walk_at = peer->info.add_path ? peer->path_count : 0;
 }
@@ -453,6 +481,11 @@ bool rib_is_stale(const struct rib *rib, uint32_t prefix)
 	return found;
 }
 
+bool rib_has_stale(const struct rib *rib)
+{
+	return rib->lost;
+}
+
 const struct rib_peer_info *rib_answering(struct rib *rib, uint32_t prefix)
 {
 	if (answer(rib, prefix) == ROUTE_NONE)
@@ -475,8 +508,11 @@ static void peer_free(struct rib_peer *peer)
 		route_attrs_release(peer->rib->table, peer->paths[i].attrs);
 	peer->rib->routes -= peer->routes;
 	peer->rib->lost -= peer->lost != 0;
+	peer->rib->walking -= peer->walking;
 	route_view_del(peer->rib->table, peer->view);
-	index_done(&peer->path_index);
+	if (peer->path_index)
+		index_parts_done(peer->path_index);
+	free(peer->path_index);
 	free(peer->paths);
 	free(peer->fresh);
 	free(peer);
@@ -490,8 +526,6 @@ static bool is_old(const struct rib_peer *peer, uint32_t prefix, bool fresh)
 /* What the walk does at one place of the peer's view. */
 static void visit_prefix(struct rib_peer *peer, uint32_t id)
 {
-	if (route_at(peer->rib->table, peer->view, id) == ROUTE_NONE)
-		return;
 	uint32_t before = answer(peer->rib, id);
 	bool remove = is_old(peer, id, is_fresh(peer, id));
 	if (remove)
@@ -528,14 +562,18 @@ static size_t walk_paths(struct rib_peer *peer, size_t budget)
 
 static size_t walk_prefixes(struct rib_peer *peer, size_t budget)
 {
-	uint32_t end = route_ids_end(peer->rib->table);
-	for (; peer->walk_at < end && budget; peer->walk_at++, budget--)
-		visit_prefix(peer, peer->walk_at);
+	for (; budget; budget--) {
+		peer->walk_at = route_at_or_after(peer->rib->table, peer->view, peer->walk_at);
+		if (peer->walk_at == ROUTE_NONE)
+			break;
+		visit_prefix(peer, peer->walk_at++);
+	}
 	return budget;
 }
 
 static void end_walk(struct rib_peer *peer)
 {
+	peer->rib->walking -= peer->walking;
 	peer->walking = peer->settling = false;
 	peer->rib->lost -= peer->lost && !(peer->lost & (uint8_t)~peer->sweeping);
 	peer->lost &= (uint8_t)~peer->sweeping;
@@ -549,7 +587,7 @@ static void end_walk(struct rib_peer *peer)
 static size_t walk(struct rib_peer *peer, size_t budget)
 {
 	budget = peer->info.add_path ? walk_paths(peer, budget) : walk_prefixes(peer, budget);
-	bool done = peer->info.add_path ? peer->walk_at == 0 : peer->walk_at >= route_ids_end(peer->rib->table);
+	bool done = peer->info.add_path ? peer->walk_at == 0 : peer->walk_at == ROUTE_NONE;
 	if (!done)
 		return 0;
 	if (peer->leaving)
@@ -573,6 +611,8 @@ static size_t work_on_best(struct rib *rib, size_t budget)
 
 bool rib_work(struct rib *rib, size_t budget)
 {
+	if (!rib->building && !rib->walking)
+		return false;
 	if (rib->building)
 		budget = work_on_best(rib, budget);
 	for (struct rib_peer *p = rib->peers, *next; p && budget; p = next) {
@@ -580,10 +620,7 @@ bool rib_work(struct rib *rib, size_t budget)
 		if (p->walking)
 			budget = walk(p, budget);
 	}
-	bool left = rib->building;
-	for (const struct rib_peer *p = rib->peers; p; p = p->next)
-		left |= p->walking;
-	return left;
+	return rib->building || rib->walking;
 }
 
 /* ---- life ---- */
@@ -634,12 +671,17 @@ int rib_peer_add(struct rib *rib, const struct rib_peer_info *info, struct rib_p
 		return -ENOMEM;
 	peer->rib = rib;
 	peer->info = *info;
-	index_init(&peer->path_index);
 	int r = route_view_add(rib->table, &peer->view);
+	if (r == 0 && info->add_path && !(peer->path_index = malloc(sizeof(*peer->path_index)))) {
+		route_view_del(rib->table, peer->view);
+		r = -ENOMEM;
+	}
 	if (r < 0) {
 		free(peer);
-		return r;
+		return r == -EINVAL ? -ENOSPC : r;
 	}
+	if (peer->path_index)
+		index_parts_init(peer->path_index);
 	struct rib_peer **link = &rib->peers;
 	while (*link)
 		link = &(*link)->next;

@@ -47,6 +47,7 @@ struct rib_observer {
 };
 void rib_observe(struct rib *rib, const struct rib_observer *observer);
 
+/* -ENOMEM; -ENOSPC: the table has as many views as it can have. */
 int rib_peer_add(struct rib *rib, const struct rib_peer_info *info, struct rib_peer **ret) MUST_USE;
 /* Of a peer that is back: its identifier and kind may be others. add_path stays as it is. */
 void rib_peer_rename(struct rib_peer *peer, const struct rib_peer_info *info);
@@ -75,6 +76,8 @@ uint8_t rib_peer_resyncing(const struct rib_peer *peer);
 
 /* Whether the rib's answer for a prefix is of a peer that is lost. */
 bool rib_is_stale(const struct rib *rib, uint32_t prefix);
+/* Whether that may be so of any prefix. */
+bool rib_has_stale(const struct rib *rib);
 /* Whose route the rib's answer for a prefix is; NULL: it has none. */
 const struct rib_peer_info *rib_answering(struct rib *rib, uint32_t prefix);
 

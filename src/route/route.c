@@ -315,6 +315,11 @@ uint64_t route_changed_ms(const struct route_table *t, unsigned view, uint32_t p
 	return paged_changed_ms(&t->pages, &t->views[view].routes, prefix);
 }
 
+uint32_t route_at_or_after(const struct route_table *t, unsigned view, uint32_t from)
+{
+	return paged_next(&t->pages, &t->views[view].routes, from);
+}
+
 uint32_t route_ids_end(const struct route_table *t)
 {
 	return t->ids.used;

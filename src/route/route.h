@@ -80,6 +80,8 @@ uint64_t route_changed_ms(const struct route_table *t, unsigned view, uint32_t p
 /* The table has no clock of its own: the owner tells the time, whichever clock it is, several times a second and
  * before changes whose time matters. Takes a fraction of a millisecond now and then. A step back is ignored. */
 void route_clock(struct route_table *t, uint64_t now_ms);
+/* The first id from `from` on that the view has a route of, or ROUTE_NONE. */
+uint32_t route_at_or_after(const struct route_table *t, unsigned view, uint32_t from);
 /* All prefix ids are below this. */
 uint32_t route_ids_end(const struct route_table *t);
 
