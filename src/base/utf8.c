@@ -38,3 +38,14 @@ bool utf8_printable(const char *text, size_t len)
 	}
 	return rd_ok(&r);
 }
+
+void utf8_trim(char *text)
+{
+	size_t len = strlen(text), tail = 0;
+	unsigned follow;
+	uint32_t code;
+	while (tail < len && tail < 3 && (text[len - 1 - tail] & 0xc0) == 0x80)
+		tail++;
+	if (tail < len && first_byte((uint8_t)text[len - 1 - tail], &follow, &code) && follow > tail)
+		text[len - 1 - tail] = '\0';
+}

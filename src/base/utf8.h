@@ -10,3 +10,5 @@
 /* Well-formed UTF-8 (no surrogates, nothing over-long, nothing above U+10FFFF) without control
  * characters (U+0000 to U+001F, U+007F to U+009F). Empty text is. */
 bool utf8_printable(const char *text, size_t len);
+/* Cuts off the beginning of a character at the end of a text that was cut itself. */
+void utf8_trim(char *text);

@@ -46,6 +46,7 @@ struct neighbour {
 	struct peer peer;
 	char name[ADDR_TEXT_MAX + 16]; /* "bgp 192.0.2.1", for messages */
 	char md5[CONFIG_MD5_BYTES_MAX + 1];
+	bool locked; /* its password could not be set: it is refused */
 	struct log_limit log;
 };
 
@@ -126,7 +127,7 @@ static void close_connection(struct connection *c, const struct bgp_actions *act
 		lose_session(n, why);
 	} else {
 		log_limited(&n->log, LOG_LEVEL_WARNING, "%s: no session: %s", n->name, why);
-		(void)snprintf(n->source->error, sizeof(n->source->error), "%.255s", why);
+		table_source_failed(n->source, why);
 	}
 	bgp_fsm_unpair(&c->fsm);
 	loop_timer_clear(n->speaker->all->loop, &c->timer);
@@ -136,10 +137,11 @@ static void close_connection(struct connection *c, const struct bgp_actions *act
 
 /* ---- sessions ---- */
 
-/* Removes what the router said it has lost over its restart; the rest stays until it is told again. */
+/* Removes what the router said it has lost over its restart, and families that it does not send any more; the rest
+ * stays until it is told again. */
 static void settle_restart(struct neighbour *n, const struct bgp_negotiated *on)
 {
-	uint8_t lost = on->graceful & (uint8_t)~on->preserved;
+	uint8_t lost = (on->graceful & (uint8_t)~on->preserved) | (BGP_ALL_FAMILIES & (uint8_t)~on->families);
 	if (lost)
 		peer_complete(&n->peer, TABLE_ONLY, lost);
 }
@@ -301,17 +303,17 @@ static void on_accepted(void *ctx, int fd, const struct addr *from)
 	char text[ADDR_TEXT_MAX];
 	struct table_source *source = tables_find(s->all->tables, SOURCE_BGP, from, NULL);
 	struct neighbour *n = source ? source->feeder : NULL;
-	struct connection *c = n ? find_place(n) : NULL;
+	struct connection *c = n && !n->locked ? find_place(n) : NULL;
 	if (c) {
 		open_connection(n, c, fd);
 		return;
 	}
 	close_p(&fd);
-	if (n)
+	if (n && !n->locked)
 		return; /* a third connection while two are alive */
 	s->refused++;
-	log_limited(&s->refused_log, LOG_LEVEL_WARNING, "bgp: refused a connection from %s, which is nobody's address here",
-		addr_format(from, text));
+	log_limited(&s->refused_log, LOG_LEVEL_WARNING, "bgp: refused a connection from %s, %s",
+		addr_format(from, text), n ? "whose password could not be set" : "which is nobody's address here");
 }
 
 /* ---- neighbours ---- */
@@ -405,7 +407,8 @@ int bgp_speaker_configure(struct bgp_speaker *s, const struct world *world, stru
 			const char *md5 = world->sources[world->first_view[i] + j].md5;
 			if (!n)
 				return error_set(err, -ENOMEM, "out of memory");
-			if (strcmp(n->md5, md5) != 0 && set_md5(s, n, md5, err) < 0)
+			n->locked = strcmp(n->md5, md5) != 0 && set_md5(s, n, md5, err) < 0;
+			if (n->locked)
 				r = err->code;
 		}
 	}

@@ -17,7 +17,7 @@ int bgp_speaker_new(struct peers *all, const struct world *world, struct bgp_spe
 void bgp_speaker_free(struct bgp_speaker *s);
 
 /* Goes over to what the tables were configured to: neighbours for new sources, new passwords. Errors name the
- * neighbour; it stays without a password then, and refused. */
+ * neighbour, whose connections are refused then. */
 int bgp_speaker_configure(struct bgp_speaker *s, const struct world *world, struct error *err) MUST_USE;
 /* A source is about to go. */
 void bgp_speaker_drop(struct bgp_speaker *s, struct table_source *source);

@@ -39,6 +39,7 @@
 struct monitored {
 	struct router *router;
 	struct bmp_key key;
+	uint32_t pos; /* in the router's list */
 	struct bmp_add_path add_path;
 	uint64_t opens_hash; /* of its last Peer Up */
 	bool has_add_path;   /* a Peer Up told */
@@ -141,14 +142,13 @@ static struct monitored *find_peer(const struct router *r, const struct bmp_key 
 static void forget_peer(struct monitored *m)
 {
 	struct router *r = m->router;
-	uint32_t pos = 0, last = --r->count;
-	while (r->peers[pos] != m)
-		pos++;
+	uint32_t pos = m->pos, last = --r->count;
 	index_del(&r->index, hash_key(&m->key), pos);
 	if (pos != last) {
 		uint64_t hash = hash_key(&r->peers[last]->key);
 		index_del(&r->index, hash, last);
 		r->peers[pos] = r->peers[last];
+		r->peers[pos]->pos = pos;
 		(void)!index_add(&r->index, hash, pos); /* there is room: one was just removed */
 	}
 	if (r->applying == m)
@@ -199,6 +199,7 @@ static struct monitored *add_peer(struct router *r, const struct bmp_peer *p, st
 	}
 	m->router = r;
 	m->key = p->key;
+	m->pos = r->count;
 	r->peers[r->count++] = m;
 	struct table_source *s = source_of(r, p, table);
 	if (s)
@@ -206,11 +207,23 @@ static struct monitored *add_peer(struct router *r, const struct bmp_peer *p, st
 	return m;
 }
 
-/* The peer is there, with a Peer Up or without. */
-static void bring_up(struct monitored *m, const struct bmp_peer *p, bool external)
+static struct rib_peer_info info_of(const struct bmp_peer *p, bool external)
 {
 	struct rib_peer_info info = {.addr = p->addr, .external = external};
 	info.bgp_id = (uint32_t)p->id[0] << 24 | (uint32_t)p->id[1] << 16 | (uint32_t)p->id[2] << 8 | p->id[3];
+	return info;
+}
+
+static void rename_peer(struct monitored *m, const struct bmp_peer *p, bool external)
+{
+	struct rib_peer_info info = info_of(p, external);
+	peer_rename(&m->peer, &info);
+}
+
+/* The peer is there, with a Peer Up or without. */
+static void bring_up(struct monitored *m, const struct bmp_peer *p, bool external)
+{
+	struct rib_peer_info info = info_of(p, external);
 	m->up = true;
 	if (m->peer.source && peer_up(&m->peer, &info) < 0) {
 		log_error("%s: out of memory", m->router->name);
@@ -278,9 +291,11 @@ static void on_peer_up(struct router *r, const struct bmp_message *message)
 		bool in = up.peer.type != BMP_PEER_LOC_RIB && m->peer.source->table != BMP_TABLE_ADJ_RIB_OUT;
 		m->peer.strip_as = external && in ? up.sent.as : 0;
 	}
-	if (!known)
+	if (known && m->peer.source)
+		rename_peer(m, &up.peer, external);
+	else if (!known)
 		bring_up(m, &up.peer, external);
-	log_info("%s: peer %s is up", r->name, up.peer.addr.family ? addr_format(&up.peer.addr, text) : "Loc-RIB");
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: peer %s is up", r->name, up.peer.addr.family ? addr_format(&up.peer.addr, text) : "Loc-RIB");
 }
 
 static void on_peer_down(struct router *r, const struct bmp_message *message)
@@ -294,7 +309,7 @@ static void on_peer_down(struct router *r, const struct bmp_message *message)
 	struct monitored *m = find_peer(r, &down.peer.key);
 	if (!m || !m->up)
 		return;
-	log_info("%s: peer %s is down: %s%s%s", r->name,
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: peer %s is down: %s%s%s", r->name,
 		down.peer.addr.family ? addr_format(&down.peer.addr, text) : "Loc-RIB", bmp_down_reason_text(down.reason),
 		down.notification.code ? ": " : "",
 		down.notification.code ? bgp_notification_format(&down.notification, notification) : "");
@@ -367,7 +382,7 @@ static void on_initiation(struct router *r, const struct bmp_message *message)
 	for (size_t i = 0; i < len; i++)
 		name[i] = info.name.data[i] >= ' ' && info.name.data[i] < 127 ? (char)info.name.data[i] : '?';
 	name[len] = '\0';
-	log_info("%s: is %s", r->name, name);
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: is %s", r->name, name);
 }
 
 static void disconnect(struct router *r, const char *why);
@@ -454,7 +469,7 @@ static void disconnect(struct router *r, const char *why)
 {
 	if (!r->connected)
 		return;
-	log_info("%s: disconnected: %s", r->name, why);
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: disconnected: %s", r->name, why);
 	r->connected = false;
 	r->applying = NULL;
 	stream_close(&r->stream);
@@ -465,8 +480,8 @@ static void disconnect(struct router *r, const char *why)
 		struct monitored *m = r->peers[i];
 		if (m->peer.source && m->up)
 			take_down(m);
-		else if (!m->peer.source)
-			remove_peer(m);
+		else if (!m->peer.source || !m->peer.timer.due_ns)
+			remove_peer(m); /* nothing is kept of it */
 	}
 	for (struct table_source *s = next_source(r, NULL); s; s = next_source(r, s))
 		settle_gone(r, s);
@@ -515,7 +530,7 @@ static void on_accepted(void *ctx, int fd, const struct addr *from)
 		return;
 	}
 	r->connected = true;
-	log_info("%s: connected", r->name);
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: connected", r->name);
 	for (struct table_source *source = next_source(r, NULL); source; source = next_source(r, source))
 		table_source_up(source);
 }

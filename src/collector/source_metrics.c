@@ -19,13 +19,14 @@ static void put_label(char *buf, size_t cap, const char *name, const char *value
 
 static void collect(const struct table_source *s, struct source_numbers *ret)
 {
-	char from[ADDR_TEXT_MAX];
-	const char *slash = s->file ? strrchr(s->file, '/') : NULL;
+	char from[ADDR_TEXT_MAX], peer[ADDR_TEXT_MAX];
 	ret->labels[0] = '\0';
 	put_label(ret->labels, sizeof(ret->labels), "router", s->router);
 	put_label(ret->labels, sizeof(ret->labels), "source", source_kind_names[s->kind]);
 	put_label(ret->labels, sizeof(ret->labels), "from",
-		s->file ? slash ? slash + 1 : s->file : addr_format(&s->from, from));
+		s->file ? s->file : addr_format(&s->from, from));
+	if (s->peer.family != ADDR_NONE)
+		put_label(ret->labels, sizeof(ret->labels), "peer", addr_format(&s->peer, peer));
 	if (s->vrf)
 		put_label(ret->labels, sizeof(ret->labels), "vrf", s->vrf);
 	ret->state = s->state;

@@ -9,7 +9,7 @@
 #include "collector/tables.h"
 
 struct source_numbers {
-	char labels[320]; /* router="edge1",source="bgp",from="192.0.2.1" */
+	char labels[1024]; /* router="edge1",source="bgp",from="192.0.2.1" */
 	enum table_state state;
 	struct table_sums sums;
 	uint64_t changed_ms;

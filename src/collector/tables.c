@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 #define SLICE      256                 /* prefixes between two looks at the clock */
 #define RATE_MS    10000u
 #define TRAFFIC_NS (1800 * NS_PER_S)
@@ -253,10 +255,16 @@ struct route_table *tables_routes(const struct tables *t)
 
 struct rib *table_source_rib(const struct table_source *s, uint8_t family)
 {
-	for (int i = 0; i < TABLE_LEVELS; i++)
-		if (s->ribs[i] && route_count_family(s->tables->routes, rib_view(s->ribs[i]), family))
-			return s->ribs[i];
-	return NULL;
+	struct rib *first = NULL;
+	for (int i = 0; i < TABLE_LEVELS; i++) {
+		struct rib *rib = s->ribs[i];
+		if (!rib || !route_count_family(s->tables->routes, rib_view(rib), family))
+			continue;
+		if (LIKELY(!rib_is_lost(rib)))
+			return rib;
+		first = first ? first : rib;
+	}
+	return first;
 }
 
 static uint8_t family_bit(uint8_t family)
@@ -504,9 +512,15 @@ void table_source_up(struct table_source *s)
 	set_state(s, TABLE_UP);
 }
 
-void table_source_down(struct table_source *s, const char *why)
+void table_source_failed(struct table_source *s, const char *why)
 {
 	(void)snprintf(s->error, sizeof(s->error), "%s", why);
+	utf8_trim(s->error);
+}
+
+void table_source_down(struct table_source *s, const char *why)
+{
+	table_source_failed(s, why);
 	if (s->state == TABLE_UP)
 		set_state(s, TABLE_STALE);
 }

@@ -9,8 +9,8 @@
  * kind of answer it was: stale when it is the word of a peer that is lost, fallback when a source before it
  * should have known (one that was never there, or has carried routes of the client's family).
  *
- * A source has up to three ribs, of which the first that has any route of a family answers for it: a BMP
- * source may tell a router's Loc-RIB, or its peers' routes after and before policy.
+ * A source has up to three ribs, of which the first that has any route of a family, and is not lost as a whole,
+ * answers for it: a BMP source may tell a router's Loc-RIB, or its peers' routes after and before policy.
  *
  * Whoever feeds a source adds peers to its ribs and tells when it comes and goes. A configuration that
  * comes by reload keeps the sources it still names, with their routes. */
@@ -134,6 +134,8 @@ int table_source_level(struct table_source *s, enum table_level level, struct ri
 
 /* A feeder has come: the routes are its own from now on. */
 void table_source_up(struct table_source *s);
+/* It could not come. why: for people. */
+void table_source_failed(struct table_source *s, const char *why);
 /* It is lost: its routes are about to be stale. why: for people. */
 void table_source_down(struct table_source *s, const char *why);
 /* The last of its routes are going. */

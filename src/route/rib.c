@@ -72,6 +72,7 @@ struct rib {
 	bool building, best_built;
 	uint32_t build_at;
 	size_t routes, routes_max;
+	size_t peer_count;
 	size_t lost;    /* peers of which a family is */
 	size_t walking; /* peers that are */
 	uint64_t refused;
@@ -486,6 +487,11 @@ bool rib_has_stale(const struct rib *rib)
 	return rib->lost;
 }
 
+bool rib_is_lost(const struct rib *rib)
+{
+	return rib->lost && rib->lost == rib->peer_count;
+}
+
 const struct rib_peer_info *rib_answering(struct rib *rib, uint32_t prefix)
 {
 	if (answer(rib, prefix) == ROUTE_NONE)
@@ -507,6 +513,7 @@ static void peer_free(struct rib_peer *peer)
 	for (uint32_t i = 0; i < peer->path_count; i++)
 		route_attrs_release(peer->rib->table, peer->paths[i].attrs);
 	peer->rib->routes -= peer->routes;
+	peer->rib->peer_count--;
 	peer->rib->lost -= peer->lost != 0;
 	peer->rib->walking -= peer->walking;
 	route_view_del(peer->rib->table, peer->view);
@@ -686,6 +693,7 @@ int rib_peer_add(struct rib *rib, const struct rib_peer_info *info, struct rib_p
 	while (*link)
 		link = &(*link)->next;
 	*link = peer;
+	rib->peer_count++;
 	if (rib->peers != peer && !rib->best_built && !rib->building) {
 		rib->building = true;
 		rib->build_at = 0;

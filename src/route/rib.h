@@ -78,6 +78,8 @@ uint8_t rib_peer_resyncing(const struct rib_peer *peer);
 bool rib_is_stale(const struct rib *rib, uint32_t prefix);
 /* Whether that may be so of any prefix. */
 bool rib_has_stale(const struct rib *rib);
+/* Whether all its peers are lost, so that whatever it answers is stale. */
+bool rib_is_lost(const struct rib *rib);
 /* Whose route the rib's answer for a prefix is; NULL: it has none. */
 const struct rib_peer_info *rib_answering(struct rib *rib, uint32_t prefix);
 

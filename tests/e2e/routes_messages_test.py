@@ -296,6 +296,22 @@ def test_limit(tap):
             edge.expect(tap, FIRST, "all of them")
 
 
+def test_limit_of_files(tap):
+    """A file with more routes than max_routes: those that fit stay over a reload, the others are counted."""
+    prefixes = [f"10.{n}.0.0/16" for n in range(9)]
+    with tempfile.TemporaryDirectory() as folder:
+        mrt = os.path.join(folder, "edge.mrt")
+        mrtgen.write_table(mrt, [mrtgen.Peer("192.0.2.7", 64503)],
+                           [[(prefix, "64503", {"next_hop": "192.0.2.7"}) for prefix in prefixes]])
+        entry = {**routes.router("edge", mrt=mrt), "max_routes": 5}
+        with routes.collector(folder, [entry]) as c:
+            for what in ("at the start", "after a reload"):
+                source = routes.source(c, "edge")
+                tap.equal((source["state"], source["routes"]), ("loaded", 5), f"as many routes of a file as may be {what}")
+                tap.check(source["counters"]["refused"] >= 4, f"the others are counted {what}", source)
+                c.reload()
+
+
 def test_churn(tap):
     """Changes of paths to prefixes with traffic, and of no others; a table that is told first is none."""
     def change(prefix, before, after):
@@ -341,6 +357,7 @@ def test(tap, rng):
     test_collision(tap)
     test_password(tap)
     test_limit(tap)
+    test_limit_of_files(tap)
     test_churn(tap)
     test_listing(tap, rng)
 

@@ -49,9 +49,24 @@ static void test_every_code_point(void **state)
 	}
 }
 
+static void a_cut_text_is_trimmed(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {{"", ""}, {"abc", "abc"}, {"ab\xc3\xa9", "ab\xc3\xa9"}, {"ab\xc3", "ab"}, {"\xe2\x82", ""},
+		{"\xe2\x82\xac", "\xe2\x82\xac"}, {"x\xf0\x9f\x98", "x"}, {"x\xf0\x9f\x98\x80", "x\xf0\x9f\x98\x80"}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[16];
+		(void)snprintf(text, sizeof(text), "%s", cases[i].text);
+		utf8_trim(text);
+		assert_string_equal(text, cases[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cut_text_is_trimmed),
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_every_code_point),
 	};

@@ -309,6 +309,26 @@ static void connections_collide(void **state)
 	stop(&c);
 }
 
+/* A neighbour that dies in the middle of a message is silent, however much of it has come. */
+static void half_a_message_is_silence(void **state)
+{
+	struct collector c;
+	uint8_t bytes[STREAM_MAX];
+	const struct stream_file *session = find(bgp_streams, bgp_count, "session_internal");
+	size_t open = (size_t)session->bytes[16] << 8 | session->bytes[17];
+	memcpy(bytes, session->bytes, session->len);
+	bytes[22] = 0; /* hold time: the shortest */
+	bytes[23] = 3;
+	start(&c);
+	int fd = dial(bgp_speaker_listener(c.bgp), "127.0.0.1");
+	say(fd, bytes, open + 19 + 10, STREAM_MAX); /* OPEN, KEEPALIVE, a part of the next */
+	(void)wait_for(&c, INNER, NULL, is_up);
+	assert_true(hung_up(fd));
+	(void)close(fd);
+	(void)wait_for(&c, INNER, NULL, is_absent_and_empty);
+	stop(&c);
+}
+
 /* The global table and a VRF's over one connection; a new connection replaces it. */
 static void a_station_feeds_several_routers(void **state)
 {
@@ -372,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_session_comes_and_goes),
 		cmocka_unit_test(routes_are_kept),
 		cmocka_unit_test(connections_collide),
+		cmocka_unit_test(half_a_message_is_silence),
 		cmocka_unit_test(a_station_feeds_several_routers),
 		cmocka_unit_test(any_bytes_may_come),
 	};
