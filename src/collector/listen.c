@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A listener that finds no descriptor or no memory for a connection does not look again for a moment: the
+ * connection waits with the kernel, and epoll would name it at once and for ever. */
+
 #include "collector/listen.h"
 
 #include <errno.h>

@@ -26,20 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "base/index.h"
 #include "bgp/attr.h"
 #include "route/best.h"
+#include "route/paths.h"
 #include "route/path.h"
 
 #define LOCAL_PREF_DEFAULT 100
 #define PATHS_MAX          1024u /* of a prefix, by ADD-PATH: each change looks at all of them */
-
-/* One route of an ADD-PATH peer. */
-struct path {
-	uint32_t prefix, path_id, attrs;
-	uint32_t generation;
-};
 
 struct rib_peer {
 	struct rib *rib;
@@ -48,9 +41,7 @@ struct rib_peer {
 	unsigned view;
 	size_t routes;
 
-	struct path *paths; /* ADD-PATH only */
-	uint32_t path_count, path_cap;
-	struct index_parts *path_index; /* by prefix */
+	struct paths *paths; /* NULL without ADD-PATH */
 	uint32_t generation;
 
 	uint8_t *fresh; /* bit by prefix id: told since the resync began */
@@ -100,7 +91,7 @@ static bool is_path_stale(const struct rib_peer *peer, const struct path *path)
 	return peer->lost & family && (!(peer->resyncing & family) || path->generation != peer->generation);
 }
 
-static uint32_t best_path(const struct rib_peer *peer, uint32_t prefix);
+static const struct path *best_path(const struct rib_peer *peer, uint32_t prefix);
 
 /* Whether what the peer's view has for a prefix is stale. */
 static bool is_stale(const struct rib_peer *peer, uint32_t prefix)
@@ -108,8 +99,8 @@ static bool is_stale(const struct rib_peer *peer, uint32_t prefix)
 	if (LIKELY(!peer->lost))
 		return false;
 	if (peer->info.add_path) {
-		uint32_t pos = best_path(peer, prefix);
-		return pos != INDEX_NONE && is_path_stale(peer, &peer->paths[pos]);
+		const struct path *path = best_path(peer, prefix);
+		return path && is_path_stale(peer, path);
 	}
 	uint8_t family = family_of(peer->rib, prefix);
 	return peer->lost & family && (!(peer->resyncing & family) || !is_fresh(peer, prefix));
@@ -173,91 +164,32 @@ static int settle_best(struct rib *rib, uint32_t prefix)
 
 /* ---- routes of an ADD-PATH peer ---- */
 
-static uint64_t hash_prefix(uint32_t prefix)
-{
-	return hash_bytes(&prefix, sizeof(prefix));
-}
-
-/* The part of the index that has a prefix's paths. */
-static struct index *paths_of(const struct rib_peer *peer, uint32_t prefix)
-{
-	return index_part(peer->path_index, hash_prefix(prefix));
-}
-
-/* *ret_count: how many paths of the prefix were looked at. */
-static uint32_t path_find(const struct rib_peer *peer, uint32_t prefix, uint32_t path_id, uint32_t *ret_count)
-{
-	const struct index *index = paths_of(peer, prefix);
-	uint32_t slot, pos, count = 0;
-	INDEX_FOR_EACH(index, hash_prefix(prefix), slot, pos) {
-		if (peer->paths[pos].prefix != prefix)
-			continue;
-		if (peer->paths[pos].path_id == path_id)
-			break;
-		count++;
-	}
-	*ret_count = count;
-	return pos;
-}
-
 static int settle_paths(struct rib_peer *peer, uint32_t prefix)
 {
-	const struct index *index = paths_of(peer, prefix);
-	uint32_t slot, pos;
+	const struct paths *paths = peer->paths;
+	uint32_t slot, pos = paths_first(paths, prefix, &slot);
 	int r = 0;
 	best_clear(&peer->rib->best);
-	INDEX_FOR_EACH(index, hash_prefix(prefix), slot, pos) {
-		const struct path *path = &peer->paths[pos];
-		if (path->prefix == prefix && r == 0)
-			r = add_candidate(peer->rib, peer, path->path_id, path->attrs, is_path_stale(peer, path));
+	for (; pos != PATHS_NONE && r == 0; pos = paths_next(paths, prefix, &slot)) {
+		const struct path *path = &paths->list[pos];
+		r = add_candidate(peer->rib, peer, path->path_id, path->attrs, is_path_stale(peer, path));
 	}
 	return r < 0 ? r : put_winner(peer->rib, peer->view, prefix);
 }
 
 /* The path that the peer's view has for a prefix, one that is not stale if there is a choice. */
-static uint32_t best_path(const struct rib_peer *peer, uint32_t prefix)
+static const struct path *best_path(const struct rib_peer *peer, uint32_t prefix)
 {
-	const struct index *index = paths_of(peer, prefix);
-	uint32_t attrs = route_at(peer->rib->table, peer->view, prefix), found = INDEX_NONE, slot, pos;
-	INDEX_FOR_EACH(index, hash_prefix(prefix), slot, pos) {
-		const struct path *path = &peer->paths[pos];
-		if (path->prefix == prefix && path->attrs == attrs && (found == INDEX_NONE || !is_path_stale(peer, path)))
-			found = pos;
+	const struct paths *paths = peer->paths;
+	uint32_t attrs = route_at(peer->rib->table, peer->view, prefix);
+	uint32_t slot, pos = paths_first(paths, prefix, &slot);
+	const struct path *found = NULL;
+	for (; pos != PATHS_NONE; pos = paths_next(paths, prefix, &slot)) {
+		const struct path *path = &paths->list[pos];
+		if (path->attrs == attrs && (!found || !is_path_stale(peer, path)))
+			found = path;
 	}
 	return found;
-}
-
-static int path_add(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, uint32_t attrs)
-{
-	if (peer->path_count == peer->path_cap) {
-		uint32_t cap = peer->path_cap ? 2 * peer->path_cap : 64;
-		struct path *grown = realloc(peer->paths, cap * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		peer->paths = grown;
-		peer->path_cap = cap;
-	}
-	if (index_add(paths_of(peer, prefix), hash_prefix(prefix), peer->path_count) < 0)
-		return -ENOMEM;
-	route_attrs_hold(peer->rib->table, attrs);
-	peer->paths[peer->path_count++] = (struct path){prefix, path_id, attrs, peer->generation};
-	return 0;
-}
-
-/* Another path takes the place of the one removed. */
-static void path_del(struct rib_peer *peer, uint32_t pos)
-{
-	struct path gone = peer->paths[pos];
-	uint32_t last = --peer->path_count;
-	index_del(paths_of(peer, gone.prefix), hash_prefix(gone.prefix), pos);
-	if (pos != last) {
-		uint32_t prefix = peer->paths[last].prefix;
-		index_del(paths_of(peer, prefix), hash_prefix(prefix), last);
-		peer->paths[pos] = peer->paths[last];
-		/* There is room: one was just removed. */
-		(void)!index_add(paths_of(peer, prefix), hash_prefix(prefix), pos);
-	}
-	route_attrs_release(peer->rib->table, gone.attrs);
 }
 
 /* ---- changes ---- */
@@ -297,22 +229,22 @@ static void count_route(struct rib_peer *peer, int change)
 
 static int set_path(struct rib_peer *peer, uint32_t prefix, uint32_t path_id, uint32_t attrs)
 {
-	uint32_t others, pos = path_find(peer, prefix, path_id, &others);
-	if (pos != INDEX_NONE) {
-		struct path *path = &peer->paths[pos];
-		route_attrs_hold(peer->rib->table, attrs);
-		route_attrs_release(peer->rib->table, path->attrs);
-		path->attrs = attrs;
-		path->generation = peer->generation;
-	} else {
-		if (others >= PATHS_MAX)
-			peer->rib->refused++;
-		if (others >= PATHS_MAX || is_full(peer->rib))
-			return -ENOSPC;
-		if (path_add(peer, prefix, path_id, attrs) < 0)
-			return -ENOMEM;
-		count_route(peer, 1);
+	struct path path = {prefix, path_id, attrs, peer->generation};
+	uint32_t others, pos = paths_find(peer->paths, prefix, path_id, &others);
+	if (pos != PATHS_NONE) {
+		paths_set(peer->paths, peer->rib->table, pos, attrs);
+		peer->paths->list[pos].generation = peer->generation;
+		return settle_paths(peer, prefix);
 	}
+	if (others >= PATHS_MAX) {
+		peer->rib->refused++;
+		return -ENOSPC;
+	}
+	if (is_full(peer->rib))
+		return -ENOSPC;
+	if (paths_add(peer->paths, peer->rib->table, &path) < 0)
+		return -ENOMEM;
+	count_route(peer, 1);
 	return settle_paths(peer, prefix);
 }
 
@@ -378,8 +310,8 @@ static bool remove_only(struct rib_peer *peer, uint32_t id)
 
 static void remove_path(struct rib_peer *peer, uint32_t pos)
 {
-	uint32_t id = peer->paths[pos].prefix;
-	path_del(peer, pos);
+	uint32_t id = peer->paths->list[pos].prefix;
+	paths_del(peer->paths, peer->rib->table, pos);
 	count_route(peer, -1);
 	(void)!settle_paths(peer, id);
 	(void)!settle_best(peer->rib, id);
@@ -392,8 +324,8 @@ int rib_withdraw(struct rib_peer *peer, const struct prefix *prefix, uint32_t pa
 		return -ENOENT;
 	uint32_t before = answer(peer->rib, hit.prefix);
 	if (peer->info.add_path) {
-		uint32_t others, pos = path_find(peer, hit.prefix, path_id, &others);
-		if (pos == INDEX_NONE)
+		uint32_t others, pos = paths_find(peer->paths, hit.prefix, path_id, &others);
+		if (pos == PATHS_NONE)
 			return -ENOENT;
 		remove_path(peer, pos);
 	} else {
@@ -409,7 +341,7 @@ static void begin_walk(struct rib_peer *peer)
 {
 	peer->rib->walking += !peer->walking;
 	peer->walking = true;
-	peer->walk_at = peer->info.add_path ? peer->path_count : 0;
+	peer->walk_at = peer->info.add_path ? peer->paths->count : 0;
 }
 
 static void forget_fresh(struct rib_peer *peer)
@@ -510,17 +442,12 @@ static void peer_free(struct rib_peer *peer)
 	while (*link != peer)
 		link = &(*link)->next;
 	*link = peer->next;
-	for (uint32_t i = 0; i < peer->path_count; i++)
-		route_attrs_release(peer->rib->table, peer->paths[i].attrs);
 	peer->rib->routes -= peer->routes;
 	peer->rib->peer_count--;
 	peer->rib->lost -= peer->lost != 0;
 	peer->rib->walking -= peer->walking;
 	route_view_del(peer->rib->table, peer->view);
-	if (peer->path_index)
-		index_parts_done(peer->path_index);
-	free(peer->path_index);
-	free(peer->paths);
+	paths_free(peer->paths, peer->rib->table);
 	free(peer->fresh);
 	free(peer);
 }
@@ -545,8 +472,8 @@ static void visit_prefix(struct rib_peer *peer, uint32_t id)
 
 static void visit_path(struct rib_peer *peer, uint32_t pos)
 {
-	uint32_t id = peer->paths[pos].prefix, before = answer(peer->rib, id);
-	bool remove = is_old(peer, id, peer->paths[pos].generation == peer->generation);
+	uint32_t id = peer->paths->list[pos].prefix, before = answer(peer->rib, id);
+	bool remove = is_old(peer, id, peer->paths->list[pos].generation == peer->generation);
 	if (remove) {
 		remove_path(peer, pos);
 	} else if (peer->settling) {
@@ -560,8 +487,8 @@ static void visit_path(struct rib_peer *peer, uint32_t pos)
 /* From the last path down: what takes a removed one's place has been looked at, or is new. */
 static size_t walk_paths(struct rib_peer *peer, size_t budget)
 {
-	if (peer->walk_at > peer->path_count)
-		peer->walk_at = peer->path_count;
+	if (peer->walk_at > peer->paths->count)
+		peer->walk_at = peer->paths->count;
 	for (; peer->walk_at && budget; budget--)
 		visit_path(peer, --peer->walk_at);
 	return budget;
@@ -679,16 +606,15 @@ int rib_peer_add(struct rib *rib, const struct rib_peer_info *info, struct rib_p
 	peer->rib = rib;
 	peer->info = *info;
 	int r = route_view_add(rib->table, &peer->view);
-	if (r == 0 && info->add_path && !(peer->path_index = malloc(sizeof(*peer->path_index)))) {
-		route_view_del(rib->table, peer->view);
-		r = -ENOMEM;
+	if (r == 0 && info->add_path) {
+		r = paths_new(&peer->paths);
+		if (r < 0)
+			route_view_del(rib->table, peer->view);
 	}
 	if (r < 0) {
 		free(peer);
 		return r == -EINVAL ? -ENOSPC : r;
 	}
-	if (peer->path_index)
-		index_parts_init(peer->path_index);
 	struct rib_peer **link = &rib->peers;
 	while (*link)
 		link = &(*link)->next;
