@@ -463,26 +463,6 @@ static void write_until_killed(const char *url, int fd, uint64_t from)
 	_exit(0);
 }
 
-static void kill_once(const char *url, uint64_t from)
-{
-	int fds[2];
-	char c;
-	assert_int_equal(pipe(fds), 0);
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		write_until_killed(url, fds[1], from);
-	close(fds[1]);
-	for (uint64_t n = 1 + wt_random_below(4); n && read(fds[0], &c, 1) == 1; n--)
-		;
-	uint64_t until = clock_mono_ns() + wt_random_below(4 * NS_PER_MS);
-	while (clock_mono_ns() < until)
-		;
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	close(fds[0]);
-}
-
 void test_changes_killed_writer(void **state)
 {
 	struct fixture f;
@@ -490,7 +470,7 @@ void test_changes_killed_writer(void **state)
 	contract->fresh_url(f.url, sizeof(f.url));
 	make_events();
 	for (int round = 0; round < 6 && last < EVENTS / KILL_BATCH; round++) {
-		kill_once(f.url, last + 1);
+		contract_kill_writer(f.url, last + 1, write_until_killed);
 		f.store = open_store(f.url, (const uint64_t[])FOREVER);
 		assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
 		assert_int_equal(contract->ops->reader_open(f.store, &f.reader, NULL), 0);

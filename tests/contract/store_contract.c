@@ -567,7 +567,7 @@ static void write_until_killed(const char *url, int fd, uint64_t from)
 	_exit(0);
 }
 
-static void kill_once(const char *url, uint64_t from)
+void contract_kill_writer(const char *url, uint64_t from, contract_writer_fn *run)
 {
 	int fds[2];
 	char c;
@@ -575,7 +575,7 @@ static void kill_once(const char *url, uint64_t from)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		write_until_killed(url, fds[1], from);
+		run(url, fds[1], from);
 	close(fds[1]);
 	/* Some batches later, at any point within one. */
 	for (uint64_t n = 1 + wt_random_below(4); n && read(fds[0], &c, 1) == 1; n--)
@@ -595,7 +595,7 @@ static void test_killed_writer(void **state)
 	contract->fresh_url(f.url, sizeof(f.url));
 	make_samples();
 	for (int round = 0; round < 8 && last < SAMPLES / KILL_BATCH; round++) {
-		kill_once(f.url, last + 1);
+		contract_kill_writer(f.url, last + 1, write_until_killed);
 		f.store = open_store(f.url, (const uint64_t[])FOREVER);
 		assert_int_equal(contract->ops->last_batch(f.store, "test1", &last, NULL), 0);
 		contract->ops->close(f.store);
