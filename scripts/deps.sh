@@ -47,8 +47,8 @@ for package in $daemons; do
 done
 policy=/usr/sbin/policy-rc.d
 made_policy=""
-services_of() {
-    dpkg-query -L "$1" 2>/dev/null |
+services_of() { # nginx's are in nginx-common
+    dpkg-query -L "$1" "$1-common" 2>/dev/null |
         sed -n 's,^/etc/init\.d/\([^/]*\)$,\1,p; s,^/lib/systemd/system/\([^/@]*\)\.service$,\1,p' | sort -u
 }
 clean_up() {
