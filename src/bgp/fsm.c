@@ -281,7 +281,6 @@ static void confirm(struct step *s, const struct bgp_open *open)
 	struct bgp_fsm *f = s->f;
 	struct bgp_open ours = {
 		.as = f->config->local_as, .hold_s = f->config->hold_s, .can = f->config->offer};
-	f->peer = *open;
 	f->on = bgp_negotiate(open, &ours);
 	f->hold_ns = f->on.hold_s * SECOND_NS;
 	f->hold_at_ns = NEVER;
@@ -298,6 +297,7 @@ static void on_open(struct step *s)
 		finish_saying(s, BGP_DOWN_FAULT, fault);
 		return;
 	}
+	s->f->peer = open;
 	enum bgp_error error = check_open(s->f->config, &open);
 	if (error) {
 		finish_saying(s, BGP_DOWN_FAULT, bgp_fault(error, NOTHING));

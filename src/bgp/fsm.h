@@ -109,7 +109,7 @@ struct bgp_fsm {
 	enum bgp_state state;
 	uint64_t hold_at_ns, keepalive_at_ns; /* UINT64_MAX: not running */
 	uint64_t hold_ns;         /* 0: none */
-	struct bgp_open peer;     /* from OPEN_CONFIRM on */
+	struct bgp_open peer;     /* from its OPEN on, acceptable or not */
 	struct bgp_negotiated on; /* of the neighbour's routes; from OPEN_CONFIRM on */
 	uint8_t complete;         /* families whose End-of-RIB has come */
 	uint8_t out[512];

@@ -109,6 +109,11 @@ static const char *why_text(const struct bgp_actions *act, char *buf, size_t cap
 	return buf;
 }
 
+static bool is_bad_as(const struct bgp_notification *n)
+{
+	return (n->code << 8 | n->subcode) == BGP_ERROR_OPEN_PEER_AS;
+}
+
 static void lose_session(struct neighbour *n, const char *why)
 {
 	table_source_down(n->source, why);
@@ -118,8 +123,10 @@ static void lose_session(struct neighbour *n, const char *why)
 static void close_connection(struct connection *c, const struct bgp_actions *act)
 {
 	struct neighbour *n = c->neighbour;
-	char why[BGP_NOTIFICATION_TEXT_MAX + 64];
+	char why[BGP_NOTIFICATION_TEXT_MAX + 128];
 	(void)why_text(act, why, sizeof(why));
+	if (act->down == BGP_DOWN_FAULT && is_bad_as(&act->notification))
+		(void)snprintf(why, sizeof(why), "it is AS %u where AS %u is configured", c->fsm.peer.as, n->config.peer_as);
 	if (n->applying == c)
 		n->applying = NULL;
 	if (act->was_up) {
