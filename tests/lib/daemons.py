@@ -447,6 +447,12 @@ class Openbgpd(Daemon):
 
     name, programs, hello = "openbgpd", ("/usr/sbin/bgpd", "bgpctl", "unshare", "mount"), ("show", "summary")
 
+    @classmethod
+    def missing(cls):
+        trial = super().missing() or subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.PIPE, text=True,
+                                                    check=False).stderr.strip()
+        return trial or None
+
     def command(self):
         private = "mount -t tmpfs tmpfs /run && mkdir /run/openbgpd && exec /usr/sbin/bgpd -d -f config"
         return ["unshare", "--mount", "sh", "-c", private]
