@@ -7,14 +7,15 @@
 set -eu
 
 build="meson ninja-build gcc libc6-dev pkg-config python3 libssl-dev libxxhash-dev libjansson-dev libyaml-dev
-libsqlite3-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libcurl4-openssl-dev"
+libsqlite3-dev libpq-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libcurl4-openssl-dev"
 module="nginx nginx-dev dpkg-dev"
+database="postgresql-15 postgresql-15-ip4r"
 test="libcmocka-dev bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
-python3-cryptography sqlite3 openssl"
+python3-cryptography sqlite3 openssl $database"
 # The other ends of the end-to-end tests of routes.
 routers="frr gobgpd bird2 openbgpd exabgp pmacct"
 # Of all these, the ones that Debian would start, now and at each boot.
-daemons="nginx $routers"
+daemons="nginx postgresql-15 $routers"
 fuzz="clang libclang-rt-dev"
 
 case "${1:-}" in
@@ -45,6 +46,9 @@ new_daemons=""
 for package in $daemons; do
     case "$missing " in *" $package "*) new_daemons="$new_daemons $package" ;; esac
 done
+# Nor does PostgreSQL make a cluster when it comes: tests make their own. Those that are here stay.
+clusters=/etc/postgresql-common/createcluster.conf
+no_cluster="create_main_cluster = false # while whereto's deps.sh runs"
 policy=/usr/sbin/policy-rc.d
 made_policy=""
 services_of() { # nginx's are in nginx-common
@@ -52,6 +56,11 @@ services_of() { # nginx's are in nginx-common
         sed -n 's,^/etc/init\.d/\([^/]*\)$,\1,p; s,^/lib/systemd/system/\([^/@]*\)\.service$,\1,p' | sort -u
 }
 clean_up() {
+    if grep -qsxF "$no_cluster" $clusters; then
+        $as_root sed -i "/whereto's deps.sh/d" $clusters
+        # Made above: as the package would have it, if that came.
+        [ -s $clusters ] || $as_root cp /usr/share/postgresql-common/createcluster.conf $clusters || $as_root rm $clusters
+    fi
     [ -z "$made_policy" ] || $as_root rm -f $policy
     for package in $new_daemons; do
         for service in $(services_of "$package"); do
@@ -71,5 +80,9 @@ if [ -n "$new_daemons" ] && [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
     $as_root chmod 755 $policy
 fi
+case "$missing " in *" postgresql-15 "*)
+    $as_root mkdir -p "${clusters%/*}"
+    echo "$no_cluster" | $as_root tee -a $clusters >/dev/null ;;
+esac
 # shellcheck disable=SC2086
 $apt_get install -y --no-install-recommends $missing

@@ -5,8 +5,16 @@
 #include <string.h>
 
 #include "store/sqlite.h"
+#if WHERETO_POSTGRESQL
+#include "store/postgres.h"
+#endif
 
-static const struct store_ops *const stores[] = {&sqlite_ops};
+static const struct store_ops *const stores[] = {
+	&sqlite_ops,
+#if WHERETO_POSTGRESQL
+	&postgres_ops,
+#endif
+};
 
 const struct store_ops *store_find(const char *url, struct error *err)
 {
@@ -15,6 +23,10 @@ const struct store_ops *store_find(const char *url, struct error *err)
 	for (size_t i = 0; i < ARRAY_LEN(stores); i++)
 		if (strlen(stores[i]->scheme) == n && strncmp(stores[i]->scheme, url, n) == 0)
 			return stores[i];
-	(void)error_set(err, -EINVAL, "store url '%.200s' is none of a known kind; write sqlite:/path/file.db", url);
+	if (!WHERETO_POSTGRESQL && n == strlen("postgresql") && strncmp(url, "postgresql", n) == 0)
+		(void)error_set(err, -EINVAL, "this whereto was built without PostgreSQL; install libpq-dev and build it again");
+	else
+		(void)error_set(err, -EINVAL, "store url '%.200s' is none of a known kind; write sqlite:/path/file.db or"
+			" postgresql://USER@HOST/DATABASE", url);
 	return NULL;
 }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The PostgreSQL store: a database that several collectors and many readers may share.
+ *
+ * Files: postgres_schema.c makes the tables, postgres_dict.c numbers names, prefixes and paths,
+ * postgres_copy.c speaks COPY, postgres_write.c applies batches, postgres_read.c runs a reader's statement,
+ * postgres_query.c and postgres_changes.c answer, postgres_maintain.c drops what is too old.
+ *
+ * Everything is in a schema of its own, whereto, so the database may hold other things. Prefixes are ip4r's
+ * iprange. Only libpq, one connection for the writer and one a reader, each used by one thread.
+ *
+ * A connection is made when it is needed and made again when it broke: a batch whose COMMIT got no answer
+ * is sent again and found to be there. Nothing is retried within a call except the first statement of a
+ * transaction, which shows whether the connection still lives.
+ *
+ * Errors: the server away, starting, stopping, read-only, full or in a deadlock passes, the journal holding
+ * the batch meanwhile; wrong tables or corrupt data never heal and are fatal. */
+
+#include "store/postgres.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* SQLSTATEs and classes of them; the first that fits. */
+static const struct {
+	const char *state;
+	int error;
+} error_codes[] = {
+	{"57014", -ETIMEDOUT}, /* statement_timeout, cancel */
+	{"53100", -ENOSPC},
+	{"25006", -EROFS},
+	{"42501", -EACCES},
+	{"08", -EBUSY},
+	{"28", -EACCES},
+	{"40", -EBUSY}, /* deadlock, serialization */
+	{"53", -EBUSY}, /* memory, connections */
+	{"55", -EBUSY}, /* locks */
+	{"57", -EBUSY}, /* shutting down, starting */
+	{"58", -EIO},
+	{"XX001", -EBADMSG},
+	{"XX002", -EBADMSG},
+};
+
+void pg_result_done(PGresult **res)
+{
+	PQclear(*res);
+}
+
+/* libpq's sentences are lines. */
+static int first_line(const char *text)
+{
+	return (int)strcspn(text, "\n");
+}
+
+int pg_error(PGconn *pq, const PGresult *res, const char *name, const char *doing, struct error *err)
+{
+	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const char *text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	int result = PQstatus(pq) == CONNECTION_OK && state ? -EPROTO : -EBUSY;
+	for (size_t i = 0; state && i < ARRAY_LEN(error_codes); i++) {
+		if (strncmp(state, error_codes[i].state, strlen(error_codes[i].state)) == 0) {
+			result = error_codes[i].error;
+			break;
+		}
+	}
+	if (!text)
+		text = PQerrorMessage(pq);
+	if (!*text)
+		text = "no answer";
+	return error_set(err, result, "postgresql store %s: %s: %.*s%s", name, doing, first_line(text), text,
+		result == -ENOSPC ? "; free some space or shorten the retention" : "");
+}
+
+int pg_run(PGconn *pq, const char *name, const char *sql, const char *doing, struct error *err)
+{
+	if (!sql)
+		return pg_no_memory(name, err);
+	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, sql);
+	ExecStatusType status = PQresultStatus(res);
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? 0 : pg_error(pq, res, name, doing, err);
+}
+
+int pg_number(PGconn *pq, const char *name, const char *sql, const char *doing, int64_t *ret, struct error *err)
+{
+	if (!sql)
+		return pg_no_memory(name, err);
+	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, sql);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		return pg_error(pq, res, name, doing, err);
+	if (PQntuples(res) && !PQgetisnull(res, 0, 0))
+		*ret = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+	return 0;
+}
+
+/* ---- connecting ---- */
+
+/* A value of the URL, or what libpq takes otherwise. */
+static const char *option_of(const PQconninfoOption *options, const char *key, const char *otherwise)
+{
+	for (; options && options->keyword; options++)
+		if (strcmp(options->keyword, key) == 0 && options->val && *options->val)
+			return options->val;
+	return otherwise;
+}
+
+static int name_of(const char *url, char ret[static PG_NAME_MAX], struct error *err)
+{
+	PQconninfoOption *options = PQconninfoParse(url, NULL);
+	if (!options) /* libpq's message might quote a password */
+		return error_set(err, -EINVAL, "the store's url cannot be read; write postgresql://USER@HOST:PORT/DATABASE");
+	const char *user = option_of(options, "user", "");
+	(void)snprintf(ret, PG_NAME_MAX, "%.60s%s%.80s:%.10s/%.60s", user, *user ? "@" : "", option_of(options, "host", "local"),
+		option_of(options, "port", "5432"), option_of(options, "dbname", user));
+	PQconninfoFree(options);
+	return 0;
+}
+
+/* What the URL says goes over what stands before it; what stands behind it is not for the URL to say. A
+ * server that does not answer is given up after half a minute. */
+static const char *const keywords[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+	"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL};
+
+/* A peer that is gone does not hold its locks for long; where ip4r is, it is found. */
+static const char session[] =
+	"SET synchronous_commit = on; SET jit = off; SET lock_timeout = '60s'; SET client_min_messages = warning;"
+	"SET idle_in_transaction_session_timeout = '2min'; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"
+	"SET tcp_keepalives_count = 3;"
+	"SELECT set_config('search_path', 'whereto, public' || coalesce((SELECT ', ' || quote_ident(n.nspname)"
+	" FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r'), ''), false)";
+
+int pg_connect(const char *url, const char *name, PGconn **ret, struct error *err)
+{
+	const char *values[] = {"10", "10", "5", "3", "30000", "whereto", url, "UTF8", NULL};
+	PGconn *pq = PQconnectdbParams(keywords, values, 1);
+	int r = 0;
+	if (!pq)
+		return pg_no_memory(name, err);
+	if (PQstatus(pq) != CONNECTION_OK) {
+		const char *text = PQerrorMessage(pq);
+		bool there = PQpingParams(keywords, values, 1) == PQPING_OK;
+		r = error_set(err, there ? -EACCES : -EBUSY, "postgresql store %s: connecting: %.*s", name,
+			first_line(text), text);
+	}
+	if (r == 0)
+		r = pg_run(pq, name, session, "connecting", err);
+	if (r < 0) {
+		PQfinish(pq);
+		return r;
+	}
+	*ret = pq;
+	return 0;
+}
+
+/* ---- the writer's side ---- */
+
+void postgres_writer_give_up(struct postgres_store *s)
+{
+	struct error ignored;
+	if (!s->pq || (!s->in_doubt && PQstatus(s->pq) == CONNECTION_OK &&
+			      pg_run(s->pq, s->name, "ROLLBACK", "rolling back", &ignored) == 0))
+		return;
+	PQfinish(s->pq);
+	s->pq = NULL;
+	s->in_doubt = false;
+}
+
+/* Also after the server's tables went away under it (a restored backup): they are looked at each time. */
+static int connect_writer(struct postgres_store *s, struct error *err)
+{
+	PGconn *pq;
+	int r = pg_connect(s->url, s->name, &pq, err);
+	if (r < 0)
+		return r;
+	r = pg_migrate(pq, s->name, err);
+	if (r == 0) /* ip4r may have come just now */
+		r = pg_run(pq, s->name, session, "connecting", err);
+	if (r == 0)
+		r = pg_make_stages(pq, s->name, err);
+	if (r < 0) {
+		PQfinish(pq);
+		return r;
+	}
+	s->pq = pq;
+	return 0;
+}
+
+int postgres_writer_begin(struct postgres_store *s, const char *begin, struct error *err)
+{
+	if (s->pq && pg_run(s->pq, s->name, begin, "beginning", err) == 0)
+		return 0;
+	PQfinish(s->pq);
+	s->pq = NULL;
+	int r = connect_writer(s, err);
+	return r < 0 ? r : pg_run(s->pq, s->name, begin, "beginning", err);
+}
+
+static void postgres_close(struct store *store)
+{
+	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
+	if (!store)
+		return;
+	PQfinish(s->pq);
+	groups_done(&s->rows);
+	groups_done(&s->coarser);
+	free(s->url);
+	free(s);
+}
+
+static int postgres_open(const struct store_config *config, struct store **ret, struct error *err)
+{
+	struct postgres_store *s = calloc(1, sizeof(*s));
+	if (!s)
+		return error_set(err, -ENOMEM, "postgresql store: out of memory");
+	s->base.ops = &postgres_ops;
+	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
+	groups_init(&s->rows, 0, 0, INDEX_NONE - 1);
+	groups_init(&s->coarser, 0, 0, INDEX_NONE - 1);
+	int r = name_of(config->url, s->name, err);
+	s->url = strdup(config->url);
+	if (r == 0 && !s->url)
+		r = pg_no_memory(s->name, err);
+	if (r == 0)
+		r = connect_writer(s, err);
+	if (r < 0) {
+		postgres_close(&s->base);
+		return r;
+	}
+	*ret = &s->base;
+	return 0;
+}
+
+/* ---- a reader ---- */
+
+static void postgres_reader_close(struct store_reader *base)
+{
+	struct postgres_reader *r = CONTAINER_OF(base, struct postgres_reader, base);
+	if (!base)
+		return;
+	PQfinish(r->pq);
+	free(r);
+}
+
+static int postgres_reader_open(struct store *store, struct store_reader **ret, struct error *err)
+{
+	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
+	struct postgres_reader *r = calloc(1, sizeof(*r));
+	if (!r)
+		return pg_no_memory(s->name, err);
+	r->base.ops = &postgres_ops;
+	r->store = s;
+	int result = pg_connect(s->url, s->name, &r->pq, err);
+	if (result < 0) {
+		free(r);
+		return result;
+	}
+	*ret = &r->base;
+	return 0;
+}
+
+const struct store_ops postgres_ops = {
+	.scheme = "postgresql",
+	.snapshots = true,
+	.open = postgres_open,
+	.write_batch = postgres_write_batch,
+	.last_batch = postgres_last_batch,
+	.maintain = postgres_maintain,
+	.close = postgres_close,
+	.reader_open = postgres_reader_open,
+	.query = postgres_query,
+	.changes = postgres_changes,
+	.reader_close = postgres_reader_close,
+};

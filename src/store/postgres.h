@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the files of the PostgreSQL store share; only store.c and they include it. See postgres.c. */
+
+#include <errno.h>
+#include <libpq-fe.h>
+
+#include "base/cursor.h"
+#include "store/cube.h"
+
+extern const struct store_ops postgres_ops;
+
+#define POSTGRES_SCHEMA_VERSION 1
+
+#define PG_NAME_MAX 256
+
+struct postgres_store {
+	struct store base;
+	char *url;
+	char name[PG_NAME_MAX]; /* user@host:port/database, for messages: a URL may hold a password */
+	PGconn *pq;             /* NULL: not connected */
+	bool in_doubt;          /* the connection may stand within something: make a new one */
+	uint64_t retention_s[LEVEL_COUNT];
+	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
+	struct groups rows, coarser;    /* kept for their memory */
+};
+
+struct postgres_reader {
+	struct store_reader base;
+	const struct postgres_store *store; /* its url and name only */
+	PGconn *pq;
+	bool in_snapshot;
+};
+
+/* ---- connections (postgres.c) ---- */
+
+/* -EBUSY: away; -EACCES: there, and not for us. */
+int pg_connect(const char *url, const char *name, PGconn **ret, struct error *err) MUST_USE;
+/* "postgresql store NAME: DOING: what the server says", and the errno that stands for it (see postgres.c).
+ * res may be NULL. */
+int pg_error(PGconn *pq, const PGresult *res, const char *name, const char *doing, struct error *err);
+/* Runs statements whose rows, if any, nobody wants. sql NULL: -ENOMEM. */
+int pg_run(PGconn *pq, const char *name, const char *sql, const char *doing, struct error *err) MUST_USE;
+/* One number; no row leaves *ret alone. */
+int pg_number(PGconn *pq, const char *name, const char *sql, const char *doing, int64_t *ret, struct error *err) MUST_USE;
+void pg_result_done(PGresult **res);
+
+static inline int pg_no_memory(const char *name, struct error *err)
+{
+	return error_set(err, -ENOMEM, "postgresql store %s: out of memory", name);
+}
+
+/* Numbers end at 2^63 - 1, as bigint does. */
+static inline uint64_t pg_int64_of(uint64_t v)
+{
+	return v > INT64_MAX ? INT64_MAX : v;
+}
+
+/* Creates the tables or brings them up to date (postgres_schema.c). */
+int pg_migrate(PGconn *pq, const char *name, struct error *err) MUST_USE;
+/* Bytes of a dimension's column: 8, 4 or 2. */
+unsigned pg_column_width(enum dimension dim);
+
+/* ---- COPY ... FROM STDIN (FORMAT binary) (postgres_copy.c) ---- */
+
+struct pg_copy {
+	PGconn *pq;
+	const char *name;
+	struct wr w;
+	bool failed; /* the connection broke */
+	uint8_t buf[65536];
+};
+
+int pg_copy_begin(struct pg_copy *c, PGconn *pq, const char *name, const char *table, struct error *err) MUST_USE;
+void pg_copy_row(struct pg_copy *c, unsigned columns);
+void pg_copy_number(struct pg_copy *c, unsigned bytes, uint64_t value);
+void pg_copy_bytes(struct pg_copy *c, struct view v);
+int pg_copy_end(struct pg_copy *c, struct error *err) MUST_USE;
+
+/* ---- dictionaries, for the writer (postgres_dict.c) ---- */
+
+/* Replaces the flow table's own numbers by the dictionaries' ids, for entries that rows or changes use. */
+int pg_map_dictionaries(struct postgres_store *s, struct cube_source *src, struct error *err) MUST_USE;
+/* The id of one name, made if new. */
+int pg_name_id(struct postgres_store *s, const char *text, uint64_t *ret, struct error *err) MUST_USE;
+/* Makes the temporary tables of a new connection. */
+int pg_make_stages(PGconn *pq, const char *name, struct error *err) MUST_USE;
+
+/* ---- the hooks ---- */
+
+enum store_result postgres_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
+int postgres_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);
+int postgres_maintain(struct store *store, uint64_t now_s, struct error *err);
+/* A connection that works, made anew if need be; its transaction has begun with `begin`. */
+int postgres_writer_begin(struct postgres_store *s, const char *begin, struct error *err) MUST_USE;
+/* Ends what failed: rolls back, or gives the connection up. */
+void postgres_writer_give_up(struct postgres_store *s);
+
+int postgres_query(struct store_reader *reader, const struct store_query *q, store_row_fn *fn, void *ctx,
+	struct error *err);
+int postgres_changes(struct store_reader *reader, const struct store_change_query *q, store_change_fn *fn, void *ctx,
+	struct error *err);
+
+/* ---- one statement of a reader (postgres_read.c) ---- */
+
+#define PG_PARAMS_MAX 1024
+
+/* Values from outside: bytea parameters $1, $2, ... */
+struct pg_params {
+	const char *values[PG_PARAMS_MAX];
+	int lengths[PG_PARAMS_MAX], count;
+};
+
+/* The number of the parameter; 0: too many. The view lives until the statement has run. */
+int pg_param(struct pg_params *p, struct view v);
+
+/* Column types of results, in binary. */
+uint64_t pg_column_number(const PGresult *res, int column);
+struct view pg_column_view(const PGresult *res, int column);
+static inline bool pg_column_null(const PGresult *res, int column)
+{
+	return PQgetisnull(res, 0, column);
+}
+/* The value of a column made by pg_value_expression. -EBADMSG. */
+int pg_column_value(const PGresult *res, int column, enum dimension dim, struct dim_value *ret) MUST_USE;
+/* The joins and the expression that turn ALIAS.COLUMN's number into what pg_column_value reads. */
+void pg_value_join(struct sql *s, const char *column, enum dimension dim);
+void pg_value_expression(struct sql *s, const char *column, enum dimension dim);
+
+/* Called for each row; res holds that one. */
+typedef int pg_row_fn(void *ctx, const PGresult *res, struct error *err);
+/* Runs one SELECT, row by row. A negative return of fn ends it with that; -ETIMEDOUT past the deadline. */
+int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_params *params, uint64_t deadline_ns,
+	pg_row_fn *fn, void *ctx, struct error *err) MUST_USE;
+/* Begins a transaction of one view of the tables; connects again when the server was away. */
+int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err) MUST_USE;
+void pg_reader_end(struct postgres_reader *r);

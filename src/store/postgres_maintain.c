@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Retention: the oldest rows of each table, some thousands a statement, until they are gone or the call has
+ * done its share; the next call goes on. Each statement is a transaction of its own, so that neither the
+ * log nor a reader's snapshot has to hold more than that. The space is PostgreSQL's to use again
+ * (autovacuum). */
+
+#include "store/postgres.h"
+
+#include <errno.h>
+
+#define PIECE_ROWS 50000
+#define CALL_ROWS  2000000
+
+/* Deletes from `table` what is older than `before` by `column`: whole moments, about PIECE_ROWS rows. */
+static int delete_piece(struct postgres_store *s, const char *table, const char *column, uint64_t before, int64_t *ret_rows,
+	struct error *err)
+{
+	CLEANUP(sql_done) struct sql sql = {0};
+	unsigned long long limit = (unsigned long long)pg_int64_of(before);
+	sql_add(&sql, "WITH gone AS (DELETE FROM %s WHERE %s < %llu AND %s <= coalesce((SELECT %s FROM %s WHERE %s < %llu"
+		" ORDER BY %s OFFSET %d LIMIT 1), %llu) RETURNING 1) SELECT count(*) FROM gone",
+		table, column, limit, column, column, table, column, limit, column, PIECE_ROWS, limit);
+	*ret_rows = 0;
+	return pg_number(s->pq, s->name, sql_text(&sql), "dropping what is older than its retention", ret_rows, err);
+}
+
+static int delete_old(struct postgres_store *s, const char *table, const char *column, uint64_t before, int64_t *total,
+	struct error *err)
+{
+	int64_t rows = PIECE_ROWS;
+	int r = 0;
+	while (r == 0 && rows >= PIECE_ROWS && *total < CALL_ROWS) {
+		r = delete_piece(s, table, column, before, &rows, err);
+		*total += rows;
+	}
+	return r;
+}
+
+int postgres_maintain(struct store *store, uint64_t now_s, struct error *err)
+{
+	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
+	int64_t total = 0;
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		s->cutoff_s[level] = level_cutoff(s->retention_s, (enum store_level)level, now_s);
+	int r = postgres_writer_begin(s, "SELECT 1", err);
+	for (int level = 0; level < LEVEL_COUNT; level++) {
+		/* A bucket is gone when it ends by the cutoff. */
+		uint64_t cutoff = s->cutoff_s[level], width = level_seconds[level];
+		for (int cube = 0; cube < CUBE_COUNT && r == 0 && cutoff >= width; cube++) {
+			CLEANUP(sql_done) struct sql table = {0};
+			schema_table(&table, (enum store_cube)cube, (enum store_level)level);
+			r = sql_text(&table) ? delete_old(s, sql_text(&table), "ts", cutoff - width + 1, &total, err)
+					     : pg_no_memory(s->name, err);
+		}
+	}
+	uint64_t changes_ms = changes_cutoff_ms(s->cutoff_s[LEVEL_hour]);
+	if (r == 0 && changes_ms)
+		r = delete_old(s, "path_change", "time_ms", changes_ms, &total, err);
+	return r;
+}

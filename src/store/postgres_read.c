@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A reader's statement: rows come one by one, in binary, so an answer takes no memory here however long it
+ * is. The deadline is kept twice: the server gives up by its statement_timeout, and a server that does not
+ * answer at all is left by closing the connection (so nothing here waits in libpq). A caller who has seen
+ * enough cancels. */
+
+#include "store/postgres.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define GRACE_MS     2000 /* for the server to say itself that it took too long */
+#define ROWS_A_CLOCK 1024
+
+/* ---- values ---- */
+
+int pg_param(struct pg_params *p, struct view v)
+{
+	if (p->count == PG_PARAMS_MAX)
+		return 0;
+	p->values[p->count] = v.len ? (const char *)v.data : "";
+	p->lengths[p->count] = (int)v.len;
+	return ++p->count;
+}
+
+struct view pg_column_view(const PGresult *res, int column)
+{
+	return (struct view){(const uint8_t *)PQgetvalue(res, 0, column), (size_t)PQgetlength(res, 0, column)};
+}
+
+uint64_t pg_column_number(const PGresult *res, int column)
+{
+	struct rd r = rd_view(pg_column_view(res, column));
+	switch (rd_left(&r)) {
+	case 8:
+		return rd_u64(&r);
+	case 4:
+		return rd_u32(&r);
+	case 2:
+		return rd_u16(&r);
+	default:
+		return 0;
+	}
+}
+
+static bool is_number(enum dimension dim)
+{
+	enum dimension_kind kind = dimension_table[dim].kind;
+	return kind != KIND_TEXT && kind != KIND_PREFIX && kind != KIND_PATH;
+}
+
+int pg_column_value(const PGresult *res, int column, enum dimension dim, struct dim_value *ret)
+{
+	char text[PREFIX_TEXT_MAX];
+	*ret = (struct dim_value){.known = !pg_column_null(res, column)};
+	if (!ret->known)
+		return 0;
+	if (is_number(dim)) {
+		ret->number = pg_column_number(res, column);
+		/* "none" is a match like the others; of everything else 0 says unknown. */
+		ret->known = ret->number || dim == DIM_match;
+		return 0;
+	}
+	ret->bytes = pg_column_view(res, column);
+	if (dimension_table[dim].kind != KIND_PREFIX)
+		return 0;
+	if (ret->bytes.len >= sizeof(text))
+		return -EBADMSG;
+	memcpy(text, ret->bytes.data, ret->bytes.len);
+	text[ret->bytes.len] = 0;
+	return prefix_parse(text, &ret->prefix, NULL) < 0 ? -EBADMSG : 0;
+}
+
+void pg_value_join(struct sql *s, const char *column, enum dimension dim)
+{
+	static const char *const tables[] = {[KIND_TEXT] = "names", [KIND_PREFIX] = "prefixes", [KIND_PATH] = "paths"};
+	if (!is_number(dim))
+		sql_add(s, " LEFT JOIN %s d_%s ON d_%s.id = t.%s", tables[dimension_table[dim].kind], column, column, column);
+}
+
+void pg_value_expression(struct sql *s, const char *column, enum dimension dim)
+{
+	if (is_number(dim))
+		sql_add(s, "t.%s", column);
+	else if (dimension_table[dim].kind == KIND_TEXT)
+		sql_add(s, "d_%s.name", column);
+	else if (dimension_table[dim].kind == KIND_PREFIX)
+		sql_add(s, "d_%s.prefix::text", column);
+	else
+		sql_add(s, "d_%s.bytes", column);
+}
+
+/* ---- running ---- */
+
+static int too_late(struct error *err)
+{
+	return error_set(err, -ETIMEDOUT, "the query took too long: ask for a shorter range, fewer dimensions or a"
+		" narrower filter");
+}
+
+static bool past(uint64_t deadline_ns)
+{
+	return deadline_ns && clock_mono_ns() >= deadline_ns;
+}
+
+/* Until the server has said the next thing. */
+static int wait_for_result(PGconn *pq, uint64_t deadline_ns)
+{
+	while (PQisBusy(pq)) {
+		int timeout_ms = -1;
+		if (deadline_ns) {
+			uint64_t end = deadline_ns + GRACE_MS * NS_PER_MS, now = clock_mono_ns();
+			if (now >= end)
+				return -ETIMEDOUT;
+			uint64_t left_ms = (end - now) / NS_PER_MS + 1;
+			timeout_ms = left_ms > 3600000 ? 3600000 : (int)left_ms;
+		}
+		struct pollfd fd = {.fd = PQsocket(pq), .events = POLLIN};
+		int n = poll(&fd, 1, timeout_ms);
+		if (n > 0 && !PQconsumeInput(pq))
+			return 0; /* broken: the next result says so */
+	}
+	return 0;
+}
+
+static void give_up(struct postgres_reader *r)
+{
+	PQfinish(r->pq);
+	r->pq = NULL;
+	r->in_snapshot = false;
+}
+
+/* Takes what is still to come of a statement, up to an end of its own. */
+static void drain(struct postgres_reader *r)
+{
+	uint64_t deadline_ns = clock_mono_ns();
+	for (;;) {
+		if (wait_for_result(r->pq, deadline_ns) < 0) {
+			give_up(r);
+			return;
+		}
+		PGresult *res = PQgetResult(r->pq);
+		if (!res)
+			return;
+		PQclear(res);
+	}
+}
+
+/* Of a statement that nobody wants any more. */
+static void cancel(struct postgres_reader *r)
+{
+	char why[256];
+	PGcancel *handle = PQgetCancel(r->pq);
+	if (handle)
+		(void)PQcancel(handle, why, sizeof(why));
+	PQfreeCancel(handle);
+	drain(r);
+}
+
+/* A statement without an answer. */
+static int run(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, struct error *err)
+{
+	if (!sql)
+		return pg_no_memory(r->store->name, err);
+	if (!PQsendQuery(r->pq, sql))
+		return pg_error(r->pq, NULL, r->store->name, "reading", err);
+	if (wait_for_result(r->pq, deadline_ns) < 0) {
+		give_up(r);
+		return too_late(err);
+	}
+	CLEANUP(pg_result_done) PGresult *res = PQgetResult(r->pq);
+	int result = PQresultStatus(res) == PGRES_COMMAND_OK ? 0 : pg_error(r->pq, res, r->store->name, "reading", err);
+	drain(r);
+	return result;
+}
+
+static int read_rows(struct postgres_reader *r, uint64_t deadline_ns, pg_row_fn *fn, void *ctx, struct error *err)
+{
+	for (unsigned rows = 0;; rows++) {
+		if (wait_for_result(r->pq, deadline_ns) < 0) {
+			give_up(r);
+			return too_late(err);
+		}
+		CLEANUP(pg_result_done) PGresult *res = PQgetResult(r->pq);
+		if (!res)
+			return 0;
+		ExecStatusType status = PQresultStatus(res);
+		if (status == PGRES_TUPLES_OK)
+			continue; /* the end; NULL comes next */
+		int result;
+		if (status != PGRES_SINGLE_TUPLE) {
+			result = pg_error(r->pq, res, r->store->name, "reading", err);
+			result = result == -ETIMEDOUT ? too_late(err) : result;
+		} else if (rows % ROWS_A_CLOCK == 0 && past(deadline_ns)) {
+			result = too_late(err);
+		} else {
+			result = fn(ctx, res, err);
+		}
+		if (result < 0) {
+			cancel(r);
+			return result;
+		}
+	}
+}
+
+static int set_timeout(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
+{
+	CLEANUP(sql_done) struct sql sql = {0};
+	uint64_t now = clock_mono_ns(), ms = 0;
+	if (deadline_ns) {
+		if (now >= deadline_ns)
+			return too_late(err);
+		ms = (deadline_ns - now) / NS_PER_MS + 1;
+	}
+	sql_add(&sql, "SET LOCAL statement_timeout = %d", ms > INT32_MAX ? 0 : (int)ms);
+	return run(r, sql_text(&sql), deadline_ns, err);
+}
+
+int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_params *params, uint64_t deadline_ns,
+	pg_row_fn *fn, void *ctx, struct error *err)
+{
+	int formats[PG_PARAMS_MAX];
+	Oid types[PG_PARAMS_MAX];
+	const char *text = sql_text(sql);
+	if (!text)
+		return pg_no_memory(r->store->name, err);
+	int result = set_timeout(r, deadline_ns, err);
+	if (result < 0)
+		return result;
+	for (int i = 0; i < params->count; i++) {
+		formats[i] = 1;
+		types[i] = 17; /* bytea */
+	}
+	if (!PQsendQueryParams(r->pq, text, params->count, types, params->values, params->lengths, formats, 1))
+		return pg_error(r->pq, NULL, r->store->name, "reading", err);
+	(void)PQsetSingleRowMode(r->pq);
+	return read_rows(r, deadline_ns, fn, ctx, err);
+}
+
+int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
+{
+	static const char begin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+	if (r->in_snapshot)
+		return 0;
+	if (past(deadline_ns))
+		return too_late(err);
+	int result = r->pq ? run(r, begin, deadline_ns, err) : -EBUSY;
+	if (result < 0 && result != -ETIMEDOUT) {
+		give_up(r);
+		result = pg_connect(r->store->url, r->store->name, &r->pq, err);
+		if (result == 0)
+			result = run(r, begin, deadline_ns, err);
+	}
+	r->in_snapshot = result == 0;
+	return result;
+}
+
+void pg_reader_end(struct postgres_reader *r)
+{
+	struct error ignored;
+	if (r->in_snapshot && run(r, "ROLLBACK", clock_mono_ns(), &ignored) < 0)
+		give_up(r);
+	r->in_snapshot = false;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Tables and views of the PostgreSQL store, and the steps from one version of them to the next.
+ *
+ * The version stands in whereto.meta. Steps are numbered and never changed once released; all that are due
+ * run in one transaction, under a lock that other collectors wait for. A schema that is newer than the
+ * program is left alone.
+ *
+ * Rows hold small numbers for names, prefixes and paths, as wide as they need. The prefix itself is an
+ * iprange in the table prefixes, under a GiST index; each flow table has an index by (prefix, ts) beside
+ * its key. "Which rows cover this address" is then the few prefixes that do, and their rows. (An iprange
+ * with its GiST index in each row would make a batch several times slower.) */
+
+#include "store/postgres.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char updating[] = "updating the schema";
+
+unsigned pg_column_width(enum dimension dim)
+{
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+	case KIND_PREFIX:
+	case KIND_PATH:
+		return 4;
+	case KIND_COUNTRY:
+	case KIND_MATCH:
+		return 2;
+	case KIND_ASN:
+	case KIND_TIME:
+		break;
+	}
+	return 8;
+}
+
+static const char *column_type(enum dimension dim)
+{
+	unsigned bytes = pg_column_width(dim);
+	return bytes == 8 ? "bigint" : bytes == 4 ? "integer" : "smallint";
+}
+
+static void column_definition(struct sql *s, const char *name)
+{
+	sql_add(s, "%s bigint NOT NULL", name);
+}
+
+static void column_plain(struct sql *s, const char *name)
+{
+	sql_add(s, "%s", name);
+}
+
+static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+
+	sql_add(s, "CREATE TABLE ");
+	schema_table(s, cube, level);
+	sql_add(s, "(ts bigint NOT NULL");
+	for (size_t i = 0; i < n; i++)
+		sql_add(s, ", %s %s NOT NULL", dimension_table[key[i]].name, column_type(key[i]));
+	schema_measures(s, column_definition);
+	sql_add(s, ", PRIMARY KEY (");
+	schema_key_columns(s, cube);
+	/* Room to change a row in its page, which leaves the indexes alone. */
+	sql_add(s, ")) WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n", level == LEVEL_minute ? 100 : 70);
+	if (cube_dims[cube] & DIM_BIT(DIM_prefix)) {
+		sql_add(s, "CREATE INDEX ON ");
+		schema_table(s, cube, level);
+		sql_add(s, "(prefix, ts);\n");
+	}
+}
+
+/* The expression that shows a key column to people; NULL for unknown. */
+static void add_readable(struct sql *s, enum dimension dim)
+{
+	const char *name = dimension_table[dim].name;
+	switch (dimension_table[dim].kind) {
+	case KIND_TEXT:
+		sql_add(s, ", d_%s.name AS %s", name, name);
+		break;
+	case KIND_PREFIX:
+		sql_add(s, ", d_%s.prefix AS %s", name, name);
+		break;
+	case KIND_PATH:
+		sql_add(s, ", d_%s.path AS %s", name, name);
+		break;
+	case KIND_COUNTRY:
+		sql_add(s, ", CASE WHEN t.%s > 0 THEN chr(t.%s >> 8) || chr(t.%s & 255) END AS %s", name, name, name, name);
+		break;
+	case KIND_MATCH:
+		sql_add(s, ", CASE t.%s", name);
+		for (int i = 0; i < MATCH_COUNT; i++)
+			sql_add(s, " WHEN %d THEN '%s'", i, route_match_names[i]);
+		sql_add(s, " END AS %s", name);
+		break;
+	case KIND_ASN:
+	case KIND_TIME:
+		sql_add(s, ", nullif(t.%s, 0) AS %s", name, name);
+		break;
+	}
+}
+
+static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+
+	sql_add(s, "CREATE VIEW v_");
+	schema_table(s, cube, level);
+	sql_add(s, " AS SELECT ts, to_timestamp(ts) AS time");
+	for (size_t i = 0; i < n; i++)
+		add_readable(s, key[i]);
+	schema_measures(s, column_plain);
+	sql_add(s, " FROM ");
+	schema_table(s, cube, level);
+	sql_add(s, " t");
+	for (size_t i = 0; i < n; i++)
+		pg_value_join(s, dimension_table[key[i]].name, key[i]);
+	sql_add(s, ";\n");
+}
+
+/* Version 1: everything. A path can be longer than an index takes, its hash cannot. */
+static void step_1(struct sql *s)
+{
+	sql_add(s, "CREATE TABLE batches(collector text NOT NULL, id bigint NOT NULL, flows bigint NOT NULL,"
+		   " changes bigint NOT NULL, changes_left_out bigint NOT NULL, PRIMARY KEY (collector, id));\n"
+		   "CREATE TABLE names(id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);\n"
+		   "CREATE TABLE prefixes(id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, prefix iprange NOT NULL UNIQUE);\n"
+		   "CREATE INDEX prefixes_covering ON prefixes USING gist (prefix);\n"
+		   "CREATE TABLE paths(id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, bytes bytea NOT NULL,"
+		   " path text NOT NULL, members bigint[] NOT NULL);\n"
+		   "CREATE UNIQUE INDEX paths_hash ON paths (sha256(bytes));\n"
+		   "CREATE INDEX paths_members ON paths USING gin (members);\n"
+		   "CREATE TABLE path_change(time_ms bigint NOT NULL, collector integer NOT NULL, batch bigint NOT NULL,"
+		   " number integer NOT NULL, router integer NOT NULL, prefix integer NOT NULL,"
+		   " path_before integer NOT NULL, path_after integer NOT NULL,"
+		   " PRIMARY KEY (time_ms, collector, batch, number));\n"
+		   "CREATE INDEX ON path_change(prefix, time_ms);\n"
+		   "CREATE VIEW v_path_change AS SELECT time_ms, to_timestamp(time_ms / 1000.0) AS time,"
+		   " (SELECT name FROM names WHERE id = t.collector) AS collector, batch, number,"
+		   " d_router.name AS router, d_prefix.prefix AS prefix, d_path_before.path AS path_before,"
+		   " d_path_after.path AS path_after FROM path_change t");
+	pg_value_join(s, "router", DIM_router);
+	pg_value_join(s, "prefix", DIM_prefix);
+	pg_value_join(s, "path_before", DIM_path);
+	pg_value_join(s, "path_after", DIM_path);
+	sql_add(s, ";\n");
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		for (int level = 0; level < LEVEL_COUNT; level++) {
+			add_cube_table(s, (enum store_cube)cube, (enum store_level)level);
+			add_cube_view(s, (enum store_cube)cube, (enum store_level)level);
+		}
+	}
+}
+
+static void (*const steps[])(struct sql *s) = {step_1};
+_Static_assert(ARRAY_LEN(steps) == POSTGRES_SCHEMA_VERSION, "one step a version");
+
+/* 0: nothing there. */
+static int read_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
+{
+	int64_t there = 0, meta = 0, version = 0;
+	int r = pg_number(pq, name, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+		" WHERE n.nspname = 'whereto'", "reading the schema version", &there, err);
+	if (r == 0)
+		r = pg_number(pq, name, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+			" WHERE n.nspname = 'whereto' AND c.relname = 'meta'", "reading the schema version", &meta, err);
+	if (r == 0 && meta)
+		r = pg_number(pq, name, "SELECT value::bigint FROM whereto.meta WHERE key = 'schema_version'",
+			"reading the schema version", &version, err);
+	if (r < 0)
+		return r;
+	if (there && version < 1)
+		return error_set(err, -EPROTO, "postgresql store %s: its schema whereto was not made by whereto; give it a"
+			" database of its own", name);
+	if (version > POSTGRES_SCHEMA_VERSION)
+		return error_set(err, -EPROTO, "postgresql store %s: schema version %lld was made by a newer whereto; this"
+			" program knows versions up to %d: upgrade it, or use another database", name,
+			(long long)version, POSTGRES_SCHEMA_VERSION);
+	*ret = version;
+	return 0;
+}
+
+/* Only a superuser may bring ip4r in, and only where its package is. */
+static int need_ip4r(PGconn *pq, const char *name, struct error *err)
+{
+	int64_t there = 0;
+	struct error why = {0};
+	int r = pg_number(pq, name, "SELECT count(*) FROM pg_extension WHERE extname = 'ip4r'", updating, &there, err);
+	if (r < 0 || there)
+		return r;
+	r = pg_run(pq, name, "SAVEPOINT ip4r; CREATE EXTENSION ip4r SCHEMA public", updating, &why);
+	if (r == 0)
+		return 0;
+	if (r == -EBUSY || PQstatus(pq) != CONNECTION_OK)
+		return error_set(err, r, "%s", why.text);
+	return error_set(err, r, "postgresql store %s: the extension ip4r is missing (%s); install its package on the"
+		" database's host (Debian: postgresql-15-ip4r) and, as a superuser, run: psql -d '%s' -c 'CREATE EXTENSION"
+		" ip4r'", name, strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text, PQdb(pq));
+}
+
+static int run_steps(PGconn *pq, const char *name, int64_t version, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	if (version == 0)
+		sql_add(&s, "CREATE SCHEMA IF NOT EXISTS whereto;\n"
+			    "CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n");
+	sql_add(&s, "SET LOCAL search_path = whereto, public;\n"
+		    "SELECT set_config('search_path', 'whereto, ' || quote_ident(n.nspname), true)"
+		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n");
+	for (; version < POSTGRES_SCHEMA_VERSION; version++)
+		steps[version](&s);
+	sql_add(&s, "INSERT INTO meta VALUES('schema_version', '%lld') ON CONFLICT (key) DO UPDATE SET value = excluded.value;",
+		(long long)version);
+	return pg_run(pq, name, sql_text(&s), updating, err);
+}
+
+int pg_migrate(PGconn *pq, const char *name, struct error *err)
+{
+	int64_t version;
+	int r = read_version(pq, name, &version, err);
+	if (r < 0 || version == POSTGRES_SCHEMA_VERSION)
+		return r;
+	r = pg_run(pq, name, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('whereto schema'))", updating, err);
+	if (r == 0)
+		r = read_version(pq, name, &version, err);
+	if (r == 0 && version < POSTGRES_SCHEMA_VERSION) {
+		r = need_ip4r(pq, name, err);
+		if (r == 0)
+			r = run_steps(pq, name, version, err);
+	}
+	if (r == 0)
+		return pg_run(pq, name, "COMMIT", updating, err);
+	PQclear(PQexec(pq, "ROLLBACK"));
+	return r;
+}

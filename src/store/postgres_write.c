@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Applying a batch: one transaction that writes its id, the dictionary entries it brings, its rows at every
+ * cube and level and its path changes, or nothing at all.
+ *
+ * The id goes first: if it is there already, the batch was applied before and nothing is done. The rows of each table are
+ * copied into a temporary one and added from there by one INSERT ... ON CONFLICT DO UPDATE, in the order of
+ * the key: what two collectors both add to is locked in one order. */
+
+#include "store/postgres.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_to_column(struct sql *s, const char *name)
+{
+	sql_add(s, "%s = t.%s + excluded.%s", name, name, name);
+}
+
+static int add_stage(struct postgres_store *s, enum store_cube cube, enum store_level level, struct error *err)
+{
+	CLEANUP(sql_done) struct sql list = {0}, sql = {0};
+	schema_measures(&list, add_to_column);
+	if (!sql_text(&list))
+		return pg_no_memory(s->name, err);
+	sql_add(&sql, "INSERT INTO ");
+	schema_table(&sql, cube, level);
+	sql_add(&sql, " AS t SELECT * FROM stage_");
+	schema_table(&sql, cube, level);
+	sql_add(&sql, " ON CONFLICT (");
+	schema_key_columns(&sql, cube);
+	sql_add(&sql, ") DO UPDATE SET %s", sql_text(&list) + strlen(", "));
+	return pg_run(s->pq, s->name, sql_text(&sql), "adding rows", err);
+}
+
+static void copy_rows(struct postgres_store *s, struct pg_copy *c, enum store_cube cube, enum store_level level,
+	const struct groups *rows)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+	for (uint32_t i = 0; i < rows->count; i++) {
+		const uint64_t *cells = groups_key(rows, i);
+		if (cells[0] + level_seconds[level] <= s->cutoff_s[level])
+			continue;
+		pg_copy_row(c, rows->key_words + rows->sum_words);
+		pg_copy_number(c, 8, cells[0]);
+		for (size_t k = 0; k < n; k++)
+			pg_copy_number(c, pg_column_width(key[k]), cells[1 + k]);
+		for (unsigned m = 0; m < rows->sum_words; m++)
+			pg_copy_number(c, 8, pg_int64_of(cells[rows->key_words + m]));
+	}
+}
+
+static int write_rows(struct postgres_store *s, struct pg_copy *c, enum store_cube cube, enum store_level level,
+	const struct groups *rows, struct error *err)
+{
+	CLEANUP(sql_done) struct sql table = {0};
+	if (!rows->count)
+		return 0;
+	sql_add(&table, "stage_");
+	schema_table(&table, cube, level);
+	int r = sql_text(&table) ? pg_copy_begin(c, s->pq, s->name, sql_text(&table), err) : pg_no_memory(s->name, err);
+	if (r < 0)
+		return r;
+	copy_rows(s, c, cube, level, rows);
+	r = pg_copy_end(c, err);
+	return r < 0 ? r : add_stage(s, cube, level, err);
+}
+
+static int write_cube(struct postgres_store *s, struct pg_copy *c, const struct cube_source *src, enum store_cube cube,
+	struct error *err)
+{
+	struct groups *rows = &s->rows, *coarser = &s->coarser;
+	if (cube_minutes(src, cube, rows) < 0)
+		return pg_no_memory(s->name, err);
+	for (int level = 0; level < LEVEL_COUNT; level++) {
+		if (level > 0) {
+			if (cube_rollup(rows, (enum store_level)level, coarser) < 0)
+				return pg_no_memory(s->name, err);
+			struct groups *swap = rows;
+			rows = coarser;
+			coarser = swap;
+		}
+		int r = write_rows(s, c, cube, (enum store_level)level, rows, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_changes(struct postgres_store *s, struct pg_copy *c, const struct store_batch *batch,
+	const struct cube_source *src, struct error *err)
+{
+	const struct flow_table *flows = batch->flows;
+	uint64_t collector = 0, kept_from_ms = changes_cutoff_ms(s->cutoff_s[LEVEL_hour]);
+	if (!flows->change_count)
+		return 0;
+	int r = pg_name_id(s, batch->collector, &collector, err);
+	if (r == 0)
+		r = pg_copy_begin(c, s->pq, s->name, "path_change", err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < flows->change_count; i++) {
+		const struct path_change *p = &flows->changes[i];
+		if (p->time_ms < kept_from_ms)
+			continue;
+		const uint64_t numbers[] = {i, src->names[p->router], src->prefixes[p->prefix], src->paths[p->before],
+			src->paths[p->after]};
+		pg_copy_row(c, 8);
+		pg_copy_number(c, 8, pg_int64_of(p->time_ms));
+		pg_copy_number(c, 4, collector);
+		pg_copy_number(c, 8, pg_int64_of(batch->id));
+		for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
+			pg_copy_number(c, 4, numbers[k]);
+	}
+	return pg_copy_end(c, err);
+}
+
+static int write_content(struct postgres_store *s, const struct store_batch *batch, struct error *err)
+{
+	CLEANUP(cube_source_done) struct cube_source src = {0};
+	CLEANUP(free_p) struct pg_copy *c = malloc(sizeof(*c));
+	if (!c || cube_source_init(&src, batch->flows) < 0)
+		return pg_no_memory(s->name, err);
+	int r = pg_map_dictionaries(s, &src, err);
+	for (int cube = 0; cube < CUBE_COUNT && r == 0; cube++)
+		r = write_cube(s, c, &src, (enum store_cube)cube, err);
+	return r == 0 ? write_changes(s, c, batch, &src, err) : r;
+}
+
+static int insert_batch(struct postgres_store *s, const struct store_batch *batch, bool *ret_new, struct error *err)
+{
+	CLEANUP(sql_done) struct sql sql = {0};
+	sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out) VALUES($1, %llu, %u, %u, %llu)"
+		" ON CONFLICT DO NOTHING", (unsigned long long)pg_int64_of(batch->id), batch->flows->row_count,
+		batch->flows->change_count, (unsigned long long)pg_int64_of(batch->flows->changes_left_out));
+	if (!sql_text(&sql))
+		return pg_no_memory(s->name, err);
+	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, sql_text(&sql), 1, NULL, &batch->collector, NULL, NULL, 0);
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		return pg_error(s->pq, res, s->name, "writing a batch", err);
+	*ret_new = strcmp(PQcmdTuples(res), "0") != 0;
+	return 0;
+}
+
+/* One transaction of a collector at a time: a connection that was cut off may still be applying its last
+ * batch, and whoever asks for the last one or sends another waits until that has ended. */
+static int lock_collector(struct postgres_store *s, const char *collector, struct error *err)
+{
+	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, "SELECT pg_advisory_xact_lock(hashtext('whereto batch'),"
+		" hashtext($1))", 1, NULL, &collector, NULL, NULL, 0);
+	return PQresultStatus(res) == PGRES_TUPLES_OK ? 0 : pg_error(s->pq, res, s->name, "waiting for a batch", err);
+}
+
+enum store_result postgres_write_batch(struct store *store, const struct store_batch *batch, struct error *err)
+{
+	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
+	bool is_new = false;
+	int r = postgres_writer_begin(s, "BEGIN", err);
+	if (r == 0)
+		r = lock_collector(s, batch->collector, err);
+	if (r == 0)
+		r = insert_batch(s, batch, &is_new, err);
+	if (r == 0 && is_new)
+		r = write_content(s, batch, err);
+	if (r == 0)
+		r = pg_run(s->pq, s->name, is_new ? "COMMIT" : "ROLLBACK", "writing a batch", err);
+	if (r == 0)
+		return is_new ? STORE_OK : STORE_DUPLICATE;
+	postgres_writer_give_up(s);
+	return r == -EBADMSG || r == -EPROTO ? STORE_FATAL : STORE_RETRY;
+}
+
+static int read_last(struct postgres_store *s, const char *collector, uint64_t *ret, struct error *err)
+{
+	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, "SELECT coalesce(max(id), 0) FROM batches"
+		" WHERE collector = $1", 1, NULL, &collector, NULL, NULL, 0);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1)
+		return pg_error(s->pq, res, s->name, "reading the last batch", err);
+	*ret = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
+	return 0;
+}
+
+int postgres_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err)
+{
+	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
+	uint64_t last = 0;
+	int r = postgres_writer_begin(s, "BEGIN", err);
+	if (r == 0)
+		r = lock_collector(s, collector, err);
+	if (r == 0)
+		r = read_last(s, collector, &last, err);
+	if (r == 0)
+		*ret = last;
+	postgres_writer_give_up(s);
+	return r;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* What only this store has: a server that goes away, rights that are missing, ip4r, several collectors. */
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "route/path.h"
+#include "store/store.h"
+#include "wt_flows.h"
+#include "wt_postgres.h"
+#include "wt_test.h"
+
+#define T0      1767312000u
+#define FOREVER {UINT64_MAX, UINT64_MAX, UINT64_MAX}
+
+extern const struct store_ops postgres_ops;
+static const struct store_ops *const ops = &postgres_ops;
+
+static int open_as(const char *user, const char *database, struct store **ret, struct error *err)
+{
+	char url[200];
+	pg_url(url, sizeof(url), user, database);
+	struct store_config config = {.url = url, .retention_s = FOREVER};
+	return ops->open(&config, ret, err);
+}
+
+static struct store *open_fresh(char name[static 32])
+{
+	struct store *s;
+	struct error err = {0};
+	pg_fresh(name);
+	if (open_as("wt", name, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	return s;
+}
+
+static struct flow_table *make_flows(uint64_t bytes)
+{
+	struct flow_table *t;
+	struct flow_key key = {.minute = T0, .country = 'D' << 8 | 'E', .match = MATCH_OWN};
+	struct prefix prefix;
+	uint8_t path[64];
+	int n = path_parse("64500 174 64501", path, sizeof(path));
+	assert_true(n > 0);
+	assert_int_equal(prefix_parse("192.0.2.0/24", &prefix, NULL), 0);
+	assert_int_equal(flow_table_new(&t), 0);
+	assert_int_equal(flow_table_name(t, (struct view){(const uint8_t *)"r1", 2}, &key.router), 0);
+	assert_int_equal(flow_table_prefix(t, &prefix, &key.prefix), 0);
+	assert_int_equal(flow_table_path(t, (struct view){path, (size_t)n}, &key.path), 0);
+	flow_table_row(t, &key)->m.v[MEASURE_bytes_sent] = bytes;
+	assert_int_equal(prefix_parse("2001:db8::/32", &prefix, NULL), 0);
+	assert_int_equal(flow_table_prefix(t, &prefix, &key.prefix), 0);
+	flow_table_row(t, &key)->m.v[MEASURE_bytes_sent] = bytes;
+	return t;
+}
+
+static enum store_result write_one(struct store *s, const char *collector, uint64_t id, struct error *err)
+{
+	struct flow_table *t = make_flows(5);
+	struct store_batch batch = {.collector = collector, .id = id, .flows = t};
+	enum store_result r = ops->write_batch(s, &batch, err);
+	flow_table_free(t);
+	return r;
+}
+
+static int add_bytes(void *ctx, const struct store_row *row)
+{
+	*(uint64_t *)ctx += row->m.v[MEASURE_bytes_sent];
+	return 0;
+}
+
+static int ask_within(struct store_reader *r, uint64_t ms, bool keep, uint64_t *ret, struct error *err)
+{
+	struct store_query q = {.cube = CUBE_total, .segments = {{LEVEL_day, T0, T0 + 86400}}, .segment_count = 1,
+		.keep_snapshot = keep, .deadline_ns = clock_mono_ns() + ms * NS_PER_MS};
+	*ret = 0;
+	return ops->query(r, &q, add_bytes, ret, err);
+}
+
+static int ask(struct store_reader *r, bool keep, uint64_t *ret, struct error *err)
+{
+	return ask_within(r, 60000, keep, ret, err);
+}
+
+static void check_sql(const char *database, const char *sql, const char *expected)
+{
+	char answer[200];
+	assert_true(pg_sql(database, sql, answer, sizeof(answer)));
+	assert_string_equal(answer, expected);
+}
+
+/* Batches wait, readers say so, and both go on by themselves when the server is back. */
+static void test_server_goes_away(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name), *other;
+	struct store_reader *r;
+	uint64_t sum, last;
+	assert_int_equal(ops->reader_open(s, &r, NULL), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	assert_int_equal(ask(r, false, &sum, &err), 0);
+	assert_int_equal(sum, 10);
+	pg_stop();
+	assert_int_equal(write_one(s, "c", 2, &err), STORE_RETRY);
+	assert_int_equal(err.code, -EBUSY);
+	assert_non_null(strstr(err.text, name));
+	assert_int_equal(ops->last_batch(s, "c", &last, &err), -EBUSY);
+	assert_int_equal(ops->maintain(s, T0, &err), -EBUSY);
+	assert_int_equal(ask(r, false, &sum, &err), -EBUSY);
+	assert_int_equal(open_as("wt", name, &other, &err), -EBUSY);
+	assert_true(pg_start());
+	assert_int_equal(write_one(s, "c", 2, &err), STORE_OK);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_DUPLICATE);
+	assert_int_equal(ask(r, false, &sum, &err), 0);
+	assert_int_equal(sum, 20);
+	ops->reader_close(r);
+	ops->close(s);
+}
+
+/* The connections are cut, within a snapshot too: that one is lost, the next is not. */
+static void test_connections_are_cut(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct store_reader *r;
+	uint64_t sum;
+	assert_int_equal(ops->reader_open(s, &r, NULL), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	for (uint64_t i = 2; i < 5; i++) {
+		assert_int_equal(ask(r, true, &sum, &err), 0);
+		assert_true(pg_sql("postgres", "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+			" WHERE application_name = 'whereto'", NULL, 0));
+		assert_int_equal(write_one(s, "c", i, &err), STORE_OK);
+		assert_int_equal(ask(r, true, &sum, &err), -EBUSY);
+		assert_int_equal(ask(r, false, &sum, &err), 0);
+		assert_int_equal(sum, i * 10);
+	}
+	ops->reader_close(r);
+	ops->close(s);
+}
+
+/* A statement that waits is ended by the server, a server that does not answer is left; the next question is
+ * answered. */
+static void test_deadlines(void **state)
+{
+	char name[32], url[200], answer[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct store_reader *r;
+	uint64_t sum;
+	assert_int_equal(ops->reader_open(s, &r, NULL), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	pg_url(url, sizeof(url), "wt", name);
+	PGconn *pq = PQconnectdb(url);
+	PQclear(PQexec(pq, "BEGIN; LOCK TABLE whereto.total_day"));
+	assert_int_equal(PQtransactionStatus(pq), PQTRANS_INTRANS);
+	assert_int_equal(ask_within(r, 50, false, &sum, &err), -ETIMEDOUT);
+	PQfinish(pq);
+	assert_int_equal(ask(r, true, &sum, &err), 0);
+	assert_int_equal(sum, 10);
+	assert_true(pg_sql(name, "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
+		" AND datname = current_database()", answer, sizeof(answer)));
+	pid_t backend = (pid_t)strtol(answer, NULL, 10);
+	assert_true(backend > 1);
+	assert_int_equal(kill(backend, SIGSTOP), 0);
+	int result = ask_within(r, 50, true, &sum, &err);
+	assert_int_equal(kill(backend, SIGCONT), 0);
+	assert_int_equal(result, -ETIMEDOUT);
+	assert_int_equal(ask(r, false, &sum, &err), 0);
+	assert_int_equal(sum, 10);
+	ops->reader_close(r);
+	ops->close(s);
+}
+
+static void test_read_only(void **state)
+{
+	char name[32], sql[200];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	static const char *const settings[] = {"on", "off"};
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		(void)snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET default_transaction_read_only = %s", name, settings[i]);
+		assert_true(pg_sql("postgres", sql, NULL, 0));
+		assert_true(pg_sql("postgres", "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+			" WHERE application_name = 'whereto'", NULL, 0));
+		assert_int_equal(write_one(s, "c", 1, &err), i ? STORE_OK : STORE_RETRY);
+		assert_int_equal(err.code, -EROFS);
+	}
+	ops->close(s);
+}
+
+/* A user who may not bring in ip4r is told who may, and what to run; with ip4r there the rest is theirs to do. */
+static void test_ip4r_is_missing(void **state)
+{
+	char name[32], sql[200];
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(name);
+	assert_true(pg_sql("postgres", "CREATE ROLE plain LOGIN", NULL, 0));
+	(void)snprintf(sql, sizeof(sql), "ALTER DATABASE %s OWNER TO plain", name);
+	assert_true(pg_sql("postgres", sql, NULL, 0));
+	assert_int_equal(open_as("plain", name, &s, &err), -EACCES);
+	assert_non_null(strstr(err.text, "CREATE EXTENSION ip4r"));
+	assert_non_null(strstr(err.text, name));
+	assert_true(pg_sql(name, "CREATE SCHEMA elsewhere", NULL, 0));
+	assert_true(pg_sql(name, "GRANT USAGE ON SCHEMA elsewhere TO plain", NULL, 0));
+	assert_true(pg_sql(name, "CREATE EXTENSION ip4r SCHEMA elsewhere", NULL, 0));
+	assert_int_equal(open_as("plain", name, &s, &err), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	ops->close(s);
+	assert_int_equal(open_as("plain", name, &s, &err), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_DUPLICATE);
+	ops->close(s);
+	assert_int_equal(open_as("nobody_at_all", name, &s, &err), -EACCES);
+	assert_int_equal(open_as("wt", "no_such_database", &s, &err), -EACCES);
+}
+
+static void test_other_schemas_are_left_alone(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	ops->close(s);
+	assert_true(pg_sql(name, "UPDATE whereto.meta SET value = '999'", NULL, 0));
+	assert_int_equal(open_as("wt", name, &s, &err), -EPROTO);
+	assert_non_null(strstr(err.text, "newer"));
+	pg_fresh(name);
+	assert_true(pg_sql(name, "CREATE SCHEMA whereto CREATE TABLE mine(x int)", NULL, 0));
+	assert_int_equal(open_as("wt", name, &s, &err), -EPROTO);
+	assert_true(pg_sql(name, "SELECT x FROM whereto.mine", NULL, 0));
+}
+
+static void test_a_password_is_not_told(void **state)
+{
+	struct error err = {0};
+	struct store *s;
+	struct store_config config = {.url = "postgresql://u:hush@127.0.0.1:1/d", .retention_s = FOREVER};
+	assert_int_equal(ops->open(&config, &s, &err), -EBUSY);
+	assert_null(strstr(err.text, "hush"));
+	config.url = "postgresql://u:hush@[/d";
+	assert_int_equal(ops->open(&config, &s, &err), -EINVAL);
+	assert_null(strstr(err.text, "hush"));
+}
+
+/* What a person asks by hand: which rows cover an address. */
+static void test_rows_that_cover_an_address(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	check_sql(name, "SELECT prefix || ' ' || path || ' ' || router || ' ' || country || ' ' || match"
+		" FROM whereto.v_flow_hour WHERE prefix >>= '192.0.2.77'", "192.0.2.0/24 64500 174 64501 r1 DE own");
+	check_sql(name, "SELECT sum(bytes_sent) FROM whereto.v_flow_day WHERE prefix >>= '2001:db8::1'", "5");
+	check_sql(name, "SELECT count(*) FROM whereto.v_flow_day WHERE prefix >>= '192.0.3.0'", "0");
+	check_sql(name, "SELECT count(*) FROM whereto.v_flow_day WHERE prefix <<= '192.0.0.0/16'", "1");
+	check_sql(name, "SELECT count(*) FROM whereto.paths WHERE members @> '{174}'", "1");
+	ops->close(s);
+}
+
+/* Collectors that add to the same rows and bring the same dictionary entries, all at once. */
+#define COLLECTORS 4
+#define BATCHES    25
+
+struct collector {
+	const char *database;
+	char name[16];
+	bool good;
+};
+
+static void *collect(void *ctx)
+{
+	struct collector *c = ctx;
+	struct error err = {0};
+	struct store *s;
+	uint64_t id = 1;
+	if (open_as("wt", c->database, &s, &err) < 0)
+		return NULL;
+	while (id <= BATCHES) {
+		enum store_result r = write_one(s, c->name, id, &err);
+		if (r != STORE_OK && r != STORE_RETRY)
+			break;
+		id += r == STORE_OK;
+	}
+	c->good = id > BATCHES;
+	ops->close(s);
+	return NULL;
+}
+
+static void test_several_collectors(void **state)
+{
+	char name[32], expected[32];
+	struct collector c[COLLECTORS] = {0};
+	pthread_t threads[COLLECTORS];
+	pg_fresh(name);
+	for (int i = 0; i < COLLECTORS; i++) {
+		c[i].database = name;
+		(void)snprintf(c[i].name, sizeof(c[i].name), "c%d", i);
+		assert_int_equal(pthread_create(&threads[i], NULL, collect, &c[i]), 0);
+	}
+	for (int i = 0; i < COLLECTORS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	for (int i = 0; i < COLLECTORS; i++)
+		assert_true(c[i].good);
+	(void)snprintf(expected, sizeof(expected), "%d", COLLECTORS * BATCHES * 10);
+	check_sql(name, "SELECT sum(bytes_sent) FROM whereto.total_minute", expected);
+	check_sql(name, "SELECT sum(bytes_sent) FROM whereto.flow_day", expected);
+	check_sql(name, "SELECT count(*) FROM whereto.prefixes", "2");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_server_goes_away),
+		cmocka_unit_test(test_connections_are_cut),
+		cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_ip4r_is_missing),
+		cmocka_unit_test(test_other_schemas_are_left_alone),
+		cmocka_unit_test(test_a_password_is_not_told),
+		cmocka_unit_test(test_rows_that_cover_an_address),
+		cmocka_unit_test(test_several_collectors),
+	};
+	const char *missing = pg_missing();
+	if (missing) {
+		printf("1..0 # SKIP %s\n", missing);
+		return 0;
+	}
+	if (!pg_create()) {
+		print_error("no server: see %s/log\n", pg.folder);
+		return 1;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	pg_destroy();
+	return failed;
+}
