@@ -28,6 +28,18 @@ enum bgp_family { BGP_IPV4_UNICAST, BGP_IPV6_UNICAST, BGP_FAMILIES };
 /* The family, or -1 for one that isn't taken. */
 int bgp_family(uint16_t afi, uint8_t safi);
 uint16_t bgp_family_afi(enum bgp_family family);
+/* The unicast family of addresses of this kind (ADDR_V4, ADDR_V6), as a set of one. */
+static inline uint8_t bgp_family_of_addr(unsigned addr_family)
+{
+	return addr_family == ADDR_V4 ? 1u << BGP_IPV4_UNICAST : 1u << BGP_IPV6_UNICAST;
+}
+
+/* A BGP identifier as the number that identifiers are compared as. */
+static inline uint32_t bgp_id_number(const uint8_t id[static 4])
+{
+	struct rd r = rd_make(id, 4);
+	return rd_u32(&r);
+}
 
 /* What a NOTIFICATION says: received, or to be sent. Code 0: none. */
 struct bgp_notification {

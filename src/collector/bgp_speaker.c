@@ -157,9 +157,8 @@ static void begin_session(struct connection *c)
 {
 	struct neighbour *n = c->neighbour;
 	const struct bgp_negotiated *on = &c->fsm.on;
-	const uint8_t *id = c->fsm.peer.id;
-	struct rib_peer_info info = {.addr = n->source->from, .external = on->external};
-	info.bgp_id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	struct rib_peer_info info = {.addr = n->source->from, .bgp_id = bgp_id_number(c->fsm.peer.id),
+		.external = on->external};
 	n->peer.add_path = on->add_path ? 1u << TABLE_ONLY : 0;
 	if (peer_up(&n->peer, &info) < 0) {
 		log_error("%s: out of memory", n->name);

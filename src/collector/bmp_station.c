@@ -209,9 +209,7 @@ static struct monitored *add_peer(struct router *r, const struct bmp_peer *p, st
 
 static struct rib_peer_info info_of(const struct bmp_peer *p, bool external)
 {
-	struct rib_peer_info info = {.addr = p->addr, .external = external};
-	info.bgp_id = (uint32_t)p->id[0] << 24 | (uint32_t)p->id[1] << 16 | (uint32_t)p->id[2] << 8 | p->id[3];
-	return info;
+	return (struct rib_peer_info){.addr = p->addr, .bgp_id = bgp_id_number(p->id), .external = external};
 }
 
 static void rename_peer(struct monitored *m, const struct bmp_peer *p, bool external)
@@ -262,6 +260,11 @@ static uint8_t add_path_levels(const struct table_source *s, const struct bmp_ad
 	return levels;
 }
 
+static const char *peer_text(const struct bmp_peer *p, char buf[static ADDR_TEXT_MAX])
+{
+	return p->addr.family == ADDR_NONE ? "Loc-RIB" : addr_format(&p->addr, buf);
+}
+
 static void on_peer_up(struct router *r, const struct bmp_message *message)
 {
 	struct bmp_peer_up up;
@@ -295,7 +298,7 @@ static void on_peer_up(struct router *r, const struct bmp_message *message)
 		rename_peer(m, &up.peer, external);
 	else if (!known)
 		bring_up(m, &up.peer, external);
-	log_limited(&r->log, LOG_LEVEL_INFO, "%s: peer %s is up", r->name, up.peer.addr.family ? addr_format(&up.peer.addr, text) : "Loc-RIB");
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: peer %s is up", r->name, peer_text(&up.peer, text));
 }
 
 static void on_peer_down(struct router *r, const struct bmp_message *message)
@@ -309,8 +312,8 @@ static void on_peer_down(struct router *r, const struct bmp_message *message)
 	struct monitored *m = find_peer(r, &down.peer.key);
 	if (!m || !m->up)
 		return;
-	log_limited(&r->log, LOG_LEVEL_INFO, "%s: peer %s is down: %s%s%s", r->name,
-		down.peer.addr.family ? addr_format(&down.peer.addr, text) : "Loc-RIB", bmp_down_reason_text(down.reason),
+	log_limited(&r->log, LOG_LEVEL_INFO, "%s: peer %s is down: %s%s%s", r->name, peer_text(&down.peer, text),
+		bmp_down_reason_text(down.reason),
 		down.notification.code ? ": " : "",
 		down.notification.code ? bgp_notification_format(&down.notification, notification) : "");
 	take_down(m);

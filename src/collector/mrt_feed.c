@@ -102,7 +102,7 @@ static int feed_prefix(struct mrt_feed *f, struct table_source *s, unsigned view
 	if (r == -ENOSPC)
 		return 0;
 	if (r == 0) {
-		*ret_families |= 1u << (prefix.addr.family == ADDR_V4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
+		*ret_families |= bgp_family_of_addr(prefix.addr.family);
 		(*ret_set)++;
 	}
 	return r;

@@ -267,15 +267,10 @@ struct rib *table_source_rib(const struct table_source *s, uint8_t family)
 	return first;
 }
 
-static uint8_t family_bit(uint8_t family)
-{
-	return family == ADDR_V4 ? 1u << BGP_IPV4_UNICAST : 1u << BGP_IPV6_UNICAST;
-}
-
 /* Whether an answer of a source behind this one is only second best. */
 static bool should_have_known(const struct table_source *s, uint8_t family)
 {
-	return !s->carried || s->carried & family_bit(family);
+	return !s->carried || s->carried & bgp_family_of_addr(family);
 }
 
 static enum route_match match_of(const struct rib *rib, uint32_t prefix, bool passed)
@@ -475,7 +470,7 @@ static void on_changed(void *ctx, uint32_t prefix, uint32_t before, uint32_t aft
 {
 	const struct table_observer *o = ctx;
 	const struct tables *t = o->source->tables;
-	uint8_t family = family_bit(route_prefix(t->routes, prefix).addr.family);
+	uint8_t family = bgp_family_of_addr(route_prefix(t->routes, prefix).addr.family);
 	if (!t->churn || (before == ROUTE_NONE && o->source->arriving & family))
 		return;
 	const struct table_router *r = o->source->list;

@@ -149,16 +149,21 @@ static int parse_filter(struct reading *r, const char *value, struct error *err)
 	return rc == -ENOMEM ? rc : rc < 0 ? -EINVAL : 0;
 }
 
-static int parse_limit(struct reading *r, const char *value, struct error *err)
+int question_limit_parse(const char *text, uint32_t *ret, struct error *err)
 {
 	unsigned long n = 0;
-	size_t digits = strspn(value, "0123456789");
-	if (digits && digits < 8 && !value[digits])
-		n = strtoul(value, NULL, 10);
+	size_t digits = strspn(text, "0123456789");
+	if (digits && digits < 8 && !text[digits])
+		n = strtoul(text, NULL, 10);
 	if (n < 1 || n > QUERY_LIMIT_MAX)
-		return error_set(err, -EINVAL, "'%.60s' is no number from 1 to %d", value, QUERY_LIMIT_MAX);
-	r->q->query.limit = (uint32_t)n;
+		return error_set(err, -EINVAL, "'%.60s' is no number from 1 to %d", text, QUERY_LIMIT_MAX);
+	*ret = (uint32_t)n;
 	return 0;
+}
+
+static int parse_limit(struct reading *r, const char *value, struct error *err)
+{
+	return question_limit_parse(value, &r->q->query.limit, err);
 }
 
 static int parse_format(struct reading *r, const char *value, struct error *err)

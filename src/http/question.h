@@ -29,5 +29,8 @@ int question_parse(const struct http_params *params, enum question_kind kind, ui
 	struct http_question *ret, struct error *err) MUST_USE;
 void question_done(struct http_question *q);
 
+/* The parameter `limit`: 1 to QUERY_LIMIT_MAX. -EINVAL. */
+int question_limit_parse(const char *text, uint32_t *ret, struct error *err) MUST_USE;
+
 /* "now", "-2h", "now-2h", RFC 3339 or seconds since 1970; before the year 10000. -EINVAL. */
 int question_time_parse(const char *text, uint64_t now_s, uint64_t *ret_ms) MUST_USE;

@@ -4,11 +4,11 @@
  * routes is never in memory as JSON. */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cursor.h"
 #include "http/call.h"
+#include "http/question.h"
 #include "http/render.h"
 #include "query/filter.h"
 
@@ -82,15 +82,12 @@ static int read_filter(struct http_call *call, struct http_routes_question *q)
 static int read_limit(struct http_call *call, struct http_routes_question *q)
 {
 	const char *value = http_param(&call->params, "limit");
+	struct error err;
 	q->limit = LIMIT_DEFAULT;
-	if (!value)
+	if (!value || question_limit_parse(value, &q->limit, &err) == 0)
 		return 0;
-	size_t digits = strspn(value, "0123456789");
-	unsigned long n = digits && digits < 8 && !value[digits] ? strtoul(value, NULL, 10) : 0;
-	if (n < 1 || n > QUERY_LIMIT_MAX)
-		return bad(call, "limit", value, "is no number from 1 to 100000");
-	q->limit = (uint32_t)n;
-	return 0;
+	http_reply_error(call, 400, "parameter 'limit': %s", err.text);
+	return -EINVAL;
 }
 
 static int read_format(struct http_call *call, bool *ret_csv)

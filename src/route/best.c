@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bgp/attr.h"
+#include "route/path.h"
+
 void best_init(struct best *b)
 {
 	*b = (struct best){0};
@@ -28,6 +31,19 @@ void best_done(struct best *b)
 void best_clear(struct best *b)
 {
 	b->count = 0;
+}
+
+struct best_candidate best_candidate(const struct route_attrs *a, uint32_t peer_id)
+{
+	return (struct best_candidate){
+		.local_pref = a->has_local_pref ? a->local_pref : BEST_LOCAL_PREF_DEFAULT,
+		.path_length = bgp_path_length(a->path, 4),
+		.med = a->has_med ? a->med : 0,
+		.neighbour = path_neighbour(a->path),
+		.bgp_id = a->originator_id ? a->originator_id : peer_id,
+		.cluster_length = a->cluster_length,
+		.origin_code = a->origin_code,
+	};
 }
 
 /* Below 0: a is better. */

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "base/address.h"
 #include "base/compiler.h"
+#include "route/route.h"
 
 struct best_candidate {
 	uint32_t local_pref;  /* 100 where the route has none */
@@ -24,6 +24,11 @@ struct best_candidate {
 	const void *route; /* the caller's */
 	uint32_t attrs;    /* likewise */
 };
+
+#define BEST_LOCAL_PREF_DEFAULT 100u
+
+/* What a route's attributes say; peer_id: the peer's BGP identifier. The rest is zero, for the caller to fill in. */
+struct best_candidate best_candidate(const struct route_attrs *a, uint32_t peer_id);
 
 struct best {
 	struct best_candidate *ties; /* equal in local preference, path length and origin code */

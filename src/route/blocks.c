@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "route/best.h"
 #include "route/convert.h"
 #include "route/path.h"
 
-#define LOCAL_PREF_DEFAULT 100
 
 enum state { EMPTY, GOOD, LEFT_OUT };
 
@@ -63,7 +63,7 @@ static void fill(struct block *block, const struct bgp_attrs *a, struct view pat
 	block->state = GOOD;
 	block->attrs = ROUTE_NONE;
 	block->rank = (struct block_rank){
-		.local_pref = set.has_local_pref ? set.local_pref : LOCAL_PREF_DEFAULT,
+		.local_pref = set.has_local_pref ? set.local_pref : BEST_LOCAL_PREF_DEFAULT,
 		.path_length = bgp_path_length(path, 4),
 		.med = a->med,
 		.neighbour = path_neighbour(path),

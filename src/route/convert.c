@@ -20,9 +20,8 @@ struct route_attrs convert_attrs(const struct bgp_attrs *a, struct view path, co
 		attrs.aggregator_as = a->aggregator_as;
 		attrs.aggregator = addr_from_v4(a->aggregator);
 	}
-	const uint8_t *id = a->originator_id;
 	if (bgp_attrs_has(a, BGP_ATTR_ORIGINATOR_ID))
-		attrs.originator_id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+		attrs.originator_id = bgp_id_number(a->originator_id);
 	size_t clusters = a->cluster_list.len / 4;
 	attrs.cluster_length = (uint8_t)(clusters < 127 ? clusters : 127);
 	return attrs;

@@ -3,7 +3,7 @@
 
 /* From attributes as they are decoded (bgp/attr.h) to those that a table keeps (route/route.h). Pure. */
 
-#include "bgp/attr.h"
+#include "bgp/message.h"
 #include "route/route.h"
 
 /* path: of bgp_path_merge. next_hop: which of the two an UPDATE can have. Views point where theirs do. */

@@ -36,7 +36,6 @@
 #include "route/changes.h"
 #include "route/path.h"
 
-#define LOCAL_PREF_DEFAULT 100
 
 /* Whose route a prefix has. */
 struct holder {
@@ -155,18 +154,10 @@ static int add_source(struct loader *l, const struct source *s, struct error *er
 static int add_known(struct loader *l, uint32_t attrs, uint32_t peer, uint32_t path_id, struct error *err)
 {
 	struct route_attrs a = route_attrs(l->table, attrs);
-	const struct best_candidate c = {
-		.local_pref = a.has_local_pref ? a.local_pref : LOCAL_PREF_DEFAULT,
-		.path_length = bgp_path_length(a.path, 4),
-		.med = a.has_med ? a.med : 0,
-		.neighbour = path_neighbour(a.path),
-		.path_id = path_id,
-		.bgp_id = a.originator_id ? a.originator_id : l->list.bgp_ids[peer],
-		.cluster_length = a.cluster_length,
-		.origin_code = a.origin_code,
-		.peer = &l->list.addrs[peer],
-		.attrs = attrs,
-	};
+	struct best_candidate c = best_candidate(&a, l->list.bgp_ids[peer]);
+	c.path_id = path_id;
+	c.peer = &l->list.addrs[peer];
+	c.attrs = attrs;
 	return best_add(&l->best, &c) < 0 ? out_of_memory(l, err) : 0;
 }
 

@@ -31,7 +31,6 @@
 #include "route/paths.h"
 #include "route/path.h"
 
-#define LOCAL_PREF_DEFAULT 100
 #define PATHS_MAX          1024u /* of a prefix, by ADD-PATH: each change looks at all of them */
 
 struct rib_peer {
@@ -74,7 +73,7 @@ struct rib {
 static uint8_t family_of(const struct rib *rib, uint32_t prefix)
 {
 	struct prefix p = route_prefix(rib->table, prefix);
-	return p.addr.family == ADDR_V4 ? 1u << BGP_IPV4_UNICAST : 1u << BGP_IPV6_UNICAST;
+	return bgp_family_of_addr(p.addr.family);
 }
 
 /* ---- what is stale ---- */
@@ -111,21 +110,13 @@ static bool is_stale(const struct rib_peer *peer, uint32_t prefix)
 static int add_candidate(struct rib *rib, const struct rib_peer *peer, uint32_t path_id, uint32_t attrs_id, bool stale)
 {
 	struct route_attrs a = route_attrs(rib->table, attrs_id);
-	struct best_candidate c = {
-		.local_pref = a.has_local_pref ? a.local_pref : LOCAL_PREF_DEFAULT,
-		.path_length = bgp_path_length(a.path, 4),
-		.med = a.has_med ? a.med : 0,
-		.neighbour = path_neighbour(a.path),
-		.origin_code = a.origin_code,
-		.internal = !peer->info.external,
-		.stale = stale,
-		.route = peer,
-		.bgp_id = a.originator_id ? a.originator_id : peer->info.bgp_id,
-		.cluster_length = a.cluster_length,
-		.peer = &peer->info.addr,
-		.path_id = path_id,
-		.attrs = attrs_id,
-	};
+	struct best_candidate c = best_candidate(&a, peer->info.bgp_id);
+	c.internal = !peer->info.external;
+	c.stale = stale;
+	c.route = peer;
+	c.peer = &peer->info.addr;
+	c.path_id = path_id;
+	c.attrs = attrs_id;
 	return best_add(&rib->best, &c);
 }
 

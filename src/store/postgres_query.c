@@ -105,15 +105,9 @@ static int add_condition(struct job *j, const struct store_filter *f)
 static void plan_columns(struct job *j)
 {
 	const struct store_query *q = j->q;
-	enum dimension key[CUBE_KEY_MAX];
-	size_t n = cube_key(q->cube, key);
 	j->with_time = q->dims & DIM_BIT(DIM_time);
-	for (size_t i = 0; i < n; i++)
-		if (q->dims & DIM_BIT(key[i]))
-			j->dims[j->dim_count++] = key[i];
-	for (unsigned m = 0; m < MEASURE_COUNT; m++)
-		if (!q->measures || q->measures & MEASURE_BIT(m))
-			j->measures[j->measure_count++] = (uint8_t)m;
+	j->dim_count = query_dims(q, j->dims);
+	j->measure_count = query_measures(q, j->measures);
 }
 
 /* The groups: "(SELECT ... GROUP BY ...) t". Without a key there is one, unless there is no row. */

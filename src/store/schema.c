@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The lists are read once, here, into tables that all stores use; what is written in the dialect of one of them is
+ * in that store's own files. */
+
 #include "store/schema.h"
 
 #include <errno.h>
@@ -63,6 +67,26 @@ size_t cube_key(enum store_cube cube, enum dimension ret[static CUBE_KEY_MAX])
 	for (; cube_keys[cube][n] != KEY_END; n++)
 		ret[n] = cube_keys[cube][n];
 	return n;
+}
+
+unsigned query_dims(const struct store_query *q, enum dimension ret[static CUBE_KEY_MAX])
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(q->cube, key);
+	unsigned count = 0;
+	for (size_t i = 0; i < n; i++)
+		if (q->dims & DIM_BIT(key[i]))
+			ret[count++] = key[i];
+	return count;
+}
+
+unsigned query_measures(const struct store_query *q, uint8_t ret[static MEASURE_COUNT])
+{
+	unsigned count = 0;
+	for (unsigned m = 0; m < MEASURE_COUNT; m++)
+		if (!q->measures || q->measures & MEASURE_BIT(m))
+			ret[count++] = (uint8_t)m;
+	return count;
 }
 
 uint64_t level_cutoff(const uint64_t retention_s[static LEVEL_COUNT], enum store_level level, uint64_t now_s)

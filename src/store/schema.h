@@ -14,6 +14,9 @@ extern const char *const level_names[LEVEL_COUNT];
 
 /* The cube's dimensions in key order (ts stands before them); returns how many there are. */
 size_t cube_key(enum store_cube cube, enum dimension ret[static CUBE_KEY_MAX]);
+/* What a query wants of its cube, in the order of columns: dimensions without the time, measures. How many. */
+unsigned query_dims(const struct store_query *q, enum dimension ret[static CUBE_KEY_MAX]);
+unsigned query_measures(const struct store_query *q, uint8_t ret[static MEASURE_COUNT]);
 
 /* The start of the bucket that holds ts. */
 static inline uint64_t level_floor(enum store_level level, uint64_t ts)

@@ -188,15 +188,9 @@ static int path_passes(struct job *j, uint64_t path, bool *ret)
 static void plan_columns(struct job *j)
 {
 	const struct store_query *q = j->q;
-	enum dimension key[CUBE_KEY_MAX];
-	size_t n = cube_key(q->cube, key);
 	j->with_time = q->dims & DIM_BIT(DIM_time);
-	for (size_t i = 0; i < n; i++)
-		if (q->dims & DIM_BIT(key[i]))
-			j->dims[j->dim_count++] = key[i];
-	for (unsigned m = 0; m < MEASURE_COUNT; m++)
-		if (!q->measures || q->measures & MEASURE_BIT(m))
-			j->measures[j->measure_count++] = (uint8_t)m;
+	j->dim_count = query_dims(q, j->dims);
+	j->measure_count = query_measures(q, j->measures);
 	j->path_column = -1;
 	for (size_t i = 0; i < q->filter_count; i++)
 		if (q->filters[i].dim == DIM_via)
