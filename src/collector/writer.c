@@ -94,7 +94,7 @@ static void set_text(char *dest, size_t cap, const char *text)
 static enum store_result write_batch(struct writer *w, const struct batch *b)
 {
 	struct error err = {0};
-	struct store_batch batch = {w->config.collector, b->id, b->flows};
+	struct store_batch batch = {.collector = w->config.collector, .id = b->id, .flows = b->flows};
 	uint64_t start = clock_mono_ns();
 	enum store_result result = w->config.store->ops->write_batch(w->config.store, &batch, &err);
 	uint64_t end = clock_mono_ns();

@@ -119,7 +119,8 @@ static int add_row(struct groups *g, const uint64_t *key, const uint64_t *sums)
 	return 0;
 }
 
-int cube_minutes(const struct cube_source *s, enum store_cube cube, struct groups *ret)
+/* The rows of a cube as they come, in key order. ret is reset. */
+static int collect(const struct cube_source *s, enum store_cube cube, struct groups *ret)
 {
 	enum dimension dims[CUBE_KEY_MAX];
 	unsigned n = (unsigned)cube_key(cube, dims);
@@ -141,7 +142,8 @@ int cube_minutes(const struct cube_source *s, enum store_cube cube, struct group
 	return 0;
 }
 
-int cube_rollup(const struct groups *fine, enum store_level level, struct groups *ret)
+/* The rows of a coarser level from those of a finer one. */
+static int roll_up(const struct groups *fine, enum store_level level, struct groups *ret)
 {
 	uint64_t key[1 + CUBE_KEY_MAX];
 
@@ -154,4 +156,35 @@ int cube_rollup(const struct groups *fine, enum store_level level, struct groups
 			return r;
 	}
 	return 0;
+}
+
+static int walk_levels(const struct cube_source *s, enum store_cube cube, struct groups scratch[static 2],
+	cube_rows_fn *fn, void *ctx)
+{
+	struct groups *rows = &scratch[0], *coarser = &scratch[1];
+	int r = collect(s, cube, rows);
+	for (int level = 0; level < LEVEL_COUNT && r == 0; level++) {
+		if (level > 0) {
+			r = roll_up(rows, (enum store_level)level, coarser);
+			struct groups *swap = rows;
+			rows = coarser;
+			coarser = swap;
+		}
+		if (r == 0)
+			r = fn(ctx, cube, (enum store_level)level, rows);
+	}
+	return r;
+}
+
+int cube_walk(const struct cube_source *s, const struct store_table *only, struct groups scratch[static 2],
+	cube_rows_fn *fn, void *ctx)
+{
+	int r = 0;
+	if (only) {
+		r = collect(s, only->cube, &scratch[0]);
+		return r < 0 ? r : fn(ctx, only->cube, only->level, &scratch[0]);
+	}
+	for (int cube = 0; cube < CUBE_COUNT && r == 0; cube++)
+		r = walk_levels(s, (enum store_cube)cube, scratch, fn, ctx);
+	return r;
 }

@@ -21,7 +21,10 @@ struct cube_source {
 int cube_source_init(struct cube_source *s, const struct flow_table *flows) MUST_USE;
 void cube_source_done(struct cube_source *s);
 
-/* The minute rows of a cube, in key order. ret is reset. -ENOMEM, -E2BIG. */
-int cube_minutes(const struct cube_source *s, enum store_cube cube, struct groups *ret) MUST_USE;
-/* The rows of a coarser level from those of a finer one. */
-int cube_rollup(const struct groups *fine, enum store_level level, struct groups *ret) MUST_USE;
+/* Takes one table's rows, in key order; they live until it returns. A negative return ends the walk. */
+typedef int cube_rows_fn(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows);
+
+/* The rows of every table (or of `only`, as in struct store_batch), cube by cube from fine to coarse levels.
+ * scratch holds them meanwhile. -ENOMEM, -E2BIG, or what fn returned. */
+int cube_walk(const struct cube_source *s, const struct store_table *only, struct groups scratch[static 2],
+	cube_rows_fn *fn, void *ctx) MUST_USE;

@@ -202,8 +202,8 @@ static void postgres_close(struct store *store)
 	if (!store)
 		return;
 	PQfinish(s->pq);
-	groups_done(&s->rows);
-	groups_done(&s->coarser);
+	groups_done(&s->scratch[0]);
+	groups_done(&s->scratch[1]);
 	free(s->url);
 	free(s);
 }
@@ -215,8 +215,8 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 		return error_set(err, -ENOMEM, "postgresql store: out of memory");
 	s->base.ops = &postgres_ops;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
-	groups_init(&s->rows, 0, 0, INDEX_NONE - 1);
-	groups_init(&s->coarser, 0, 0, INDEX_NONE - 1);
+	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
+	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	int r = name_of(config->url, s->name, err);
 	s->url = strdup(config->url);
 	if (r == 0 && !s->url)

@@ -52,41 +52,28 @@ static void copy_rows(struct postgres_store *s, struct pg_copy *c, enum store_cu
 	}
 }
 
-static int write_rows(struct postgres_store *s, struct pg_copy *c, enum store_cube cube, enum store_level level,
-	const struct groups *rows, struct error *err)
+struct rows_job {
+	struct postgres_store *s;
+	struct pg_copy *copy;
+	struct error *err;
+};
+
+static int write_rows(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows)
 {
+	const struct rows_job *j = ctx;
+	struct postgres_store *s = j->s;
 	CLEANUP(sql_done) struct sql table = {0};
 	if (!rows->count)
 		return 0;
 	sql_add(&table, "stage_");
 	schema_table(&table, cube, level);
-	int r = sql_text(&table) ? pg_copy_begin(c, s->pq, s->name, sql_text(&table), err) : pg_no_memory(s->name, err);
+	int r = sql_text(&table) ? pg_copy_begin(j->copy, s->pq, s->name, sql_text(&table), j->err) :
+				   pg_no_memory(s->name, j->err);
 	if (r < 0)
 		return r;
-	copy_rows(s, c, cube, level, rows);
-	r = pg_copy_end(c, err);
-	return r < 0 ? r : add_stage(s, cube, level, err);
-}
-
-static int write_cube(struct postgres_store *s, struct pg_copy *c, const struct cube_source *src, enum store_cube cube,
-	struct error *err)
-{
-	struct groups *rows = &s->rows, *coarser = &s->coarser;
-	if (cube_minutes(src, cube, rows) < 0)
-		return pg_no_memory(s->name, err);
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		if (level > 0) {
-			if (cube_rollup(rows, (enum store_level)level, coarser) < 0)
-				return pg_no_memory(s->name, err);
-			struct groups *swap = rows;
-			rows = coarser;
-			coarser = swap;
-		}
-		int r = write_rows(s, c, cube, (enum store_level)level, rows, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	copy_rows(s, j->copy, cube, level, rows);
+	r = pg_copy_end(j->copy, j->err);
+	return r < 0 ? r : add_stage(s, cube, level, j->err);
 }
 
 static int write_changes(struct postgres_store *s, struct pg_copy *c, const struct store_batch *batch,
@@ -124,8 +111,12 @@ static int write_content(struct postgres_store *s, const struct store_batch *bat
 	if (!c || cube_source_init(&src, batch->flows) < 0)
 		return pg_no_memory(s->name, err);
 	int r = pg_map_dictionaries(s, &src, err);
-	for (int cube = 0; cube < CUBE_COUNT && r == 0; cube++)
-		r = write_cube(s, c, &src, (enum store_cube)cube, err);
+	if (r == 0) {
+		struct rows_job j = {s, c, err};
+		r = cube_walk(&src, batch->only, s->scratch, write_rows, &j);
+		if (r == -ENOMEM || r == -E2BIG)
+			return pg_no_memory(s->name, err);
+	}
 	return r == 0 ? write_changes(s, c, batch, &src, err) : r;
 }
 

@@ -120,8 +120,8 @@ static void sqlite_close(struct store *store)
 	if (!store)
 		return;
 	sqlite_finalize_writer(s);
-	groups_done(&s->rows);
-	groups_done(&s->coarser);
+	groups_done(&s->scratch[0]);
+	groups_done(&s->scratch[1]);
 	(void)sqlite3_close(s->db);
 	free(s->path);
 	free(s);
@@ -148,8 +148,8 @@ static int sqlite_open(const struct store_config *config, struct store **ret, st
 		return error_set(err, -ENOMEM, "sqlite store %s: out of memory", path);
 	s->base.ops = &sqlite_ops;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
-	groups_init(&s->rows, 0, 0, INDEX_NONE - 1);
-	groups_init(&s->coarser, 0, 0, INDEX_NONE - 1);
+	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
+	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	s->path = strdup(path);
 	r = s->path ? sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL)
 		    : SQLITE_NOMEM;

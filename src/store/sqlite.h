@@ -75,7 +75,7 @@ struct sqlite_store {
 	struct dict_ids dicts[DICT_COUNT];
 	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT];
 	sqlite3_stmt *insert_batch, *insert_change;
-	struct groups rows, coarser; /* kept for their memory */
+	struct groups scratch[2]; /* kept for their memory */
 };
 
 struct sqlite_reader {

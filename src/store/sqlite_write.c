@@ -94,8 +94,10 @@ static int map_dictionaries(struct sqlite_store *s, struct cube_source *src)
 	return r;
 }
 
-static int upsert_rows(struct sqlite_store *s, enum store_cube cube, enum store_level level, const struct groups *rows)
+/* Fails with SQLite's result, negated. */
+static int upsert_rows(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows)
 {
+	struct sqlite_store *s = ctx;
 	sqlite3_stmt *stmt = s->upserts[cube][level];
 	unsigned columns = rows->key_words + rows->sum_words;
 	for (uint32_t i = 0; i < rows->count; i++) {
@@ -107,29 +109,15 @@ static int upsert_rows(struct sqlite_store *s, enum store_cube cube, enum store_
 		(void)sqlite3_step(stmt);
 		int r = sqlite3_reset(stmt);
 		if (r != SQLITE_OK)
-			return r;
+			return -r;
 	}
-	return SQLITE_OK;
+	return 0;
 }
 
-static int write_cube(struct sqlite_store *s, const struct cube_source *src, enum store_cube cube)
+static int write_rows(struct sqlite_store *s, const struct cube_source *src, const struct store_table *only)
 {
-	struct groups *rows = &s->rows, *coarser = &s->coarser;
-	if (cube_minutes(src, cube, rows) < 0)
-		return SQLITE_NOMEM;
-	for (int level = 0; level < LEVEL_COUNT; level++) {
-		if (level > 0) {
-			if (cube_rollup(rows, (enum store_level)level, coarser) < 0)
-				return SQLITE_NOMEM;
-			struct groups *swap = rows;
-			rows = coarser;
-			coarser = swap;
-		}
-		int r = upsert_rows(s, cube, (enum store_level)level, rows);
-		if (r != SQLITE_OK)
-			return r;
-	}
-	return SQLITE_OK;
+	int r = cube_walk(src, only, s->scratch, upsert_rows, s);
+	return r == -ENOMEM || r == -E2BIG ? SQLITE_NOMEM : -r;
 }
 
 static int write_content(struct sqlite_store *s, const struct store_batch *batch)
@@ -138,8 +126,8 @@ static int write_content(struct sqlite_store *s, const struct store_batch *batch
 	if (cube_source_init(&src, batch->flows) < 0)
 		return SQLITE_NOMEM;
 	int r = map_dictionaries(s, &src);
-	for (int cube = 0; cube < CUBE_COUNT && r == SQLITE_OK; cube++)
-		r = write_cube(s, &src, (enum store_cube)cube);
+	if (r == SQLITE_OK)
+		r = write_rows(s, &src, batch->only);
 	return r == SQLITE_OK ? sqlite_write_changes(s, batch, &src) : r;
 }
 

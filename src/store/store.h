@@ -69,10 +69,18 @@ extern const uint32_t cube_dims[CUBE_COUNT]; /* masks of DIM_BIT */
 
 /* ---- writing ---- */
 
+struct store_table {
+	enum store_cube cube;
+	enum store_level level;
+};
+
 struct store_batch {
 	const char *collector;          /* name of the collector that made it */
 	uint64_t id;                    /* counts up from 1 per collector, never reused */
 	const struct flow_table *flows; /* rows whose measures are all zero are not stored; its changes are */
+	/* NULL: the flows are of minutes, and every table gets its share of them. Else they are this table's rows
+	 * (their minute being the start of its bucket), and no other table gets any: how a store is copied. */
+	const struct store_table *only;
 };
 
 enum store_result {
