@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Records from standard input to a collector. Reading stops while the sender's ring is nearly full, so
- * nothing is dropped for want of room: standard input is the one source that can wait. */
+/* Records from standard input to a collector, or to the first of several that answers. Reading stops while memory is
+ * nearly full, so nothing is dropped for want of room: standard input is the one source that can wait. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,12 +19,19 @@
 
 #define SEND_MEMORY      (12u << 20)
 #define LINES_PER_PUMP   64
+#define ROOM_MIN         (2 * LINES_PER_PUMP) /* a line is a datagram at most */
 #define LEAVE_AFTER_NS   (200 * NS_PER_MS) /* without --wait */
 
 struct send_options {
-	const char *to, *key_file, *name;
-	uint32_t key_id;
+	const char *to[FLEET_MAX], *key_file, *name;
+	uint32_t to_count, key_id;
 	bool wait;
+	uint64_t give_up_ns; /* without any acknowledgement; UINT64_MAX: never */
+};
+
+struct send {
+	struct transport transport;
+	struct fleet *fleet;
 };
 
 static int parse_options(int argc, char **argv, struct send_options *ret)
@@ -34,15 +42,18 @@ static int parse_options(int argc, char **argv, struct send_options *ret)
 		{"key-id", required_argument, NULL, 'i'},
 		{"name", required_argument, NULL, 'n'},
 		{"wait", no_argument, NULL, 'w'},
+		{"give-up", required_argument, NULL, 'g'},
 		{0},
 	};
-	*ret = (struct send_options){.key_id = 1};
+	*ret = (struct send_options){.key_id = 1, .give_up_ns = UINT64_MAX};
 	int opt;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		char *end = NULL;
 		switch (opt) {
 		case 't':
-			ret->to = optarg;
+			if (ret->to_count == FLEET_MAX)
+				return command_usage(argv[0], "too many collectors");
+			ret->to[ret->to_count++] = optarg;
 			break;
 		case 'k':
 			ret->key_file = optarg;
@@ -58,34 +69,45 @@ static int parse_options(int argc, char **argv, struct send_options *ret)
 		case 'w':
 			ret->wait = true;
 			break;
+		case 'g':
+			ret->wait = true;
+			ret->give_up_ns = strtoul(optarg, &end, 10) * NS_PER_S;
+			if (*end || end == optarg)
+				return command_usage(argv[0], "--give-up must be a number of seconds");
+			break;
 		default:
 			return command_usage(argv[0], NULL);
 		}
 	}
-	if (!ret->to || !ret->key_file || optind != argc)
+	if (!ret->to_count || !ret->key_file || optind != argc)
 		return command_usage(argv[0], "--to and --key are needed");
 	return EXIT_DONE;
 }
 
-/* Room for a batch of records; waits for the collector when there is none. */
-static int make_room(struct transport *t, struct sender *s, uint64_t high_water)
+static int pump(struct send *s)
 {
-	int r = transport_pump(t, s);
-	while (r == 0 && sender_stats(s).waiting >= high_water) {
-		transport_wait(t, s, 1000);
-		r = transport_pump(t, s);
+	return transport_pump(&s->transport, s->fleet);
+}
+
+/* Room for a batch of records; waits for the collectors when there is none. */
+static int make_room(struct send *s)
+{
+	int r = pump(s);
+	while (r == 0 && fleet_room(s->fleet) < ROOM_MIN) {
+		transport_wait(&s->transport, s->fleet, 1000);
+		r = pump(s);
 	}
 	return r;
 }
 
-static int add_line(struct sender *s, const char *line, size_t len, uint64_t number)
+static int add_line(struct fleet *f, const char *line, size_t len, uint64_t number)
 {
 	struct record rec;
 	struct error err = {0};
 	char type[RECORD_TYPE_MAX];
 	int r = record_json_parse(line, len, clock_wall_ms(), type, &rec, &err);
 	if (r == 0) {
-		r = sender_add(s, &rec, clock_mono_ns());
+		r = fleet_add(f, &rec, clock_mono_ns());
 		if (r < 0)
 			(void)error_set(&err, r, "%s", r == -EINVAL ? "does not fit a datagram" : "dropped: no room");
 	}
@@ -95,46 +117,80 @@ static int add_line(struct sender *s, const char *line, size_t len, uint64_t num
 }
 
 /* All of standard input; returns the number of lines that could not be taken, or negative. */
-static int64_t read_input(struct transport *t, struct sender *s)
+static int64_t read_input(struct send *s)
 {
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t len;
 	int64_t bad = 0;
-	uint64_t number = 0, high_water = SEND_MEMORY / 1400 / 2;
+	uint64_t number = 0;
+	int r = 0;
 	while ((len = getline(&line, &cap, stdin)) >= 0) {
 		number++;
 		if (line[strspn(line, " \t\r\n")] == '\0')
 			continue;
-		bad += add_line(s, line, (size_t)len, number) < 0;
-		if (number % LINES_PER_PUMP == 0 && make_room(t, s, high_water) < 0) {
-			bad = -1;
+		bad += add_line(s->fleet, line, (size_t)len, number) < 0;
+		r = number % LINES_PER_PUMP == 0 ? make_room(s) : 0;
+		if (r < 0)
 			break;
-		}
 	}
 	free(line);
-	return bad;
+	return r < 0 ? r : bad;
 }
 
-/* Until everything is acknowledged; without --wait just long enough to have it on the wire. */
-static int finish(struct transport *t, struct sender *s, bool wait)
+/* Until everything is acknowledged, or nothing has been for too long; without --wait just long enough to have it on
+ * the wire. */
+static int finish(struct send *s, const struct send_options *options)
 {
-	uint64_t end = clock_mono_ns() + LEAVE_AFTER_NS;
-	sender_flush(s, clock_mono_ns());
-	int r = transport_pump(t, s);
-	while (r == 0 && !sender_idle(s) && (wait || clock_mono_ns() < end)) {
-		transport_wait(t, s, wait ? 1000 : 50);
-		r = transport_pump(t, s);
+	uint64_t since = clock_mono_ns(), acknowledged = 0, patience = options->wait ? options->give_up_ns : LEAVE_AFTER_NS;
+	fleet_flush(s->fleet, since);
+	int r = pump(s);
+	while (r == 0 && !fleet_idle(s->fleet) && clock_mono_ns() - since < patience) {
+		transport_wait(&s->transport, s->fleet, options->wait ? 1000 : 50);
+		r = pump(s);
+		uint64_t now_acknowledged = fleet_stats(s->fleet).acknowledged;
+		if (options->wait && now_acknowledged != acknowledged) {
+			acknowledged = now_acknowledged;
+			since = clock_mono_ns();
+		}
 	}
 	return r;
+}
+
+/* What became of the records; what is said of a collector is what may be stored or lost there. */
+static void report(const struct send *s, const struct send_options *options, int64_t bad)
+{
+	struct sender_stats stats = fleet_stats(s->fleet);
+	fprintf(stderr, "whereto send: %" PRIu64 " records taken, %" PRIu64 " acknowledged, %" PRIi64 " lines refused\n",
+		stats.records, stats.acknowledged, bad < 0 ? 0 : bad);
+	uint64_t unsent = stats.records - stats.acknowledged;
+	for (uint32_t i = 0; i < options->to_count; i++) {
+		struct sender_owed owed = fleet_line(s->fleet, i).owed;
+		unsent -= owed.records;
+		if (owed.records && options->wait)
+			fprintf(stderr, "whereto send: given up: %" PRIu64 " records in %" PRIu64 " datagrams were sent to %s, which"
+				" has not acknowledged them: it may have them or not\n", owed.records, owed.datagrams, options->to[i]);
+	}
+	if (unsent && options->wait)
+		fprintf(stderr, "whereto send: given up: %" PRIu64 " records were not sent\n", unsent);
+}
+
+static int run(struct send *s, const struct send_options *options)
+{
+	int64_t bad = read_input(s);
+	int r = bad < 0 ? (int)bad : finish(s, options);
+	if (r < 0)
+		fprintf(stderr, "whereto send: the socket failed: %s\n", strerror(-r));
+	report(s, options, bad);
+	bool given_up = options->wait && !fleet_idle(s->fleet);
+	return r < 0 || bad || given_up ? EXIT_FAILED : EXIT_DONE;
 }
 
 int command_send(int argc, char **argv)
 {
 	struct send_options options;
 	struct sender_config config = {.memory_bytes = SEND_MEMORY};
-	struct transport transport;
-	struct sender *sender;
+	struct send send;
 	struct error err = {0};
 	char host[SENDER_NAME_MAX + 1] = "";
 	int status = parse_options(argc, argv, &options);
@@ -143,23 +199,17 @@ int command_send(int argc, char **argv)
 	(void)gethostname(host, sizeof(host) - 1);
 	config.name = options.name ? options.name : *host ? host : "send";
 	if (key_load(options.key_file, options.key_id, &config.key, &err) < 0 ||
-		transport_open(options.to, &transport, &err) < 0) {
+		transport_open(options.to, options.to_count, &send.transport, &err) < 0) {
 		fprintf(stderr, "whereto send: %s\n", err.text);
 		return EXIT_FAILED;
 	}
-	if (sender_new(&config, &sender) < 0) {
+	if (fleet_new(&config, options.to_count, &send.fleet) < 0) {
 		fprintf(stderr, "whereto send: '%s' is no valid sender name, or there is no memory\n", config.name);
-		transport_close(&transport);
+		transport_close(&send.transport);
 		return EXIT_FAILED;
 	}
-	int64_t bad = read_input(&transport, sender);
-	int r = bad < 0 ? (int)bad : finish(&transport, sender, options.wait);
-	struct sender_stats stats = sender_stats(sender);
-	if (r < 0)
-		fprintf(stderr, "whereto send: %s: the socket failed\n", options.to);
-	fprintf(stderr, "whereto send: %" PRIu64 " records taken, %" PRIu64 " acknowledged, %" PRIi64 " lines refused\n",
-		stats.records, stats.acknowledged, bad < 0 ? 0 : bad);
-	sender_free(sender);
-	transport_close(&transport);
-	return r < 0 || bad ? EXIT_FAILED : EXIT_DONE;
+	status = run(&send, &options);
+	fleet_free(send.fleet);
+	transport_close(&send.transport);
+	return status;
 }

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* A ring of slots, one a datagram, indexed by sequence number modulo its size. Numbers head..next-1
- * are closed and not yet acknowledged as a whole prefix; the datagram being filled is kept apart (its
- * tables grow while records come) and is written into slot `next` when it closes. A slot is sealed
- * when it is first sent, so that the drop count and the wish for a prompt answer are of that moment;
- * sending it again sends the same bytes, which is why a nonce never repeats with other content.
+ * are closed and not yet acknowledged as a whole prefix; the datagram being filled is kept apart (pack.c) and
+ * written into slot `next` when it closes. The bytes of a slot are a buffer (buffers.c), given back when the
+ * datagram is acknowledged.
+ *
+ * A slot is sealed when it is first sent, so that number, counts and the wish for a prompt answer are of
+ * that moment; sending it again sends the same bytes, which is why a nonce never repeats with other content. What was
+ * sealed is *owed* to this collector: it may have it on disk already. What was not, numbers unsent..next-1, is nobody's
+ * yet, and so is a count of drops that no sealed datagram told: sender_hand_over moves both to another session.
  *
  * How much is under way at once is limited by a congestion window, as in TCP: it grows while
  * acknowledgements show no hole and halves when one does. The collector acknowledges after a disk
  * write, within about a second, or sooner when a datagram asks: the one that fills half of the
  * window does, and the last of a flush. A hole is known early: a datagram that was sent well before
- * another that has been acknowledged is lost (RFC 8985's idea). Without any answer for RTO, doubled
+ * another that has been acknowledged is lost (RFC 8985's idea). Without any answer for RTO, twice 3 s and then doubled
  * each time up to a minute, everything under way is taken as lost and the window restarts small: so
- * a collector that is away costs little, and its return is noticed.
+ * a collector that is away costs little, and its return is noticed. After the second time (6 s) it counts as away.
  *
- * When the ring is full new records are dropped and counted. What was closed is kept until it is
+ * When there is no buffer new records are dropped and counted. What was closed is kept until it is
  * acknowledged, six days at most: then the sender drops and counts all of it and begins a new session,
  * because a collector that lost the old one would not take it any more. */
 
@@ -26,7 +30,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "wire/datagram.h"
+#include "sender/pack.h"
 
 #define MEMORY_DEFAULT   (4u << 20)
 #define LINGER_NS        NS_PER_S
@@ -36,7 +40,7 @@
 #define GIVE_UP_NS       (6 * 86400 * NS_PER_S) /* docs/wire.md: too_old begins at 7 days less some hours */
 #define CWND_FIRST       128
 #define CWND_MIN         16
-#define TYPES_TEXT_BYTES 512
+#define AWAY_TIMEOUTS    2
 
 struct slot {
 	uint64_t closed_ns;
@@ -44,18 +48,7 @@ struct slot {
 	uint32_t records;
 	uint16_t len;     /* of the datagram, tag included */
 	bool acked, lost;
-	uint8_t *data;
-};
-
-/* The datagram being filled. */
-struct filling {
-	struct body body; /* tables; records stands for nothing here */
-	struct wr records;
-	uint8_t *record_bytes;
-	uint8_t type_text[TYPES_TEXT_BYTES];
-	size_t type_text_len, table_bytes;
-	uint64_t opened_ns;
-	bool open;
+	uint8_t *data; /* NULL: acknowledged */
 };
 
 struct sender {
@@ -67,43 +60,58 @@ struct sender {
 	size_t name_len, datagram_bytes;
 	uint64_t linger_ns;
 
+	struct buffers own_buffers, *buffers;
 	struct slot *slots;
-	uint8_t *slot_memory;
 	uint32_t slot_count;
 	uint64_t head, next;   /* sequence numbers: oldest unacknowledged, next to close */
 	uint64_t unsent;       /* lowest never sent */
 	uint64_t lost_from;    /* no lost slot below this number */
 	uint32_t under_way;    /* sent, not acknowledged, not taken as lost */
 	uint32_t waiting;      /* closed, not acknowledged */
-	uint32_t cwnd, since_prompt;
+	uint32_t cwnd, cwnd_max, since_prompt;
+	uint32_t timeouts;     /* since the last answer */
+	bool hold;             /* nothing new is sent */
 	uint64_t flushed;      /* datagrams below this number were flushed: ask for an answer */
 	uint64_t rto_ns, rto_due_ns;
 
-	struct filling filling;
+	struct pack pack;
+	uint8_t *pack_buffer;  /* for it, while it is open */
 	uint64_t dropped, dropped_told;
-	/* Of this session: records taken, records in datagrams below head, dropped when it began. */
-	uint64_t session_records, head_records, dropped_before;
+	/* Of this session: records in datagrams that were sealed, in those below head; dropped and told when it began. */
+	uint64_t sealed_records, head_records, dropped_before;
+	uint64_t owed_records; /* sealed and not acknowledged */
 	struct sender_stats stats;
 };
 
 /* ---- life ---- */
 
-static size_t slot_capacity(const struct sender_config *config, size_t datagram_bytes)
+size_t sender_datagram_bytes(const struct sender_config *config)
 {
-	size_t memory = config->memory_bytes ? config->memory_bytes : MEMORY_DEFAULT;
-	size_t n = memory / (datagram_bytes + sizeof(struct slot));
-	return n < 2 ? 2 : n > WINDOW_SIZE ? WINDOW_SIZE : n;
+	return config->datagram_bytes ? config->datagram_bytes : DATAGRAM_MAX;
 }
 
-static int allocate(struct sender *s)
+uint32_t sender_buffer_count(const struct sender_config *config, uint32_t sessions)
 {
+	size_t memory = config->memory_bytes ? config->memory_bytes : MEMORY_DEFAULT;
+	size_t n = memory / (sender_datagram_bytes(config) + sessions * sizeof(struct slot));
+	return n < 2 ? 2 : n > WINDOW_SIZE ? WINDOW_SIZE : (uint32_t)n;
+}
+
+static int allocate(struct sender *s, const struct sender_config *config)
+{
+	s->buffers = config->buffers;
+	if (!s->buffers) {
+		if (buffers_init(&s->own_buffers, sender_buffer_count(config, 1), s->datagram_bytes) < 0)
+			return -ENOMEM;
+		s->buffers = &s->own_buffers;
+	}
+	s->slot_count = s->buffers->count;
+	s->cwnd_max = config->in_flight_max ? config->in_flight_max : s->slot_count;
+	s->cwnd = s->cwnd_max < CWND_FIRST ? s->cwnd_max : CWND_FIRST;
 	s->slots = calloc(s->slot_count, sizeof(*s->slots));
-	s->slot_memory = malloc(s->slot_count * s->datagram_bytes);
-	s->filling.record_bytes = malloc(s->datagram_bytes);
-	if (!s->slots || !s->slot_memory || !s->filling.record_bytes)
+	struct view name = {(const uint8_t *)s->name, s->name_len};
+	if (!s->slots || pack_init(&s->pack, name, s->datagram_bytes) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < s->slot_count; i++)
-		s->slots[i].data = s->slot_memory + i * s->datagram_bytes;
 	if (getrandom(s->session, sizeof(s->session), 0) != (ssize_t)sizeof(s->session))
 		return -EIO;
 	return records_seal_new(&s->key, s->session, &s->seal);
@@ -112,7 +120,7 @@ static int allocate(struct sender *s)
 int sender_new(const struct sender_config *config, struct sender **ret)
 {
 	size_t name_len = strlen(config->name);
-	size_t datagram_bytes = config->datagram_bytes ? config->datagram_bytes : DATAGRAM_MAX;
+	size_t datagram_bytes = sender_datagram_bytes(config);
 	if (name_len == 0 || name_len > SENDER_NAME_MAX || datagram_bytes < 512 ||
 		datagram_bytes > DATAGRAM_RECEIVE_MAX)
 		return -EINVAL;
@@ -124,11 +132,9 @@ int sender_new(const struct sender_config *config, struct sender **ret)
 	s->key = config->key;
 	s->datagram_bytes = datagram_bytes;
 	s->linger_ns = config->linger_ns ? config->linger_ns : LINGER_NS;
-	s->slot_count = (uint32_t)slot_capacity(config, datagram_bytes);
-	s->cwnd = CWND_FIRST;
 	s->rto_ns = RTO_FIRST_NS;
 	s->rto_due_ns = UINT64_MAX;
-	int r = allocate(s);
+	int r = allocate(s, config);
 	if (r < 0) {
 		sender_free(s);
 		return r;
@@ -144,8 +150,8 @@ void sender_free(struct sender *s)
 	seal_free(s->seal);
 	seal_free(s->ack_seal);
 	free(s->slots);
-	free(s->slot_memory);
-	free(s->filling.record_bytes);
+	pack_done(&s->pack);
+	buffers_done(&s->own_buffers);
 	explicit_bzero(&s->key, sizeof(s->key));
 	free(s);
 }
@@ -157,105 +163,28 @@ static struct slot *slot_of(struct sender *s, uint64_t seq)
 
 /* ---- filling ---- */
 
-/* Bytes a datagram takes beside the tables and the records. */
-static size_t fixed_bytes(const struct sender *s)
-{
-	return HEADER_BYTES + BODY_FIXED_BYTES + s->name_len + 2 + SEAL_TAG_BYTES;
-}
-
+/* A place in the ring and a buffer, or -ENOBUFS. */
 static int open_datagram(struct sender *s, uint64_t now_ns)
 {
-	struct filling *f = &s->filling;
 	if (s->next - s->head >= s->slot_count)
 		return -ENOBUFS;
-	f->body.time_ms = clock_wall_ms();
-	f->body.records_before = s->session_records;
-	f->body.name = (struct view){(const uint8_t *)s->name, s->name_len};
-	f->body.server_count = f->body.type_count = f->body.record_count = 0;
-	f->type_text_len = 0;
-	f->table_bytes = 2;
-	f->records = wr_make(f->record_bytes, s->datagram_bytes - fixed_bytes(s));
-	f->opened_ns = now_ns;
-	f->open = true;
+	s->pack_buffer = buffers_take(s->buffers);
+	if (!s->pack_buffer)
+		return -ENOBUFS;
+	pack_open(&s->pack, now_ns);
 	return 0;
 }
 
 static void close_datagram(struct sender *s, uint64_t now_ns)
 {
-	struct filling *f = &s->filling;
 	struct slot *slot = slot_of(s, s->next);
-	struct wr w = wr_make(slot->data, s->datagram_bytes);
-	struct header h = {.kind = DATAGRAM_RECORDS, .key_id = s->key.id, .seq = s->next};
-	memcpy(h.session, s->session, sizeof(h.session));
-	header_write(&w, &h);
-	body_write_head(&w, &f->body);
-	wr_bytes(&w, f->record_bytes, wr_len(&f->records));
+	*slot = (struct slot){.data = s->pack_buffer, .closed_ns = now_ns, .records = s->pack.body.record_count};
+	struct wr w = wr_make(slot->data + HEADER_BYTES, s->datagram_bytes - HEADER_BYTES);
+	pack_close(&s->pack, &w);
 	assert(wr_ok(&w) && wr_left(&w) >= SEAL_TAG_BYTES);
-	*slot = (struct slot){.data = slot->data, .closed_ns = now_ns, .records = f->body.record_count,
-		.len = (uint16_t)(wr_len(&w) + SEAL_TAG_BYTES)};
+	slot->len = (uint16_t)(HEADER_BYTES + wr_len(&w) + SEAL_TAG_BYTES);
 	s->next++;
 	s->waiting++;
-	f->open = false;
-}
-
-/* Index of the server in the tables, added if new; -1 when the table is full. */
-static int server_index(struct filling *f, const struct addr *server)
-{
-	for (uint32_t i = 0; i < f->body.server_count; i++)
-		if (addr_equal(&f->body.servers[i], server))
-			return (int)i;
-	if (f->body.server_count == BODY_SERVERS_MAX)
-		return -1;
-	f->body.servers[f->body.server_count] = *server;
-	f->table_bytes += 1 + addr_size(server);
-	return (int)f->body.server_count++;
-}
-
-/* *ret: index of the type, -1 for none. False when the table is full. */
-static bool type_index(struct filling *f, struct view type, int *ret)
-{
-	*ret = -1;
-	if (!type.len)
-		return true;
-	for (uint32_t i = 0; i < f->body.type_count; i++) {
-		const struct view *v = &f->body.types[i];
-		if (v->len == type.len && memcmp(v->data, type.data, type.len) == 0) {
-			*ret = (int)i;
-			return true;
-		}
-	}
-	if (f->body.type_count == BODY_TYPES_MAX || f->type_text_len + type.len > TYPES_TEXT_BYTES)
-		return false;
-	uint8_t *copy = f->type_text + f->type_text_len;
-	memcpy(copy, type.data, type.len);
-	f->type_text_len += type.len;
-	f->table_bytes += 1 + type.len;
-	*ret = (int)f->body.type_count;
-	f->body.types[f->body.type_count++] = (struct view){copy, type.len};
-	return true;
-}
-
-/* Adds the record to the datagram being filled; false when it does not fit. */
-static bool append(struct sender *s, const struct record *rec)
-{
-	struct filling *f = &s->filling;
-	struct body old_tables = {.server_count = f->body.server_count, .type_count = f->body.type_count};
-	size_t old_text = f->type_text_len, old_bytes = f->table_bytes;
-	struct wr before = f->records;
-	int server = server_index(f, &rec->server), type;
-	if (server >= 0 && type_index(f, rec->type, &type)) {
-		record_write(&f->records, rec, f->body.time_ms, (uint32_t)server, type);
-		if (wr_ok(&f->records) && wr_left(&f->records) >= f->table_bytes) {
-			f->body.record_count++;
-			return true;
-		}
-	}
-	f->records = before;
-	f->body.server_count = old_tables.server_count;
-	f->body.type_count = old_tables.type_count;
-	f->type_text_len = old_text;
-	f->table_bytes = old_bytes;
-	return false;
 }
 
 static bool record_valid(const struct record *rec)
@@ -275,16 +204,15 @@ int sender_add(struct sender *s, const struct record *rec, uint64_t now_ns)
 		return -EINVAL;
 	/* Twice at most: into the open datagram, or into a new one. */
 	for (int attempt = 0; attempt < 2; attempt++) {
-		if (!s->filling.open && open_datagram(s, now_ns) < 0) {
+		if (!s->pack.open && open_datagram(s, now_ns) < 0) {
 			s->dropped++;
 			return -ENOBUFS;
 		}
-		if (append(s, rec)) {
+		if (pack_add(&s->pack, rec)) {
 			s->stats.records++;
-			s->session_records++;
 			return 0;
 		}
-		if (!s->filling.body.record_count)
+		if (!s->pack.body.record_count)
 			return -EINVAL; /* larger than a datagram: very many round-trip samples */
 		close_datagram(s, now_ns);
 	}
@@ -298,9 +226,9 @@ void sender_count_dropped(struct sender *s, uint64_t records)
 
 void sender_flush(struct sender *s, uint64_t now_ns)
 {
-	if (!s->filling.open && s->dropped != s->dropped_told)
+	if (!s->pack.open && s->dropped != s->dropped_told)
 		(void)open_datagram(s, now_ns); /* an empty one carries the count */
-	if (s->filling.open)
+	if (s->pack.open)
 		close_datagram(s, now_ns);
 	s->flushed = s->next;
 	/* Whoever flushes will not wait for a back-off to run out. */
@@ -323,7 +251,11 @@ static bool wants_prompt(struct sender *s, uint64_t seq)
 static int seal_slot(struct sender *s, uint64_t seq, struct slot *slot)
 {
 	uint8_t *body = slot->data + HEADER_BYTES;
-	struct wr counts = wr_make(body + BODY_COUNTS_OFFSET, 24);
+	struct header h = {.kind = DATAGRAM_RECORDS, .key_id = s->key.id, .seq = seq};
+	memcpy(h.session, s->session, sizeof(h.session));
+	struct wr head = wr_make(slot->data, HEADER_BYTES), counts = wr_make(body + BODY_COUNTS_OFFSET, 32);
+	header_write(&head, &h);
+	wr_u64(&counts, s->sealed_records);
 	wr_u64(&counts, s->dropped - s->dropped_before);
 	wr_u64(&counts, s->head);
 	wr_u64(&counts, s->head_records);
@@ -331,9 +263,14 @@ static int seal_slot(struct sender *s, uint64_t seq, struct slot *slot)
 		body[BODY_FLAGS_OFFSET] |= BODY_FLAG_PROMPT;
 		s->since_prompt = 0;
 	}
-	s->dropped_told = s->dropped;
-	return seal_close(s->seal, seq, (struct view){slot->data, HEADER_BYTES}, body,
+	int r = seal_close(s->seal, seq, (struct view){slot->data, HEADER_BYTES}, body,
 		slot->len - HEADER_BYTES - SEAL_TAG_BYTES);
+	if (r < 0)
+		return r;
+	s->dropped_told = s->dropped;
+	s->sealed_records += slot->records;
+	s->owed_records += slot->records;
+	return 0;
 }
 
 /* The next slot to send: a lost one, else a new one; false when there is none. */
@@ -346,12 +283,12 @@ static bool choose(struct sender *s, uint64_t *ret_seq)
 		}
 	}
 	*ret_seq = s->unsent;
-	return s->unsent < s->next;
+	return s->unsent < s->next && !s->hold;
 }
 
 static bool linger_is_over(const struct sender *s, uint64_t now_ns)
 {
-	return s->filling.open && now_ns >= s->filling.opened_ns + s->linger_ns;
+	return s->pack.open && now_ns >= s->pack.opened_ns + s->linger_ns;
 }
 
 /* What is older than a collector would take from a session it does not know is dropped, with all that waits
@@ -368,15 +305,24 @@ static void begin_anew(struct sender *s)
 	s->seal = seal;
 	s->ack_seal = NULL;
 	memcpy(s->session, session, sizeof(session));
-	s->dropped_before = s->dropped;
-	for (uint64_t seq = s->head; seq < s->next; seq++)
-		s->dropped += slot_of(s, seq)->acked ? 0 : slot_of(s, seq)->records;
-	s->head = s->next = s->unsent = s->lost_from = s->flushed = s->head_records = 0;
-	s->under_way = s->waiting = s->since_prompt = 0;
-	s->session_records = s->filling.open ? s->filling.body.record_count : 0;
-	s->filling.body.records_before = 0;
+	s->dropped_before = s->dropped_told;
+	for (uint64_t seq = s->head; seq < s->next; seq++) {
+		struct slot *slot = slot_of(s, seq);
+		if (slot->acked)
+			continue;
+		s->dropped += slot->records;
+		buffers_give(s->buffers, slot->data);
+	}
+	s->head = s->next = s->unsent = s->lost_from = s->flushed = s->head_records = s->sealed_records = 0;
+	s->under_way = s->waiting = s->since_prompt = s->timeouts = 0;
+	s->owed_records = 0;
 	s->rto_due_ns = UINT64_MAX;
 	s->rto_ns = RTO_FIRST_NS;
+}
+
+static uint32_t cwnd_min(const struct sender *s)
+{
+	return s->cwnd_max < CWND_MIN ? s->cwnd_max : CWND_MIN;
 }
 
 /* Nothing was heard for too long: everything under way is lost, start small. */
@@ -384,7 +330,7 @@ static void handle_timeout(struct sender *s, uint64_t now_ns)
 {
 	if (now_ns < s->rto_due_ns)
 		return;
-	if (s->head < s->next && now_ns - slot_of(s, s->head)->closed_ns > GIVE_UP_NS) {
+	if (now_ns - slot_of(s, s->head)->closed_ns > GIVE_UP_NS) {
 		begin_anew(s);
 		return;
 	}
@@ -395,8 +341,9 @@ static void handle_timeout(struct sender *s, uint64_t now_ns)
 	}
 	s->lost_from = s->head;
 	s->under_way = 0;
-	s->cwnd = CWND_MIN;
-	s->rto_ns = s->rto_ns * 2 > RTO_MAX_NS ? RTO_MAX_NS : s->rto_ns * 2;
+	s->cwnd = cwnd_min(s);
+	if (s->timeouts++)
+		s->rto_ns = s->rto_ns * 2 > RTO_MAX_NS ? RTO_MAX_NS : s->rto_ns * 2;
 	s->rto_due_ns = now_ns + s->rto_ns;
 }
 
@@ -428,12 +375,12 @@ bool sender_next(struct sender *s, uint64_t now_ns, struct view *ret)
 
 uint64_t sender_deadline_ns(const struct sender *s)
 {
-	bool something = s->unsent < s->next;
+	bool something = s->unsent < s->next && !s->hold;
 	for (uint64_t seq = s->lost_from; !something && seq < s->unsent; seq++)
 		something = s->slots[seq % s->slot_count].lost;
 	if (something && s->under_way < s->cwnd)
 		return 0;
-	uint64_t linger = s->filling.open ? s->filling.opened_ns + s->linger_ns : UINT64_MAX;
+	uint64_t linger = s->pack.open ? s->pack.opened_ns + s->linger_ns : UINT64_MAX;
 	return linger < s->rto_due_ns ? linger : s->rto_due_ns;
 }
 
@@ -459,6 +406,9 @@ static uint32_t take_window(struct sender *s, const struct window *w, uint64_t *
 		slot->lost = false;
 		s->waiting--;
 		s->stats.acknowledged += slot->records;
+		s->owed_records -= slot->records;
+		buffers_give(s->buffers, slot->data);
+		slot->data = NULL;
 		if (slot->sent_ns > *ret_newest_ns)
 			*ret_newest_ns = slot->sent_ns;
 		count++;
@@ -524,12 +474,62 @@ int sender_receive(struct sender *s, struct view datagram, uint64_t now_ns)
 	if (!count)
 		return 0;
 	if (find_lost(s, newest_ns))
-		s->cwnd = s->cwnd / 2 < CWND_MIN ? CWND_MIN : s->cwnd / 2;
+		s->cwnd = s->cwnd / 2 < cwnd_min(s) ? cwnd_min(s) : s->cwnd / 2;
 	else
-		s->cwnd = s->cwnd + count > s->slot_count ? s->slot_count : s->cwnd + count;
+		s->cwnd = s->cwnd + count > s->cwnd_max ? s->cwnd_max : s->cwnd + count;
+	s->timeouts = 0;
 	s->rto_ns = RTO_FIRST_NS;
-	s->rto_due_ns = s->waiting ? now_ns + s->rto_ns : UINT64_MAX;
+	s->rto_due_ns = s->head < s->unsent ? now_ns + s->rto_ns : UINT64_MAX;
 	return 0;
+}
+
+/* ---- several collectors ---- */
+
+void sender_hold(struct sender *s, bool hold)
+{
+	s->hold = hold;
+}
+
+bool sender_away(const struct sender *s)
+{
+	return s->timeouts >= AWAY_TIMEOUTS;
+}
+
+uint32_t sender_room(const struct sender *s)
+{
+	return s->slot_count - (uint32_t)(s->next - s->head) - s->pack.open;
+}
+
+struct sender_owed sender_owed(const struct sender *s)
+{
+	return (struct sender_owed){.datagrams = s->waiting - (s->next - s->unsent), .records = s->owed_records};
+}
+
+/* Datagrams, in the order they were closed, as far as `to` has places for them. */
+static void move_unsent(struct sender *from, struct sender *to)
+{
+	uint64_t room = sender_room(to), n = from->next - from->unsent;
+	uint64_t moved = n < room ? n : room;
+	for (uint64_t i = 0; i < moved; i++)
+		*slot_of(to, to->next++) = *slot_of(from, from->unsent + i);
+	for (uint64_t i = moved; i < n; i++)
+		*slot_of(from, from->unsent + i - moved) = *slot_of(from, from->unsent + i);
+	from->next -= moved;
+	from->waiting -= (uint32_t)moved;
+	to->waiting += (uint32_t)moved;
+	if (from->flushed > from->unsent) {
+		from->flushed = from->unsent;
+		to->flushed = to->next;
+	}
+}
+
+void sender_hand_over(struct sender *from, struct sender *to, uint64_t now_ns)
+{
+	if (from->pack.open)
+		close_datagram(from, now_ns);
+	move_unsent(from, to);
+	to->dropped += from->dropped - from->dropped_told;
+	from->dropped = from->dropped_told;
 }
 
 /* ---- what can be asked ---- */
@@ -538,11 +538,11 @@ struct sender_stats sender_stats(const struct sender *s)
 {
 	struct sender_stats stats = s->stats;
 	stats.dropped = s->dropped;
-	stats.waiting = s->waiting + s->filling.open;
+	stats.waiting = s->waiting + s->pack.open;
 	return stats;
 }
 
 bool sender_idle(const struct sender *s)
 {
-	return !s->waiting && !s->filling.open && s->dropped == s->dropped_told;
+	return !s->waiting && !s->pack.open && s->dropped == s->dropped_told;
 }

@@ -9,6 +9,7 @@
  * and counted, and every later datagram tells the collector that count, so its ledger closes. What is
  * unacknowledged is sent again with back-off. One thread. */
 
+#include "sender/buffers.h"
 #include "wire/key.h"
 #include "wire/record.h"
 
@@ -22,7 +23,13 @@ struct sender_config {
 	size_t memory_bytes;     /* for unacknowledged datagrams; 0: 4 MiB */
 	size_t datagram_bytes;   /* 0: 1400 */
 	uint64_t linger_ns;      /* a datagram that is not full is closed after this; 0: 1 s */
+	struct buffers *buffers;       /* shared with other senders of the same datagram_bytes, and outliving them; NULL: its own */
+	uint32_t in_flight_max;  /* datagrams sent and not acknowledged; 0: as many as there is memory for */
 };
+
+size_t sender_datagram_bytes(const struct sender_config *config);
+/* How many buffers memory_bytes are, when so many senders share them. */
+uint32_t sender_buffer_count(const struct sender_config *config, uint32_t sessions);
 
 /* A session begins. -EINVAL, -ENOMEM, or -EIO when libcrypto fails. */
 int sender_new(const struct sender_config *config, struct sender **ret) MUST_USE;
@@ -56,3 +63,20 @@ struct sender_stats {
 struct sender_stats sender_stats(const struct sender *s);
 /* Everything taken has been acknowledged. */
 bool sender_idle(const struct sender *s);
+
+/* ---- several senders that share the work (sender/fleet.h) ---- */
+
+/* While held, nothing is sent for the first time. */
+void sender_hold(struct sender *s, bool hold);
+/* Something sent has had no answer for 6 s, though it was sent again. */
+bool sender_away(const struct sender *s);
+/* Places in the ring. */
+uint32_t sender_room(const struct sender *s);
+/* What was sent, even once, and is not acknowledged: the collector may have it or not. */
+struct sender_owed {
+	uint64_t records, datagrams;
+};
+struct sender_owed sender_owed(const struct sender *s);
+/* Moves what was never sent, and the drops never told: datagrams as far as `to` has places. Both share buffers, a name and a
+ * key. */
+void sender_hand_over(struct sender *from, struct sender *to, uint64_t now_ns);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* A connected UDP socket for a sender: what the command line and the probe put around it. (The nginx
+/* Connected UDP sockets for a fleet, one a collector: what the command line and the probe put around it. (The nginx
  * module uses nginx's own events.) */
 
-#include "sender/sender.h"
+#include "sender/fleet.h"
 
 struct transport {
-	int fd; /* non-blocking; poll it for reading */
+	int fds[FLEET_MAX]; /* non-blocking; poll them for reading */
+	uint32_t count;
 };
 
-/* to: "HOST:PORT". Errors name it. */
-int transport_open(const char *to, struct transport *ret, struct error *err) MUST_USE;
+/* to: "HOST:PORT" each, at most FLEET_MAX. Errors name it. */
+int transport_open(const char *const *to, uint32_t count, struct transport *ret, struct error *err) MUST_USE;
 void transport_close(struct transport *t);
 
 /* Sends everything that is due and takes every acknowledgement that has arrived; never blocks. 0, or
  * -errno of a socket that is broken for good (a collector that is away is not an error). */
-int transport_pump(struct transport *t, struct sender *s) MUST_USE;
+int transport_pump(struct transport *t, struct fleet *f) MUST_USE;
 /* Waits until an acknowledgement comes, something is due, or at most max_ms. */
-void transport_wait(const struct transport *t, const struct sender *s, int max_ms);
+void transport_wait(const struct transport *t, const struct fleet *f, int max_ms);

@@ -67,9 +67,10 @@ int body_next(struct body *b, struct record *ret, int *ret_server, int *ret_type
 /* Writing: the fixed part, the tables, the count; records follow, each by record_write. */
 void body_write_head(struct wr *w, const struct body *b);
 void record_write(struct wr *w, const struct record *rec, uint64_t base_ms, uint32_t server, int type);
-/* Offsets in a body of what is known only when it is sealed: the flags; dropped, oldest, acknowledged. */
+/* Offsets in a body of what is known only when it is sealed: the flags; records before, dropped, oldest,
+ * acknowledged. */
 #define BODY_FLAGS_OFFSET  0
-#define BODY_COUNTS_OFFSET 17
+#define BODY_COUNTS_OFFSET 9
 #define BODY_FIXED_BYTES   42 /* up to and with the name's length */
 
 struct ack {
