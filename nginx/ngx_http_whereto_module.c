@@ -4,7 +4,7 @@
  * file has the directives and the hooks; account.c makes the record, link.c sends it, tcp_info.c
  * reads the kernel's counters. docs/nginx.md tells users the rest.
  *
- *   configuration  the master (and `nginx -t`) resolves the collector and reads the key, so that
+ *   configuration  the master (and `nginx -t`) resolves the collectors and reads the key, so that
  *                  workers need no right to read it, and mistakes stop a reload, not the server
  *   init_process   each worker opens a session of its own; cache helpers don't
  *   log phase      on_log, after the response, for every request, in every location; with `whereto
@@ -30,12 +30,16 @@
 #define GRACE_MS      4000
 #define GRACE_FAST_MS 500
 
+/* How long it may wait before, in its event loop, while a collector is away. */
+#define LINGER_DEFAULT_MS 600000
+
 #define BUFFER_DEFAULT (4u << 20)
 #define BUFFER_MIN     (64u << 10)
 
 struct main_conf {
 	struct link_config link;
 	size_t buffer;
+	ngx_msec_t linger;
 	bool used; /* `whereto on` somewhere */
 };
 
@@ -57,22 +61,30 @@ static ngx_int_t on_log(ngx_http_request_t *r)
 	return NGX_OK;
 }
 
-static char *set_collector(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+static char *set_collectors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
 	struct link_config *link = &((struct main_conf *)conf)->link;
 	const ngx_str_t *args = cf->args->elts;
 	struct error err;
-	if (link->collector_len)
+	if (link->collector_count)
 		return "is duplicate";
-	if (hostport_resolve(
-		    (const char *)args[1].data, &link->collector, &link->collector_len, &err) < 0) {
-		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_collector: %s", err.text);
+	if (cf->args->nelts - 1 > FLEET_MAX) {
+		ngx_conf_log_error(
+			NGX_LOG_EMERG, cf, 0, "whereto_collector: at most %d collectors", FLEET_MAX);
 		return NGX_CONF_ERROR;
 	}
-	if (!ngx_inet_get_port((struct sockaddr *)&link->collector)) {
-		ngx_conf_log_error(
-			NGX_LOG_EMERG, cf, 0, "whereto_collector: \"%V\" has no port", &args[1]);
-		return NGX_CONF_ERROR;
+	for (; link->collector_count < cf->args->nelts - 1; link->collector_count++) {
+		struct link_collector *c = &link->collectors[link->collector_count];
+		c->name = args[1 + link->collector_count];
+		if (hostport_resolve((const char *)c->name.data, &c->addr, &c->addr_len, &err) < 0) {
+			ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "whereto_collector: %s", err.text);
+			return NGX_CONF_ERROR;
+		}
+		if (!ngx_inet_get_port((struct sockaddr *)&c->addr)) {
+			ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+				"whereto_collector: \"%V\" has no port", &c->name);
+			return NGX_CONF_ERROR;
+		}
 	}
 	return NGX_CONF_OK;
 }
@@ -131,6 +143,7 @@ static void *create_main_conf(ngx_conf_t *cf)
 	if (!mc || !cleanup)
 		return NULL;
 	mc->buffer = NGX_CONF_UNSET_SIZE;
+	mc->linger = NGX_CONF_UNSET_MSEC;
 	cleanup->handler = forget_key;
 	cleanup->data = mc;
 	return mc;
@@ -145,6 +158,8 @@ static char *init_main_conf(ngx_conf_t *cf, void *conf)
 		return NGX_CONF_ERROR;
 	}
 	mc->link.buffer_bytes = mc->buffer;
+	ngx_conf_init_msec_value(mc->linger, LINGER_DEFAULT_MS);
+	mc->link.linger_ms = mc->linger;
 	if (!mc->link.name[0]) {
 		const ngx_str_t *host = &cf->cycle->hostname;
 		memcpy(mc->link.name, host->data, ngx_min(host->len, SENDER_NAME_MAX));
@@ -180,10 +195,10 @@ static ngx_int_t postconfiguration(ngx_conf_t *cf)
 		ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 	if (!mc->used)
 		return NGX_OK;
-	if (!mc->link.collector_len || !mc->link.key_loaded) {
+	if (!mc->link.collector_count || !mc->link.key_loaded) {
 		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
 			"\"whereto on\" needs \"%s\" in the http block",
-			mc->link.collector_len ? "whereto_key" : "whereto_collector");
+			mc->link.collector_count ? "whereto_key" : "whereto_collector");
 		return NGX_ERROR;
 	}
 	ngx_http_handler_pt *handler = ngx_array_push(&core->phases[NGX_HTTP_LOG_PHASE].handlers);
@@ -208,7 +223,7 @@ static void exit_process(ngx_cycle_t *cycle)
 }
 
 static ngx_command_t commands[] = {
-	{ngx_string("whereto_collector"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_collector,
+	{ngx_string("whereto_collector"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_collectors,
 		NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 	{ngx_string("whereto_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_key,
 		NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
@@ -216,6 +231,8 @@ static ngx_command_t commands[] = {
 		NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 	{ngx_string("whereto_buffer"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_size_slot,
 		NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct main_conf, buffer), NULL},
+	{ngx_string("whereto_linger"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
+		NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct main_conf, linger), NULL},
 	{ngx_string("whereto"),
 		NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_FLAG,
 		ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A datagram that the kernel does not take now, or that an earlier one's answer says nobody is there for, is as
+ * good as lost on the way: the sender sends it again in time. Only what will never work is an error. */
+
 #include "sender/transport.h"
 
 #include <errno.h>

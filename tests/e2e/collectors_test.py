@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two collectors, one PostgreSQL. `whereto send` and nginx have both in their lists and are under load while one is
+killed (-9) and comes back, while the second dies when the first is away, and while nginx is reloaded: the database
+has every record once."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import nginx as webserver  # noqa: E402
+import postgres  # noqa: E402
+from collector import Collector  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
+
+PACE_S = 0.01
+CHUNK = 100          # records, each PACE_S
+CLIENTS = 3          # of nginx
+WAIT_S = 120
+
+HTTP = """
+    whereto_collector {collectors};
+    whereto_key {key};
+    whereto_name web1;
+    whereto_type web;
+    whereto on;
+    keepalive_requests 50;
+    server {{ listen 127.0.0.1:{port}; }}
+"""
+
+
+class Load:
+    """Calls work(stopping) in threads until stop(); their results."""
+
+    def __init__(self, work, threads):
+        self.stopping = threading.Event()
+        self.results = []
+        self.threads = [threading.Thread(target=lambda: self.results.append(work(self.stopping)))
+                        for _ in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        return self.results
+
+
+class Sending:
+    """`whereto send --wait`, fed without an end until stop()."""
+
+    def __init__(self, collectors, key_file):
+        to = [word for collector in collectors for word in ("--to", collector.telemetry)]
+        self.process = subprocess.Popen([os.environ["WHERETO"], "send", *to, "--key", key_file, "--name", "lines",
+                                         "--wait"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.load = Load(self._feed, 1)
+
+    def _feed(self, stopping):
+        count = 0
+        while not stopping.wait(PACE_S):
+            self.process.stdin.write("".join(self._line(i) for i in range(count, count + CHUNK)))
+            self.process.stdin.flush()
+            count += CHUNK
+        self.process.stdin.close()
+        return count
+
+    @staticmethod
+    def _line(i):
+        return json.dumps({"client": f"203.0.113.{i & 255}", "server": "192.0.2.10", "type": "lines", "requests": 1,
+                           "bytes_sent": i}) + "\n"
+
+    def stop(self):
+        """(records, exit status, what it said)"""
+        [count] = self.load.stop()
+        said = self.process.stderr.read()
+        return count, self.process.wait(), said
+
+    def close(self):
+        self.process.kill()
+        self.load.stopping.set()
+        self.process.wait()
+
+
+def sent_to(collector, sender):
+    return sum(row["sent"] for row in collector.api("senders")["rows"] if row["sender"] == sender)
+
+
+def wait_more(collector, sender):
+    """Until the collector has more records of this sender than now."""
+    before = sent_to(collector, sender)
+    collector.wait(lambda: sent_to(collector, sender) > before, f"records of {sender}", WAIT_S)
+
+
+def deaths(first, second, sender, meanwhile=lambda: None):
+    """The first one dies and the second takes over; it dies too; the first comes back, then the second."""
+    wait_more(first, sender)
+    first.kill()
+    wait_more(second, sender)
+    meanwhile()
+    wait_more(second, sender)
+    second.kill()
+    first.start()
+    wait_more(first, sender)
+    second.start()
+    wait_more(first, sender)
+    first.kill()
+    wait_more(second, sender)
+    first.start()
+    wait_more(first, sender)
+
+
+def stored(server, kind):
+    """(requests, bytes) of this traffic type in the database."""
+    sums = server.ask("SELECT coalesce(sum(requests), 0), coalesce(sum(bytes_sent), 0) FROM whereto.total_minute"
+                      f" WHERE type = (SELECT id FROM whereto.names WHERE name = '{kind}')")
+    return tuple(int(number) for number in sums.split("|"))
+
+
+def check_sums(tap, server, collectors, kind, expected, what):
+    """Both collectors say so after what they know of is stored, and so does the database."""
+    for collector in collectors:
+        collector.wait(lambda: not any(row["in_flight"] for row in collector.api("senders")["rows"]), "all of it")
+        collector.top()
+    rows = [row for row in collectors[0].top(by="type")["rows"] if row["type"] == kind]
+    tap.equal([(row["requests"], row["bytes_sent"]) for row in rows], [expected], f"{what}: the store has all of it once")
+    tap.equal(stored(server, kind), expected, f"{what}: so says the database itself")
+
+
+def check_ledgers(tap, collectors, sender, count, what):
+    rows = [row for collector in collectors for row in collector.api("senders")["rows"] if row["sender"] == sender]
+    tap.equal(sum(row["sent"] for row in rows), count, f"{what}: the ledgers have all of it")
+    tap.equal([(row["sent"] - row["stored"], row["dropped"], row["lost"]) for row in rows], [(0, 0, 0)] * len(rows),
+              f"{what}: both ledgers close")
+
+
+def check_send(tap, server, collectors):
+    with contextlib.closing(Sending(collectors, collectors[0].key_file)) as sending:
+        deaths(*collectors, "lines")
+        count, status, said = sending.stop()
+        tap.equal((status, said), (0, f"whereto send: {count} records taken, {count} acknowledged, 0 lines refused\n"),
+                  "send: everything is acknowledged")
+    check_sums(tap, server, collectors, "lines", (count, count * (count - 1) // 2), "send")
+    check_ledgers(tap, collectors, "lines", count, "send")
+
+
+def check_given_up(tap, collectors):
+    """A collector lost for good is somebody's decision, with the number that may be there or not."""
+    first, second = collectors
+    first.kill()
+    lines = "".join(json.dumps({"client": "203.0.113.1", "server": "192.0.2.10", "requests": 1}) + "\n" for _ in range(7))
+    send = subprocess.run([os.environ["WHERETO"], "send", "--to", first.telemetry, "--to", second.telemetry, "--key",
+                           first.key_file, "--name", "lost", "--give-up", "2"], input=lines, capture_output=True,
+                          text=True)
+    tap.equal((send.returncode, send.stderr), (1, "whereto send: 7 records taken, 0 acknowledged, 0 lines refused\n"
+              f"whereto send: given up: 7 records in 1 datagrams were sent to {first.telemetry}, which has not"
+              " acknowledged them: it may have them or not\n"), "send: giving up says how much")
+    first.start()
+
+
+def fetch(port):
+    """Requests; a worker that ends may close a kept-alive connection as one is sent (it is in the log or not)."""
+    def work(stopping):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        while not stopping.wait(PACE_S):
+            for _ in range(5):
+                try:
+                    connection.request("GET", "/small")
+                    connection.getresponse().read()
+                except (http.client.HTTPException, ConnectionError):
+                    connection.close()
+        connection.close()
+    return work
+
+
+def check_nginx(tap, folder, server, collectors):
+    port = webserver.free_port()
+    web = webserver.Nginx(os.path.join(folder, "nginx"), http=HTTP.format(
+        collectors=" ".join(collector.telemetry for collector in collectors), key=collectors[0].key_file, port=port),
+        start=False)
+    web.write_file("small", 100)
+    with web:
+        web.start()
+        load = Load(fetch(port), CLIENTS)
+        old = web.workers()
+
+        def reload():
+            web.reload(wait=False)
+            web.wait(lambda: web.workers() - old, "new workers")
+
+        try:
+            deaths(*collectors, "web1", reload)
+        finally:
+            load.stop()
+        web.wait_replaced(old)
+        tap.check(f"collector {collectors[0].telemetry} doesn't answer: " in web.log(), "nginx: the log says who is owed")
+        tap.equal(web.stop(timeout_s=WAIT_S), 0, "nginx ends")
+        accesses = web.accesses()
+        tap.check("given up" not in web.log(), "nginx: nothing is given up", web.log())
+    expected = (len(accesses), sum(access["bytes_sent"] for access in accesses))
+    check_sums(tap, server, collectors, "web", expected, "nginx")
+    check_ledgers(tap, collectors, "web1", len(accesses), "nginx")
+
+
+def check_nginx_quits(tap, folder, collectors):
+    """No collector is there: a worker that ends says what it gives up, at once when it is told so."""
+    port = webserver.free_port()
+    web = webserver.Nginx(os.path.join(folder, "quits"), workers=1, http=HTTP.format(
+        collectors=" ".join(collector.telemetry for collector in collectors), key=collectors[0].key_file, port=port))
+    with web:
+        for collector in collectors:
+            collector.kill()
+        old = web.workers()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        for _ in range(3):
+            connection.request("GET", "/none")
+            connection.getresponse().read()
+        connection.close()
+        web.reload(wait=False)
+        web.wait(lambda: "doesn't answer" in web.log(), "an old worker that waits")
+        tap.check(old & web.workers(), "nginx: after a reload an old worker waits for what it is owed")
+        web.stop(signal.SIGTERM)
+        tap.check("given up: 3 records in 1 datagrams were sent to collector " + collectors[0].telemetry in web.log(),
+                  "nginx: told to stop, it says how much it gives up", web.log())
+
+
+def main():
+    tap = Tap()
+    reason = postgres.unavailable()
+    if reason:
+        return skip_all(reason)
+    with tempfile.TemporaryDirectory(prefix="whereto-two-") as folder, contextlib.ExitStack() as stack:
+        server = stack.enter_context(contextlib.closing(postgres.Server()))
+        first = stack.enter_context(Collector(os.path.join(folder, "one"), name="one", store={"url": server.url}))
+        keys = first.config["telemetry"]["keys"]
+        second = stack.enter_context(Collector(os.path.join(folder, "two"), name="two", store={"url": server.url},
+                                               telemetry={"listen": ["127.0.0.1:0"], "keys": keys}))
+        check_send(tap, server, [first, second])
+        check_given_up(tap, [first, second])
+        if webserver.unavailable():
+            tap.skip("nginx", webserver.unavailable())
+        else:
+            check_nginx(tap, folder, server, [first, second])
+            check_nginx_quits(tap, folder, [first, second])
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
