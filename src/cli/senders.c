@@ -60,6 +60,35 @@ static void add_sender(struct table *t, const json_t *row)
 	free(rejected);
 }
 
+static void print_age(const char *text, const json_t *time)
+{
+	char age[UNITS_TEXT_MAX];
+	uint64_t ms, now_ms = clock_wall_ms();
+	if (json_is_string(time) && time_parse(json_string_value(time), &ms) == 0)
+		printf("%s %s", text, units_age(now_ms > ms ? (now_ms - ms) / 1000 : 0, age));
+}
+
+/* Only when something waits for the store, or is wrong. */
+static void print_backlog(const json_t *backlog)
+{
+	const char *store = json_string_value(json_object_get(backlog, "store_error"));
+	const char *journal = json_string_value(json_object_get(backlog, "journal_error"));
+	long long batches = (long long)json_integer_value(json_object_get(backlog, "batches"));
+	char bytes[UNITS_TEXT_MAX];
+	if (batches) {
+		printf("\nnot yet in the store: %lld batches, %s", batches,
+			units_bytes((uint64_t)json_integer_value(json_object_get(backlog, "bytes")), bytes));
+		print_age(", the oldest made", json_object_get(backlog, "since"));
+		printf(" ago\n");
+	}
+	if (store) {
+		print_age("\nthe store has been away for", json_object_get(backlog, "store_away_since"));
+		printf(": %s\n", store);
+	}
+	if (journal)
+		printf("\nnothing is acknowledged, the journal cannot be written: %s\n", journal);
+}
+
 static int print_answer(const struct options *o, const json_t *answer)
 {
 	static const struct table_column columns[] = {
@@ -85,6 +114,7 @@ static int print_answer(const struct options *o, const json_t *answer)
 	if (refused && *refused)
 		printf("\nrefused datagrams: %s\n", refused);
 	free(refused);
+	print_backlog(json_object_get(answer, "backlog"));
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

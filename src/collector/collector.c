@@ -29,6 +29,7 @@
 #include "collector/bmp_station.h"
 #include "collector/glass.h"
 #include "collector/intake.h"
+#include "collector/late_store.h"
 #include "collector/mrt_feed.h"
 #include "collector/report.h"
 #include "collector/world.h"
@@ -80,7 +81,9 @@ struct ask {
 static void answer_senders(void *arg)
 {
 	struct ask *a = arg;
-	a->json = report_senders(a->c->intake);
+	struct writer_stats stats;
+	writer_get_stats(a->c->writer, &stats);
+	a->json = report_senders(a->c->intake, &stats);
 }
 
 static void answer_routers(void *arg)
@@ -364,8 +367,7 @@ static int open_store(struct collector *c, struct error *err)
 {
 	struct store_config config = {.url = c->world->config->store.url};
 	memcpy(config.retention_s, c->world->config->store.retention_s, sizeof(config.retention_s));
-	const struct store_ops *ops = store_find(config.url, err);
-	return ops ? ops->open(&config, &c->store, err) : err->code;
+	return late_store_open(&config, &c->store, err);
 }
 
 static int open_writer(struct collector *c, struct error *err)

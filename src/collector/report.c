@@ -38,7 +38,20 @@ static json_t *refused_json(const struct intake *in)
 	return refused;
 }
 
-json_t *report_senders(const struct intake *in)
+/* What is acknowledged and not yet in the store, and why. */
+static json_t *backlog_json(const struct writer_stats *w)
+{
+	json_t *backlog = json_object();
+	int bad = json_object_set_new(backlog, "batches", json_count(w->backlog));
+	bad |= json_object_set_new(backlog, "bytes", json_count(w->backlog_bytes));
+	bad |= json_object_set_new(backlog, "since", json_time(w->backlog_since_ms));
+	bad |= json_object_set_new(backlog, "store_away_since", json_time(w->store_away_since_ms));
+	bad |= json_object_set_new(backlog, "store_error", json_text(w->store_error[0] ? w->store_error : NULL));
+	bad |= json_object_set_new(backlog, "journal_error", json_text(w->journal_error[0] ? w->journal_error : NULL));
+	return json_whole(backlog, bad);
+}
+
+json_t *report_senders(const struct intake *in, const struct writer_stats *w)
 {
 	size_t n;
 	CLEANUP(free_p) struct sender_report *list = intake_senders(in, &n);
@@ -49,7 +62,7 @@ json_t *report_senders(const struct intake *in)
 	}
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(rows, sender_json(&list[i]));
-	return json_pack("{s:o, s:o}", "rows", rows, "refused", refused_json(in));
+	return json_pack("{s:o, s:o, s:o}", "rows", rows, "refused", refused_json(in), "backlog", backlog_json(w));
 }
 
 /* ---- metrics ---- */
@@ -82,6 +95,12 @@ static void gauge(FILE *out, const char *name, const char *help, double value)
 	fprintf(out, "# HELP whereto_%s %s\n# TYPE whereto_%s gauge\nwhereto_%s %.9g\n", name, help, name, name, value);
 }
 
+static double seconds_since(uint64_t ms)
+{
+	uint64_t now_ms = clock_wall_ms();
+	return ms && ms < now_ms ? (double)(now_ms - ms) / 1e3 : 0;
+}
+
 void report_metrics(const struct report_numbers *n, const struct writer_stats *w, FILE *out)
 {
 	for (int i = 0; i < COUNTER_COUNT; i++)
@@ -112,11 +131,16 @@ void report_metrics(const struct report_numbers *n, const struct writer_stats *w
 	counter(out, "journal_frames", "frames written and synced", w->frames);
 	counter(out, "journal_failures", "frames that could not be written at the first try", w->failures);
 	gauge(out, "journal_bytes", "bytes in the journal", (double)w->journal_bytes);
+	gauge(out, "journal_up", "1: the journal can be written; 0: nothing is acknowledged", !w->journal_error[0]);
 	gauge(out, "journal_backlog", "batches not yet in the store", (double)w->backlog);
+	gauge(out, "journal_backlog_bytes", "bytes of those batches in the journal", (double)w->backlog_bytes);
+	gauge(out, "journal_backlog_age_seconds", "age of the oldest of those batches", seconds_since(w->backlog_since_ms));
 	gauge(out, "journal_sync_seconds", "time the last frame took to reach the disk", (double)w->last_sync_ns / 1e9);
 	counter(out, "store_batches", "batches written to the store", w->batches);
 	counter(out, "store_rows", "flow rows in those batches", w->batch_rows);
 	counter(out, "store_duplicates", "batches the store had already", w->duplicates);
 	counter(out, "store_retries", "batches the store could not take at once", w->retries);
+	gauge(out, "store_up", "1: the store takes batches; 0: they wait in the journal", !w->store_error[0]);
+	gauge(out, "store_away_seconds", "how long the store has not taken any", seconds_since(w->store_away_since_ms));
 	gauge(out, "store_batch_seconds", "time the last batch took", (double)w->last_batch_ns / 1e9);
 }

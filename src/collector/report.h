@@ -11,7 +11,7 @@
 #include "collector/source_metrics.h"
 
 /* NULL when memory is out. */
-json_t *report_senders(const struct intake *in);
+json_t *report_senders(const struct intake *in, const struct writer_stats *w);
 /* A copy of the numbers behind the metrics, so that the text can be written on another thread. */
 struct report_numbers {
 	uint64_t counters[COUNTER_COUNT];

@@ -15,6 +15,11 @@
  * size, the tables are dropped from memory and read again from their segments in order: memory stays
  * bounded by two tables here (and the data plane's own two), the disk by journal.max_size.
  *
+ * No batch goes to the store before the store has said which the last one of this collector is (`seen`): a journal begun
+ * while it was away may have to take other ids first (journal_see). It is asked again before each batch. Anything but the
+ * last one written, or the one to be written after an attempt whose end is not known, was written by somebody else under
+ * this collector's name, who might take our ids: then nothing more is written, and the journal keeps it.
+ *
  * If the journal cannot be written (full disk, max_size) the frame is tried again each second; no
  * acknowledgement leaves meanwhile and the data plane, which has at most one frozen under way,
  * stops reading when its own table is full.
@@ -47,6 +52,7 @@ struct batch {
 	struct flow_table *flows;
 	uint64_t frames; /* frames durable when it was cut */
 	bool damaged;    /* the file holds more than could be read */
+	bool in_doubt;   /* the store may have it: of an earlier run, or an attempt failed */
 };
 
 struct writer {
@@ -57,6 +63,8 @@ struct writer {
 	struct flow_table *pending;
 	uint64_t pending_since_ns;
 	struct batch kept; /* the last batch cut, while its table is still in memory */
+	uint64_t first_id; /* of this run's segments */
+	bool seen;         /* what the store has is known, and the journal's ids are above it */
 
 	pthread_t journal_thread, store_thread;
 	bool started;
@@ -67,6 +75,8 @@ struct writer {
 	struct flow_table *spare;
 	struct batch storing;      /* flows set: the store thread works on it */
 	bool stored;               /* the store thread is done with `storing` */
+	bool store_answered;       /* the store thread has asked it for the first time */
+	uint64_t last_stored;      /* of this collector, as far as it is known here */
 	bool settle_wanted, store_away, stopping, store_stopping;
 	bool stuck;                /* no batch could be cut or read: not again before a second is over */
 	uint64_t frames_durable, frames_stored;
@@ -91,32 +101,81 @@ static void set_text(char *dest, size_t cap, const char *text)
 
 /* ---- the store thread ---- */
 
-static enum store_result write_batch(struct writer *w, const struct batch *b)
+/* The store's state as people see it. */
+static void set_store_state(struct writer *w, bool away, const char *text)
+{
+	pthread_mutex_lock(&w->lock);
+	w->store_away = away;
+	w->stats.store_away_since_ms = !away ? 0 : w->stats.store_away_since_ms ? w->stats.store_away_since_ms : clock_wall_ms();
+	set_text(w->stats.store_error, sizeof(w->stats.store_error), away ? text : "");
+	pthread_mutex_unlock(&w->lock);
+}
+
+static bool store_was_away(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	bool away = w->stats.store_error[0];
+	pthread_mutex_unlock(&w->lock);
+	return away;
+}
+
+static int last_of_ours(struct writer *w, uint64_t *ret, struct error *err)
+{
+	return w->config.store->ops->last_batch(w->config.store, w->config.collector, ret, err);
+}
+
+static enum store_result foreign(const struct writer *w, uint64_t id, struct error *err)
+{
+	(void)error_set(err, -EPROTO, "the store has a batch of collector '%s', %" PRIu64 ", that this one did not write: another"
+		" collector has the same name; nothing more is written until each has a `name` of its own", w->collector, id);
+	return STORE_FATAL;
+}
+
+/* Nobody else writes under our name? */
+static enum store_result check_name(struct writer *w, const struct batch *b, struct error *err)
+{
+	uint64_t last = 0;
+	if (last_of_ours(w, &last, err) < 0)
+		return STORE_RETRY;
+	if (last <= w->last_stored || (last == b->id && b->in_doubt))
+		return STORE_OK;
+	return foreign(w, last, err);
+}
+
+static void log_outcome(const struct batch *b, bool was_away, bool away, const struct error *err)
+{
+	if (away && !was_away)
+		log_error("store: batch %" PRIu64 " not written, will be tried again: %s", b->id, err->text);
+	else if (!away && was_away)
+		log_info("store: writing again, batch %" PRIu64, b->id);
+}
+
+static enum store_result write_batch(struct writer *w, struct batch *b)
 {
 	struct error err = {0};
 	struct store_batch batch = {.collector = w->config.collector, .id = b->id, .flows = b->flows};
 	uint64_t start = clock_mono_ns();
-	enum store_result result = w->config.store->ops->write_batch(w->config.store, &batch, &err);
-	uint64_t end = clock_mono_ns();
-
+	enum store_result result = check_name(w, b, &err);
+	if (result == STORE_OK) {
+		result = w->config.store->ops->write_batch(w->config.store, &batch, &err);
+		if (result == STORE_DUPLICATE && !b->in_doubt)
+			result = foreign(w, b->id, &err);
+		else
+			b->in_doubt = true;
+	}
+	bool away = result == STORE_RETRY || result == STORE_FATAL, was_away = store_was_away(w);
+	set_store_state(w, away, err.text);
 	pthread_mutex_lock(&w->lock);
-	bool first_failure = !w->stats.store_error[0];
-	w->stats.last_batch_ns = end - start;
-	w->store_away = result == STORE_RETRY || result == STORE_FATAL;
-	if (w->store_away) {
-		w->stats.retries++;
-		set_text(w->stats.store_error, sizeof(w->stats.store_error), err.text);
-	} else {
-		w->stats.store_error[0] = '\0';
+	w->stats.last_batch_ns = clock_mono_ns() - start;
+	w->stats.retries += away;
+	if (!away) {
+		w->last_stored = b->id > w->last_stored ? b->id : w->last_stored;
 		w->stats.batches++;
 		w->stats.batch_rows += b->flows->row_count;
 		w->stats.duplicates += result == STORE_DUPLICATE;
 	}
 	pthread_mutex_unlock(&w->lock);
-	if (w->store_away && first_failure)
-		log_error("store: batch %" PRIu64 " not written, will be tried again: %s", b->id, err.text);
-	else if (!w->store_away && !first_failure)
-		log_info("store: writing again, batch %" PRIu64, b->id);
+	log_outcome(b, was_away, away, &err);
 	return result;
 }
 
@@ -137,10 +196,44 @@ static void maintain(struct writer *w)
 		log_warning("store: housekeeping failed: %s", err.text);
 }
 
+/* Asks a store that was away at the start. The lock is not held. */
+static bool ask_store(struct writer *w)
+{
+	struct error err = {0};
+	uint64_t last = 0;
+	if (last_of_ours(w, &last, &err) < 0) {
+		set_store_state(w, true, err.text);
+		return false;
+	}
+	set_store_state(w, false, "");
+	log_info("store: is there");
+	pthread_mutex_lock(&w->lock);
+	w->last_stored = last;
+	w->store_answered = true;
+	pthread_cond_signal(&w->journal_wake);
+	pthread_mutex_unlock(&w->lock);
+	return true;
+}
+
+/* Until it is there or the writer stops. */
+static void await_store(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (!w->store_answered && !w->store_stopping) {
+		pthread_mutex_unlock(&w->lock);
+		bool there = ask_store(w);
+		pthread_mutex_lock(&w->lock);
+		if (!there && !w->store_stopping)
+			wait_on(&w->store_wake, &w->lock, RETRY_NS);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
 static void *store_main(void *arg)
 {
 	struct writer *w = arg;
 	uint64_t maintained_ns = 0;
+	await_store(w);
 	pthread_mutex_lock(&w->lock);
 	while (!w->store_stopping) {
 		if (clock_mono_ns() - maintained_ns > MAINTAIN_NS) {
@@ -304,7 +397,7 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 		return true;
 	}
 	struct error err = {0};
-	struct batch b = {.id = segments[0].id};
+	struct batch b = {.id = segments[0].id, .in_doubt = segments[0].id < w->first_id};
 	if (flow_table_new(&b.flows) < 0)
 		return false;
 	int r = journal_read(w->journal, b.id, &ignore, b.flows, &err);
@@ -341,6 +434,41 @@ static void finish_batch(struct writer *w, struct batch done)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* What the store has is known: batches may go there. */
+static bool see_store(struct writer *w)
+{
+	struct error err = {0};
+	pthread_mutex_lock(&w->lock);
+	bool answered = w->store_answered;
+	uint64_t last = w->last_stored;
+	pthread_mutex_unlock(&w->lock);
+	if (w->seen || !answered)
+		return w->seen;
+	if (journal_is_blind(w->journal)) {
+		flow_table_free(w->kept.flows); /* its id may change: it is read again */
+		w->kept = (struct batch){0};
+		w->first_id = 0; /* the store has none of ours */
+		if (journal_see(w->journal, last, &err) < 0) {
+			log_error("journal: %s", err.text);
+			return false;
+		}
+	}
+	w->seen = true;
+	return true;
+}
+
+static void count_backlog(struct writer *w)
+{
+	size_t count;
+	const struct journal_segment *segments = journal_segments(w->journal, &count);
+	w->stats.journal_bytes = journal_bytes(w->journal);
+	w->stats.backlog = count;
+	w->stats.backlog_bytes = 0;
+	w->stats.backlog_since_ms = count ? segments[0].closed_ms : 0;
+	for (size_t i = 0; i < count; i++)
+		w->stats.backlog_bytes += segments[i].bytes;
+}
+
 /* Everything that does not need a frozen: ends batches, cuts, hands the next one to the store. */
 static void move_batches(struct writer *w)
 {
@@ -362,7 +490,7 @@ static void move_batches(struct writer *w)
 	bool stuck = cut_is_due(w, settle, busy || closed > 0, batch_ns) && !cut(w);
 	(void)journal_segments(w->journal, &closed);
 	struct batch next = {0};
-	if (!busy && closed > 0 && !load_oldest(w, &next))
+	if (see_store(w) && !busy && closed > 0 && !load_oldest(w, &next))
 		stuck = true;
 	pthread_mutex_lock(&w->lock);
 	if (next.flows) {
@@ -380,8 +508,7 @@ static void move_batches(struct writer *w)
 			pthread_cond_broadcast(&w->settled);
 		}
 	}
-	w->stats.journal_bytes = journal_bytes(w->journal);
-	w->stats.backlog = closed;
+	count_backlog(w);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -509,6 +636,29 @@ static void store_backlog(struct writer *w)
 	}
 }
 
+/* Asks the store for the last batch of this collector; when it is away that is done later. */
+static int meet_store(struct writer *w, uint64_t *ret_last, struct error *err)
+{
+	size_t count;
+	const struct journal_segment *segments = journal_segments(w->journal, &count);
+	struct error away = {0};
+	if (last_of_ours(w, ret_last, &away) < 0) {
+		set_store_state(w, true, away.text);
+		log_warning("store: %s; what arrives meanwhile waits in the journal", away.text);
+		return count ? 0 : journal_set_blind(w->journal, err);
+	}
+	bool blind = journal_is_blind(w->journal);
+	int r = journal_see(w->journal, *ret_last, err);
+	if (r < 0)
+		return r;
+	if (*ret_last && !blind && (!count || segments[count - 1].id < *ret_last))
+		log_warning("store: the last batch of collector '%s' there, %" PRIu64 ", is not of this journal: %s", w->collector,
+			*ret_last, count ? "it is an old copy, or another collector has the same name" : "it is a new one");
+	w->last_stored = *ret_last;
+	w->seen = w->store_answered = true;
+	return 0;
+}
+
 static int start_journal(struct writer *w, struct error *err)
 {
 	int r = journal_open(w->config.journal_dir, w->config.journal_max_bytes, &w->journal, err);
@@ -517,15 +667,19 @@ static int start_journal(struct writer *w, struct error *err)
 	r = read_book(w, err);
 	if (r < 0)
 		return r;
-	/* The new segment first: the sessions must stand in it before old segments go. */
 	uint64_t last = 0;
-	if (w->config.store->ops->last_batch(w->config.store, w->config.collector, &last, err) < 0)
-		log_warning("store: %s", err->text);
+	r = meet_store(w, &last, err);
+	if (r < 0)
+		return r;
+	/* The new segment first: the sessions must stand in it before old segments go. */
 	struct frame snapshot = book_snapshot(&w->book);
 	r = journal_begin(w->journal, last, &snapshot, err);
 	if (r < 0)
 		return r;
-	store_backlog(w);
+	w->first_id = journal_current(w->journal);
+	if (w->seen)
+		store_backlog(w);
+	count_backlog(w);
 	return 0;
 }
 

@@ -35,7 +35,8 @@ struct writer_config {
 };
 
 /* Opens the journal, reads it, brings what it holds into the store as far as the store is there, and
- * begins a new segment. Afterwards writer_book has the sessions to go on with. */
+ * begins a new segment. A store that is away (its last_batch fails) is no error: it is asked again and again, and
+ * until it answers everything stays in the journal. Afterwards writer_book has the sessions to go on with. */
 int writer_new(const struct writer_config *config, struct writer **ret, struct error *err) MUST_USE;
 /* Before writer_start only. */
 const struct book *writer_book(const struct writer *w);
@@ -57,7 +58,10 @@ struct writer_stats {
 	uint64_t frames, batches, batch_rows; /* written since start */
 	uint64_t duplicates;                  /* batches the store had already */
 	uint64_t retries, failures;           /* of the store; of the journal */
-	uint64_t journal_bytes, backlog;      /* now: bytes on disk, batches not yet in the store */
+	uint64_t journal_bytes;               /* now, on disk */
+	uint64_t backlog, backlog_bytes;      /* now: batches not yet in the store */
+	uint64_t backlog_since_ms;            /* wall clock: when the oldest of them was made; 0: there is none */
+	uint64_t store_away_since_ms;         /* wall clock; 0: it is not */
 	uint64_t last_batch_ns, last_sync_ns; /* what the last ones took */
 	char journal_error[256], store_error[256]; /* "": working */
 };

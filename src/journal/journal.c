@@ -7,6 +7,10 @@
  * Ids are the wall clock in milliseconds, made to increase: even a journal that was deleted does not
  * use an id again that the store has seen, as long as the clock is right.
  *
+ * The ids of a journal that was begun while the store was away may be in the store already (an older journal was
+ * deleted, and the clock was wrong then or is now). The file BLIND_NAME says so until the store has been seen; then the
+ * segments are renamed, the newest first, so that they keep their order whenever a crash comes in between.
+ *
  * Durability: a segment's file and the folder are synced when it is begun, a frame's bytes by
  * fdatasync before journal_append returns. A frame that could not be written whole is cut off again
  * at once, so the file always ends at a frame or in the torn tail of a crash.
@@ -37,6 +41,7 @@
 #define MAGIC_BYTES    (sizeof(SEGMENT_MAGIC) - 1)
 #define FRAME_HEAD     12
 #define PATH_BYTES     4096
+#define BLIND_NAME     "blind"
 
 struct journal {
 	char *dir;
@@ -48,6 +53,7 @@ struct journal {
 
 	int fd; /* the open segment; -1: none */
 	struct journal_segment open;
+	bool blind;
 	bool untidy; /* a write failed, and what it left behind open.bytes is not cut off yet */
 	struct buffer buffer;
 };
@@ -109,7 +115,8 @@ static int list_segments(struct journal *j, struct error *err)
 		if (fstatat(j->dir_fd, e->d_name, &st, 0) < 0)
 			r = io_error(j, e->d_name, "cannot be read", err);
 		else
-			r = add_closed(j, (struct journal_segment){id, (uint64_t)st.st_size});
+			r = add_closed(j, (struct journal_segment){id, (uint64_t)st.st_size,
+				(uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / NS_PER_MS});
 	}
 	(void)closedir(d);
 	if (j->closed_count)
@@ -154,6 +161,7 @@ int journal_open(const char *dir, uint64_t max_bytes, struct journal **ret, stru
 		r = take_lock(j, err);
 	if (r == 0)
 		r = list_segments(j, err);
+	j->blind = r == 0 && faccessat(j->dir_fd, BLIND_NAME, F_OK, 0) == 0;
 	if (r < 0) {
 		journal_close(j);
 		return r;
@@ -343,7 +351,8 @@ static uint64_t next_id(const struct journal *j, uint64_t min_id)
 
 int journal_begin(struct journal *j, uint64_t min_id, const struct frame *snapshot, struct error *err)
 {
-	struct journal_segment fresh = {next_id(j, min_id), MAGIC_BYTES}, old = j->open;
+	struct journal_segment fresh = {.id = next_id(j, min_id), .bytes = MAGIC_BYTES}, old = j->open;
+	old.closed_ms = clock_wall_ms();
 	char name[32];
 	segment_name(old.id, name);
 	int r = tidy(j, name, err);
@@ -381,6 +390,52 @@ fail:
 	close_p(&fd);
 	(void)unlinkat(j->dir_fd, name, 0);
 	return r;
+}
+
+/* ---- blindness ---- */
+
+int journal_set_blind(struct journal *j, struct error *err)
+{
+	CLEANUP(close_p) int fd = openat(j->dir_fd, BLIND_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || fsync(fd) < 0 || fsync(j->dir_fd) < 0)
+		return io_error(j, BLIND_NAME, "cannot be made", err);
+	j->blind = true;
+	return 0;
+}
+
+bool journal_is_blind(const struct journal *j)
+{
+	return j->blind;
+}
+
+static int rename_segment(struct journal *j, struct journal_segment *s, uint64_t shift, struct error *err)
+{
+	char from[32], to[32];
+	segment_name(s->id, from);
+	segment_name(s->id + shift, to);
+	if (renameat(j->dir_fd, from, j->dir_fd, to) < 0)
+		return io_error(j, from, "cannot be given another number", err);
+	s->id += shift;
+	return 0;
+}
+
+int journal_see(struct journal *j, uint64_t last_id, struct error *err)
+{
+	if (!j->blind)
+		return 0;
+	uint64_t first = j->closed_count ? j->closed[0].id : j->open.id;
+	uint64_t shift = first && first <= last_id ? last_id + 1 - first : 0;
+	int r = 0;
+	if (shift && j->fd >= 0)
+		r = rename_segment(j, &j->open, shift, err);
+	for (size_t i = j->closed_count; shift && i && r == 0; i--)
+		r = rename_segment(j, &j->closed[i - 1], shift, err);
+	if (r < 0)
+		return r;
+	if (fsync(j->dir_fd) < 0 || unlinkat(j->dir_fd, BLIND_NAME, 0) < 0 || fsync(j->dir_fd) < 0)
+		return io_error(j, BLIND_NAME, "cannot be removed", err);
+	j->blind = false;
+	return 0;
 }
 
 uint64_t journal_current(const struct journal *j)

@@ -16,10 +16,11 @@
 
 struct journal;
 
-/* A segment found at open, oldest first. */
+/* A closed segment. */
 struct journal_segment {
 	uint64_t id;
 	uint64_t bytes;
+	uint64_t closed_ms; /* wall clock: when it was; of one found at open, when it was written last */
 };
 
 /* Opens or makes the folder (not its parents). -EBUSY: another process has it. */
@@ -39,6 +40,14 @@ int journal_read(struct journal *j, uint64_t id, const struct frame_sink *sink, 
 /* Closes the open segment, if any, and begins a new one whose first frame is the snapshot. Its id is
  * above every id before it and above min_id. */
 int journal_begin(struct journal *j, uint64_t min_id, const struct frame *snapshot, struct error *err) MUST_USE;
+
+/* A journal that is begun without knowing which ids the store has already is blind, also after a restart: none of its
+ * segments may go to the store before journal_see. Call it for a journal without any segment, before journal_begin. */
+int journal_set_blind(struct journal *j, struct error *err) MUST_USE;
+bool journal_is_blind(const struct journal *j);
+/* last_id: the last one the store has. If need be all segments are given ids above it, in their order; then the
+ * journal is blind no more. After an error it still is, and the call may be repeated. No-op when it is not blind. */
+int journal_see(struct journal *j, uint64_t last_id, struct error *err) MUST_USE;
 
 /* Id of the open segment. */
 uint64_t journal_current(const struct journal *j);

@@ -165,6 +165,44 @@ def check_given_up(tap, collectors):
     first.start()
 
 
+def send_some(collector, kind, count=50):
+    lines = "".join(json.dumps({"client": "203.0.113.1", "server": "192.0.2.10", "type": kind, "requests": 1}) + "\n"
+                    for _ in range(count))
+    subprocess.run([os.environ["WHERETO"], "send", "--to", collector.telemetry, "--key",
+                    collector.config["telemetry"]["keys"][0]["file"], "--wait"], timeout=WAIT_S, input=lines, stderr=subprocess.DEVNULL, check=True, text=True)
+    return count
+
+
+def check_same_name(tap, folder, server, second):
+    """Two collectors of one name: at least one of them notices, nothing is lost, and another name makes it well."""
+    count = 0
+    with Collector(os.path.join(folder, "three"), name="two", store={"url": server.url},
+                   telemetry={"listen": ["127.0.0.1:0"], "keys": second.config["telemetry"]["keys"]}) as third:
+        tap.check("is not of this journal: it is a new one" in third.log(), "one name: the second of it is warned")
+
+        def complaints():
+            return [collector for collector in (second, third)
+                    if "same name" in (collector.api("senders")["backlog"]["store_error"] or "")]
+
+        while not complaints():
+            for collector in (second, third):
+                count += send_some(collector, "names")
+                collector.top()
+        found = complaints()[0]
+        tap.equal(found.http("/healthz")[0], 503, "one name: it is noticed")
+        tap.check(stored(server, "names")[0] < count, "one name: nothing more is written")
+        count += send_some(found, "names")
+        third.stop()
+        third.config["name"] = "three"
+        third.start()
+        second.stop()
+        second.start()
+        for collector in (second, third):
+            collector.wait(lambda: not collector.api("senders")["backlog"]["batches"], "an empty journal")
+            collector.top()
+        tap.equal(stored(server, "names")[0], count, "one name: with another name everything is stored, once")
+
+
 def fetch(port):
     """Requests; a worker that ends may close a kept-alive connection as one is sent (it is in the log or not)."""
     def work(stopping):
@@ -244,6 +282,7 @@ def main():
                                                telemetry={"listen": ["127.0.0.1:0"], "keys": keys}))
         check_send(tap, server, [first, second])
         check_given_up(tap, [first, second])
+        check_same_name(tap, folder, server, second)
         if webserver.unavailable():
             tap.skip("nginx", webserver.unavailable())
         else:

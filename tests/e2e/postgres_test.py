@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A collector whose store is a PostgreSQL server that goes away and comes back, by a clean stop and by kill -9:
-everything acknowledged is in the database once, and the collector ends while the server is away."""
+"""A collector whose store is a PostgreSQL server that is not there yet, goes away and comes back, by a clean stop and by
+kill -9: everything acknowledged is in the database once, what waits can be seen, and the collector ends while the server
+is away."""
 
 import contextlib
 import json
@@ -36,19 +37,52 @@ def stored(collector, count):
     collector.wait(asked, f"{count} requests")
 
 
-def check_away(tap, server, collector):
-    tap.check(send(collector, 0) == 0, "records are acknowledged")
-    stored(collector, RECORDS)
-    server.end()
-    tap.check(send(collector, RECORDS) == 0, "so are they while the server is away")
+def check_late(tap, server, collector):
+    """The server is started after the collector, which was killed once while it waited."""
+    tap.check("what arrives meanwhile waits in the journal" in collector.log(), "a server that is not there is a warning")
+    tap.check(send(collector, 0) == 0, "records are acknowledged before the server is there")
+    collector.kill()
+    collector.start()
+    tap.check(send(collector, RECORDS) == 0, "and after a crash")
+    backlog = collector.api("senders")["backlog"]
+    numbers = collector.metrics()
+    tap.check(backlog["batches"] >= 1 and backlog["bytes"] > 0 and backlog["since"] and backlog["store_away_since"]
+              and "connecting" in backlog["store_error"] and backlog["journal_error"] is None, "the API tells what waits",
+              backlog)
+    tap.check(numbers["whereto_store_up"] == 0 and numbers["whereto_journal_up"] == 1
+              and numbers["whereto_journal_backlog"] == backlog["batches"]
+              and numbers["whereto_journal_backlog_bytes"] > 0 and numbers["whereto_journal_backlog_age_seconds"] > 0
+              and numbers["whereto_store_away_seconds"] > 0, "so do the metrics", numbers)
+    shown = subprocess.run([os.environ["WHERETO"], "senders", "--api", f"http://{collector.ready['http']}"],
+                           capture_output=True, text=True).stdout
+    tap.check("not yet in the store: " in shown and "the store has been away for " in shown, "so does whereto senders", shown)
+    tap.check(collector.http("/healthz")[0] == 503 and collector.http("/api/v1/top")[0] == 503, "questions are refused")
     server.start()
     stored(collector, 2 * RECORDS)
+    collector.wait(lambda: collector.metrics()["whereto_store_up"] == 1, "a store that is up")
+    backlog = collector.api("senders")["backlog"]
+    tap.equal((backlog["store_away_since"], backlog["store_error"]), (None, None), "it is there")
+
+
+def check_refused(tap, folder, server):
+    """What would not get better by itself ends the start."""
+    with Collector(folder, start=False, store={"url": server.url.replace("wt@", "nobody@")}) as collector:
+        collector.launch()
+        tap.check(collector.process.wait(30) != 0 and "nobody" in collector.log(), "a role that is not there ends the start",
+                  collector.log())
+
+
+def check_away(tap, server, collector):
+    server.end()
+    tap.check(send(collector, 2 * RECORDS) == 0, "records are acknowledged while the server is away")
+    server.start()
+    stored(collector, 3 * RECORDS)
     server.end(signal.SIGKILL)
-    tap.check(send(collector, 2 * RECORDS) == 0, "and while it has crashed")
+    tap.check(send(collector, 3 * RECORDS) == 0, "and while it has crashed")
     tap.check(collector.stop(60) == 0, "the collector ends without it")
     server.start()
     collector.start()
-    stored(collector, 3 * RECORDS)
+    stored(collector, 4 * RECORDS)
 
 
 def main():
@@ -56,13 +90,15 @@ def main():
     reason = unavailable()
     if reason:
         return skip_all(reason)
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Server()) as server:
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Server(start=False)) as server:
         with Collector(folder, store={"url": server.url}) as collector:
+            check_late(tap, server, collector)
             check_away(tap, server, collector)
             tap.check(collector.stop() == 0, "the collector ends")
         for table in ("total_minute", "country_hour", "flow_day"):
-            tap.equal(server.ask(f"SELECT sum(requests) FROM whereto.{table}"), str(3 * RECORDS),
+            tap.equal(server.ask(f"SELECT sum(requests) FROM whereto.{table}"), str(4 * RECORDS),
                       f"{table} has every record once")
+        check_refused(tap, os.path.join(folder, "refused"), server)
     return tap.done()
 
 

@@ -24,7 +24,7 @@ struct fake_store {
 	size_t applied_count;
 	uint64_t sum, rows, refused, duplicates;
 	unsigned refuse_percent, lose_percent;
-	bool away;
+	bool away, unreachable; /* unreachable: it cannot even be asked */
 };
 
 static enum store_result fake_write(struct store *s, const struct store_batch *batch, struct error *err)
@@ -57,9 +57,15 @@ static enum store_result fake_write(struct store *s, const struct store_batch *b
 static int fake_last_batch(struct store *s, const char *collector, uint64_t *ret, struct error *err)
 {
 	struct fake_store *f = (struct fake_store *)s;
-	*ret = 0;
+	uint64_t last = 0;
+	pthread_mutex_lock(&f->lock);
+	bool there = !f->unreachable;
 	for (size_t i = 0; i < f->applied_count; i++)
-		*ret = f->applied[i] > *ret ? f->applied[i] : *ret;
+		last = f->applied[i] > last ? f->applied[i] : last;
+	pthread_mutex_unlock(&f->lock);
+	if (!there)
+		return error_set(err, -EBUSY, "the store is away");
+	*ret = last;
 	return 0;
 }
 
@@ -255,6 +261,102 @@ static void a_store_that_is_away_costs_nothing(void **state)
 	assert_true(x->store.rows <= x->given_rows);
 }
 
+/* Names the oldest segment, or the file set aside. */
+static bool find_file(const struct fixture *x, const char *ending, char ret[static 512])
+{
+	char best[256] = "";
+	DIR *d = opendir(x->dir);
+	struct dirent *e;
+	while ((e = readdir(d))) {
+		size_t len = strlen(e->d_name), tail = strlen(ending);
+		if (e->d_name[0] == '.' || len < tail || strcmp(e->d_name + len - tail, ending) != 0 || (*best && strcmp(best, e->d_name) < 0))
+			continue;
+		(void)snprintf(best, sizeof(best), "%s", e->d_name);
+	}
+	(void)closedir(d);
+	(void)snprintf(ret, 512, "%s/%s", x->dir, best);
+	return *best;
+}
+
+static void set_unreachable(struct fixture *x, bool unreachable)
+{
+	pthread_mutex_lock(&x->store.lock);
+	x->store.unreachable = x->store.away = unreachable;
+	pthread_mutex_unlock(&x->store.lock);
+}
+
+/* A batch of somebody else who has our name. */
+static void put_foreign_batch(struct fixture *x, uint64_t id)
+{
+	pthread_mutex_lock(&x->store.lock);
+	x->store.applied[x->store.applied_count++] = id;
+	pthread_mutex_unlock(&x->store.lock);
+}
+
+static void wait_stored(struct fixture *x, const char *error)
+{
+	struct writer_stats stats;
+	do {
+		writer_settle(x->writer);
+		writer_get_stats(x->writer, &stats);
+	} while (error ? !strstr(stats.store_error, error) : stats.store_error[0] || x->store.sum != x->given_sum);
+}
+
+/* A journal begun while the store cannot even be asked takes ids that the store, when it comes, has not: here it has ids
+ * of the future, of a journal that was lost when the clock was wrong. */
+static void a_store_may_come_after_the_collector(void **state)
+{
+	struct fixture *x = *state;
+	struct writer_stats stats;
+	set_unreachable(x, true);
+	put_foreign_batch(x, 9000000000000);
+	open_writer(x, 1u << 30);
+	give_many(x, 10, 3);
+	writer_get_stats(x->writer, &stats);
+	assert_non_null(strstr(stats.store_error, "away"));
+	assert_true(stats.store_away_since_ms);
+	writer_free(x->writer, 1000);
+	open_writer(x, 1u << 30); /* once more without it */
+	give_many(x, 10, 3);
+	writer_get_stats(x->writer, &stats);
+	assert_true(stats.backlog && stats.backlog_bytes && stats.backlog_since_ms);
+	assert_true(x->store.sum == 0);
+	set_unreachable(x, false);
+	wait_stored(x, NULL);
+	writer_get_stats(x->writer, &stats);
+	assert_true(!stats.store_away_since_ms && !stats.duplicates && !x->store.duplicates);
+	give_many(x, 10, 3);
+	writer_free(x->writer, 5000);
+	assert_true(x->store.sum == x->given_sum);
+	assert_true(x->store.applied[1] == 9000000000001);
+}
+
+/* Somebody writes under our name: nothing more goes to the store, nothing is lost, and the error says so. Started
+ * again, as by an operator who has seen to it, it goes on. */
+static void another_of_the_same_name_is_noticed(void **state)
+{
+	struct fixture *x = *state;
+	char file[512];
+	open_writer(x, 1u << 30);
+	give_many(x, 3, 1);
+	uint64_t before = x->store.sum;
+	assert_true(find_file(x, ".wj", file));
+	put_foreign_batch(x, strtoull(strrchr(file, '/') + 1, NULL, 10)); /* the very id of our next batch */
+	give(x, 4);
+	wait_durable(x, 4);
+	give(x, 5);
+	wait_durable(x, 5);
+	wait_stored(x, "another collector has the same name");
+	assert_true(x->store.sum == before);
+	writer_free(x->writer, 1000);
+	pthread_mutex_lock(&x->store.lock);
+	x->store.applied[x->store.applied_count - 1]++; /* that one goes by another name now */
+	pthread_mutex_unlock(&x->store.lock);
+	open_writer(x, 1u << 30);
+	wait_stored(x, NULL);
+	writer_free(x->writer, 1000);
+}
+
 /* What a restart reads is what was: a session that ended does not come back beside its own counts. */
 static void a_session_that_ended_stays_ended(void **state)
 {
@@ -276,23 +378,6 @@ static void a_session_that_ended_stays_ended(void **state)
 	assert_int_equal(book->retired_count, 1);
 	assert_true(book->retired[0].ledger.v[LEDGER_stored] == 3);
 	writer_free(x->writer, 0);
-}
-
-/* Names the oldest segment, or the file set aside. */
-static bool find_file(const struct fixture *x, const char *ending, char ret[static 512])
-{
-	char best[256] = "";
-	DIR *d = opendir(x->dir);
-	struct dirent *e;
-	while ((e = readdir(d))) {
-		size_t len = strlen(e->d_name), tail = strlen(ending);
-		if (e->d_name[0] == '.' || len < tail || strcmp(e->d_name + len - tail, ending) != 0 || (*best && strcmp(best, e->d_name) < 0))
-			continue;
-		(void)snprintf(best, sizeof(best), "%s", e->d_name);
-	}
-	(void)closedir(d);
-	(void)snprintf(ret, 512, "%s/%s", x->dir, best);
-	return *best;
 }
 
 /* A damaged segment keeps its name until the store has what can be read of it, however often the
@@ -388,6 +473,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_durable_can_be_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failing_store_gets_each_row_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_may_come_after_the_collector, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_of_the_same_name_is_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_that_ended_stays_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_before_damage_is_stored_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_journal_without_a_folder_is_not_hammered, setup, teardown),

@@ -531,6 +531,64 @@ static void a_full_journal_refuses_and_goes_on(void **state)
 	flow_table_free(back);
 }
 
+/* Segments begun before the store was seen get ids that the store has not, in their order, whenever the process
+ * ends meanwhile. */
+static void a_blind_journal_gives_way_to_the_stores_ids(void **state)
+{
+	struct error err = {0};
+	struct flow_table *parts[3], *back = new_table(0);
+	struct journal *j = open_journal(1u << 30);
+	assert_false(journal_is_blind(j));
+	assert_int_equal(journal_set_blind(j, &err), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		begin(j);
+		parts[i] = new_table(5 + i);
+		assert_int_equal(append_flows(j, parts[i], &err), 0);
+	}
+	journal_close(j);
+	j = open_journal(1u << 30);
+	assert_true(journal_is_blind(j));
+	begin(j);
+	size_t count;
+	const struct journal_segment *segments = journal_segments(j, &count);
+	assert_int_equal(count, 3);
+	/* One was renamed already when it crashed. */
+	char from[512], to[512];
+	uint64_t last = segments[1].id + 5000;
+	(void)snprintf(from, sizeof(from), "%s/%020llu.wj", dir, (unsigned long long)segments[2].id);
+	(void)snprintf(to, sizeof(to), "%s/%020llu.wj", dir, (unsigned long long)(segments[2].id + last));
+	journal_close(j);
+	assert_int_equal(rename(from, to), 0);
+	j = open_journal(1u << 30);
+	begin(j);
+	assert_int_equal(journal_see(j, last, &err), 0);
+	assert_false(journal_is_blind(j));
+	segments = journal_segments(j, &count);
+	assert_int_equal(count, 4);
+	assert_true(segments[0].id == last + 1 && journal_current(j) > segments[3].id);
+	struct frame_sink none = {0};
+	static const unsigned order[] = {0, 1, 3, 2}; /* the third place: the second run's, which has no rows */
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(i == 0 || segments[i].id > segments[i - 1].id);
+		assert_true(segments[i].closed_ms);
+		assert_int_equal(flow_table_clear(back), 0);
+		assert_int_equal(journal_read(j, segments[i].id, &none, back, &err), 0);
+		if (order[i] < 3)
+			assert_same_flows(parts[order[i]], back);
+	}
+	assert_int_equal(append_flows(j, parts[0], &err), 0);
+	uint64_t current = journal_current(j);
+	assert_int_equal(journal_see(j, current + 1, &err), 0); /* not blind: no-op */
+	assert_true(journal_current(j) == current);
+	journal_close(j);
+	j = open_journal(1u << 30);
+	assert_false(journal_is_blind(j));
+	journal_close(j);
+	for (unsigned i = 0; i < 3; i++)
+		flow_table_free(parts[i]);
+	flow_table_free(back);
+}
+
 int main(void)
 {
 	wt_random_init();
@@ -545,6 +603,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_segment_of_another_version_is_refused, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(nothing_is_written_behind_a_failed_frame, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(a_full_journal_refuses_and_goes_on, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(a_blind_journal_gives_way_to_the_stores_ids, make_dir, remove_dir),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
