@@ -15,11 +15,6 @@
  * size, the tables are dropped from memory and read again from their segments in order: memory stays
  * bounded by two tables here (and the data plane's own two), the disk by journal.max_size.
  *
- * No batch goes to the store before the store has said which the last one of this collector is (`seen`): a journal begun
- * while it was away may have to take other ids first (journal_see). It is asked again before each batch. Anything but the
- * last one written, or the one to be written after an attempt whose end is not known, was written by somebody else under
- * this collector's name, who might take our ids: then nothing more is written, and the journal keeps it.
- *
  * If the journal cannot be written (full disk, max_size) the frame is tried again each second; no
  * acknowledgement leaves meanwhile and the data plane, which has at most one frozen under way,
  * stops reading when its own table is full.
@@ -28,12 +23,11 @@
  * store's writing side and the batch it was handed. They and the callers share what stands below
  * the lock. */
 
-#include "collector/writer.h"
+#include "collector/writer_parts.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,46 +36,8 @@
 
 #define FLUSH_NS         (5 * NS_PER_S)
 #define AWAY_FLUSH_NS    (60 * NS_PER_S)
-#define RETRY_NS         NS_PER_S
 #define SETTLE_WAIT_NS   (10 * NS_PER_S)
-#define MAINTAIN_NS      (60 * NS_PER_S)
 #define PENDING_MAX      (256u << 20)
-
-struct batch {
-	uint64_t id;
-	struct flow_table *flows;
-	uint64_t frames; /* frames durable when it was cut */
-	bool damaged;    /* the file holds more than could be read */
-	bool in_doubt;   /* the store may have it: of an earlier run, or an attempt failed */
-};
-
-struct writer {
-	struct writer_config config; /* its journal_dir is not looked at after the start */
-	char *collector;             /* what config.collector points to: the caller's may go with a reload */
-	struct journal *journal;
-	struct book book;
-	struct flow_table *pending;
-	uint64_t pending_since_ns;
-	struct batch kept; /* the last batch cut, while its table is still in memory */
-	uint64_t first_id; /* of this run's segments */
-	bool seen;         /* what the store has is known, and the journal's ids are above it */
-
-	pthread_t journal_thread, store_thread;
-	bool started;
-
-	pthread_mutex_t lock;
-	pthread_cond_t journal_wake, store_wake, settled;
-	struct frozen *given;
-	struct flow_table *spare;
-	struct batch storing;      /* flows set: the store thread works on it */
-	bool stored;               /* the store thread is done with `storing` */
-	bool store_answered;       /* the store thread has asked it for the first time */
-	uint64_t last_stored;      /* of this collector, as far as it is known here */
-	bool settle_wanted, store_away, stopping, store_stopping;
-	bool stuck;                /* no batch could be cut or read: not again before a second is over */
-	uint64_t frames_durable, frames_stored;
-	struct writer_stats stats;
-};
 
 void frozen_free(struct frozen *f)
 {
@@ -92,174 +48,6 @@ void frozen_free(struct frozen *f)
 	free(f->retired);
 	free(f->ended);
 	free(f);
-}
-
-static void set_text(char *dest, size_t cap, const char *text)
-{
-	(void)snprintf(dest, cap, "%.*s", (int)cap - 1, text);
-}
-
-/* ---- the store thread ---- */
-
-/* The store's state as people see it. */
-static void set_store_state(struct writer *w, bool away, const char *text)
-{
-	pthread_mutex_lock(&w->lock);
-	w->store_away = away;
-	w->stats.store_away_since_ms = !away ? 0 : w->stats.store_away_since_ms ? w->stats.store_away_since_ms : clock_wall_ms();
-	set_text(w->stats.store_error, sizeof(w->stats.store_error), away ? text : "");
-	pthread_mutex_unlock(&w->lock);
-}
-
-static bool store_was_away(struct writer *w)
-{
-	pthread_mutex_lock(&w->lock);
-	bool away = w->stats.store_error[0];
-	pthread_mutex_unlock(&w->lock);
-	return away;
-}
-
-static int last_of_ours(struct writer *w, uint64_t *ret, struct error *err)
-{
-	return w->config.store->ops->last_batch(w->config.store, w->config.collector, ret, err);
-}
-
-static enum store_result foreign(const struct writer *w, uint64_t id, struct error *err)
-{
-	(void)error_set(err, -EPROTO, "the store has a batch of collector '%s', %" PRIu64 ", that this one did not write: another"
-		" collector has the same name; nothing more is written until each has a `name` of its own", w->collector, id);
-	return STORE_FATAL;
-}
-
-/* Nobody else writes under our name? */
-static enum store_result check_name(struct writer *w, const struct batch *b, struct error *err)
-{
-	uint64_t last = 0;
-	if (last_of_ours(w, &last, err) < 0)
-		return STORE_RETRY;
-	if (last <= w->last_stored || (last == b->id && b->in_doubt))
-		return STORE_OK;
-	return foreign(w, last, err);
-}
-
-static void log_outcome(const struct batch *b, bool was_away, bool away, const struct error *err)
-{
-	if (away && !was_away)
-		log_error("store: batch %" PRIu64 " not written, will be tried again: %s", b->id, err->text);
-	else if (!away && was_away)
-		log_info("store: writing again, batch %" PRIu64, b->id);
-}
-
-static enum store_result write_batch(struct writer *w, struct batch *b)
-{
-	struct error err = {0};
-	struct store_batch batch = {.collector = w->config.collector, .id = b->id, .flows = b->flows};
-	uint64_t start = clock_mono_ns();
-	enum store_result result = check_name(w, b, &err);
-	if (result == STORE_OK) {
-		result = w->config.store->ops->write_batch(w->config.store, &batch, &err);
-		if (result == STORE_DUPLICATE && !b->in_doubt)
-			result = foreign(w, b->id, &err);
-		else
-			b->in_doubt = true;
-	}
-	bool away = result == STORE_RETRY || result == STORE_FATAL, was_away = store_was_away(w);
-	set_store_state(w, away, err.text);
-	pthread_mutex_lock(&w->lock);
-	w->stats.last_batch_ns = clock_mono_ns() - start;
-	w->stats.retries += away;
-	if (!away) {
-		w->last_stored = b->id > w->last_stored ? b->id : w->last_stored;
-		w->stats.batches++;
-		w->stats.batch_rows += b->flows->row_count;
-		w->stats.duplicates += result == STORE_DUPLICATE;
-	}
-	pthread_mutex_unlock(&w->lock);
-	log_outcome(b, was_away, away, &err);
-	return result;
-}
-
-static void wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
-{
-	struct timespec ts;
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	uint64_t at = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec + ns;
-	ts.tv_sec = (time_t)(at / NS_PER_S);
-	ts.tv_nsec = (long)(at % NS_PER_S);
-	(void)pthread_cond_timedwait(cond, lock, &ts);
-}
-
-static void maintain(struct writer *w)
-{
-	struct error err = {0};
-	if (w->config.store->ops->maintain(w->config.store, clock_wall_ms() / 1000, &err) < 0)
-		log_warning("store: housekeeping failed: %s", err.text);
-}
-
-/* Asks a store that was away at the start. The lock is not held. */
-static bool ask_store(struct writer *w)
-{
-	struct error err = {0};
-	uint64_t last = 0;
-	if (last_of_ours(w, &last, &err) < 0) {
-		set_store_state(w, true, err.text);
-		return false;
-	}
-	set_store_state(w, false, "");
-	log_info("store: is there");
-	pthread_mutex_lock(&w->lock);
-	w->last_stored = last;
-	w->store_answered = true;
-	pthread_cond_signal(&w->journal_wake);
-	pthread_mutex_unlock(&w->lock);
-	return true;
-}
-
-/* Until it is there or the writer stops. */
-static void await_store(struct writer *w)
-{
-	pthread_mutex_lock(&w->lock);
-	while (!w->store_answered && !w->store_stopping) {
-		pthread_mutex_unlock(&w->lock);
-		bool there = ask_store(w);
-		pthread_mutex_lock(&w->lock);
-		if (!there && !w->store_stopping)
-			wait_on(&w->store_wake, &w->lock, RETRY_NS);
-	}
-	pthread_mutex_unlock(&w->lock);
-}
-
-static void *store_main(void *arg)
-{
-	struct writer *w = arg;
-	uint64_t maintained_ns = 0;
-	await_store(w);
-	pthread_mutex_lock(&w->lock);
-	while (!w->store_stopping) {
-		if (clock_mono_ns() - maintained_ns > MAINTAIN_NS) {
-			pthread_mutex_unlock(&w->lock);
-			maintain(w);
-			maintained_ns = clock_mono_ns();
-			pthread_mutex_lock(&w->lock);
-			continue;
-		}
-		if (!w->storing.flows || w->stored) {
-			wait_on(&w->store_wake, &w->lock, MAINTAIN_NS);
-			continue;
-		}
-		pthread_mutex_unlock(&w->lock);
-		enum store_result result = write_batch(w, &w->storing);
-		pthread_mutex_lock(&w->lock);
-		if (result == STORE_OK || result == STORE_DUPLICATE) {
-			w->stored = true;
-			pthread_cond_signal(&w->journal_wake);
-		} else if (!w->store_stopping) {
-			pthread_cond_broadcast(&w->settled); /* nobody shall wait for a store that is away */
-			wait_on(&w->store_wake, &w->lock, RETRY_NS);
-		}
-	}
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
 }
 
 /* ---- the journal thread ---- */
@@ -280,7 +68,7 @@ static void set_journal_error(struct writer *w, const char *text)
 {
 	pthread_mutex_lock(&w->lock);
 	bool was_good = !w->stats.journal_error[0];
-	set_text(w->stats.journal_error, sizeof(w->stats.journal_error), text);
+	writer_set_text(w->stats.journal_error, sizeof(w->stats.journal_error), text);
 	w->stats.failures += *text != '\0';
 	pthread_mutex_unlock(&w->lock);
 	if (*text && was_good)
@@ -407,7 +195,7 @@ static bool load_oldest(struct writer *w, struct batch *ret)
 	if (r < 0 && !b.damaged) {
 		log_error("journal: %s", err.text);
 		pthread_mutex_lock(&w->lock);
-		set_text(w->stats.store_error, sizeof(w->stats.store_error), err.text); /* until a batch gets through */
+		writer_set_text(w->stats.store_error, sizeof(w->stats.store_error), err.text); /* until a batch gets through */
 		pthread_mutex_unlock(&w->lock);
 		flow_table_free(b.flows);
 		return false;
@@ -526,7 +314,7 @@ static void *journal_main(void *arg)
 	for (;;) {
 		pthread_mutex_lock(&w->lock);
 		if (held || is_quiet(w))
-			wait_on(&w->journal_wake, &w->lock, NS_PER_S);
+			writer_wait_on(&w->journal_wake, &w->lock, NS_PER_S);
 		if (!held) {
 			held = w->given;
 			w->given = NULL;
@@ -576,7 +364,7 @@ void writer_settle(struct writer *w)
 		clock_mono_ns() - start < SETTLE_WAIT_NS) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
-		wait_on(&w->settled, &w->lock, NS_PER_S);
+		writer_wait_on(&w->settled, &w->lock, NS_PER_S);
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -623,7 +411,7 @@ static void store_backlog(struct writer *w)
 	struct batch b;
 	size_t left;
 	while (journal_segments(w->journal, &left), left && load_oldest(w, &b)) {
-		enum store_result result = write_batch(w, &b);
+		enum store_result result = writer_write_batch(w, &b);
 		uint32_t rows = b.flows->row_count, changes = b.flows->change_count;
 		if (result != STORE_OK && result != STORE_DUPLICATE) {
 			flow_table_free(b.flows);
@@ -636,29 +424,6 @@ static void store_backlog(struct writer *w)
 	}
 }
 
-/* Asks the store for the last batch of this collector; when it is away that is done later. */
-static int meet_store(struct writer *w, uint64_t *ret_last, struct error *err)
-{
-	size_t count;
-	const struct journal_segment *segments = journal_segments(w->journal, &count);
-	struct error away = {0};
-	if (last_of_ours(w, ret_last, &away) < 0) {
-		set_store_state(w, true, away.text);
-		log_warning("store: %s; what arrives meanwhile waits in the journal", away.text);
-		return count ? 0 : journal_set_blind(w->journal, err);
-	}
-	bool blind = journal_is_blind(w->journal);
-	int r = journal_see(w->journal, *ret_last, err);
-	if (r < 0)
-		return r;
-	if (*ret_last && !blind && (!count || segments[count - 1].id < *ret_last))
-		log_warning("store: the last batch of collector '%s' there, %" PRIu64 ", is not of this journal: %s", w->collector,
-			*ret_last, count ? "it is an old copy, or another collector has the same name" : "it is a new one");
-	w->last_stored = *ret_last;
-	w->seen = w->store_answered = true;
-	return 0;
-}
-
 static int start_journal(struct writer *w, struct error *err)
 {
 	int r = journal_open(w->config.journal_dir, w->config.journal_max_bytes, &w->journal, err);
@@ -668,7 +433,7 @@ static int start_journal(struct writer *w, struct error *err)
 	if (r < 0)
 		return r;
 	uint64_t last = 0;
-	r = meet_store(w, &last, err);
+	r = writer_meet_store(w, &last, err);
 	if (r < 0)
 		return r;
 	/* The new segment first: the sessions must stand in it before old segments go. */
@@ -725,7 +490,7 @@ static void drain(struct writer *w, unsigned timeout_ms)
 		clock_mono_ns() < end) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
-		wait_on(&w->settled, &w->lock, 50 * NS_PER_MS);
+		writer_wait_on(&w->settled, &w->lock, 50 * NS_PER_MS);
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -753,7 +518,7 @@ int writer_start(struct writer *w)
 	int r = pthread_create(&w->journal_thread, NULL, journal_main, w);
 	if (r)
 		return -r;
-	r = pthread_create(&w->store_thread, NULL, store_main, w);
+	r = pthread_create(&w->store_thread, NULL, writer_store_main, w);
 	if (r) {
 		stop_journal_thread(w);
 		return -r;
