@@ -32,6 +32,8 @@ struct send_options {
 struct send {
 	struct transport transport;
 	struct fleet *fleet;
+	const struct send_options *options;
+	uint64_t acknowledged, since_ns; /* records, as of the last time there were more */
 };
 
 static int parse_options(int argc, char **argv, struct send_options *ret)
@@ -86,14 +88,28 @@ static int parse_options(int argc, char **argv, struct send_options *ret)
 
 static int pump(struct send *s)
 {
-	return transport_pump(&s->transport, s->fleet);
+	int r = transport_pump(&s->transport, s->fleet);
+	uint64_t acknowledged = fleet_stats(s->fleet).acknowledged;
+	if (acknowledged != s->acknowledged || !s->since_ns)
+		s->since_ns = clock_mono_ns();
+	s->acknowledged = acknowledged;
+	return r;
 }
 
-/* Room for a batch of records; waits for the collectors when there is none. */
+/* Nothing has been acknowledged for too long. */
+static bool gives_up(const struct send *s)
+{
+	return clock_mono_ns() - s->since_ns >= s->options->give_up_ns;
+}
+
+/* Room for a batch of records; waits for the collectors when there is none. -ETIMEDOUT: given up. */
 static int make_room(struct send *s)
 {
 	int r = pump(s);
+	s->since_ns = clock_mono_ns();
 	while (r == 0 && fleet_room(s->fleet) < ROOM_MIN) {
+		if (gives_up(s))
+			return -ETIMEDOUT;
 		transport_wait(&s->transport, s->fleet, 1000);
 		r = pump(s);
 	}
@@ -138,28 +154,25 @@ static int64_t read_input(struct send *s)
 	return r < 0 ? r : bad;
 }
 
-/* Until everything is acknowledged, or nothing has been for too long; without --wait just long enough to have it on
- * the wire. */
-static int finish(struct send *s, const struct send_options *options)
+/* Until everything is acknowledged, or it gives up; without --wait just long enough to have it on the wire. */
+static int finish(struct send *s)
 {
-	uint64_t since = clock_mono_ns(), acknowledged = 0, patience = options->wait ? options->give_up_ns : LEAVE_AFTER_NS;
-	fleet_flush(s->fleet, since);
+	uint64_t start_ns = s->since_ns = clock_mono_ns();
+	fleet_flush(s->fleet, start_ns);
 	int r = pump(s);
-	while (r == 0 && !fleet_idle(s->fleet) && clock_mono_ns() - since < patience) {
-		transport_wait(&s->transport, s->fleet, options->wait ? 1000 : 50);
+	while (r == 0 && !fleet_idle(s->fleet)) {
+		if (s->options->wait ? gives_up(s) : clock_mono_ns() - start_ns >= LEAVE_AFTER_NS)
+			break;
+		transport_wait(&s->transport, s->fleet, s->options->wait ? 1000 : 50);
 		r = pump(s);
-		uint64_t now_acknowledged = fleet_stats(s->fleet).acknowledged;
-		if (options->wait && now_acknowledged != acknowledged) {
-			acknowledged = now_acknowledged;
-			since = clock_mono_ns();
-		}
 	}
 	return r;
 }
 
 /* What became of the records; what is said of a collector is what may be stored or lost there. */
-static void report(const struct send *s, const struct send_options *options, int64_t bad)
+static void report(const struct send *s, int64_t bad)
 {
+	const struct send_options *options = s->options;
 	struct sender_stats stats = fleet_stats(s->fleet);
 	fprintf(stderr, "whereto send: %" PRIu64 " records taken, %" PRIu64 " acknowledged, %" PRIi64 " lines refused\n",
 		stats.records, stats.acknowledged, bad < 0 ? 0 : bad);
@@ -175,14 +188,16 @@ static void report(const struct send *s, const struct send_options *options, int
 		fprintf(stderr, "whereto send: given up: %" PRIu64 " records were not sent\n", unsent);
 }
 
-static int run(struct send *s, const struct send_options *options)
+static int run(struct send *s)
 {
 	int64_t bad = read_input(s);
-	int r = bad < 0 ? (int)bad : finish(s, options);
-	if (r < 0)
+	int r = bad < 0 ? (int)bad : finish(s);
+	if (r == -ETIMEDOUT)
+		fprintf(stderr, "whereto send: given up before the end of the input\n");
+	else if (r < 0)
 		fprintf(stderr, "whereto send: the socket failed: %s\n", strerror(-r));
-	report(s, options, bad);
-	bool given_up = options->wait && !fleet_idle(s->fleet);
+	report(s, bad);
+	bool given_up = s->options->wait && !fleet_idle(s->fleet);
 	return r < 0 || bad || given_up ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -190,7 +205,7 @@ int command_send(int argc, char **argv)
 {
 	struct send_options options;
 	struct sender_config config = {.memory_bytes = SEND_MEMORY};
-	struct send send;
+	struct send send = {.options = &options};
 	struct error err = {0};
 	char host[SENDER_NAME_MAX + 1] = "";
 	int status = parse_options(argc, argv, &options);
@@ -208,7 +223,7 @@ int command_send(int argc, char **argv)
 		transport_close(&send.transport);
 		return EXIT_FAILED;
 	}
-	status = run(&send, &options);
+	status = run(&send);
 	fleet_free(send.fleet);
 	transport_close(&send.transport);
 	return status;
