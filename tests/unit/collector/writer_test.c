@@ -24,6 +24,7 @@ struct fake_store {
 	size_t applied_count;
 	uint64_t sum, rows, refused, duplicates;
 	unsigned refuse_percent, lose_percent;
+	bool taken; /* the next id is somebody else's, only just */
 	bool away, unreachable; /* unreachable: it cannot even be asked */
 };
 
@@ -37,7 +38,9 @@ static enum store_result fake_write(struct store *s, const struct store_batch *b
 		if (f->applied[i] == batch->id)
 			result = STORE_DUPLICATE;
 	f->duplicates += result == STORE_DUPLICATE;
-	if (f->away || wt_random_below(100) < f->refuse_percent) {
+	if (f->taken)
+		result = STORE_DUPLICATE;
+	else if (f->away || wt_random_below(100) < f->refuse_percent) {
 		result = STORE_RETRY;
 		f->refused++;
 	} else if (result == STORE_OK) {
@@ -341,7 +344,7 @@ static void another_of_the_same_name_is_noticed(void **state)
 	give_many(x, 3, 1);
 	uint64_t before = x->store.sum;
 	assert_true(find_file(x, ".wj", file));
-	put_foreign_batch(x, strtoull(strrchr(file, '/') + 1, NULL, 10)); /* the very id of our next batch */
+	put_foreign_batch(x, strtoull(strrchr(file, '/') + 1, NULL, 10) + 60000); /* a minute ahead of our next batch */
 	give(x, 4);
 	wait_durable(x, 4);
 	give(x, 5);
@@ -349,10 +352,28 @@ static void another_of_the_same_name_is_noticed(void **state)
 	wait_stored(x, "another collector has the same name");
 	assert_true(x->store.sum == before);
 	writer_free(x->writer, 1000);
-	pthread_mutex_lock(&x->store.lock);
-	x->store.applied[x->store.applied_count - 1]++; /* that one goes by another name now */
-	pthread_mutex_unlock(&x->store.lock);
 	open_writer(x, 1u << 30);
+	wait_stored(x, NULL);
+	writer_free(x->writer, 1000);
+}
+
+/* Its batch came between our question and our batch, and took the id: ours is no duplicate. */
+static void a_batch_of_another_is_no_duplicate(void **state)
+{
+	struct fixture *x = *state;
+	open_writer(x, 1u << 30);
+	give_many(x, 3, 1);
+	pthread_mutex_lock(&x->store.lock);
+	x->store.taken = true;
+	pthread_mutex_unlock(&x->store.lock);
+	give(x, 4);
+	wait_durable(x, 4);
+	give(x, 5);
+	wait_durable(x, 5);
+	wait_stored(x, "another collector has the same name");
+	pthread_mutex_lock(&x->store.lock);
+	x->store.taken = false;
+	pthread_mutex_unlock(&x->store.lock);
 	wait_stored(x, NULL);
 	writer_free(x->writer, 1000);
 }
@@ -475,6 +496,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_may_come_after_the_collector, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_of_the_same_name_is_noticed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_batch_of_another_is_no_duplicate, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_that_ended_stays_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_before_damage_is_stored_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_journal_without_a_folder_is_not_hammered, setup, teardown),
