@@ -11,11 +11,11 @@ libsqlite3-dev libpq-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1
 module="nginx nginx-dev dpkg-dev"
 database="postgresql-15 postgresql-15-ip4r"
 test="libcmocka-dev bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
-python3-cryptography sqlite3 openssl $database"
+python3-cryptography sqlite3 openssl prometheus $database"
 # The other ends of the end-to-end tests of routes.
 routers="frr gobgpd bird2 openbgpd exabgp pmacct"
 # Of all these, the ones that Debian would start, now and at each boot.
-daemons="nginx postgresql-15 $routers"
+daemons="nginx postgresql-15 prometheus $routers"
 fuzz="clang libclang-rt-dev"
 
 case "${1:-}" in

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/exposition.h"
 #include "collector/json.h"
 
 /* ---- senders ---- */
@@ -86,13 +87,14 @@ void report_numbers_done(struct report_numbers *n)
 
 static void counter(FILE *out, const char *name, const char *help, uint64_t value)
 {
-	fprintf(out, "# HELP whereto_%s %s\n# TYPE whereto_%s counter\nwhereto_%s_total %" PRIu64 "\n", name, help, name,
-		name, value);
+	exposition_family(out, "whereto_", name, "counter", help);
+	fprintf(out, "whereto_%s_total %" PRIu64 "\n", name, value);
 }
 
 static void gauge(FILE *out, const char *name, const char *help, double value)
 {
-	fprintf(out, "# HELP whereto_%s %s\n# TYPE whereto_%s gauge\nwhereto_%s %.9g\n", name, help, name, name, value);
+	exposition_family(out, "whereto_", name, "gauge", help);
+	fprintf(out, "whereto_%s %.9g\n", name, value);
 }
 
 static double seconds_since(uint64_t ms)
@@ -106,15 +108,13 @@ void report_metrics(const struct report_numbers *n, const struct writer_stats *w
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		if (!counter_table[i].refused)
 			counter(out, counter_table[i].name, counter_table[i].help, n->counters[i]);
-	fprintf(out, "# HELP whereto_datagrams_refused datagrams dropped before any session, by reason\n"
-		     "# TYPE whereto_datagrams_refused counter\n");
+	exposition_family(out, "whereto_", "datagrams_refused", "counter", "datagrams dropped before any session, by reason");
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		if (counter_table[i].refused)
 			fprintf(out, "whereto_datagrams_refused_total{reason=\"%s\"} %" PRIu64 "\n", counter_table[i].name,
 				n->counters[i]);
 	for (int i = 0; i < LEDGER_COUNT; i++) {
-		fprintf(out, "# HELP whereto_ledger_%s %s\n# TYPE whereto_ledger_%s gauge\n", ledger_table[i].name,
-			ledger_table[i].help, ledger_table[i].name);
+		exposition_family(out, "whereto_ledger_", ledger_table[i].name, "gauge", ledger_table[i].help);
 		fprintf(out, "whereto_ledger_%s %" PRIu64 "\n", ledger_table[i].name, n->ledger.v[i]);
 	}
 	gauge(out, "ledger_in_flight", "records sent and not yet accounted", (double)ledger_in_flight(&n->ledger));

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/exposition.h"
+
 /* A label's value: quotes, backslashes and ends of lines are escaped. */
 static void put_label(char *buf, size_t cap, const char *name, const char *value)
 {
@@ -98,14 +100,13 @@ static const struct {
 void source_metrics_write(const struct source_numbers *list, size_t count, FILE *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(gauges); i++) {
-		fprintf(out, "# HELP whereto_source_%s %s\n# TYPE whereto_source_%s gauge\n", gauges[i].name, gauges[i].help,
-			gauges[i].name);
+		exposition_family(out, "whereto_source_", gauges[i].name, "gauge", gauges[i].help);
 		for (size_t k = 0; k < count; k++)
 			fprintf(out, "whereto_source_%s{%s} %.14g\n", gauges[i].name, list[k].labels, gauges[i].value(&list[k]));
 	}
 	for (int i = 0; i < SOURCE_COUNTERS; i++) {
 		const struct source_counter_info *c = &source_counter_table[i];
-		fprintf(out, "# HELP whereto_source_%s %s\n# TYPE whereto_source_%s counter\n", c->name, c->help, c->name);
+		exposition_family(out, "whereto_source_", c->name, "counter", c->help);
 		for (size_t k = 0; k < count; k++)
 			fprintf(out, "whereto_source_%s_total{%s} %" PRIu64 "\n", c->name, list[k].labels, list[k].counters[i]);
 	}

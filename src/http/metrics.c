@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* The figures for Prometheus: the collector's, then the server's own (metrics.def), in the OpenMetrics
- * text format. A client that does not ask for OpenMetrics gets the same lines under the older text
- * format's name, which reads them the same way. */
+ * text format. A client that does not ask for OpenMetrics gets them in the older text format. */
 
 #include <microhttpd.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/exposition.h"
 #include "http/call.h"
 
 #define TYPE_OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -77,19 +78,37 @@ static const struct {
 #undef METRIC
 };
 
-void http_metrics(struct http_call *call)
+static void write_all(struct http_server *s, FILE *out)
 {
-	struct http_server *s = call->server;
-	FILE *out = http_reply_begin(call, 200, call->accept_openmetrics ? TYPE_OPENMETRICS : TYPE_TEXT);
-	if (!out)
-		return;
 	if (s->backend.metrics)
 		s->backend.metrics(s->backend.ctx, out);
 	for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
-		(void)fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", metrics[i].name, metrics[i].type,
-			metrics[i].name, metrics[i].help);
+		exposition_family(out, "", metrics[i].name, metrics[i].type, metrics[i].help);
 		metrics[i].write(s, metrics[i].name, out);
 	}
 	(void)fputs("# EOF\n", out);
+}
+
+static void write_older(struct http_server *s, FILE *out)
+{
+	CLEANUP(free_p) char *text = NULL;
+	size_t len;
+	FILE *memory = open_memstream(&text, &len);
+	if (!memory)
+		return;
+	write_all(s, memory);
+	if (fclose(memory) == 0)
+		exposition_older(text, out);
+}
+
+void http_metrics(struct http_call *call)
+{
+	FILE *out = http_reply_begin(call, 200, call->accept_openmetrics ? TYPE_OPENMETRICS : TYPE_TEXT);
+	if (!out)
+		return;
+	if (call->accept_openmetrics)
+		write_all(call->server, out);
+	else
+		write_older(call->server, out);
 	http_reply_end(call, out);
 }

@@ -560,12 +560,13 @@ static void metrics(void **state)
 		"\nwhereto_http_requests_total{endpoint=\"/api/v1/senders\",status=\"200\"} 1\n"));
 	assert_non_null(strstr(a.body, "\nwhereto_http_requests_total{endpoint=\"unknown\",status=\"404\"} 1\n"));
 	assert_non_null(strstr(a.body, "\nwhereto_http_request_seconds_count{endpoint=\"/api/v1/senders\"} 1\n"));
-	assert_string_equal(a.body + a.body_len - 6, "# EOF\n");
+	assert_non_null(strstr(a.body, "\n# TYPE whereto_http_requests_total counter\n# HELP whereto_http_requests_total "));
+	assert_null(strstr(a.body, "# EOF"));
 	char *rest = a.body;
 	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
 		char *value = strrchr(line, ' '), *end;
 		assert_non_null(value);
-		if (strncmp(line, "# TYPE ", 7) == 0 || strncmp(line, "# HELP ", 7) == 0 || !strcmp(line, "# EOF"))
+		if (strncmp(line, "# TYPE ", 7) == 0 || strncmp(line, "# HELP ", 7) == 0)
 			continue;
 		(void)strtod(value + 1, &end);
 		assert_true(end > value + 1 && *end == '\0');
@@ -575,6 +576,8 @@ static void metrics(void **state)
 	a = ask_with(f->server, &(struct request){.path = "/metrics",
 		.header = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"});
 	assert_non_null(strstr(a.head, "Content-Type: application/openmetrics-text; version=1.0.0"));
+	assert_non_null(strstr(a.body, "\n# TYPE whereto_http_requests counter\n# HELP whereto_http_requests "));
+	assert_string_equal(a.body + a.body_len - 6, "# EOF\n");
 	answer_done(&a);
 }
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The text in which metrics are exposed: OpenMetrics 1.0, and Prometheus' older text format 0.0.4, where a counter's
+ * family is called as its sample is, with _total at the end. */
+
+#include <stdio.h>
+
+/* What stands before the samples of the family that is called prefix and name, without _total. */
+void exposition_family(FILE *out, const char *prefix, const char *name, const char *type, const char *help);
+
+/* Writes a text of such families in the older format. */
+void exposition_older(const char *text, FILE *out);

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""A real Prometheus scrapes a real collector: it has the ledger as the collector has it, in both text formats; promtool finds
+no fault with the metrics page, and examples/alerts.yml is loaded and fires when the store goes away."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from collector import Collector  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
+
+ALERTS = os.path.join(HERE, "..", "..", "examples", "alerts.yml")
+RECORDS = 500
+# What a rule test needs: a collector whose store is away for long, and one that is well.
+RULES_TEST = """
+rule_files: [alerts.yml]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'whereto_store_away_seconds{instance="a"}', values: '0 60 120 180 240 300 360 420'}
+      - {series: 'whereto_store_away_seconds{instance="b"}', values: '0x7'}
+      - {series: 'whereto_journal_up{instance="a"}', values: '1 1 1 1 0 0 0 0'}
+    alert_rule_test:
+      - {eval_time: 5m, alertname: WheretoStoreAway, exp_alerts: []}
+      - eval_time: 7m
+        alertname: WheretoStoreAway
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: a}
+            exp_annotations:
+              summary: a has not reached its store for 7m 0s
+              description: "The journal takes over up to journal.max_size; nothing is lost yet. `whereto senders` says why."
+      - eval_time: 7m
+        alertname: WheretoJournalFull
+        exp_alerts:
+          - exp_labels: {severity: critical, instance: a}
+            exp_annotations:
+              summary: "a cannot write its journal: nothing is acknowledged"
+              description: Its disk is full, or journal.max_size is reached because the store is away.
+"""
+
+
+def send(collector):
+    lines = "".join(json.dumps({"client": f"203.0.113.{i % 250}", "server": "192.0.2.10", "bytes_sent": 1000}) + "\n"
+                    for i in range(RECORDS))
+    subprocess.run([os.environ["WHERETO"], "send", "--to", collector.telemetry, "--key", collector.key_file, "--wait"],
+                   input=lines, text=True, check=True, stderr=subprocess.DEVNULL)
+
+
+def promtool(*args, **options):
+    return subprocess.run(["promtool", *args], capture_output=True, text=True, **options)
+
+
+def check_rules(tap, folder):
+    found = promtool("check", "rules", ALERTS)
+    tap.check(found.returncode == 0, "promtool takes the alert rules", found.stdout + found.stderr)
+    shutil.copy(ALERTS, folder)
+    with open(os.path.join(folder, "rules_test.yml"), "w", encoding="utf-8") as file:
+        file.write(RULES_TEST)
+    found = promtool("test", "rules", "rules_test.yml", cwd=folder)
+    tap.check(found.returncode == 0, "they fire when they should and not before", found.stdout + found.stderr)
+
+
+class Prometheus:
+    """Scrapes the target each 200 ms; its port is the kernel's choice, which its log tells."""
+
+    def __init__(self, folder, target):
+        self.log_file = os.path.join(folder, "prometheus.log")
+        config = {"global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+                  "rule_files": [os.path.abspath(ALERTS)],
+                  "scrape_configs": [{"job_name": "whereto", "static_configs": [{"targets": [target]}]}]}
+        config_file = os.path.join(folder, "prometheus.yml")
+        with open(config_file, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        with open(self.log_file, "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                ["prometheus", "--config.file=" + config_file, "--web.listen-address=127.0.0.1:0",
+                 "--storage.tsdb.path=" + os.path.join(folder, "tsdb"), "--log.format=json"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def port(self):
+        """Of its listening socket; None before it has one."""
+        found = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+        for line in found.splitlines():
+            if f"pid={self.process.pid}," in line:
+                return line.split()[3].rsplit(":", 1)[1]
+        return None
+
+    def get(self, path, **parameters):
+        port = self.port()
+        if not port:
+            return None
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?" + urllib.parse.urlencode(parameters),
+                                        timeout=10) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            return None
+
+    def value(self, name):
+        data = self.get("query", query=name)
+        return float(data["result"][0]["value"][1]) if data and data["result"] else None
+
+
+def check_scrape(tap, collector, prometheus):
+    collector.wait(lambda: prometheus.value("up") == 1, "a scrape", 60)
+    tap.check(True, "Prometheus finds the collector up")
+    collector.wait(lambda: prometheus.value("whereto_ledger_stored") == RECORDS, "the ledger in Prometheus", 60)
+    row = collector.api("senders")["rows"][0]
+    tap.equal(row["stored"], RECORDS, "the ledger in Prometheus is the API's")
+    kind = prometheus.get("metadata", metric="whereto_records")
+    tap.equal([entry["type"] for entry in (kind or {}).get("whereto_records", [])], ["counter"],
+              "a counter is one to Prometheus, under its family's name")
+    rules = prometheus.get("rules")["groups"][0]["rules"]
+    tap.check(len(rules) > 5, "the alert rules are loaded")
+    collector.wait(lambda: all(rule["health"] == "ok" for rule in prometheus.get("rules")["groups"][0]["rules"]),
+                   "each rule's evaluation", 60)
+    tap.check(True, "and all of them are evaluated")
+
+
+def check_store_away(tap, folder, collector, prometheus):
+    lock = sqlite3.connect(os.path.join(folder, "whereto.db"), isolation_level=None)
+    try:
+        lock.execute("BEGIN IMMEDIATE")
+        send(collector)
+        collector.wait(lambda: prometheus.value("whereto_store_up") == 0, "a store that is away", 60)
+        tap.check(prometheus.value("whereto_journal_up") == 1, "a store that is away is seen, the journal going on")
+        lock.execute("ROLLBACK")
+    finally:
+        lock.close()
+    collector.wait(lambda: prometheus.value("whereto_store_up") == 1, "the store's return", 60)
+    tap.check(True, "and its return")
+
+
+def main():
+    if not shutil.which("prometheus") or not shutil.which("promtool"):
+        skip_all("no prometheus here (Debian: prometheus)")
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as folder, Collector(os.path.join(folder, "collector")) as collector:
+        send(collector)
+        collector.wait(lambda: collector.top()["total"]["records"] == RECORDS, "the records")
+        status, page = collector.http("/metrics")
+        found = promtool("check", "metrics", input=page)
+        tap.check(status == 200 and found.returncode == 0, "promtool finds no fault with the metrics page",
+                  found.stdout + found.stderr)
+        check_rules(tap, folder)
+        with Prometheus(folder, collector.ready["http"]) as prometheus:
+            check_scrape(tap, collector, prometheus)
+            check_store_away(tap, collector.folder, collector, prometheus)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
