@@ -105,7 +105,7 @@ static const char *option_of(const PQconninfoOption *options, const char *key, c
 	return otherwise;
 }
 
-static int name_of(const char *url, char ret[static PG_NAME_MAX], struct error *err)
+int pg_name(const char *url, char ret[static PG_NAME_MAX], struct error *err)
 {
 	PQconninfoOption *options = PQconninfoParse(url, NULL);
 	if (!options) /* libpq's message might quote a password */
@@ -217,7 +217,7 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
-	int r = name_of(config->url, s->name, err);
+	int r = pg_name(config->url, s->name, err);
 	s->url = strdup(config->url);
 	if (r == 0 && !s->url)
 		r = pg_no_memory(s->name, err);
@@ -262,9 +262,12 @@ static int postgres_reader_open(struct store *store, struct store_reader **ret, 
 const struct store_ops postgres_ops = {
 	.scheme = "postgresql",
 	.snapshots = true,
+	.look = postgres_look,
 	.open = postgres_open,
 	.write_batch = postgres_write_batch,
 	.last_batch = postgres_last_batch,
+	.collectors = postgres_collectors,
+	.range = postgres_range,
 	.maintain = postgres_maintain,
 	.close = postgres_close,
 	.reader_open = postgres_reader_open,

@@ -136,3 +136,11 @@ int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_
 /* Begins a transaction of one view of the tables; connects again when the server was away. */
 int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err) MUST_USE;
 void pg_reader_end(struct postgres_reader *r);
+
+/* For messages, from a URL that may hold a password. */
+int pg_name(const char *url, char ret[static PG_NAME_MAX], struct error *err) MUST_USE;
+/* Of the schema; 0: nothing there. */
+int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err) MUST_USE;
+int postgres_look(const char *url, struct store_look *ret, struct error *err);
+int postgres_collectors(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
+int postgres_range(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);

@@ -57,5 +57,5 @@ int postgres_maintain(struct store *store, uint64_t now_s, struct error *err)
 	uint64_t changes_ms = changes_cutoff_ms(s->cutoff_s[LEVEL_hour]);
 	if (r == 0 && changes_ms)
 		r = delete_old(s, "path_change", "time_ms", changes_ms, &total, err);
-	return r;
+	return r < 0 ? r : total >= CALL_ROWS;
 }

@@ -160,8 +160,7 @@ static void step_1(struct sql *s)
 static void (*const steps[])(struct sql *s) = {step_1};
 _Static_assert(ARRAY_LEN(steps) == POSTGRES_SCHEMA_VERSION, "one step a version");
 
-/* 0: nothing there. */
-static int read_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
+int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
 {
 	int64_t there = 0, meta = 0, version = 0;
 	int r = pg_number(pq, name, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -222,12 +221,12 @@ static int run_steps(PGconn *pq, const char *name, int64_t version, struct error
 int pg_migrate(PGconn *pq, const char *name, struct error *err)
 {
 	int64_t version;
-	int r = read_version(pq, name, &version, err);
+	int r = pg_version(pq, name, &version, err);
 	if (r < 0 || version == POSTGRES_SCHEMA_VERSION)
 		return r;
 	r = pg_run(pq, name, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('whereto schema'))", updating, err);
 	if (r == 0)
-		r = read_version(pq, name, &version, err);
+		r = pg_version(pq, name, &version, err);
 	if (r == 0 && version < POSTGRES_SCHEMA_VERSION) {
 		r = need_ip4r(pq, name, err);
 		if (r == 0)

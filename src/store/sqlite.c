@@ -128,7 +128,7 @@ static void sqlite_close(struct store *store)
 }
 
 /* "sqlite:/path/file.db" → the path. Databases in memory cannot be shared with readers. */
-static int path_of(const char *url, const char **ret, struct error *err)
+int sqlite_path(const char *url, const char **ret, struct error *err)
 {
 	const char *path = url + strlen("sqlite:");
 	if (!*path || *path == ':' || strncmp(path, "file:", 5) == 0)
@@ -140,7 +140,7 @@ static int path_of(const char *url, const char **ret, struct error *err)
 static int sqlite_open(const struct store_config *config, struct store **ret, struct error *err)
 {
 	const char *path = NULL;
-	int r = path_of(config->url, &path, err);
+	int r = sqlite_path(config->url, &path, err);
 	if (r < 0)
 		return r;
 	struct sqlite_store *s = calloc(1, sizeof(*s));
@@ -202,9 +202,12 @@ void sqlite_reader_close(struct store_reader *base)
 const struct store_ops sqlite_ops = {
 	.scheme = "sqlite",
 	.snapshots = true,
+	.look = sqlite_look,
 	.open = sqlite_open,
 	.write_batch = sqlite_write_batch,
 	.last_batch = sqlite_last_batch,
+	.collectors = sqlite_collectors,
+	.range = sqlite_range,
 	.maintain = sqlite_maintain,
 	.close = sqlite_close,
 	.reader_open = sqlite_reader_open,

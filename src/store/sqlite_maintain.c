@@ -101,5 +101,5 @@ int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err)
 		total += rows;
 	}
 	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	return 0;
+	return rows > 0;
 }

@@ -26,7 +26,7 @@ const struct store_ops *store_find(const char *url, struct error *err)
 	if (!WHERETO_POSTGRESQL && n == strlen("postgresql") && strncmp(url, "postgresql", n) == 0)
 		(void)error_set(err, -EINVAL, "this whereto was built without PostgreSQL; install libpq-dev and build it again");
 	else
-		(void)error_set(err, -EINVAL, "store url '%.200s' is none of a known kind; write sqlite:/path/file.db or"
-			" postgresql://USER@HOST/DATABASE", url);
+		(void)error_set(err, -EINVAL, "the store's url is none of a known kind; write sqlite:/path/file.db or"
+			" postgresql://USER@HOST/DATABASE"); /* it may hold a password */
 	return NULL;
 }

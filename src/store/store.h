@@ -152,6 +152,14 @@ struct store_change {
 };
 typedef int store_change_fn(void *ctx, const struct store_change *change);
 
+/* What stands in a store, before it is opened. */
+struct store_look {
+	char name[320];   /* for people; without a password */
+	unsigned version; /* of its schema; 0: nothing of ours yet */
+	unsigned known;   /* the version that this program makes */
+};
+typedef int store_collector_fn(void *ctx, const char *collector, uint64_t last);
+
 /* ---- the interface ---- */
 
 struct store;
@@ -162,12 +170,18 @@ struct store_ops {
 	/* keep_snapshot works: queries of one reader agree with each other until one comes without it
 	 * (a query of no segments just ends it) or one fails. */
 	bool snapshots;
+	/* Makes and changes nothing. Schemas that are foreign or newer than the program are errors, as with open. */
+	int (*look)(const char *url, struct store_look *ret, struct error *err);
 	/* Opens or creates (-EBUSY: try again later), and brings the schema up to date. Errors name the store and what to do. */
 	int (*open)(const struct store_config *config, struct store **ret, struct error *err);
 	enum store_result (*write_batch)(struct store *s, const struct store_batch *batch, struct error *err);
 	/* Id of the last batch of this collector that was applied; 0: none. */
 	int (*last_batch)(struct store *s, const char *collector, uint64_t *ret, struct error *err);
-	/* Retention and housekeeping; called about once a minute. */
+	/* Every collector with a batch, by name, and its last one's id. A negative return ends the list with it. */
+	int (*collectors)(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
+	/* Starts of the table's oldest and newest bucket: 1, or 0 when it has no rows. Called by the writer's thread. */
+	int (*range)(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);
+	/* Retention and housekeeping; called about once a minute. 1: it did its share and there may be more. */
 	int (*maintain)(struct store *s, uint64_t now_s, struct error *err);
 	void (*close)(struct store *s);
 

@@ -34,7 +34,7 @@ class Fed:
             self.speaker.send(end_of_rib())
 
     def wait(self, count):
-        self.daemon.wait(lambda: self.daemon.count() == count, f"{count} routes")
+        self.daemon.wait(lambda: self.daemon.count() == count, f"{count} routes", 180)
 
     def change(self, announced, withdrawn=()):
         self.speaker.send(withdrawals(withdrawn), updates(announced))

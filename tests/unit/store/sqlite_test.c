@@ -105,8 +105,9 @@ static void write_text(const char *url, const char *text, size_t n)
 static void test_urls(void **state)
 {
 	struct error err;
-	assert_null(store_find("mysql:x", &err));
-	assert_non_null(strstr(err.text, "mysql:x"));
+	assert_null(store_find("mysql://u:secret@host/x", &err));
+	assert_non_null(strstr(err.text, "sqlite:/path/file.db"));
+	assert_null(strstr(err.text, "secret"));
 	assert_null(store_find("/var/lib/whereto.db", &err));
 	assert_null(store_find("", &err));
 	must_fail("sqlite:", -EINVAL, "sqlite:/path/file.db");

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* whereto store: a look at a store, its schema brought up to date, its retention on demand.
+ *
+ * Only `migrate` makes or changes tables. The others look first (store_ops.look changes nothing) and stop
+ * at a store that is not of this program's version. URLs may hold a password: what is printed is the
+ * store's own name. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "collector/config.h"
+#include "store/schema.h"
+
+struct target {
+	struct config *file; /* NULL: a URL was given */
+	struct store_config config;
+	const struct store_ops *ops;
+	struct store_look look;
+};
+
+static int failed(const struct error *err)
+{
+	(void)fflush(stdout);
+	fprintf(stderr, "whereto store: %s\n", err->text);
+	return EXIT_FAILED;
+}
+
+/* Without a configuration nothing is too old. */
+static int find_target(const char *url, const char *file, struct target *t, struct error *err)
+{
+	int r = file ? config_load(file, &t->file, err) : 0;
+	if (r < 0)
+		return r;
+	t->config.url = file ? t->file->store.url : url;
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		t->config.retention_s[level] = file ? t->file->store.retention_s[level] : UINT64_MAX;
+	t->ops = store_find(t->config.url, err);
+	return t->ops ? t->ops->look(t->config.url, &t->look, err) : -1;
+}
+
+static int open_current(const struct target *t, struct store **ret, struct error *err)
+{
+	const struct store_look *l = &t->look;
+	if (l->version == 0)
+		return error_set(err, -1, "%s: there are no tables of whereto; `whereto store migrate` makes them", l->name);
+	if (l->version != l->known)
+		return error_set(err, -1, "%s: its schema is of version %u, this program's of %u; `whereto store migrate`"
+			" brings it up to date", l->name, l->version, l->known);
+	return t->ops->open(&t->config, ret, err);
+}
+
+static const char *time_text(uint64_t ts, char buf[static 32])
+{
+	time_t t = (time_t)ts;
+	struct tm tm;
+	if (!gmtime_r(&t, &tm) || strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(buf, 32, "%" PRIu64, ts);
+	return buf;
+}
+
+static int print_ranges(struct store *s, struct error *err)
+{
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		for (int level = 0; level < LEVEL_COUNT; level++) {
+			struct store_table table = {(enum store_cube)cube, (enum store_level)level};
+			uint64_t range[2];
+			char oldest[32], newest[32];
+			int r = s->ops->range(s, table, range, err);
+			if (r < 0)
+				return r;
+			if (r == 0)
+				printf("  %s_%s: empty\n", cube_names[cube], level_names[level]);
+			else
+				printf("  %s_%s: %s to %s\n", cube_names[cube], level_names[level],
+					time_text(range[0], oldest), time_text(range[1], newest));
+		}
+	}
+	return 0;
+}
+
+static int print_collector(void *ctx, const char *name, uint64_t last)
+{
+	(void)ctx;
+	printf("  collector %s: last batch %" PRIu64 "\n", name, last);
+	return 0;
+}
+
+static int run_check(const struct target *t, struct error *err)
+{
+	struct store *s = NULL;
+	printf("%s: schema version %u\n", t->look.name, t->look.version);
+	int r = open_current(t, &s, err);
+	if (r < 0)
+		return r;
+	r = print_ranges(s, err);
+	if (r == 0)
+		r = s->ops->collectors(s, print_collector, NULL, err);
+	s->ops->close(s);
+	if (r == 0)
+		puts("ok");
+	return r;
+}
+
+static int run_migrate(const struct target *t, struct error *err)
+{
+	struct store *s = NULL;
+	int r = t->ops->open(&t->config, &s, err);
+	if (r < 0)
+		return r;
+	s->ops->close(s);
+	if (t->look.version == t->look.known)
+		printf("%s: schema version %u, up to date\n", t->look.name, t->look.known);
+	else
+		printf("%s: schema version %u, was %u\n", t->look.name, t->look.known, t->look.version);
+	return 0;
+}
+
+static int run_vacuum(const struct target *t, struct error *err)
+{
+	struct store *s = NULL;
+	int r = open_current(t, &s, err);
+	if (r < 0)
+		return r;
+	uint64_t now_s = clock_wall_ms() / 1000;
+	do
+		r = s->ops->maintain(s, now_s, err);
+	while (r > 0);
+	s->ops->close(s);
+	if (r == 0)
+		printf("%s: done%s\n", t->look.name, t->file ? "" : "; nothing is too old without a configuration (-c FILE)");
+	return r;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct target *t, struct error *err);
+} actions[] = {{"check", run_check}, {"migrate", run_migrate}, {"vacuum", run_vacuum}};
+
+int command_store(int argc, char **argv)
+{
+	bool file = argc == 4 && strcmp(argv[2], "-c") == 0;
+	if (!file && (argc != 3 || argv[2][0] == '-'))
+		return command_usage(argv[0], "what to do, and a URL or -c FILE expected");
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+		if (strcmp(actions[i].name, argv[1]) != 0)
+			continue;
+		struct error err = {0};
+		struct target t = {0};
+		int r = find_target(argv[2], file ? argv[3] : NULL, &t, &err);
+		if (r == 0)
+			r = actions[i].run(&t, &err);
+		if (t.file)
+			config_free(t.file);
+		return r < 0 ? failed(&err) : EXIT_DONE;
+	}
+	return command_usage(argv[0], "what to do is one of check, migrate, vacuum");
+}
