@@ -313,13 +313,11 @@ static void drain(uint64_t grace_ms)
 /* What this worker gives up. */
 static void log_left(void)
 {
-	struct sender_stats stats = fleet_stats(worker.fleet);
-	uint64_t unsent = stats.records - stats.acknowledged;
+	uint64_t unsent = fleet_unsent(worker.fleet);
 	if (worker.dropped)
 		log_dropped();
 	for (uint32_t i = 0; i < fleet_count(worker.fleet); i++) {
 		struct sender_owed owed = fleet_line(worker.fleet, i).owed;
-		unsent -= owed.records;
 		if (owed.records)
 			ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
 				"whereto: given up: %uL records in %uL datagrams were sent to collector %V, "

@@ -35,7 +35,7 @@ void exposition_older(const char *text, FILE *out)
 			counter = ends_with(text, len, " counter");
 		if ((type || help) && counter)
 			write_renamed(out, text, len);
-		else if (strncmp(text, "# EOF", 5) != 0)
+		else
 			(void)fprintf(out, "%.*s\n", (int)len, text);
 		text += len + (text[len] == '\n');
 	}

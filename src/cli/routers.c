@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/rows.h"
@@ -44,11 +43,8 @@ static const char *where_from(const json_t *source)
 static void add_age(struct table *t, const char *time)
 {
 	char text[UNITS_TEXT_MAX];
-	uint64_t ms, now_ms = clock_wall_ms();
-	if (time_parse(time, &ms) == 0)
-		table_cell(t, STYLE_PLAIN, "%s", units_age(now_ms > ms ? (now_ms - ms) / 1000 : 0, text));
-	else
-		table_cell(t, STYLE_FAINT, "-");
+	const char *age = units_since(time, text);
+	table_cell(t, age ? STYLE_PLAIN : STYLE_FAINT, "%s", age ? age : "-");
 }
 
 static long long count_at(const json_t *obj, const char *key)

@@ -176,15 +176,16 @@ static void report(const struct send *s, int64_t bad)
 	struct sender_stats stats = fleet_stats(s->fleet);
 	fprintf(stderr, "whereto send: %" PRIu64 " records taken, %" PRIu64 " acknowledged, %" PRIi64 " lines refused\n",
 		stats.records, stats.acknowledged, bad < 0 ? 0 : bad);
-	uint64_t unsent = stats.records - stats.acknowledged;
+	if (!options->wait)
+		return;
 	for (uint32_t i = 0; i < options->to_count; i++) {
 		struct sender_owed owed = fleet_line(s->fleet, i).owed;
-		unsent -= owed.records;
-		if (owed.records && options->wait)
+		if (owed.records)
 			fprintf(stderr, "whereto send: given up: %" PRIu64 " records in %" PRIu64 " datagrams were sent to %s, which"
 				" has not acknowledged them: it may have them or not\n", owed.records, owed.datagrams, options->to[i]);
 	}
-	if (unsent && options->wait)
+	uint64_t unsent = fleet_unsent(s->fleet);
+	if (unsent)
 		fprintf(stderr, "whereto send: given up: %" PRIu64 " records were not sent\n", unsent);
 }
 

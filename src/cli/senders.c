@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/rows.h"
@@ -42,9 +41,8 @@ static void add_count(struct table *t, const json_t *row, const char *key, enum 
 static void add_sender(struct table *t, const json_t *row)
 {
 	const char *name = json_string_value(json_object_get(row, "sender"));
-	const char *seen = json_string_value(json_object_get(row, "last_seen"));
-	uint64_t seen_ms, now_ms = clock_wall_ms();
 	char *rejected = list_counts(json_object_get(row, "rejected")), text[UNITS_TEXT_MAX];
+	const char *age = units_since(json_string_value(json_object_get(row, "last_seen")), text);
 	table_cell(t, STYLE_PLAIN, "%s", name && *name ? name : "(no name)");
 	add_count(t, row, "sessions", STYLE_PLAIN);
 	add_count(t, row, "sent", STYLE_PLAIN);
@@ -53,19 +51,18 @@ static void add_sender(struct table *t, const json_t *row)
 	add_count(t, row, "dropped", STYLE_BAD);
 	add_count(t, row, "lost", STYLE_BAD);
 	add_count(t, row, "in_flight", STYLE_PLAIN);
-	if (seen && time_parse(seen, &seen_ms) == 0)
-		table_cell(t, STYLE_PLAIN, "%s ago",
-			units_age(now_ms > seen_ms ? (now_ms - seen_ms) / 1000 : 0, text));
+	if (age)
+		table_cell(t, STYLE_PLAIN, "%s ago", age);
 	table_row(t);
 	free(rejected);
 }
 
 static void print_age(const char *text, const json_t *time)
 {
-	char age[UNITS_TEXT_MAX];
-	uint64_t ms, now_ms = clock_wall_ms();
-	if (json_is_string(time) && time_parse(json_string_value(time), &ms) == 0)
-		printf("%s %s", text, units_age(now_ms > ms ? (now_ms - ms) / 1000 : 0, age));
+	char buf[UNITS_TEXT_MAX];
+	const char *age = units_since(json_string_value(time), buf);
+	if (age)
+		printf("%s %s", text, age);
 }
 
 /* Only when something waits for the store, or is wrong. */

@@ -6,10 +6,10 @@
  * at a store that is not of this program's version. URLs may hold a password: what is printed is the
  * store's own name. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "cli/command.h"
@@ -40,27 +40,18 @@ static int find_target(const char *url, const char *file, struct target *t, stru
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		t->config.retention_s[level] = file ? t->file->store.retention_s[level] : UINT64_MAX;
 	t->ops = store_find(t->config.url, err);
-	return t->ops ? t->ops->look(t->config.url, &t->look, err) : -1;
+	return t->ops ? t->ops->look(t->config.url, &t->look, err) : err->code;
 }
 
 static int open_current(const struct target *t, struct store **ret, struct error *err)
 {
 	const struct store_look *l = &t->look;
 	if (l->version == 0)
-		return error_set(err, -1, "%s: there are no tables of whereto; `whereto store migrate` makes them", l->name);
+		return error_set(err, -ENOENT, "%s: there are no tables of whereto; `whereto store migrate` makes them", l->name);
 	if (l->version != l->known)
-		return error_set(err, -1, "%s: its schema is of version %u, this program's of %u; `whereto store migrate`"
+		return error_set(err, -EPROTO, "%s: its schema is of version %u, this program's of %u; `whereto store migrate`"
 			" brings it up to date", l->name, l->version, l->known);
 	return t->ops->open(&t->config, ret, err);
-}
-
-static const char *time_text(uint64_t ts, char buf[static 32])
-{
-	time_t t = (time_t)ts;
-	struct tm tm;
-	if (!gmtime_r(&t, &tm) || strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		(void)snprintf(buf, 32, "%" PRIu64, ts);
-	return buf;
 }
 
 static int print_ranges(struct store *s, struct error *err)
@@ -69,7 +60,7 @@ static int print_ranges(struct store *s, struct error *err)
 		for (int level = 0; level < LEVEL_COUNT; level++) {
 			struct store_table table = {(enum store_cube)cube, (enum store_level)level};
 			uint64_t range[2];
-			char oldest[32], newest[32];
+			char oldest[TIME_TEXT_MAX], newest[TIME_TEXT_MAX];
 			int r = s->ops->range(s, table, range, err);
 			if (r < 0)
 				return r;
@@ -77,7 +68,7 @@ static int print_ranges(struct store *s, struct error *err)
 				printf("  %s_%s: empty\n", cube_names[cube], level_names[level]);
 			else
 				printf("  %s_%s: %s to %s\n", cube_names[cube], level_names[level],
-					time_text(range[0], oldest), time_text(range[1], newest));
+					time_format(range[0] * 1000, oldest), time_format(range[1] * 1000, newest));
 		}
 	}
 	return 0;
@@ -154,8 +145,7 @@ int command_store(int argc, char **argv)
 		int r = find_target(argv[2], file ? argv[3] : NULL, &t, &err);
 		if (r == 0)
 			r = actions[i].run(&t, &err);
-		if (t.file)
-			config_free(t.file);
+		config_free(t.file);
 		return r < 0 ? failed(&err) : EXIT_DONE;
 	}
 	return command_usage(argv[0], "what to do is one of check, migrate, vacuum");

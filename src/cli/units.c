@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* Three digits: "1.23", "12.3", "123". */
 static void three_digits(double v, const char *unit, char buf[static UNITS_TEXT_MAX])
 {
@@ -82,6 +84,14 @@ const char *units_age(uint64_t seconds, char buf[static UNITS_TEXT_MAX])
 	}
 	(void)snprintf(buf, UNITS_TEXT_MAX, "%llu s", (unsigned long long)seconds);
 	return buf;
+}
+
+const char *units_since(const char *time, char buf[static UNITS_TEXT_MAX])
+{
+	uint64_t ms, now_ms = clock_wall_ms();
+	if (!time || time_parse(time, &ms) < 0)
+		return NULL;
+	return units_age(now_ms > ms ? (now_ms - ms) / 1000 : 0, buf);
 }
 
 /* U+2588 full block down to U+258F, one eighth; U+2581 to U+2588 are heights. */

@@ -21,6 +21,8 @@ const char *units_percent(double share, char buf[static UNITS_TEXT_MAX]);
 const char *units_rtt(double us, char buf[static UNITS_TEXT_MAX]);
 /* "12 s", "3 m 20 s", "2 h 5 m", "3 d 4 h". */
 const char *units_age(uint64_t seconds, char buf[static UNITS_TEXT_MAX]);
+/* The age of a time of the API's ("2026-11-23T10:00:00Z"); NULL when that is none, or NULL. */
+const char *units_since(const char *time, char buf[static UNITS_TEXT_MAX]);
 
 /* A bar of share (0..1) of `columns` columns in eighths of a block; more than nothing shows at least an
  * eighth. At most UNITS_BAR_MAX / 3 - 1 columns. */

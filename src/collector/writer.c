@@ -360,7 +360,7 @@ void writer_settle(struct writer *w)
 	uint64_t start = clock_mono_ns();
 	pthread_mutex_lock(&w->lock);
 	uint64_t target = w->frames_durable;
-	while (w->frames_stored < target && !w->store_away && !w->stuck && !w->stopping &&
+	while (w->frames_stored < target && !w->stats.store_away_since_ms && !w->stuck && !w->stopping &&
 		clock_mono_ns() - start < SETTLE_WAIT_NS) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
@@ -486,7 +486,7 @@ static void drain(struct writer *w, unsigned timeout_ms)
 {
 	uint64_t end = clock_mono_ns() + timeout_ms * NS_PER_MS;
 	pthread_mutex_lock(&w->lock);
-	while ((w->given || w->frames_stored < w->frames_durable) && !w->store_away && !w->stuck &&
+	while ((w->given || w->frames_stored < w->frames_durable) && !w->stats.store_away_since_ms && !w->stuck &&
 		clock_mono_ns() < end) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);

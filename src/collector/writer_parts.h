@@ -38,7 +38,7 @@ struct writer {
 	bool stored;               /* the store thread is done with `storing` */
 	bool store_answered;       /* the store thread has asked it for the first time */
 	uint64_t last_stored;      /* of this collector, as far as it is known here */
-	bool settle_wanted, store_away, stopping, store_stopping;
+	bool settle_wanted, stopping, store_stopping;
 	bool stuck;                /* no batch could be cut or read: not again before a second is over */
 	uint64_t frames_durable, frames_stored;
 	struct writer_stats stats;

@@ -30,7 +30,6 @@ void writer_set_text(char *dest, size_t cap, const char *text)
 static void set_store_state(struct writer *w, bool away, const char *text)
 {
 	pthread_mutex_lock(&w->lock);
-	w->store_away = away;
 	w->stats.store_away_since_ms = !away ? 0 : w->stats.store_away_since_ms ? w->stats.store_away_since_ms : clock_wall_ms();
 	writer_set_text(w->stats.store_error, sizeof(w->stats.store_error), away ? text : "");
 	pthread_mutex_unlock(&w->lock);

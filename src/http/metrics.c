@@ -86,7 +86,6 @@ static void write_all(struct http_server *s, FILE *out)
 		exposition_family(out, "", metrics[i].name, metrics[i].type, metrics[i].help);
 		metrics[i].write(s, metrics[i].name, out);
 	}
-	(void)fputs("# EOF\n", out);
 }
 
 static void write_older(struct http_server *s, FILE *out)
@@ -106,9 +105,11 @@ void http_metrics(struct http_call *call)
 	FILE *out = http_reply_begin(call, 200, call->accept_openmetrics ? TYPE_OPENMETRICS : TYPE_TEXT);
 	if (!out)
 		return;
-	if (call->accept_openmetrics)
+	if (call->accept_openmetrics) {
 		write_all(call->server, out);
-	else
+		(void)fputs("# EOF\n", out);
+	} else {
 		write_older(call->server, out);
+	}
 	http_reply_end(call, out);
 }

@@ -195,6 +195,15 @@ bool fleet_idle(const struct fleet *f)
 	return true;
 }
 
+uint64_t fleet_unsent(const struct fleet *f)
+{
+	struct sender_stats stats = fleet_stats(f);
+	uint64_t unsent = stats.records - stats.acknowledged;
+	for (uint32_t i = 0; i < f->count; i++)
+		unsent -= sender_owed(f->lines[i].sender).records;
+	return unsent;
+}
+
 struct fleet_line fleet_line(const struct fleet *f, uint32_t collector)
 {
 	const struct line *l = &f->lines[collector];

@@ -30,6 +30,8 @@ uint64_t fleet_deadline_ns(const struct fleet *f);
 /* Sums over all sessions. */
 struct sender_stats fleet_stats(const struct fleet *f);
 bool fleet_idle(const struct fleet *f);
+/* Records taken that were never sent to anybody. */
+uint64_t fleet_unsent(const struct fleet *f);
 
 struct fleet_line {
 	bool current;            /* it gets new records */

@@ -70,7 +70,7 @@ bool sender_idle(const struct sender *s);
 void sender_hold(struct sender *s, bool hold);
 /* Something sent has had no answer for 6 s, though it was sent again. */
 bool sender_away(const struct sender *s);
-/* Places in the ring. */
+/* Free places in the ring. */
 uint32_t sender_room(const struct sender *s);
 /* What was sent, even once, and is not acknowledged: the collector may have it or not. */
 struct sender_owed {

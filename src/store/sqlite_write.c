@@ -94,10 +94,15 @@ static int map_dictionaries(struct sqlite_store *s, struct cube_source *src)
 	return r;
 }
 
-/* Fails with SQLite's result, negated. */
+struct rows_job {
+	struct sqlite_store *s;
+	int code; /* SQLite's, of what failed */
+};
+
 static int upsert_rows(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows)
 {
-	struct sqlite_store *s = ctx;
+	struct rows_job *j = ctx;
+	struct sqlite_store *s = j->s;
 	sqlite3_stmt *stmt = s->upserts[cube][level];
 	unsigned columns = rows->key_words + rows->sum_words;
 	for (uint32_t i = 0; i < rows->count; i++) {
@@ -107,17 +112,18 @@ static int upsert_rows(void *ctx, enum store_cube cube, enum store_level level, 
 		for (unsigned c = 0; c < columns; c++)
 			(void)sqlite3_bind_int64(stmt, (int)c + 1, sqlite_int64_of(cells[c]));
 		(void)sqlite3_step(stmt);
-		int r = sqlite3_reset(stmt);
-		if (r != SQLITE_OK)
-			return -r;
+		j->code = sqlite3_reset(stmt);
+		if (j->code != SQLITE_OK)
+			return -EIO;
 	}
 	return 0;
 }
 
 static int write_rows(struct sqlite_store *s, const struct cube_source *src, const struct store_table *only)
 {
-	int r = cube_walk(src, only, s->scratch, upsert_rows, s);
-	return r == -ENOMEM || r == -E2BIG ? SQLITE_NOMEM : -r;
+	struct rows_job j = {.s = s, .code = SQLITE_OK};
+	int r = cube_walk(src, only, s->scratch, upsert_rows, &j);
+	return r < 0 && j.code == SQLITE_OK ? SQLITE_NOMEM : j.code;
 }
 
 static int write_content(struct sqlite_store *s, const struct store_batch *batch)

@@ -166,10 +166,7 @@ def check_given_up(tap, collectors):
 
 
 def send_some(collector, kind, count=50):
-    lines = "".join(json.dumps({"client": "203.0.113.1", "server": "192.0.2.10", "type": kind, "requests": 1}) + "\n"
-                    for _ in range(count))
-    subprocess.run([os.environ["WHERETO"], "send", "--to", collector.telemetry, "--key",
-                    collector.config["telemetry"]["keys"][0]["file"], "--wait"], timeout=WAIT_S, input=lines, stderr=subprocess.DEVNULL, check=True, text=True)
+    collector.send([{"client": "203.0.113.1", "server": "192.0.2.10", "type": kind, "requests": 1}] * count, timeout_s=WAIT_S)
     return count
 
 

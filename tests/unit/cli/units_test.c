@@ -64,6 +64,10 @@ static void ages(void **state)
 	char buf[UNITS_TEXT_MAX];
 	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
 		assert_string_equal(units_age(samples[i].v, buf), samples[i].want);
+	assert_string_equal(units_since("9999-01-01T00:00:00Z", buf), "0 s"); /* not yet */
+	assert_non_null(strstr(units_since("2026-01-01T00:00:00Z", buf), " d"));
+	assert_null(units_since("", buf));
+	assert_null(units_since(NULL, buf));
 }
 
 static void bars(void **state)

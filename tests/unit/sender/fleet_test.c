@@ -226,6 +226,14 @@ static void check(struct scene *x)
 
 /* ---- tests ---- */
 
+/* Until the sender has noticed, under load. */
+static void come_back(struct scene *x, uint32_t i)
+{
+	x->sites[i].up = true;
+	while (fleet_line(x->fleet, i).away)
+		step(x, 3);
+}
+
 static void nothing_is_lost_or_doubled_whoever_dies(void **state)
 {
 	for (int round = 0; round < 12; round++) {
@@ -272,9 +280,7 @@ static void the_next_one_takes_over_and_gives_back(void **state)
 	struct sender_owed owed = fleet_line(x.fleet, 0).owed; /* that was all */
 	assert_true(owed.records == line.owed.records && owed.datagrams == line.owed.datagrams);
 
-	x.sites[0].up = true;
-	while (fleet_line(x.fleet, 0).away)
-		step(&x, 3);
+	come_back(&x, 0);
 	uint64_t back = x.now;
 	assert_int_equal(current(&x), 1);
 	while (current(&x) != 0) {
@@ -298,9 +304,7 @@ static void one_that_is_back_is_better_than_one_that_is_away(void **state)
 	site_die(&x.sites[0]);
 	steps(&x, 10, 3);
 	assert_int_equal(current(&x), 1);
-	x.sites[0].up = true;
-	while (fleet_line(x.fleet, 0).away)
-		step(&x, 3);
+	come_back(&x, 0);
 	site_die(&x.sites[1]);
 	steps(&x, 8, 3);
 	assert_int_equal(current(&x), 0);
