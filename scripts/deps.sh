@@ -9,18 +9,20 @@ set -eu
 build="meson ninja-build gcc libc6-dev pkg-config python3 libssl-dev libxxhash-dev libjansson-dev libyaml-dev
 libsqlite3-dev libpq-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libcurl4-openssl-dev"
 module="nginx nginx-dev dpkg-dev"
-database="postgresql-15 postgresql-15-ip4r"
+probe="clang llvm libbpf-dev bpftool"
+database="postgresql-15 postgresql-15-ip4r clickhouse-server zookeeper default-jre-headless"
+browser="chromium fonts-dejavu-core"
 test="libcmocka-dev bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
-python3-cryptography sqlite3 openssl prometheus $database"
+python3-cryptography sqlite3 openssl prometheus haproxy socat wrk $database $browser"
 # The other ends of the end-to-end tests of routes.
 routers="frr gobgpd bird2 openbgpd exabgp pmacct"
 # Of all these, the ones that Debian would start, now and at each boot.
-daemons="nginx postgresql-15 prometheus $routers"
+daemons="nginx postgresql-15 clickhouse-server prometheus haproxy $routers"
 fuzz="clang libclang-rt-dev"
 
 case "${1:-}" in
-"") wanted="$build $module $test $routers" ;;
-fuzz) wanted="$build $module $test $routers $fuzz" ;;
+"") wanted="$build $module $probe $test $routers" ;;
+fuzz) wanted="$build $module $probe $test $routers $fuzz" ;;
 *) echo "usage: $0 [fuzz]" >&2; exit 2 ;;
 esac
 
@@ -28,6 +30,8 @@ missing=""
 for package in $wanted; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
+# The dashboard is built by npm; a Node that came from elsewhere brings its own.
+command -v npm >/dev/null || missing="$missing nodejs npm"
 [ -n "$missing" ] || exit 0
 # openbgpd makes its user with it. Left to itself apt-get would bring in all of systemd where there is none.
 command -v systemd-sysusers >/dev/null || missing="$missing systemd-standalone-sysusers"
