@@ -25,6 +25,8 @@ static struct {
 	struct termios before;
 	sigset_t mask_before;
 	struct sigaction actions_before[ARRAY_LEN(signals)];
+	unsigned char bytes[64]; /* keys that were read and not yet taken */
+	size_t len, taken;
 } live;
 static volatile sig_atomic_t ended, stopped, resized;
 
@@ -74,6 +76,7 @@ int live_open(void)
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		(void)sigaction(signals[i], &action, &live.actions_before[i]);
 	live.open = true;
+	live.len = live.taken = 0;
 	take_terminal();
 	return 0;
 }
@@ -106,28 +109,43 @@ static void stop(void)
 	take_terminal();
 }
 
-/* An arrow key comes as ESC [ A to D in one piece; of other sequences only the first byte counts. */
-static int read_key(void)
+static int arrow(unsigned char last)
 {
-	unsigned char bytes[16];
-	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
-	if (n <= 0)
-		return n < 0 && (errno == EINTR || errno == EAGAIN) ? LIVE_REDRAW : LIVE_END;
-	if (n < 3 || bytes[0] != 033 || (bytes[1] != '[' && bytes[1] != 'O'))
-		return bytes[0];
-	switch (bytes[2]) {
+	switch (last) {
 	case 'A': return LIVE_UP;
 	case 'B': return LIVE_DOWN;
 	case 'C': return LIVE_RIGHT;
 	case 'D': return LIVE_LEFT;
-	default: return bytes[0];
+	default: return LIVE_REDRAW;
 	}
+}
+
+/* The next key of those that were read. An arrow is ESC [ A to D, in one piece. */
+static int take_key(void)
+{
+	const unsigned char *p = live.bytes + live.taken;
+	size_t left = live.len - live.taken;
+	bool sequence = left >= 3 && p[0] == 033 && (p[1] == '[' || p[1] == 'O');
+	live.taken += sequence ? 3 : 1;
+	return sequence ? arrow(p[2]) : p[0];
+}
+
+static int read_keys(void)
+{
+	ssize_t n = read(STDIN_FILENO, live.bytes, sizeof(live.bytes));
+	if (n <= 0)
+		return n < 0 && (errno == EINTR || errno == EAGAIN) ? LIVE_REDRAW : LIVE_END;
+	live.len = (size_t)n;
+	live.taken = 0;
+	return take_key();
 }
 
 int live_wait(unsigned ms)
 {
 	struct pollfd pfd = {.fd = live.keys ? STDIN_FILENO : -1, .events = POLLIN};
 	struct timespec patience = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	if (live.taken < live.len && !ended)
+		return take_key();
 	int r = ppoll(&pfd, 1, &patience, &live.mask_before);
 	if (ended)
 		return LIVE_END;
@@ -139,7 +157,7 @@ int live_wait(unsigned ms)
 		resized = 0;
 		return LIVE_REDRAW;
 	}
-	return r == 0 ? LIVE_TIME : read_key();
+	return r == 0 ? LIVE_TIME : read_keys();
 }
 
 void live_draw(const char *picture, unsigned height)

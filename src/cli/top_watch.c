@@ -101,7 +101,7 @@ static void print_keys(const struct view *v, FILE *out)
 	char line[200];
 	if (v->help)
 		style_print(&v->screen, STYLE_FAINT, "g G group by   s S sort by   r order   + - time   space pause   "
-			"h help   q quit", out);
+			"h less   q quit", out);
 	else {
 		(void)snprintf(line, sizeof(line), "by %.60s, sorted by %.40s, %.30s, %s   h help   q quit", by ? by : "origin",
 			sort ? sort : "bytes_sent", v->o.values[OPTION_from] ? "--from" : last ? last : "1h",

@@ -124,9 +124,10 @@ def check_watch(tap, collector):
     for key, expected, what in (
             ("g", "by country", "g: the next grouping"), ("G", "by origin", "G: back"),
             ("\033[D", "by type", "an arrow: around the end"),
+            ("ssS", "sorted by retransmit_rate", "several keys at once"), ("S", "sorted by bytes_sent", "S: back"),
             ("s", "sorted by retransmit_rate", "s: the next measure"), ("S", "sorted by bytes_sent", "S: back"),
             ("-", "15m", "-: a shorter time"), ("+", "1h", "+: a longer one"), ("h", "g G group", "h: the keys"),
-            ("h", "q quit", "h: and away"), (" ", "PAUSED", "space: a pause"), (" ", "live", "space: on")):
+            ("h", "live   h help", "h: and away"), (" ", "PAUSED", "space: a pause"), (" ", "live", "space: on")):
         t.press(key)
         tap.check(t.wait(lambda t, expected=expected: expected in t.text), what, t.text)
     tap.check("video" in t.text and "api" in t.text and "TOTAL" not in t.text.splitlines()[-1], "the rows are there", t.text)
