@@ -105,6 +105,9 @@ struct http_call {
 
 /* {"error": "..."}; bytes that are no UTF-8 become '?'. */
 void http_reply_error(struct http_call *call, unsigned status, const char *fmt, ...) PRINTF(3, 4);
+/* An error about parameters; one that is about a character also shows it. Texts that begin with "parameter 'NAME'" name it
+ * in a field of its own, here and above. */
+void http_reply_question_error(struct http_call *call, unsigned status, const struct error *err);
 /* Takes the object; NULL gives a 503. */
 void http_reply_json(struct http_call *call, unsigned status, json_t *take_json);
 /* A stream into the body; NULL (and a 500 set) when memory is out. To be ended by http_reply_end,

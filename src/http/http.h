@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The HTTP side: /api/v1/top|series|changes|lookup|routes|senders|routers, /healthz, /metrics. libmicrohttpd with a
+/* The HTTP side: /api/v1/..., /healthz, /metrics (endpoints.def). libmicrohttpd with a
  * pool of threads, each with a store reader of its own. What only the data plane knows comes through
  * the backend: its functions are called on HTTP threads and must be safe there. */
 
