@@ -32,6 +32,7 @@
 #include "collector/late_store.h"
 #include "collector/mrt_feed.h"
 #include "collector/report.h"
+#include "collector/traffic_metrics.h"
 #include "collector/world.h"
 #include "collector/writer.h"
 #include "http/http.h"
@@ -50,6 +51,7 @@ struct collector {
 	struct bgp_speaker *bgp;
 	struct bmp_station *bmp;
 	struct store *store;
+	struct traffic_metrics *traffic;
 	struct writer *writer;
 	struct intake *intake;
 	struct http_server *http;
@@ -151,6 +153,16 @@ static void backend_settle(void *ctx)
 	writer_settle(c->writer);
 }
 
+static char *backend_as_name(void *ctx, uint32_t asn)
+{
+	struct collector *c = ctx;
+	(void)pthread_rwlock_rdlock(&c->names_lock);
+	const char *name = asnames_get(c->names, asn);
+	char *copy = name ? strdup(name) : NULL;
+	(void)pthread_rwlock_unlock(&c->names_lock);
+	return copy;
+}
+
 static void backend_metrics(void *ctx, FILE *out)
 {
 	struct report_numbers numbers = {0};
@@ -161,6 +173,7 @@ static void backend_metrics(void *ctx, FILE *out)
 	writer_get_stats(a.c->writer, &stats);
 	report_metrics(&numbers, &stats, out);
 	report_numbers_done(&numbers);
+	traffic_metrics_write(a.c->traffic, backend_as_name, ctx, out);
 }
 
 static const char *backend_health(void *ctx)
@@ -173,16 +186,6 @@ static const char *backend_health(void *ctx)
 	if (stats.store_error[0])
 		return "the store cannot be written: batches wait in the journal";
 	return NULL;
-}
-
-static char *backend_as_name(void *ctx, uint32_t asn)
-{
-	struct collector *c = ctx;
-	(void)pthread_rwlock_rdlock(&c->names_lock);
-	const char *name = asnames_get(c->names, asn);
-	char *copy = name ? strdup(name) : NULL;
-	(void)pthread_rwlock_unlock(&c->names_lock);
-	return copy;
 }
 
 /* Makes a world's AS names the ones that HTTP sees. */
@@ -251,9 +254,20 @@ static void configure_peers(struct collector *c)
 		log_error("%s: %s", c->config_file, err.text);
 }
 
+static void renew_certificate(struct collector *c)
+{
+	const struct world *old = c->world, *new = c->next_world;
+	struct error err = {0};
+	if (!new->http_key || (strcmp(old->http_certificate, new->http_certificate) == 0 && strcmp(old->http_key, new->http_key) == 0))
+		return;
+	if (http_renew(c->http, new->http_certificate, new->http_key, &err) < 0)
+		log_error("%s: the old certificate stays in use: %s", c->config_file, err.text);
+}
+
 static void on_swapped(void *ctx)
 {
 	struct collector *c = ctx;
+	renew_certificate(c);
 	world_free(c->world);
 	c->world = c->next_world;
 	c->next_world = NULL;
@@ -380,6 +394,9 @@ static int open_writer(struct collector *c, struct error *err)
 		.durable = freeze_durable,
 		.ctx = &c->intake,
 	};
+	if (traffic_metrics_new(c->world->config->http.metrics_top, &c->traffic) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	config.traffic = c->traffic;
 	return writer_new(&config, &c->writer, err);
 }
 
@@ -404,7 +421,17 @@ static int open_http(struct collector *c, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->http.listen_count; i++)
 		listen[i] = (struct hostport){config->http.listen[i].addr, config->http.listen[i].port};
-	int r = http_new(listen, config->http.listen_count, c->world->http_token, HTTP_THREADS, &backend, &c->http, err);
+	const struct http_config http = {
+		.listen = listen,
+		.listen_count = config->http.listen_count,
+		.token = c->world->http_token,
+		.certificate = c->world->http_certificate,
+		.key = c->world->http_key,
+		.hosts = (const char *const *)config->http.hosts,
+		.host_count = config->http.host_count,
+		.threads = HTTP_THREADS,
+	};
+	int r = http_new(&http, &backend, &c->http, err);
 	free(listen);
 	return r;
 }
@@ -483,6 +510,7 @@ static void stop(struct collector *c)
 	}
 	http_free(c->http);
 	writer_free(c->writer, STOP_TIMEOUT_MS);
+	traffic_metrics_free(c->traffic);
 	if (c->tables)
 		tables_on_churn(c->tables, NULL, NULL);
 	intake_free(c->intake);
