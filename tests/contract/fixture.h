@@ -25,13 +25,6 @@ void close_fixture(struct fixture *f);
 enum store_result contract_write(struct store *store, struct store_batch batch, const struct world *w, const struct sample *s,
 	size_t n);
 
-/* Every table has a number below TABLES. */
-#define TABLES (CUBE_COUNT * LEVEL_COUNT)
-static inline struct store_table table_at(int i)
-{
-	return (struct store_table){(enum store_cube)(i / LEVEL_COUNT), (enum store_level)(i % LEVEL_COUNT)};
-}
-
 /* Runs a writer of batches, which writes a byte to fd before each and never returns, in a process of its own from
  * batch `from` on, and kills it a few batches later, at any point within one. */
 typedef void contract_writer_fn(const char *url, int fd, uint64_t from);

@@ -56,7 +56,7 @@ void test_range(void **state)
 	for (size_t n = 0; n <= 2; n++) {
 		if (n)
 			assert_int_equal(contract_write(f.store, (struct store_batch){.collector = "test1", .id = n}, &world, samples + n - 1, 1), STORE_OK);
-		for (int i = 0; i < TABLES; i++) {
+		for (int i = 0; i < TABLE_COUNT; i++) {
 			uint64_t range[2] = {0}, expected[2] = {0};
 			bool any = naive_range(table_at(i), n, expected);
 			assert_int_equal(contract->ops->range(f.store, table_at(i), range, NULL), any);

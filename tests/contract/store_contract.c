@@ -477,13 +477,13 @@ static void test_batches_of_one_table(void **state)
 	struct fixture f;
 	open_fixture(&f, (const uint64_t[])FOREVER);
 	make_samples();
-	for (int i = 0; i < TABLES; i++) {
+	for (int i = 0; i < TABLE_COUNT; i++) {
 		struct store_table table = table_at(i);
 		uint64_t id = 10 * (uint64_t)(i + 1);
 		assert_int_equal(write_only(f.store, id, table, 0, SAMPLES / 2), STORE_OK);
 		assert_int_equal(write_only(f.store, id, table, 0, SAMPLES / 2), STORE_DUPLICATE);
 		assert_true(count_rows(f.reader, table.cube, table.level) > 0);
-		for (int k = i + 1; k < TABLES; k++)
+		for (int k = i + 1; k < TABLE_COUNT; k++)
 			assert_int_equal(count_rows(f.reader, table_at(k).cube, table_at(k).level), 0);
 		assert_int_equal(write_only(f.store, id + 1, table, SAMPLES / 2, SAMPLES / 2), STORE_OK);
 	}
