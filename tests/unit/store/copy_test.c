@@ -3,26 +3,22 @@
 /* Copies with batches so small that slices shrink, grow and are brought in parts; tests/e2e/store_copy_test.py has
  * the rest. What is compared is each row, read back from both stores. */
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/hash.h"
 #include "store/copy.h"
 #include "store/schema.h"
+#include "wt_files.h"
 #include "wt_flows.h"
 
 #define T0      1767312000u
 #define SAMPLES 600
 
-static char folder[] = "/tmp/wt_copy_XXXXXX";
 static struct world world;
 static struct sample samples[SAMPLES];
 
 static void fresh_url(char *buf, size_t cap)
 {
 	static int files;
-	(void)snprintf(buf, cap, "sqlite:%s/%d.db", folder, files++);
+	(void)snprintf(buf, cap, "sqlite:%.200s/%d.db", wt_folder(), files++);
 }
 
 static struct store *must_open(const char *url)
@@ -165,11 +161,6 @@ static void test_again_and_again(void **state)
 	assert_int_equal(batches_of_copy(to), batches + 2);
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,9 +168,5 @@ int main(void)
 		cmocka_unit_test(test_again_and_again),
 	};
 	wt_random_init();
-	if (!mkdtemp(folder))
-		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	(void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
