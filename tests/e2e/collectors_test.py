@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import nginx as webserver  # noqa: E402
 import postgres  # noqa: E402
 from collector import Collector  # noqa: E402
+from processes import free_port  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
 PACE_S = 0.01
@@ -216,7 +217,7 @@ def fetch(port):
 
 
 def check_nginx(tap, folder, server, collectors):
-    port = webserver.free_port()
+    port = free_port()
     web = webserver.Nginx(os.path.join(folder, "nginx"), http=HTTP.format(
         collectors=" ".join(collector.telemetry for collector in collectors), key=collectors[0].key_file, port=port),
         start=False)
@@ -246,7 +247,7 @@ def check_nginx(tap, folder, server, collectors):
 
 def check_nginx_quits(tap, folder, collectors):
     """No collector is there: a worker that ends says what it gives up, at once when it is told so."""
-    port = webserver.free_port()
+    port = free_port()
     web = webserver.Nginx(os.path.join(folder, "quits"), workers=1, http=HTTP.format(
         collectors=" ".join(collector.telemetry for collector in collectors), key=collectors[0].key_file, port=port))
     with web:
