@@ -44,12 +44,24 @@ def unprivileged(*names):
     raise LookupError("there is no user nobody")
 
 
-def free_port(address="127.0.0.1"):
-    """A TCP port of the kernel's choice, to put into a configuration. It stays bound here, without listening, until the
-    test ends: so nobody else is given it, also while the program that has it is down. (That program may still listen
-    there, as servers do, with SO_REUSEADDR.)"""
+def _hold(address, port):
     held = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind((address, 0))
-    _held.append(held)
-    return held.getsockname()[1]
+    held.bind((address, port))
+    return held
+
+
+def free_port(*addresses):
+    """A TCP port of the kernel's choice, of 127.0.0.1 or one that is free at all these addresses, to put into a
+    configuration. It stays bound here, without listening, until the test ends: so nobody else is given it, also while
+    the program that has it is down. (That program may still listen there, as servers do, with SO_REUSEADDR.)"""
+    first, *others = addresses or ["127.0.0.1"]
+    while True:
+        held = [_hold(first, 0)]
+        port = held[0].getsockname()[1]
+        try:
+            held += [_hold(address, port) for address in others]
+        except OSError:   # taken at another one
+            continue
+        _held.extend(held)
+        return port
