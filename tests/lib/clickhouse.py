@@ -34,6 +34,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import chdb
 from processes import free_port, spawn, unprivileged
 
 SERVER, ZOOKEEPER = "clickhouse-server", "/usr/share/java/zookeeper.jar"
@@ -91,8 +92,8 @@ def user_xml(name, password=None, profile="default", more=""):
 class Program:
     """A server in a temporary folder that belongs to the user it runs as."""
 
-    def __init__(self, prefix, folder=None):
-        self.user = unprivileged("clickhouse")
+    def __init__(self, prefix, folder=None, user=None):
+        self.user = user
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix=f"whereto-{prefix}-")
         self._give(self.folder)
@@ -141,7 +142,7 @@ class Program:
 
 class ZooKeeper(Program):
     def __init__(self):
-        super().__init__("zk")
+        super().__init__("zk", user=unprivileged("clickhouse"))
         self.port = free_port()
         self.write("zoo.cfg", f"tickTime=500\ndataDir={self.path('data')}\nclientPort={self.port}\n"
                               "clientPortAddress=127.0.0.1\nadmin.enableServer=false\nmaxClientCnxns=100\n")
@@ -196,36 +197,19 @@ class Authority:
         return texts
 
 
-class Server(Program):
-    """One clickhouse-server."""
+class Answering(Program):
+    """What is asked over HTTP."""
 
-    def __init__(self, address="127.0.0.1", ports=None, more="", certificate=None, folder=None, start=True):
-        """ports: (HTTP, native, between servers). more: of its configuration. certificate: of Authority.issue; it then
-        serves HTTPS as well. folder: there instead of in a temporary one; it is left there."""
-        super().__init__("ch", folder)
-        self.address = address
-        self.http_port, self.tcp_port, self.interserver_port = ports or [free_port() for _ in range(3)]
-        self.https_port = free_port() if certificate else None
-        if certificate:
-            for name, text in zip(("server.crt", "server.key"), certificate):
-                self.write(name, text)
-            more += (f"<https_port>{self.https_port}</https_port><openSSL><server><certificateFile>{self.path('server.crt')}"
-                     f"</certificateFile><privateKeyFile>{self.path('server.key')}</privateKeyFile>"
-                     "<verificationMode>none</verificationMode></server></openSSL>")
-        self.write("config.xml", CONFIG.format(address=address, http=self.http_port, tcp=self.tcp_port, folder=self.folder,
-                                               interserver=self.interserver_port, more=more))
-        self.write("users.xml", USERS.format(users="".join([
-            user_xml(ADMIN), user_xml(USER, PASSWORD), user_xml(OPEN), user_xml(READER, PASSWORD, "readonly"),
-            user_xml(STRANGER, PASSWORD, more=f"<allow_databases><database>{STRANGER}</database></allow_databases>")])))
+    def __init__(self, address, http_port, folder=None, user=None):
+        super().__init__("ch", folder, user)
+        self.address, self.http_port = address, http_port
         self.password_file = self.path("password")
         with open(self.password_file, "w", encoding="utf-8", opener=lambda *args: os.open(*args, 0o600)) as file:
             file.write(PASSWORD + "\n")
-        if start:
-            self.start()
 
     def launch_server(self):
         """Does not wait until it answers."""
-        self.launch([SERVER, "--config-file=" + self.path("config.xml")])
+        raise NotImplementedError
 
     def wait_ready(self):
         self.wait(self.answers, "ClickHouse")
@@ -233,6 +217,13 @@ class Server(Program):
     def start(self):
         self.launch_server()
         self.wait_ready()
+
+    def start_or_close(self):
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def answers(self):
         try:
@@ -263,6 +254,47 @@ class Server(Program):
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
+
+
+class Server(Answering):
+    """One clickhouse-server."""
+
+    def __init__(self, address="127.0.0.1", ports=None, more="", certificate=None, folder=None, start=True):
+        """ports: (HTTP, native, between servers). more: of its configuration. certificate: of Authority.issue; it then
+        serves HTTPS as well. folder: there instead of in a temporary one; it is left there."""
+        http, tcp, interserver = ports or [free_port() for _ in range(3)]
+        super().__init__(address, http, folder, unprivileged("clickhouse"))
+        self.https_port = free_port() if certificate else None
+        if certificate:
+            for name, text in zip(("server.crt", "server.key"), certificate):
+                self.write(name, text)
+            more += (f"<https_port>{self.https_port}</https_port><openSSL><server><certificateFile>{self.path('server.crt')}"
+                     f"</certificateFile><privateKeyFile>{self.path('server.key')}</privateKeyFile>"
+                     "<verificationMode>none</verificationMode></server></openSSL>")
+        self.write("config.xml", CONFIG.format(address=address, http=http, tcp=tcp, folder=self.folder,
+                                               interserver=interserver, more=more))
+        self.write("users.xml", USERS.format(users="".join([
+            user_xml(ADMIN), user_xml(USER, PASSWORD), user_xml(OPEN), user_xml(READER, PASSWORD, "readonly"),
+            user_xml(STRANGER, PASSWORD, more=f"<allow_databases><database>{STRANGER}</database></allow_databases>")])))
+        if start:
+            self.start_or_close()
+
+    def launch_server(self):
+        self.launch([SERVER, "--config-file=" + self.path("config.xml")])
+
+
+class Engine(Answering):
+    """A current ClickHouse, as chdb.py has it; run as the test is, so that it can read its files."""
+
+    def __init__(self, start=True):
+        chdb.library()
+        super().__init__("127.0.0.1", free_port())
+        if start:
+            self.start_or_close()
+
+    def launch_server(self):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chdb.py")
+        self.launch([sys.executable, program, self.address, str(self.http_port), self.folder, NAME])
 
 
 class Cluster:
@@ -315,18 +347,32 @@ class Cluster:
             self.zookeeper.close()
 
 
+def make(arguments):
+    """(what to close, its servers)"""
+    if arguments.current:
+        engine = Engine()
+        return engine, [engine]
+    reason = unavailable(zookeeper=arguments.replicas > 1)
+    if reason:
+        raise chdb.Unavailable(reason)
+    if not arguments.shards:
+        server = Server()
+        return server, [server]
+    cluster = Cluster(arguments.shards, arguments.replicas)
+    return cluster, list(cluster.servers.values())
+
+
 def serve():
     parser = argparse.ArgumentParser(description="ClickHouse servers for as long as standard input is open")
     parser.add_argument("--shards", type=int, default=0, help="0: one server that has no cluster")
     parser.add_argument("--replicas", type=int, default=1)
-    arguments = parser.parse_args()
-    reason = unavailable(zookeeper=arguments.replicas > 1)
-    if reason:
+    parser.add_argument("--current", action="store_true", help="a current ClickHouse, which is one shard")
+    try:
+        lab, servers = make(parser.parse_args())
+    except chdb.Unavailable as reason:
         print("skip", reason, flush=True)
         return
-    lab = Cluster(arguments.shards, arguments.replicas) if arguments.shards else Server()
     with contextlib.closing(lab):
-        servers = list(lab.servers.values()) if arguments.shards else [lab]
         print("ready", servers[0].password_file, *(f"{server.address}:{server.http_port}" for server in servers), flush=True)
         for line in sys.stdin:   # "kill 0"
             action, number = line.split()

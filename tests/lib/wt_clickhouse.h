@@ -43,15 +43,18 @@ static inline void ch_spawn(const char *const argv[])
 	ch.from = fdopen(from[0], "r");
 }
 
-/* Starts a cluster of this many shards; 0: one server that is in none. *ret_missing is why there can be none on this machine, if
- * that is so. */
+/* Starts a cluster of this many shards; 0: one server that is in none. *ret_missing is why there can be none on this
+ * machine, if that is so. With WT_CLICKHOUSE=current in the environment it is a current ClickHouse instead (chdb.py), which has no
+ * users and is one shard. */
 static inline bool ch_create(unsigned shards, unsigned replicas, const char **ret_missing)
 {
 	static char line[1024];
 	char s[12], r[12];
 	(void)snprintf(s, sizeof(s), "%u", shards);
 	(void)snprintf(r, sizeof(r), "%u", replicas);
-	const char *argv[] = {"python3", WT_TESTS_LIB "/clickhouse.py", "--shards", s, "--replicas", r, NULL};
+	const char *argv[] = {"python3", WT_TESTS_LIB "/clickhouse.py", "--shards", s, "--replicas", r, NULL, NULL};
+	if (getenv("WT_CLICKHOUSE") && strcmp(getenv("WT_CLICKHOUSE"), "current") == 0)
+		argv[6] = "--current";
 	*ret_missing = NULL;
 	ch.cluster = shards > 0;
 	(void)signal(SIGPIPE, SIG_IGN);
