@@ -200,6 +200,8 @@ class Authority:
 class Answering(Program):
     """What is asked over HTTP."""
 
+    STOP = signal.SIGTERM
+
     def __init__(self, address, http_port, folder=None, user=None):
         super().__init__("ch", folder, user)
         self.address, self.http_port = address, http_port
@@ -378,7 +380,7 @@ def serve():
             action, number = line.split()
             server = servers[int(number)]
             {"start": server.start, "kill": server.end, "pause": server.pause, "resume": server.resume,
-             "stop": lambda: server.end(signal.SIGTERM)}[action]()
+             "stop": lambda: server.end(server.STOP)}[action]()
             print("done", flush=True)
 
 

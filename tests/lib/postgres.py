@@ -31,6 +31,8 @@ def unavailable():
 class Server:
     """A cluster in a folder of its own, reached by a socket in it."""
 
+    STOP = signal.SIGINT
+
     def __init__(self, start=True):
         self.programs = _programs()[-1]
         self.user = unprivileged("postgres")
@@ -61,7 +63,7 @@ class Server:
                 raise RuntimeError(self.log())
             time.sleep(0.02)
 
-    def end(self, number=signal.SIGINT):
+    def end(self, number=STOP):
         if self.process:
             self.process.send_signal(number)
             self.process.wait()
