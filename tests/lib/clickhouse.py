@@ -39,6 +39,7 @@ from processes import free_port, spawn, unprivileged
 
 SERVER, ZOOKEEPER = "clickhouse-server", "/usr/share/java/zookeeper.jar"
 NAME = "wt"                          # of the cluster
+LOCAL = "_local"                     # what the store adds to the name of a table that has one shard's rows
 USER, OPEN, READER, STRANGER = "writer", "open", "reader", "stranger"
 PASSWORD = "a <secret> & 100%'s/\\+"
 ADMIN = "lab"                        # the tests themselves
