@@ -43,12 +43,14 @@ class Lab:
                 **telemetry)))
         self.sent = 0
 
-    def send(self, collector):
-        """Of every origin, and of none; its exit status."""
-        start, self.sent = self.sent, self.sent + RECORDS
-        return collector.send(({"client": f"10.{i % (len(ORIGINS) + 5)}.0.1", "server": "192.0.2.10", "type": "plain",
-                                "requests": 1, "bytes_sent": i} for i in range(start, start + RECORDS)),
-                              check=False, timeout_s=60)
+    def send(self, tap, what):
+        """To both, of every origin and of none."""
+        for collector in self.collectors:
+            start, self.sent = self.sent, self.sent + RECORDS
+            status = collector.send(({"client": f"10.{i % (len(ORIGINS) + 5)}.0.1", "server": "192.0.2.10", "type": "plain",
+                                      "requests": 1, "bytes_sent": i} for i in range(start, start + RECORDS)),
+                                    check=False, timeout_s=60)
+            tap.equal(status, 0, f"{self.name}: {what}: acknowledged")
 
     def in_database(self, kind):
         """(requests, bytes) of a traffic type, as the cluster says."""
@@ -93,8 +95,7 @@ def check_shard_away(tap, lab, servers):
     """While a shard is away everything waits, and questions have no half answers."""
     for server in servers:
         server.end()
-    for collector in lab.collectors:
-        tap.equal(lab.send(collector), 0, f"{lab.name}: a shard away: acknowledged")
+    lab.send(tap, "a shard away")
     for collector in lab.collectors:
         status, text = collector.http("/api/v1/top?by=type")
         tap.check(status >= 500, f"{lab.name}: a shard away: no half answers", text)
@@ -109,8 +110,7 @@ def check_shard_away(tap, lab, servers):
 def check_shards(tap, folder):
     with contextlib.ExitStack() as stack:
         lab = Lab(folder, stack, 2, 1)
-        for collector in lab.collectors:
-            tap.equal(lab.send(collector), 0, f"{lab.name}: acknowledged")
+        lab.send(tap, "two collectors")
         lab.check_stored(tap, "two collectors")
         check_send(tap, lab.in_database, lab.collectors)
         check_shard_away(tap, lab, [lab.cluster.server(2)])
@@ -132,8 +132,7 @@ def replicas_agree(lab):
 def check_replica_away(tap, lab, place):
     """Neither writing nor reading minds."""
     lab.cluster.servers[place].end()
-    for collector in lab.collectors:
-        tap.equal(lab.send(collector), 0, f"{lab.name}: replica {place} away: acknowledged")
+    lab.send(tap, f"replica {place} away")
     lab.check_stored(tap, f"replica {place} away")
     lab.cluster.servers[place].start()
     lab.collectors[0].wait(lambda: replicas_agree(lab), "replicas that agree", 60)
@@ -145,7 +144,7 @@ def check_zookeeper_away(tap, lab):
     lab.cluster.zookeeper.end()
     before = lab.collectors[0].top(by="type")["total"]["requests"]
     tap.check(before, f"{lab.name}: ZooKeeper away: questions are answered")
-    tap.equal(lab.send(lab.collectors[0]), 0, f"{lab.name}: ZooKeeper away: acknowledged")
+    lab.send(tap, "ZooKeeper away")
     lab.collectors[0].wait(lambda: waiting(lab.collectors[0]), "a batch that waits", 60)
     lab.cluster.zookeeper.start()
     lab.check_stored(tap, "ZooKeeper is back")
@@ -154,8 +153,7 @@ def check_zookeeper_away(tap, lab):
 def check_replicas(tap, folder):
     with contextlib.ExitStack() as stack:
         lab = Lab(folder, stack, 2, 2)
-        for collector in lab.collectors:
-            tap.equal(lab.send(collector), 0, f"{lab.name}: acknowledged")
+        lab.send(tap, "two collectors")
         lab.check_stored(tap, "two collectors")
         check_replica_away(tap, lab, (1, 2))
         check_replica_away(tap, lab, (2, 1))
