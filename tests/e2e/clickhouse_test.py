@@ -284,6 +284,24 @@ def check_rights(tap, folder, server):
     tap.check(status == 0, "a user without a password", text)
 
 
+def check_certificates(tap, folder, server, authority):
+    other = clickhouse.Authority(os.path.join(folder, "other"))
+    url = server.url("tls", tls="yes", ca_file=authority.certificate)
+    status, text = whereto_store("migrate", url)
+    tap.check(status == 0, "TLS", text)
+    status, text = whereto_store("check", url)
+    tap.check(status == 0, "TLS: store check", text)
+    for what, bad in (("another authority", server.url("tls", tls="yes", ca_file=other.certificate)),
+                      ("the system's authorities", server.url("tls", tls="yes")),
+                      ("a name that is not in the certificate", url.replace("127.0.0.1", "localhost"))):
+        status, text = whereto_store("check", bad)
+        tap.check(status == 1 and ("certificate" in text.lower() or "ssl" in text.lower()), f"TLS: {what} is refused", text)
+    status, text = whereto_store("check", server.url("tls", tls="yes", ca_file="/nowhere"))
+    tap.check(status == 1 and "/nowhere" in text, "TLS: a file of authorities that is not there", text)
+    text = refused(os.path.join(folder, "untrusted"), server.url("tls", tls="yes", ca_file=other.certificate))
+    tap.check(text and "certificate" in text.lower(), "TLS: a collector does not start with a server it cannot trust", text)
+
+
 def check_first(tap, folder, server):
     with Collector(os.path.join(folder, "late"), start=False, store={"url": server.url("late")}) as collector:
         server.end()
@@ -332,6 +350,7 @@ def main():
             check_same(tap, os.path.join(folder, "same"), server, seed)
             check_commands(tap, server)
             check_rights(tap, folder, server)
+            check_certificates(tap, folder, server, authority)
             check_retention(tap, folder, server)
             check_killed(tap, folder, server, rng)
             check_slow(tap, folder, server)

@@ -202,6 +202,7 @@ class Answering(Program):
     """What is asked over HTTP."""
 
     STOP = signal.SIGTERM
+    https_port = None
 
     def __init__(self, address, http_port, folder=None, user=None):
         super().__init__("ch", folder, user)
@@ -236,11 +237,13 @@ class Answering(Program):
             return False
 
     def url(self, database, user=USER, **parameters):
-        """Of the store. parameters: more of the URL's; password_file is there by itself for users that have one."""
+        """Of the store. parameters: more of the URL's; password_file is there by itself for users that have one. tls="yes": at
+        the port for that."""
         if user != OPEN:
             parameters.setdefault("password_file", self.password_file)
+        port = self.https_port if parameters.get("tls") == "yes" else self.http_port
         query = "&".join(f"{key}={urllib.parse.quote(value)}" for key, value in parameters.items() if value is not None)
-        return f"clickhouse://{user}@{self.address}:{self.http_port}/{database}" + (f"?{query}" if query else "")
+        return f"clickhouse://{user}@{self.address}:{port}/{database}" + (f"?{query}" if query else "")
 
     def ask(self, sql, **settings):
         """What the server answers, tabs between columns; as ADMIN, unless there is another `user`."""
