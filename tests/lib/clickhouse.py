@@ -44,6 +44,8 @@ USER, OPEN, READER, STRANGER = "writer", "open", "reader", "stranger"
 PASSWORD = "a <secret> & 100%'s/\\+"
 ADMIN = "lab"                        # the tests themselves
 PATH = os.environ["PATH"] + ":/usr/sbin"
+# A part of a table of forty columns is eighty files: 5 ms in memory, 20 times that on a busy disk.
+MEMORY = "/dev/shm" if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK) else None
 
 CONFIG = """<yandex>
 <logger><level>information</level><console>1</console></logger>
@@ -96,7 +98,7 @@ class Program:
     def __init__(self, prefix, folder=None, user=None):
         self.user = user
         self.own_folder = folder is None
-        self.folder = folder or tempfile.mkdtemp(prefix=f"whereto-{prefix}-")
+        self.folder = folder or tempfile.mkdtemp(prefix=f"whereto-{prefix}-", dir=MEMORY)
         self._give(self.folder)
         self.process = None
 
