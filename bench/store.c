@@ -2,11 +2,13 @@
 
 /* How fast a store takes batches and answers.
  *
- *     bench_store [URL [FLOWS [MINUTES [QUERIES]]]]     default: a temporary file, 20000, 60, 20
+ *     bench_store [URL [FLOWS [MINUTES [QUERIES [STEP]]]]]     default: a temporary file, 20000, 60, 20, 0
  *
- * Writes MINUTES batches of FLOWS rows each, spread over the hours of a day: prefixes drawn by a power law from 200,000, each with its
- * own path, four routers, three traffic types; then asks QUERIES times each of some questions. The
- * file is left where it is, unless it is the temporary one. 0 MINUTES asks only. */
+ * Writes MINUTES batches of FLOWS rows each, an hour apart and round the day, or STEP seconds apart: prefixes drawn by
+ * a power law from 200,000, each with its own path, four routers, three traffic types. After each the store does its
+ * housekeeping, as a collector has it do every minute. Then asks QUERIES times each of some questions, with the last
+ * batches not yet merged in a PostgreSQL store, as in life. The file is left where it is, unless it is the
+ * temporary one. 0 MINUTES asks only. */
 
 #include <errno.h>
 #include <math.h>
@@ -117,15 +119,15 @@ static double ms_since(uint64_t start_ns)
 	return (double)(clock_mono_ns() - start_ns) / 1e6;
 }
 
-static int write_minutes(struct store *s, uint32_t flows, uint32_t minutes, struct error *err)
+static int write_minutes(struct store *s, uint32_t flows, uint32_t minutes, uint32_t step_s, struct error *err)
 {
 	struct flow_table *t;
 	uint64_t rows = 0, last;
-	double total = 0, *ms = calloc(minutes + 1, sizeof(*ms));
-	if (!ms || flow_table_new(&t) < 0 || s->ops->last_batch(s, "bench", &last, err) < 0)
+	double total = 0, kept = 0, *ms = calloc(minutes + 1, sizeof(*ms)), *housekeeping = calloc(minutes + 1, sizeof(*ms));
+	if (!ms || !housekeeping || flow_table_new(&t) < 0 || s->ops->last_batch(s, "bench", &last, err) < 0)
 		return -ENOMEM;
 	for (uint32_t m = 0; m < minutes; m++) {
-		uint32_t minute = T0 + m % 24 * 3600 + m / 24 % 60 * 60;
+		uint32_t minute = T0 + (step_s ? m * step_s : m % 24 * 3600 + m / 24 % 60 * 60);
 		if (flow_table_clear(t) < 0)
 			return -ENOMEM;
 		while (t->row_count < flows)
@@ -137,9 +139,16 @@ static int write_minutes(struct store *s, uint32_t flows, uint32_t minutes, stru
 			return -EIO;
 		total += ms[m] = ms_since(start);
 		rows += t->row_count;
+		start = clock_mono_ns();
+		if (s->ops->maintain(s, T0 + 86400 + m * 60, err) < 0)
+			return -EIO;
+		kept += housekeeping[m] = ms_since(start);
 	}
-	printf("%u batches of %u flows: %.0f flows/s\n", minutes, flows, (double)rows / total * 1000);
+	printf("%u batches of %u flows: %.0f flows/s, %.0f with housekeeping\n", minutes, flows, (double)rows / total * 1000,
+		(double)rows / (total + kept) * 1000);
 	print_quantiles("write_batch", ms, minutes);
+	print_quantiles("maintain", housekeeping, minutes);
+	free(housekeeping);
 	flow_table_free(t);
 	free(ms);
 	return 0;
@@ -204,7 +213,8 @@ static uint32_t argument(int argc, char **argv, int at, uint32_t otherwise)
 	return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
 }
 
-static int run(const char *url, uint32_t flows, uint32_t minutes, uint32_t times, struct error *err)
+static int run(const char *url, uint32_t flows, uint32_t minutes, uint32_t times, uint32_t step_s,
+	struct error *err)
 {
 	struct store_config config = {.url = url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 	struct stat st;
@@ -214,7 +224,7 @@ static int run(const char *url, uint32_t flows, uint32_t minutes, uint32_t times
 	if (r < 0)
 		return r;
 	if (minutes)
-		r = write_minutes(s, flows, minutes, err);
+		r = write_minutes(s, flows, minutes, step_s, err);
 	if (r == 0 && minutes && stat(strchr(url, ':') + 1, &st) == 0)
 		printf("%.1f MB in the file, %.0f bytes a flow with all cubes and levels\n", (double)st.st_size / 1e6,
 			(double)st.st_size / flows / minutes);
@@ -231,7 +241,7 @@ int main(int argc, char **argv)
 	int fd = argc > 1 ? -1 : mkstemp(file);
 	(void)snprintf(url, sizeof(url), "sqlite:%s", file);
 	int r = run(argc > 1 ? argv[1] : url, argument(argc, argv, 2, 20000), argument(argc, argv, 3, 60),
-		argument(argc, argv, 4, 20), &err);
+		argument(argc, argv, 4, 20), argument(argc, argv, 5, 0), &err);
 	if (r < 0)
 		(void)fprintf(stderr, "%s\n", err.text);
 	if (fd >= 0) {
