@@ -454,7 +454,7 @@ enum store_result clickhouse_write_batch(struct store *store, const struct store
 	arena_init(&j.arena);
 	sql_add(&j.mark, "%llu/%s", (unsigned long long)batch->id, batch->collector);
 	int r = ch_writer_ready(s, err);
-	if (r == 0 && (!sql_text(&j.mark) || cube_source_init(&j.src, batch->flows) < 0))
+	if (r == 0 && (!sql_text(&j.mark) || cube_source_init(&j.src, batch->flows, batch->only) < 0))
 		r = ch_no_memory(&s->url, err);
 	if (r == 0)
 		r = apply(&j, &is_new);

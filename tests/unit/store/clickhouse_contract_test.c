@@ -24,7 +24,7 @@ int main(void)
 		print_error("no server\n");
 		return 1;
 	}
-	struct store_contract contract = {store_find("clickhouse://x", &err), fresh_url};
+	struct store_contract contract = {store_find("clickhouse://x", &err), fresh_url, false};
 	int failed = store_contract_run(&contract);
 	ch_destroy();
 	return failed;
