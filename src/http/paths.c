@@ -9,10 +9,8 @@
 
 #include "http/flows.h"
 #include "http/rows.h"
+#include "http/table.h"
 #include "query/rank.h"
-#include "route/path.h"
-
-#define HOPS_MAX 64 /* shown of a path, prepending counted once */
 
 static const enum dimension by[] = {DIM_router, DIM_path};
 static const char *const stage_names[STAGE_COUNT] = {"router", "neighbour", "transit", "origin"};
@@ -46,18 +44,6 @@ static json_t *as_number(uint32_t as)
 
 /* ---- rows ---- */
 
-static json_t *hops(const struct answer *a, const struct dim_value *path)
-{
-	uint32_t members[HOPS_MAX];
-	if (!path->known)
-		return json_null();
-	size_t count = path_members(path->bytes, members, HOPS_MAX);
-	json_t *list = json_array();
-	for (size_t i = 0; i < count && i < HOPS_MAX; i++)
-		(void)json_array_append_new(list, json_pack("{s:I, s:o}", "as", (json_int_t)members[i], "name", as_name(a, members[i])));
-	return list;
-}
-
 /* Also where the path leads, which the figures follow. */
 static int write_path(const struct answer *a, const struct query_row *row)
 {
@@ -67,7 +53,7 @@ static int write_path(const struct answer *a, const struct query_row *row)
 	rc |= json_object_set_new(obj, "path", render_value(DIM_path, path));
 	for (int stage = STAGE_NEIGHBOUR; stage < STAGE_COUNT; stage++)
 		rc |= json_object_set_new(obj, stage_names[stage], as_number(flows_as((enum flows_stage)stage, path)));
-	rc |= json_object_set_new(obj, "hops", hops(a, path));
+	rc |= json_object_set_new(obj, "hops", table_hops(a->call, path));
 	rc |= json_object_update_missing(obj, figures);
 	json_decref(figures);
 	if (rc) {

@@ -7,17 +7,13 @@
 #include <string.h>
 
 #include "base/cursor.h"
-#include "http/call.h"
 #include "http/question.h"
-#include "http/render.h"
+#include "http/table.h"
 #include "query/filter.h"
 
 #define LIMIT_DEFAULT 100
 
-/* The columns, in the order of a CSV file. */
-static const char *const columns[] = {"router", "prefix", "path", "origin", "neighbour", "next_hop", "communities",
-	"ext_communities", "large_communities", "med", "local_pref", "origin_code", "atomic_aggregate", "aggregator",
-	"originator_id", "source", "peer", "match", "age_s"};
+static const char *const columns[] = {ROUTE_COLUMNS};
 
 struct reply {
 	FILE *out;
@@ -91,15 +87,6 @@ static int read_limit(struct http_call *call, struct http_routes_question *q)
 	return -EINVAL;
 }
 
-static int read_format(struct http_call *call, bool *ret_csv)
-{
-	const char *value = http_param(&call->params, "format");
-	*ret_csv = value ? strcmp(value, "csv") == 0 : call->accept_csv;
-	if (value && !*ret_csv && strcmp(value, "json") != 0)
-		return bad(call, "format", value, "is neither json nor csv");
-	return 0;
-}
-
 static int read_question(struct http_call *call, struct http_routes_question *q, struct http_routes_cursor *cursor,
 	bool *ret_csv)
 {
@@ -111,38 +98,23 @@ static int read_question(struct http_call *call, struct http_routes_question *q,
 		r = read_select(call, q);
 	if (r == 0)
 		r = read_limit(call, q);
-	if (r == 0)
-		r = read_format(call, ret_csv);
+	if (r == 0 && !table_format(call, ret_csv))
+		r = -EINVAL;
 	return r < 0 ? r : read_filter(call, q);
 }
 
 /* ---- the answer ---- */
 
-static void write_csv_row(const json_t *row, FILE *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-		const json_t *v = json_object_get(row, columns[i]);
-		if (i)
-			(void)fputc(',', out);
-		if (json_is_string(v))
-			render_csv_cell(json_string_value(v), json_string_length(v), out);
-		else if (json_is_integer(v))
-			(void)fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		else if (json_is_boolean(v))
-			(void)fputs(json_is_true(v) ? "true" : "false", out);
-	}
-	(void)fputs("\r\n", out);
-}
-
-static void write_rows(struct reply *r, const json_t *rows)
+static void write_rows(struct http_call *call, struct reply *r, const json_t *rows)
 {
 	size_t i;
-	const json_t *row;
+	json_t *row;
 	json_array_foreach(rows, i, row) {
 		if (r->csv) {
-			write_csv_row(row, r->out);
+			table_csv_row(row, columns, ARRAY_LEN(columns), r->out);
 			continue;
 		}
+		table_add_names(call, row, false);
 		if (!r->first)
 			(void)fputc(',', r->out);
 		r->first = false;
@@ -152,9 +124,10 @@ static void write_rows(struct reply *r, const json_t *rows)
 
 static void write_begin(const struct reply *r)
 {
-	for (size_t i = 0; r->csv && i < ARRAY_LEN(columns); i++)
-		(void)fprintf(r->out, "%s%s", i ? "," : "", columns[i]);
-	(void)fputs(r->csv ? "\r\n" : "{\"rows\":[", r->out);
+	if (r->csv)
+		table_csv_header(columns, ARRAY_LEN(columns), r->out);
+	else
+		(void)fputs("{\"rows\":[", r->out);
 }
 
 static void write_end(const struct reply *r, const struct http_routes_cursor *c)
@@ -183,13 +156,13 @@ static void answer(struct http_call *call, const struct http_routes_question *q,
 	struct reply reply = {http_reply_begin(call, 200, csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON), csv, true};
 	if (reply.out) {
 		write_begin(&reply);
-		write_rows(&reply, rows);
+		write_rows(call, &reply, rows);
 	}
 	while (reply.out && r == 0 && !cursor->ended) {
 		json_decref(rows);
 		rows = NULL;
 		r = backend->routes(backend->ctx, q, cursor, &rows, &err);
-		write_rows(&reply, rows);
+		write_rows(call, &reply, rows);
 	}
 	json_decref(rows);
 	if (!reply.out)

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "http/call.h"
+#include "http/table.h"
 
 void http_senders(struct http_call *call)
 {
+	static const char *const columns[] = {"sender", "sessions", "sent", "stored", "rejected.past", "rejected.future",
+		"rejected.invalid", "dropped", "lost", "earlier", "datagrams", "duplicates", "replayed", "reordered", "in_flight",
+		"first_seen", "last_seen"};
 	const struct http_backend *backend = &call->server->backend;
-	http_reply_json(call, 200, backend->senders(backend->ctx));
+	bool csv;
+	if (table_format(call, &csv))
+		table_reply(call, backend->senders(backend->ctx), csv, columns, ARRAY_LEN(columns));
 }

@@ -204,9 +204,20 @@ class Api:
                                  f"the term {row['term']} is a filter for it"):
                     return
 
+    def check_names(self):
+        network = next(network for network in self.world.networks if self.world.paths["edge1"].get(network) and network in self.world.countries)
+        answer = self.ask("lookup", address=network.split("/")[0], router="edge1")
+        path = self.world.paths["edge1"][network]
+        self.tap.equal([answer["country_name"], answer["rows"][0]["hops"], answer["rows"][0].get("neighbour_name")],
+                       [COUNTRIES[self.world.countries[network]], [{"as": number, "name": NAMES.get(number)} for number in apitraffic.members(path)],
+                        NAMES.get(apitraffic.neighbour(path))], "lookup: names of the country and of the path's ASes")
+        rows = self.ask("routes", prefix=network)["rows"]
+        self.tap.equal([row.get("origin_name") for row in rows], [NAMES.get(row["origin"]) for row in rows], "routes: names of origins")
+
     def check_csv(self):
         for path, by in (("top?by=country,origin", 2), ("types", 1), ("countries?compare=previous", 1), ("series?by=type", 2),
-                         ("sparklines?by=router", 2), ("paths?limit=5", 5), ("complete?dim=origin", 4)):
+                         ("sparklines?by=router", 2), ("paths?limit=5", 5), ("complete?dim=origin", 4), ("senders", 17),
+                         ("routers", 17), ("lookup?address=203.100.1.1", 19), ("routes?limit=5", 19)):
             status, text = self.collector.http(f"/api/v1/{path}{'&' if '?' in path else '?'}format=csv")
             table = list(csv.reader(io.StringIO(text, newline="")))
             self.tap.check(status == 200 and len(table) > 1 and len(table[0]) >= by and {len(row) for row in table} == {len(table[0])},
@@ -250,6 +261,7 @@ def main():
             api.check_sparklines()
             api.check_paths()
             api.check_complete()
+            api.check_names()
             api.check_csv()
             api.check_errors()
     return tap.done()
