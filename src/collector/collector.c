@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -39,6 +40,7 @@
 
 #define HTTP_THREADS     4
 #define STOP_TIMEOUT_MS  20000            /* for the store */
+#define FILES_WANTED     65536
 #define STOP_JOURNAL_NS  (5 * NS_PER_S)
 
 struct collector {
@@ -436,8 +438,19 @@ static int open_http(struct collector *c, struct error *err)
 	return r;
 }
 
+/* As many files as the system lets us have: thousands of HTTP clients and routers are connections. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int start(struct collector *c, struct error *err)
 {
+	raise_file_limit();
 	int r = loop_new(&c->loop);
 	if (r < 0)
 		return error_set(err, r, "no event loop: %s", strerror(-r));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* A thread looks at all connections once a second, and shuts down those whose time is over; the library sees the end of the
+/* A thread looks at all connections now and then, and shuts down those whose time is over; the library sees the end of the
  * stream and does the rest. A connection is in the list for as long as its socket is open, so no other's is shut
  * down by mistake. */
 
@@ -13,26 +13,23 @@
 
 #include "base/clock.h"
 
-#define REQUEST_NS  (30 * NS_PER_S)  /* from the connection's begin, or its last answer */
-#define ANSWER_NS   (300 * NS_PER_S) /* to take one */
-#define CROWDED_NS  NS_PER_S         /* to bring a request when others want the place */
-
 /* More than this many of the places taken is crowded. */
 static size_t crowded_from(const struct http_guard *g)
 {
 	return g->places - g->places / 8;
 }
 
-static bool is_over(const struct guarded *c, uint64_t now_ns)
+static bool is_over(const struct http_guard *g, const struct guarded *c, uint64_t now_ns)
 {
 	uint64_t age_ns = now_ns > c->since_ns ? now_ns - c->since_ns : 0;
-	return (c->state == GUARD_WAITS && age_ns > REQUEST_NS) || (c->state == GUARD_SENDS && age_ns > ANSWER_NS);
+	return (c->state == GUARD_WAITS && age_ns > g->times.request_ns) ||
+		(c->state == GUARD_SENDS && age_ns > g->times.answer_ns);
 }
 
-static void close_one(struct http_guard *g, struct guarded *c, uint64_t now_ns)
+static void cut(struct http_guard *g, struct guarded *c)
 {
 	(void)shutdown(c->fd, SHUT_RDWR);
-	c->since_ns = now_ns; /* once is enough: the library is on its way */
+	c->state = GUARD_CUT;
 	g->closed++;
 }
 
@@ -40,21 +37,24 @@ static struct guarded *longest_waiting(struct http_guard *g, uint64_t now_ns)
 {
 	struct guarded *found = NULL;
 	for (struct guarded *c = g->first; c; c = c->next)
-		if (c->state == GUARD_WAITS && now_ns > c->since_ns + CROWDED_NS && (!found || c->since_ns < found->since_ns))
+		if (c->state == GUARD_WAITS && now_ns > c->since_ns + g->times.crowded_ns && (!found || c->since_ns < found->since_ns))
 			found = c;
 	return found;
 }
 
 static void look(struct http_guard *g, uint64_t now_ns)
 {
-	for (struct guarded *c = g->first; c; c = c->next)
-		if (is_over(c, now_ns))
-			close_one(g, c, now_ns);
-	for (size_t left = g->count; left > crowded_from(g); left--) {
+	size_t left = 0;
+	for (struct guarded *c = g->first; c; c = c->next) {
+		if (is_over(g, c, now_ns))
+			cut(g, c);
+		left += c->state != GUARD_CUT;
+	}
+	for (; left > crowded_from(g); left--) {
 		struct guarded *c = longest_waiting(g, now_ns);
 		if (!c)
 			break;
-		close_one(g, c, now_ns);
+		cut(g, c);
 	}
 }
 
@@ -65,7 +65,9 @@ static void *watch(void *arg)
 	while (!g->stopping) {
 		struct timespec until;
 		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
+		uint64_t ns = (uint64_t)until.tv_nsec + g->times.look_ns;
+		until.tv_sec += (time_t)(ns / NS_PER_S);
+		until.tv_nsec = (long)(ns % NS_PER_S);
 		(void)pthread_cond_timedwait(&g->wake, &g->lock, &until);
 		look(g, clock_mono_ns());
 	}
@@ -73,10 +75,10 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-int http_guard_init(struct http_guard *g, size_t places)
+int http_guard_init(struct http_guard *g, size_t places, const struct http_guard_times *times)
 {
 	pthread_condattr_t attr;
-	*g = (struct http_guard){.places = places};
+	*g = (struct http_guard){.places = places, .times = *times};
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_mutex_init(&g->lock, NULL);

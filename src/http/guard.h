@@ -17,6 +17,7 @@ enum guard_state {
 	GUARD_WAITS,   /* for a request, or the rest of one */
 	GUARD_WORKED,  /* on by us */
 	GUARD_SENDS,   /* an answer */
+	GUARD_CUT,     /* off by the guard; the library is on its way to close it */
 };
 
 struct guarded {
@@ -26,7 +27,15 @@ struct guarded {
 	uint64_t since_ns;
 };
 
+struct http_guard_times {
+	uint64_t request_ns; /* for a request, from the connection's begin or its last answer */
+	uint64_t answer_ns;  /* to take one */
+	uint64_t crowded_ns; /* for a request when others want the place */
+	uint64_t look_ns;    /* between looks */
+};
+
 struct http_guard {
+	struct http_guard_times times;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct guarded *first;
@@ -37,7 +46,7 @@ struct http_guard {
 };
 
 /* places: connections that the library takes in all. */
-int http_guard_init(struct http_guard *g, size_t places) MUST_USE;
+int http_guard_init(struct http_guard *g, size_t places, const struct http_guard_times *times) MUST_USE;
 void http_guard_done(struct http_guard *g);
 /* NULL: memory is out, the connection goes unguarded. */
 struct guarded *http_guard_add(struct http_guard *g, int fd);

@@ -320,6 +320,8 @@ static int finish_keys(struct reading *r, struct error *err)
 	struct http_question *q = r->q;
 	if (!r->keys)
 		return 0;
+	if (!q->query.by_count)
+		return error_set(err, -EINVAL, "parameter 'keys' needs a dimension in 'by'");
 	int rc = filter_parse_values(q->query.by[0], r->keys, &q->keys, err);
 	if (rc == 0 && q->keys->items[0].value_count > QUESTION_KEYS_MAX)
 		rc = error_set(err, -EINVAL, "more than %d values", QUESTION_KEYS_MAX);

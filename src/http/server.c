@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http/call.h"
 
 #define CONNECTIONS_MAX         2048u /* a listener */
@@ -26,6 +27,13 @@
 #define LISTEN_BACKLOG          1024
 
 static char tls_priorities[] = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"; /* the library's lists take no const */
+
+static const struct http_guard_times guard_times = {
+	.request_ns = IDLE_SECONDS_MAX * NS_PER_S,
+	.answer_ns = 300 * NS_PER_S,
+	.crowded_ns = NS_PER_S,
+	.look_ns = NS_PER_S,
+};
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *path, const char *method,
 	const char *version, const char *upload, size_t *upload_size, void **con_cls)
@@ -207,7 +215,7 @@ static int parts_init(struct http_server *s, const struct http_config *config, s
 	if (r == 0)
 		r = http_readers_init(&s->readers, s->backend.store, threads);
 	if (r == 0)
-		r = http_guard_init(&s->guard, CONNECTIONS_MAX * config->listen_count);
+		r = http_guard_init(&s->guard, CONNECTIONS_MAX * config->listen_count, &guard_times);
 	if (r == 0)
 		r = http_jobs_init(&s->jobs, threads);
 	return r < 0 ? error_set(err, r, "http: %s", strerror(-r)) : 0;

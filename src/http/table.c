@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* What the data plane gives out comes as JSON. As CSV its rows are walked by a list of columns, so that a table has
+ * the same ones whatever stands in it. */
+
 #include "http/table.h"
 
 #include <stdlib.h>
