@@ -56,10 +56,9 @@ static void tag(struct http_call *call)
 		(unsigned long long)hash_bytes(reply->body, reply->len), reply->len);
 	http_reply_header(call, "ETag", call->text);
 	http_reply_header(call, "Cache-Control", "private, no-cache");
-	if (!has_tag(call->if_none_match, call->text))
-		return;
-	reply->status = 304;
-	reply->len = 0;
+	/* The body stays, for its length: the library sends that alone, which is the one it would have with 200. */
+	if (has_tag(call->if_none_match, call->text))
+		reply->status = 304;
 }
 
 static void pack(struct http_call *call)
