@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "http/cache.h"
 #include "http/guard.h"
 #include "http/http.h"
 #include "http/jobs.h"
@@ -93,6 +94,7 @@ struct http_server {
 	struct http_readers readers;
 	struct http_jobs jobs;
 	struct http_guard guard;
+	struct http_cache cache;
 	struct http_retired *retired;
 	struct http_counters counters;
 	size_t listener_count;
@@ -127,8 +129,9 @@ struct http_call {
 	bool accept_csv, accept_openmetrics, accept_gzip;
 	const char *if_none_match; /* "" when not given, as all of these */
 	const char *authorization, *cookie;
+	uint64_t max_age_ns; /* of an answer that will do; 0: a fresh one */
 	struct http_reply reply;
-	char text[256]; /* of a header that is made for this reply */
+	char text[256], age[16]; /* of headers that are made for this reply */
 };
 
 #define HTTP_TYPE_JSON "application/json"

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "http/call.h"
 
+#define MAX_AGE_SECONDS 3600ul
+
 const struct http_endpoint http_endpoints[ENDPOINT_COUNT] = {
 #define ENDPOINT(name, path, access, params, help) {#name, path, ENDPOINT_##access, params, help, http_##name},
 #include "http/endpoints.def"
@@ -98,6 +100,16 @@ static bool accepts_gzip(const char *list)
 	return !weight || strtod(weight + 1, NULL) > 0;
 }
 
+/* max-age of a request's Cache-Control: an answer that old will do. */
+static uint64_t max_age_ns(const char *control)
+{
+	const char *at = strcasestr(control, "max-age=");
+	if (!at || strcasestr(control, "no-cache"))
+		return 0;
+	unsigned long seconds = strtoul(at + strlen("max-age="), NULL, 10);
+	return (seconds < MAX_AGE_SECONDS ? seconds : MAX_AGE_SECONDS) * NS_PER_S;
+}
+
 static void read_headers(struct http_call *call, struct MHD_Connection *conn)
 {
 	char name[HTTP_COOKIE_NAME_MAX];
@@ -110,6 +122,7 @@ static void read_headers(struct http_call *call, struct MHD_Connection *conn)
 	call->if_none_match = request_header(conn, "If-None-Match");
 	call->authorization = request_header(conn, "Authorization");
 	call->cookie = cookie ? cookie : "";
+	call->max_age_ns = max_age_ns(request_header(conn, "Cache-Control"));
 }
 
 static void find_endpoint(struct http_call *call)
@@ -204,10 +217,53 @@ static int begin(struct http_listener *l, struct MHD_Connection *conn, const cha
 	return answered_early(&r->call, conn) ? send_request(r) : MHD_YES;
 }
 
+/* What is asked, as one text: the path, and the parameters as they came. To be freed. */
+static char *question_key(const struct http_call *call)
+{
+	char *key = NULL;
+	size_t len;
+	FILE *out = open_memstream(&key, &len);
+	if (!out)
+		return NULL;
+	(void)fprintf(out, "%s%s", call->path, call->accept_csv ? " csv" : "");
+	for (size_t i = 0; i < call->params.count; i++)
+		(void)fprintf(out, "\n%s=%s", call->params.list[i].name, call->params.list[i].value);
+	if (fclose(out) == 0)
+		return key;
+	free(key);
+	return NULL;
+}
+
+/* For who takes an older answer, if there is one. */
+static void answer_by_cache(struct http_call *call, const char *key)
+{
+	struct http_cache *cache = &call->server->cache;
+	struct cache_hit hit;
+	if (http_cache_get(cache, key, call->max_age_ns, &hit)) {
+		call->reply = (struct http_reply){.status = 200, .type = hit.type, .body = hit.body, .len = hit.len};
+		(void)snprintf(call->age, sizeof(call->age), "%llu", (unsigned long long)(hit.age_ns / NS_PER_S));
+		http_reply_header(call, "Age", call->age);
+		return;
+	}
+	call->endpoint->answer(call);
+	http_cache_put(cache, key, call->reply.type, call->reply.status == 200 ? call->reply.body : NULL, call->reply.len);
+}
+
+/* Those that ask the store about a range. */
+static bool may_be_older(const struct http_call *call)
+{
+	return call->max_age_ns && http_param_known(call->endpoint->params, "last");
+}
+
 void http_serve_work(struct http_request *r)
 {
-	r->call.endpoint->answer(&r->call);
-	http_reply_finish(&r->call);
+	struct http_call *call = &r->call;
+	CLEANUP(free_p) char *key = may_be_older(call) ? question_key(call) : NULL;
+	if (key)
+		answer_by_cache(call, key);
+	else
+		call->endpoint->answer(call);
+	http_reply_finish(call);
 }
 
 static int go_on(struct http_request *r)

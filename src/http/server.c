@@ -228,6 +228,7 @@ int http_new(const struct http_config *config, const struct http_backend *backen
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
 	s->has_tls = config->certificate;
+	http_cache_init(&s->cache);
 	int r = parts_init(s, config, err);
 	for (size_t i = 0; i < config->listen_count && r == 0; i++)
 		r = listener_open(s, &config->listen[i], config, err);
@@ -250,6 +251,7 @@ void http_free(struct http_server *s)
 	retired_stop(s, true);
 	http_jobs_done(&s->jobs);
 	http_guard_done(&s->guard);
+	http_cache_done(&s->cache);
 	http_readers_done(&s->readers);
 	for (size_t i = 0; i < s->host_count; i++)
 		free(s->hosts[i]);

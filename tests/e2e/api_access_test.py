@@ -102,7 +102,7 @@ def check_methods(tap, collector):
         tap.check((head.status, head.body) == (get.status, b"") and head.headers["content-length"] == get.headers["content-length"],
                   f"HEAD {path}: as GET, without the body", (head.headers, get.headers))
     tap.equal(client.ask("/api/v1/session", method="POST", Content_Length="3").status, 413, "a body is refused")
-    tap.equal([client.ask(path, method=method).status for path in ("/none", "/api/v1/top/", "/api") for method in ("GET", "POST", "OPTIONS")],
+    tap.equal([client.ask(path, method=method).status for path in ("/none", "/api/v1/top/", "/api/v1/") for method in ("GET", "POST", "OPTIONS")],
               [404] * 9, "what is not there is 404 by any method")
 
 
@@ -125,6 +125,19 @@ def check_caching(tap, collector):
     tap.equal(client.api(path, If_None_Match='W/"0"').status, 200, "another tag is not")
     send(collector)
     tap.equal(client.api(path, If_None_Match=tag).status, 200, "nor is the same one when there is more traffic")
+    old = client.api("top?by=&last=30h", Cache_Control="max-age=600")
+    send(collector)
+    kept = client.api("top?by=&last=30h", Cache_Control="max-age=600")
+    tap.check(kept.body == old.body and "age" in kept.headers and "age" not in old.headers, "who takes an older answer gets it, and its age",
+              (kept.headers, old.headers))
+    fresh = [client.api("top?by=&last=30h", Cache_Control=value).json()["total"]["records"] for value in (None, "no-cache", "max-age=0")]
+    tap.equal(fresh, [old.json()["total"]["records"] + 300] * 3, "who doesn't gets a fresh one")
+    tap.check(client.api("top?by=&last=31h", Cache_Control="max-age=600").body != kept.body, "another question has another answer")
+    tap.equal(client.api("top?by=x&last=30h", Cache_Control="max-age=600").status, 400, "errors are not kept")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda i: client.api("series?last=30h&by=type", Cache_Control="max-age=600"), range(32)))
+    tap.equal((len({answer.body for answer in together}), sum("age" not in answer.headers for answer in together)), (1, 1),
+              "of many that ask at once one is answered, and all have that")
     packed = client.api(path, Accept_Encoding="gzip, br")
     plain = client.api(path)
     tap.check(packed.headers.get("content-encoding") == "gzip" and len(packed.body) < len(plain.body) // 4 and
