@@ -63,8 +63,8 @@ bool http_param_known(const char *names, const char *name);
 /* ---- the server's own state ---- */
 
 /* The last place counts every other status. */
-#define HTTP_STATUSES {200, 204, 304, 400, 401, 403, 404, 405, 413, 421, 500, 503, 0}
-#define HTTP_STATUS_COUNT 13
+#define HTTP_STATUSES {200, 204, 304, 400, 401, 403, 404, 405, 413, 421, 499, 500, 503, 0}
+#define HTTP_STATUS_COUNT 14
 
 struct http_counters {
 	_Atomic uint64_t requests[ENDPOINT_COUNT + 1][HTTP_STATUS_COUNT];
@@ -176,6 +176,7 @@ struct MHD_Connection;
 struct http_request {
 	struct http_call call;
 	struct MHD_Connection *conn;
+	struct guarded *guarded; /* NULL: nobody watches over the connection */
 	uint64_t start_ns;
 	enum { REQUEST_HEAD, REQUEST_WORKED_ON, REQUEST_ANSWERED } stage;
 	struct http_request *next; /* in the queue of the jobs */

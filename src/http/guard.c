@@ -7,6 +7,7 @@
 #include "http/guard.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -42,8 +43,18 @@ static struct guarded *longest_waiting(struct http_guard *g, uint64_t now_ns)
 	return found;
 }
 
+/* A client that has only ended its half of the connection is taken for gone, too, as elsewhere. */
+static void look_for_gone(struct guarded *c)
+{
+	struct pollfd pfd = {.fd = c->fd, .events = POLLRDHUP};
+	if (c->state == GUARD_WORKED && !c->gone && poll(&pfd, 1, 0) == 1)
+		atomic_store(&c->gone, true);
+}
+
 static void look(struct http_guard *g, uint64_t now_ns)
 {
+	for (struct guarded *c = g->first; c; c = c->next)
+		look_for_gone(c);
 	size_t left = 0;
 	for (struct guarded *c = g->first; c; c = c->next) {
 		if (is_over(g, c, now_ns))
@@ -139,7 +150,8 @@ void http_guard_state(struct http_guard *g, struct guarded *c, enum guard_state 
 	if (!c)
 		return;
 	(void)pthread_mutex_lock(&g->lock);
-	c->state = state;
+	if (c->state != GUARD_CUT)
+		c->state = state;
 	c->since_ns = clock_mono_ns();
 	(void)pthread_mutex_unlock(&g->lock);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Against clients that hold connections: the library closes those on which nothing moves, which a byte now and then
+/* Of clients that have gone: what is worked on for one of them is given up (base/deadline.h), and need not be begun.
+ *
+ * Against clients that hold connections: the library closes those on which nothing moves, which a byte now and then
  * gets around. Here each connection has a time by which its request must have come, and its answer be taken;
  * and when most places are taken, those that have waited longest go first. The collector's own time for an answer
  * does not count. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +28,7 @@ struct guarded {
 	int fd;
 	enum guard_state state;
 	uint64_t since_ns;
+	_Atomic bool gone; /* the other end has closed the connection: nobody waits for the answer */
 };
 
 struct http_guard_times {

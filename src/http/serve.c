@@ -13,9 +13,11 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "http/call.h"
 
 #define MAX_AGE_SECONDS 3600ul
+#define STATUS_GONE     499 /* nobody sees it: for the metrics */
 
 const struct http_endpoint http_endpoints[ENDPOINT_COUNT] = {
 #define ENDPOINT(name, path, access, params, help) {#name, path, ENDPOINT_##access, params, help, http_##name},
@@ -193,7 +195,7 @@ static struct guarded *guarded_of(struct MHD_Connection *conn)
 static int send_request(struct http_request *r)
 {
 	r->stage = REQUEST_ANSWERED;
-	http_guard_state(&r->call.server->guard, guarded_of(r->conn), GUARD_SENDS);
+	http_guard_state(&r->call.server->guard, r->guarded, GUARD_SENDS);
 	int ok = http_send(&r->call, r->conn);
 	count(&r->call, r->start_ns);
 	return ok;
@@ -207,13 +209,14 @@ static int begin(struct http_listener *l, struct MHD_Connection *conn, const cha
 		return MHD_NO;
 	*ret = r;
 	r->conn = conn;
+	r->guarded = guarded_of(conn);
 	r->start_ns = clock_mono_ns();
 	r->call.server = l->server;
 	r->call.listener = l;
 	r->call.path = path;
 	r->call.method = method_of(method);
 	find_endpoint(&r->call);
-	http_guard_state(&l->server->guard, guarded_of(conn), GUARD_WORKED);
+	http_guard_state(&l->server->guard, r->guarded, GUARD_WORKED);
 	return answered_early(&r->call, conn) ? send_request(r) : MHD_YES;
 }
 
@@ -259,10 +262,18 @@ void http_serve_work(struct http_request *r)
 {
 	struct http_call *call = &r->call;
 	CLEANUP(free_p) char *key = may_be_older(call) ? question_key(call) : NULL;
+	if (r->guarded && atomic_load(&r->guarded->gone)) {
+		http_reply_error(call, STATUS_GONE, "the client has gone");
+		return;
+	}
+	deadline_watch(r->guarded ? &r->guarded->gone : NULL);
 	if (key)
 		answer_by_cache(call, key);
 	else
 		call->endpoint->answer(call);
+	deadline_watch(NULL);
+	if (r->guarded && atomic_load(&r->guarded->gone))
+		http_reply_error(call, STATUS_GONE, "the client has gone");
 	http_reply_finish(call);
 }
 
@@ -302,7 +313,7 @@ void http_serve_end(struct http_request *r)
 {
 	if (!r)
 		return;
-	http_guard_state(&r->call.server->guard, guarded_of(r->conn), GUARD_WAITS);
+	http_guard_state(&r->call.server->guard, r->guarded, GUARD_WAITS);
 	free(r->call.reply.body);
 	free(r);
 }

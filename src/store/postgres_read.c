@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 
 #define GRACE_MS     2000 /* for the server to say itself that it took too long */
 #define ROWS_A_CLOCK 1024
@@ -104,7 +105,7 @@ static int too_late(struct error *err)
 
 static bool past(uint64_t deadline_ns)
 {
-	return deadline_ns && clock_mono_ns() >= deadline_ns;
+	return deadline_past(deadline_ns);
 }
 
 /* Until the server has said the next thing. */

@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "base/deadline.h"
 #include "route/path.h"
 
 #define PROGRESS_OPS  20000 /* of SQLite's machine between looks at the clock: about a millisecond */
@@ -342,17 +342,12 @@ static int read_segment(struct job *j, const struct store_segment *seg, int *ret
 
 /* ---- handing out ---- */
 
-static bool past_deadline(const struct sqlite_reader *reader)
-{
-	return reader->deadline_ns && clock_mono_ns() >= reader->deadline_ns;
-}
-
 static int hand_out(struct job *j, int *ret_error)
 {
 	const struct groups *g = &j->reader->groups;
 	struct store_row row = {0};
 	for (uint32_t i = 0; i < g->count && *ret_error >= 0; i++) {
-		if (i % 1024 == 0 && past_deadline(j->reader))
+		if (i % 1024 == 0 && deadline_past(j->reader->deadline_ns))
 			return SQLITE_INTERRUPT;
 		int r = fill_row(j, groups_key(g, i), groups_sums(g, i), &row);
 		if (r != SQLITE_OK)
@@ -366,7 +361,8 @@ static int hand_out(struct job *j, int *ret_error)
 
 static int on_progress(void *ctx)
 {
-	return past_deadline(ctx);
+	const struct sqlite_reader *reader = ctx;
+	return deadline_past(reader->deadline_ns);
 }
 
 void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)

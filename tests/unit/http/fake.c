@@ -2,10 +2,12 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/deadline.h"
 #include "route/path.h"
 
 struct fake_reader {
@@ -54,6 +56,19 @@ static bool row_passes(const struct store_row *row, const struct store_query *q)
 	return true;
 }
 
+/* False: the query is to be given up. */
+static bool wait_while_slow(struct fake_store *s, const struct store_query *q)
+{
+	bool go_on = true;
+	atomic_fetch_add(&s->running, 1);
+	while (atomic_load(&s->slow) && go_on) {
+		go_on = !deadline_past(q->deadline_ns);
+		(void)sched_yield();
+	}
+	atomic_fetch_sub(&s->running, 1);
+	return go_on;
+}
+
 /* Rows of the segments asked for, each given once per segment that holds it. Minutes only: the other
  * levels are rounded down from them. */
 static int fake_query(struct store_reader *reader, const struct store_query *q, store_row_fn *fn, void *ctx,
@@ -63,6 +78,8 @@ static int fake_query(struct store_reader *reader, const struct store_query *q, 
 	int fail = atomic_load(&s->fail);
 	if (fail)
 		return error_set(err, fail, "the fake store fails on purpose");
+	if (!wait_while_slow(s, q))
+		return error_set(err, -ETIMEDOUT, "given up");
 	for (size_t i = 0; i < s->row_count; i++) {
 		struct store_row row = s->rows[i];
 		uint64_t t = row.values[DIM_time].number;

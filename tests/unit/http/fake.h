@@ -17,6 +17,8 @@ struct fake_store {
 	size_t change_count;
 	_Atomic int fail; /* a negative errno: queries fail with it */
 	_Atomic int readers_open, settled;
+	_Atomic bool slow; /* queries go on until they are given up, or it is false again */
+	_Atomic int running;
 };
 
 struct fake_store *fake_store_new(void);
