@@ -391,6 +391,7 @@ void config_free(struct config *c)
 	free(c->journal.dir);
 	free(c->http.listen);
 	free(c->http.token_file);
+	free(c->http.notice);
 	free(c->name);
 	free(c->file);
 	free(c);

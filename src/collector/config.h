@@ -105,6 +105,7 @@ struct config {
 		size_t listen_count;
 		char *token_file; /* NULL */
 		unsigned token_line;
+		char *notice; /* NULL */
 	} http;
 };
 

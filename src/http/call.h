@@ -75,6 +75,7 @@ struct http_listener {
 
 struct http_server {
 	struct http_backend backend;
+	char *name, *notice; /* what the backend's point to */
 	bool has_token;
 	uint8_t token_digest[32]; /* SHA-256 */
 	struct http_readers readers;
@@ -85,18 +86,27 @@ struct http_server {
 
 /* ---- a call and its reply ---- */
 
+struct http_header {
+	const char *name, *value; /* static text */
+};
+#define HTTP_HEADERS_MAX 6
+
 struct http_reply {
 	unsigned status;
 	const char *type; /* of the content; static text */
 	char *body;       /* on the heap, or NULL when memory was out */
 	size_t len;
+	struct http_header headers[HTTP_HEADERS_MAX]; /* instead of those that every answer has, or beside them */
+	size_t header_count;
 };
 
 struct http_call {
 	struct http_server *server;
+	const char *path;
 	const struct http_endpoint *endpoint; /* NULL: no such path */
 	struct http_params params;
-	bool accept_csv, accept_openmetrics;
+	bool accept_csv, accept_openmetrics, accept_gzip;
+	const char *if_none_match; /* "" when not given */
 	struct http_reply reply;
 };
 
@@ -107,6 +117,8 @@ struct http_call {
 void http_reply_error(struct http_call *call, unsigned status, const char *fmt, ...) PRINTF(3, 4);
 /* Takes the object; NULL gives a 503. */
 void http_reply_json(struct http_call *call, unsigned status, json_t *take_json);
+/* The last one of a name counts. */
+void http_reply_header(struct http_call *call, const char *name, const char *value);
 /* A stream into the body; NULL (and a 500 set) when memory is out. To be ended by http_reply_end,
  * which may turn the reply into a 500 when memory ran out on the way. */
 FILE *http_reply_begin(struct http_call *call, unsigned status, const char *type) MUST_USE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The HTTP side: /api/v1/top|series|changes|lookup|routes|senders|routers, /healthz, /metrics. libmicrohttpd with a
+/* The HTTP side: the dashboard, /api/v1/about|top|series|changes|lookup|routes|senders|routers, /healthz, /metrics. libmicrohttpd with a
  * pool of threads, each with a store reader of its own. What only the data plane knows comes through
  * the backend: its functions are called on HTTP threads and must be safe there. */
 
@@ -54,6 +54,7 @@ struct http_backend {
 	/* A copy of the name, the caller's to free; NULL when unknown. */
 	char *(*as_name)(void *ctx, uint32_t asn);
 
+	const char *name, *notice; /* of this collector; a sentence for people, or NULL. Copied by http_new. */
 	struct store *store;
 	uint64_t retention_s[LEVEL_COUNT];
 };

@@ -2,6 +2,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/call.h"
 
@@ -67,6 +68,19 @@ void http_reply_json(struct http_call *call, unsigned status, json_t *take_json)
 			http_reply_error(call, 500, "out of memory");
 	}
 	json_decref(take_json);
+}
+
+void http_reply_header(struct http_call *call, const char *name, const char *value)
+{
+	struct http_reply *reply = &call->reply;
+	size_t i = 0;
+	while (i < reply->header_count && strcasecmp(reply->headers[i].name, name) != 0)
+		i++;
+	if (i == HTTP_HEADERS_MAX)
+		abort(); /* one more than anything sets */
+	reply->headers[i] = (struct http_header){name, value};
+	if (i == reply->header_count)
+		reply->header_count++;
 }
 
 FILE *http_reply_begin(struct http_call *call, unsigned status, const char *type)

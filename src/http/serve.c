@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "http/call.h"
+#include "http/web.h"
 
 #define HELD_BYTES_MAX ((size_t)512 << 20)
 
@@ -26,9 +27,7 @@ const struct http_endpoint http_endpoints[ENDPOINT_COUNT] = {
 #undef ENDPOINT
 };
 
-static const struct {
-	const char *name, *value;
-} common_headers[] = {
+static const struct http_header common_headers[] = {
 	{"X-Content-Type-Options", "nosniff"},
 	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 	{"Cross-Origin-Resource-Policy", "same-origin"},
@@ -101,6 +100,28 @@ static struct MHD_Response *response_take(struct http_call *call)
 	return response;
 }
 
+static bool reply_has(const struct http_reply *reply, const char *name)
+{
+	for (size_t i = 0; i < reply->header_count; i++)
+		if (strcasecmp(reply->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static enum MHD_Result add_headers(const struct http_reply *reply, struct MHD_Response *response)
+{
+	enum MHD_Result ok = MHD_add_response_header(response, "Content-Type", reply->type);
+	for (size_t i = 0; i < ARRAY_LEN(common_headers); i++)
+		if (!reply_has(reply, common_headers[i].name))
+			ok &= MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
+	for (size_t i = 0; i < ARRAY_LEN(status_headers); i++)
+		if (status_headers[i].status == reply->status)
+			ok &= MHD_add_response_header(response, status_headers[i].name, status_headers[i].value);
+	for (size_t i = 0; i < reply->header_count; i++)
+		ok &= MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+	return ok;
+}
+
 static int send_reply(struct http_call *call, struct MHD_Connection *conn)
 {
 	struct http_counters *c = &call->server->counters;
@@ -110,12 +131,7 @@ static int send_reply(struct http_call *call, struct MHD_Connection *conn)
 	struct MHD_Response *response = response_take(call);
 	if (!response)
 		return MHD_NO;
-	enum MHD_Result ok = MHD_add_response_header(response, "Content-Type", call->reply.type);
-	for (size_t i = 0; i < ARRAY_LEN(common_headers); i++)
-		ok &= MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
-	for (size_t i = 0; i < ARRAY_LEN(status_headers); i++)
-		if (status_headers[i].status == call->reply.status)
-			ok &= MHD_add_response_header(response, status_headers[i].name, status_headers[i].value);
+	enum MHD_Result ok = add_headers(&call->reply, response);
 	if (ok)
 		ok = MHD_queue_response(conn, call->reply.status, response);
 	MHD_destroy_response(response);
@@ -170,11 +186,28 @@ static bool token_matches(const struct http_server *s, const char *authorization
 	return CRYPTO_memcmp(digest, s->token_digest, sizeof(s->token_digest)) == 0;
 }
 
+/* RFC 9110 section 12.5.3, as far as clients use it: "gzip" in the list, and not with weight 0. */
+static bool accepts_gzip(const char *list)
+{
+	const char *at = strcasestr(list, "gzip");
+	if (!at)
+		return false;
+	at += strlen("gzip");
+	at += strspn(at, " \t");
+	if (*at != ';')
+		return true;
+	const char *weight = strchr(at, '=');
+	return !weight || strtod(weight + 1, NULL) > 0;
+}
+
 static void answer(struct http_call *call, struct MHD_Connection *conn, const char *path)
 {
+	call->path = path;
 	for (size_t i = 0; i < ENDPOINT_COUNT; i++)
 		if (strcmp(http_endpoints[i].path, path) == 0)
 			call->endpoint = &http_endpoints[i];
+	if (!call->endpoint && web_find(path))
+		call->endpoint = &http_endpoints[ENDPOINT_index];
 	if (!call->endpoint) {
 		http_reply_error(call, 404, "no such path; / lists what there is");
 		return;
@@ -187,6 +220,12 @@ static void answer(struct http_call *call, struct MHD_Connection *conn, const ch
 	const char *accept = request_header(conn, "Accept");
 	call->accept_csv = strcasestr(accept, "text/csv");
 	call->accept_openmetrics = strcasestr(accept, "application/openmetrics-text");
+	call->accept_gzip = accepts_gzip(request_header(conn, "Accept-Encoding"));
+	call->if_none_match = request_header(conn, "If-None-Match");
+	if (call->endpoint == &http_endpoints[ENDPOINT_index]) {
+		call->endpoint->answer(call); /* the dashboard reads the parameters, in the browser */
+		return;
+	}
 	struct collect c = {.call = call};
 	(void)MHD_get_connection_values_n(conn, MHD_GET_ARGUMENT_KIND, collect_param, &c);
 	if (!c.refused)

@@ -107,8 +107,12 @@ int http_new(const struct hostport *listen, size_t listen_count, const char *tok
 	if (!s)
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
+	s->backend.name = s->name = strdup(backend->name ? backend->name : "");
+	s->backend.notice = s->notice = backend->notice ? strdup(backend->notice) : NULL;
 	unsigned each = listen_count && threads > listen_count ? threads / (unsigned)listen_count : 1;
-	int r = token ? token_set(s, token, err) : 0;
+	int r = !s->name || (backend->notice && !s->notice) ? error_set(err, -ENOMEM, "http: out of memory") : 0;
+	if (r == 0 && token)
+		r = token_set(s, token, err);
 	if (r < 0)
 		goto fail;
 	r = http_readers_init(&s->readers, backend->store, each * listen_count);
@@ -135,6 +139,8 @@ void http_free(struct http_server *s)
 	for (size_t i = 0; i < s->listener_count; i++)
 		MHD_stop_daemon(s->listeners[i].daemon);
 	http_readers_done(&s->readers);
+	free(s->name);
+	free(s->notice);
 	free(s);
 }
 

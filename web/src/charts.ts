@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Charts that live as long as the page: a chart has a name, and drawing it again changes the one that is there, so
+// nothing flickers when figures come every few seconds. ECharts is asked for no markup: its tooltips are elements made
+// here, because the page's policy forbids inline styles.
+
+import type {EChartsType} from "echarts/core";
+import {h, type Child} from "./dom";
+
+type Library = typeof import("./chart_lib");
+// The library's own type of options is a maze of unions; what is given to it here is checked by eye and by the tests.
+export type Option = Record<string, unknown>;
+
+interface Chart {
+    element: HTMLElement;
+    instance: EChartsType | null;
+    option: Option | null;
+    make: (() => Option) | null;
+    wire: ((instance: EChartsType) => void) | null;
+}
+
+const charts = new Map<string, Chart>();
+let library: Promise<Library> | null = null;
+
+export const load = (): Promise<Library> => library ??= import("./chart_lib");
+
+const observer = new ResizeObserver((entries) => {
+    for (const entry of entries)
+        for (const chart of charts.values())
+            if (chart.element === entry.target && entry.contentRect.width)
+                chart.instance?.resize();
+});
+
+export function color(name: string): string {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+export const rateColors = (): string[] => [0, 1, 2, 3, 4, 5].map((i) => color(`--rate-${i}`));
+export const seriesColors = (): string[] => [0, 1, 2, 3, 4, 5, 6].map((i) => color(`--series-${i}`));
+
+async function show(chart: Chart): Promise<void> {
+    const {init} = await load();
+    if (!chart.instance) {
+        chart.instance = init(chart.element);
+        observer.observe(chart.element);
+        chart.wire?.(chart.instance);
+    }
+    if (chart.make)
+        chart.instance.setOption(chart.make(), {notMerge: true});
+    chart.element.dataset.drawn = "true";
+}
+
+// The chart's element. make is called again when the theme changes; wire once, to listen to events.
+export function chart(name: string, description: string, make: () => Option, wire?: (instance: EChartsType) => void): HTMLElement {
+    let c = charts.get(name);
+    if (!c) {
+        c = {element: h("div", {class: `chart chart-${name}`, role: "img"}), instance: null, option: null, make, wire: wire ?? null};
+        charts.set(name, c);
+    }
+    c.element.setAttribute("aria-label", description);
+    c.make = make;
+    void show(c);
+    return c.element;
+}
+
+export function redrawAll(): void {
+    for (const c of charts.values())
+        if (c.instance && c.element.isConnected)
+            void show(c);
+}
+
+export function instanceOf(name: string): EChartsType | null {
+    return charts.get(name)?.instance ?? null;
+}
+
+// Those of another page make room.
+export function dispose(keep: (name: string) => boolean): void {
+    for (const [name, c] of charts)
+        if (!keep(name)) {
+            observer.unobserve(c.element);
+            c.instance?.dispose();
+            charts.delete(name);
+        }
+}
+
+export function tooltip(...children: Child[]): HTMLElement {
+    return h("div", {class: "tip"}, ...children);
+}
+
+export function tooltipOption(more: Option): Option {
+    return {
+        renderMode: "html", confine: true, transitionDuration: 0, enterable: false, appendTo: "body",
+        backgroundColor: color("--surface"), borderColor: color("--line-strong"), borderWidth: 1, padding: 0,
+        textStyle: {color: color("--ink"), fontSize: 12}, ...more,
+    };
+}
+
+export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif";

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: BSD-2-Clause
+import type {PageModule} from "../page";
+export const senders: PageModule<null> = {title: "Senders", lead: "", bar: false, every: () => 0, load: async () => null, draw: () => null};
