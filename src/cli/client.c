@@ -126,7 +126,12 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 static int explain(const struct request *req, CURLcode code)
 {
 	const char *api = api_of(req->o), *why = *req->error ? req->error : curl_easy_strerror(code);
-	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		fprintf(stderr, "whereto %s: %s does not hold certificates in PEM\n", req->o->command, req->o->values[OPTION_ca_file]);
+	else if (code == CURLE_PEER_FAILED_VERIFICATION)
+		fprintf(stderr, "whereto %s: the certificate of %s is not to be trusted (%s): --ca-file FILE names it, or who signed it\n",
+			req->o->command, api, why);
+	else if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
 		fprintf(stderr, "whereto %s: no collector answers at %s (%s)\n"
 			"Is it running? --api URL or WHERETO_API names another one.\n", req->o->command, api, why);
 	else
@@ -153,6 +158,8 @@ static int perform(struct request *req, CURLU *url, struct curl_slist *headers)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, req);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT, ANSWER_SECONDS);
+	if (req->o->values[OPTION_ca_file])
+		curl_easy_setopt(c, CURLOPT_CAINFO, req->o->values[OPTION_ca_file]);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "whereto/" WHERETO_VERSION);
 	CURLcode code = curl_easy_perform(c);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &req->status);

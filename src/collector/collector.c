@@ -251,9 +251,20 @@ static void configure_peers(struct collector *c)
 		log_error("%s: %s", c->config_file, err.text);
 }
 
+static void renew_certificate(struct collector *c)
+{
+	const struct world *old = c->world, *new = c->next_world;
+	struct error err = {0};
+	if (!new->http_key || (strcmp(old->http_certificate, new->http_certificate) == 0 && strcmp(old->http_key, new->http_key) == 0))
+		return;
+	if (http_renew(c->http, new->http_certificate, new->http_key, &err) < 0)
+		log_error("%s: the old certificate stays in use: %s", c->config_file, err.text);
+}
+
 static void on_swapped(void *ctx)
 {
 	struct collector *c = ctx;
+	renew_certificate(c);
 	world_free(c->world);
 	c->world = c->next_world;
 	c->next_world = NULL;
@@ -406,7 +417,17 @@ static int open_http(struct collector *c, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->http.listen_count; i++)
 		listen[i] = (struct hostport){config->http.listen[i].addr, config->http.listen[i].port};
-	int r = http_new(listen, config->http.listen_count, c->world->http_token, HTTP_THREADS, &backend, &c->http, err);
+	const struct http_config http = {
+		.listen = listen,
+		.listen_count = config->http.listen_count,
+		.token = c->world->http_token,
+		.certificate = c->world->http_certificate,
+		.key = c->world->http_key,
+		.hosts = (const char *const *)config->http.hosts,
+		.host_count = config->http.host_count,
+		.threads = HTTP_THREADS,
+	};
+	int r = http_new(&http, &backend, &c->http, err);
 	free(listen);
 	return r;
 }

@@ -149,6 +149,7 @@ static size_t entry_size(const struct option *o)
 		return sizeof(struct prefix);
 	case OPTION_PATHS:
 	case OPTION_ONE_PATH:
+	case OPTION_NAMES:
 		return sizeof(char *);
 	default:
 		return section_table[o->sub].size;
@@ -177,6 +178,8 @@ static int read_entry(struct load *l, const struct option *o, const struct tree 
 	case OPTION_PATHS:
 	case OPTION_ONE_PATH:
 		return value_path(l, o, n, entry);
+	case OPTION_NAMES:
+		return value_host(l, o, n, entry);
 	default:
 		break;
 	}
@@ -222,6 +225,7 @@ static int read_option(struct load *l, const struct option *o, const struct tree
 	case OPTION_PREFIXES:
 	case OPTION_PATHS:
 	case OPTION_ONE_PATH:
+	case OPTION_NAMES:
 	case OPTION_MAPS:
 	case OPTION_KINDS:
 		return read_list(l, o, n, base);
@@ -392,6 +396,11 @@ void config_free(struct config *c)
 	free(c->http.listen);
 	free(c->http.token_file);
 	free(c->http.notice);
+	free(c->http.certificate_file);
+	free(c->http.key_file);
+	for (size_t i = 0; i < c->http.host_count; i++)
+		free(c->http.hosts[i]);
+	free(c->http.hosts);
 	free(c->name);
 	free(c->file);
 	free(c);

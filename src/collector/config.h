@@ -106,6 +106,10 @@ struct config {
 		char *token_file; /* NULL */
 		unsigned token_line;
 		char *notice; /* NULL */
+		char *certificate_file, *key_file; /* NULL: no TLS */
+		unsigned tls_line;
+		char **hosts;
+		size_t host_count;
 	} http;
 };
 
@@ -123,6 +127,10 @@ struct route_load config_mrt(const struct config_source *source);
 #define CONFIG_SECRET_BYTES_MAX 1024
 #define CONFIG_MD5_BYTES_MAX    80 /* TCP_MD5SIG_MAXKEYLEN */
 int config_secret(const char *file, size_t max, char *ret, struct error *err) MUST_USE;
+
+/* The certificate and its key as PEM texts, to be freed (*ret_key wiped); both NULL when there is no TLS. They are of each
+ * other, and the certificate is in force. */
+int config_tls(const struct config *c, char **ret_certificate, char **ret_key, struct error *err) MUST_USE;
 
 /* Further checks that open what the configuration names: key files, MRT, country and AS name files,
  * passwords, token. For `whereto check`. Reading a full table takes seconds. report (may be NULL) is

@@ -193,6 +193,21 @@ static int check_token(const struct check *k)
 	return at_line(k, k->c->http.token_line, r);
 }
 
+static int check_tls(const struct check *k)
+{
+	char *certificate = NULL, *key = NULL;
+	int r = config_tls(k->c, &certificate, &key, k->err);
+	if (r < 0)
+		return at_line(k, k->c->http.tls_line, r);
+	if (certificate)
+		report(k, "http: TLS with %s", k->c->http.certificate_file);
+	if (key)
+		explicit_bzero(key, strlen(key));
+	free(key);
+	free(certificate);
+	return 0;
+}
+
 int config_check_files(const struct config *c, void (*report_line)(void *ctx, const char *text), void *ctx,
 	struct error *err)
 {
@@ -204,5 +219,7 @@ int config_check_files(const struct config *c, void (*report_line)(void *ctx, co
 		r = check_countries(&k);
 	if (r == 0)
 		r = check_asnames(&k);
-	return r < 0 ? r : check_token(&k);
+	if (r == 0)
+		r = check_token(&k);
+	return r < 0 ? r : check_tls(&k);
 }

@@ -35,6 +35,7 @@ enum option_type {
 	OPTION_LISTENS,    /* lists: a pointer and a count */
 	OPTION_PREFIXES,
 	OPTION_PATHS,
+	OPTION_NAMES,      /* of hosts */
 	OPTION_ONE_PATH,   /* a list of one, written as a scalar */
 	OPTION_MAPS,
 	OPTION_KINDS,
@@ -89,6 +90,7 @@ int value_read(struct load *l, const struct option *o, const struct tree *n, voi
 /* Of one entry of a list, into its place. */
 int value_listen(struct load *l, const struct option *o, const struct tree *n, struct listen_addr *ret) MUST_USE;
 int value_prefix(struct load *l, const struct option *o, const struct tree *n, struct prefix *ret) MUST_USE;
+int value_host(struct load *l, const struct option *o, const struct tree *n, char **ret) MUST_USE;
 int value_path(struct load *l, const struct option *o, const struct tree *n, char **ret) MUST_USE;
 
 /* What options mean together (config_relations.c). */

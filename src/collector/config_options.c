@@ -22,6 +22,7 @@ static const char *const type_names[OPTION_TYPES] = {
 	[OPTION_LISTENS] = "list of \"ADDRESS:PORT\"",
 	[OPTION_PREFIXES] = "list of networks",
 	[OPTION_PATHS] = "list of file names",
+	[OPTION_NAMES] = "list of host names",
 	[OPTION_ONE_PATH] = "file name",
 	[OPTION_MAPS] = "list of maps",
 	[OPTION_KINDS] = "list of maps with one key each",

@@ -82,6 +82,17 @@ int value_path(struct load *l, const struct option *o, const struct tree *n, cha
 	return r < 0 ? r : resolve(l, "", path, ret);
 }
 
+int value_host(struct load *l, const struct option *o, const struct tree *n, char **ret)
+{
+	const char *text;
+	int r = printable(l, o, n, "a host name", &text);
+	if (r < 0)
+		return r;
+	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != strlen(text) || strlen(text) > 253)
+		return load_fail(l, n->line, "%s: '%.100s' is no host name; a port is not part of it", option_path(o), text);
+	return copy_text(l, text, ret);
+}
+
 /* SCHEME:REST; which schemes there are is the stores' business. */
 static int read_url(struct load *l, const struct option *o, const struct tree *n, char **ret)
 {

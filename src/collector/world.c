@@ -139,6 +139,8 @@ int world_load(const char *config_file, bool strict, struct world **ret, struct 
 	if (r == 0)
 		r = load_token(w, err);
 	if (r == 0)
+		r = config_tls(w->config, &w->http_certificate, &w->http_key, err);
+	if (r == 0)
 		r = load_serves(w, err);
 	if (r == 0)
 		r = load_routes(w, strict, err);
@@ -160,6 +162,10 @@ void world_free(struct world *w)
 		explicit_bzero(w->keys, w->config->telemetry.key_count * sizeof(*w->keys));
 	free(w->keys);
 	free(w->http_token);
+	free(w->http_certificate);
+	if (w->http_key)
+		explicit_bzero(w->http_key, strlen(w->http_key));
+	free(w->http_key);
 	lpm_free(w->serves);
 	route_table_free(w->files);
 	free(w->first_view);
@@ -200,6 +206,14 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_hosts(const struct config *a, const struct config *b)
+{
+	bool same = a->http.host_count == b->http.host_count;
+	for (size_t i = 0; same && i < a->http.host_count; i++)
+		same = same_text(a->http.hosts[i], b->http.hosts[i]);
+	return same;
+}
+
 int world_compatible(const struct world *old, const struct world *new, struct error *err)
 {
 	const struct config *a = old->config, *b = new->config;
@@ -215,7 +229,7 @@ int world_compatible(const struct world *old, const struct world *new, struct er
 		a->bgp.as != b->bgp.as || !addr_equal(&a->bgp.router_id, &b->bgp.router_id))
 		what = "bgp";
 	else if (!same_listen(a->http.listen, a->http.listen_count, b->http.listen, b->http.listen_count) ||
-		!same_text(old->http_token, new->http_token))
+		!same_text(old->http_token, new->http_token) || !old->http_key != !new->http_key || !same_hosts(a, b))
 		what = "http";
 	else if (!same_text(a->store.url, b->store.url) ||
 		memcmp(a->store.retention_s, b->store.retention_s, sizeof(a->store.retention_s)) != 0)

@@ -25,6 +25,7 @@ struct world {
 	struct config *config;
 	struct key *keys; /* as many as config->telemetry.key_count */
 	char *http_token; /* NULL: none */
+	char *http_certificate, *http_key; /* PEM; NULL: no TLS */
 	struct lpm *serves; /* server network → index of the router */
 	struct route_table *files; /* what was read of MRT files: one view a router and source, in the order of
 	                            * the configuration; NULL once it has been brought into the live table */

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Inside the server: one request as its endpoint sees it, without the HTTP library. A call lives on
- * the thread that answers it; its parameters are views into the connection and are valid until the
- * endpoint returns. An endpoint sets the reply exactly once. */
+/* Inside the server: one request as its endpoint sees it, without the HTTP library. One thread at a time has a call;
+ * its parameters are views into the connection and are valid until the answer is sent. An endpoint sets
+ * the reply exactly once. */
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "http/guard.h"
 #include "http/http.h"
+#include "http/jobs.h"
 #include "http/readers.h"
 
-enum http_access { ENDPOINT_OPEN, ENDPOINT_TOKEN };
+/* OPEN: for everybody; at once, on the thread of the connections. TOKEN: for who has the token, when one is
+ * configured; on a thread that may wait. SESSION: as OPEN, and takes POST and DELETE. */
+enum http_access { ENDPOINT_OPEN, ENDPOINT_TOKEN, ENDPOINT_SESSION };
 
 struct http_call;
 
@@ -58,8 +62,8 @@ bool http_param_known(const char *names, const char *name);
 /* ---- the server's own state ---- */
 
 /* The last place counts every other status. */
-#define HTTP_STATUSES {200, 400, 401, 404, 405, 413, 500, 503, 0}
-#define HTTP_STATUS_COUNT 9
+#define HTTP_STATUSES {200, 204, 304, 400, 401, 403, 404, 405, 413, 421, 500, 503, 0}
+#define HTTP_STATUS_COUNT 13
 
 struct http_counters {
 	_Atomic uint64_t requests[ENDPOINT_COUNT + 1][HTTP_STATUS_COUNT];
@@ -69,18 +73,30 @@ struct http_counters {
 };
 
 struct http_listener {
+	struct http_server *server;
 	struct MHD_Daemon *daemon;
 	struct hostport bound;
+};
+
+/* A daemon with a certificate that has been renewed: it listens no more, its connections go on. */
+struct http_retired {
+	struct MHD_Daemon *daemon;
+	struct http_retired *next;
 };
 
 struct http_server {
 	struct http_backend backend;
 	char *name, *notice; /* what the backend's point to */
-	bool has_token;
+	bool has_token, has_tls;
 	uint8_t token_digest[32]; /* SHA-256 */
+	char **hosts; /* names beside localhost */
+	size_t host_count;
 	struct http_readers readers;
+	struct http_jobs jobs;
+	struct http_guard guard;
+	struct http_retired *retired;
 	struct http_counters counters;
-	_Atomic size_t listener_count; /* grows while the first listeners already serve */
+	size_t listener_count;
 	struct http_listener listeners[];
 };
 
@@ -100,14 +116,20 @@ struct http_reply {
 	size_t header_count;
 };
 
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHOD_OTHER };
+
 struct http_call {
 	struct http_server *server;
+	const struct http_listener *listener;
 	const char *path;
+	enum http_method method;
 	const struct http_endpoint *endpoint; /* NULL: no such path */
 	struct http_params params;
 	bool accept_csv, accept_openmetrics, accept_gzip;
-	const char *if_none_match; /* "" when not given */
+	const char *if_none_match; /* "" when not given, as all of these */
+	const char *authorization, *cookie;
 	struct http_reply reply;
+	char text[256]; /* of a header that is made for this reply */
 };
 
 #define HTTP_TYPE_JSON "application/json"
@@ -115,6 +137,9 @@ struct http_call {
 
 /* {"error": "..."}; bytes that are no UTF-8 become '?'. */
 void http_reply_error(struct http_call *call, unsigned status, const char *fmt, ...) PRINTF(3, 4);
+/* An error about parameters; one that is about a character also shows it. Texts that begin with "parameter 'NAME'" name it
+ * in a field of its own, here and above. */
+void http_reply_question_error(struct http_call *call, unsigned status, const struct error *err);
 /* Takes the object; NULL gives a 503. */
 void http_reply_json(struct http_call *call, unsigned status, json_t *take_json);
 /* The last one of a name counts. */
@@ -124,7 +149,43 @@ void http_reply_header(struct http_call *call, const char *name, const char *val
 FILE *http_reply_begin(struct http_call *call, unsigned status, const char *type) MUST_USE;
 void http_reply_end(struct http_call *call, FILE *out);
 
-/* Called by the HTTP library for every request. */
+/* Makes a reply of the kind that is the same until something changes one that can be asked for again: ETag, and 304 to who has
+ * it. Packs what is large for who takes that. */
+void http_reply_finish(struct http_call *call);
+
+/* ---- who may ask ---- */
+
+/* Sets the reply and returns false when the call may not be answered. */
+bool http_access_check(struct http_call *call, const char *host, const char *fetch_site, const char *fetch_mode);
+bool http_access_authorized(const struct http_call *call);
+/* Whether the bearer token is there and right. */
+bool http_access_token(const struct http_call *call);
+/* The cookie's name, and a new cookie's value; -EIO. */
+#define HTTP_COOKIE_NAME_MAX  32
+#define HTTP_COOKIE_VALUE_MAX 96
+#define HTTP_SESSION_SECONDS  (30u * 86400)
+const char *http_access_cookie_name(const struct http_listener *l, char buf[static HTTP_COOKIE_NAME_MAX]);
+int http_access_cookie_make(const struct http_server *s, uint64_t now_s, char ret[static HTTP_COOKIE_VALUE_MAX]) MUST_USE;
+
+/* ---- a request and the HTTP library ---- */
+
 struct MHD_Connection;
-int http_serve(struct http_server *s, struct MHD_Connection *conn, const char *path, const char *method,
-	bool first_call, bool *ret_wait);
+/* From its first line to the end of its answer. */
+struct http_request {
+	struct http_call call;
+	struct MHD_Connection *conn;
+	uint64_t start_ns;
+	enum { REQUEST_HEAD, REQUEST_WORKED_ON, REQUEST_ANSWERED } stage;
+	struct http_request *next; /* in the queue of the jobs */
+};
+
+/* Called by the library: when the head is read, when there is more of a request, when an answer of ours is
+ * ready. *request is the library's to keep. 0: the connection is to be closed. */
+int http_serve(struct http_listener *l, struct MHD_Connection *conn, const char *path, const char *method,
+	struct http_request **request);
+/* The request is over, however. */
+void http_serve_end(struct http_request *request);
+/* A job's work; not on the library's thread. */
+void http_serve_work(struct http_request *request);
+/* Gives the reply to the library. */
+int http_send(struct http_call *call, struct MHD_Connection *conn);

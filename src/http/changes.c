@@ -71,30 +71,24 @@ static int read_changes(struct store_reader *reader, struct writing *w, struct e
 
 static int write_answer(struct store_reader *reader, struct writing *w, struct error *err)
 {
-	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
 	if (w->q->csv) {
 		(void)fputs("time,router,prefix,before,after\r\n", w->out);
 		return read_changes(reader, w, err);
 	}
-	(void)fprintf(w->out, "{\"from\":\"%s\",\"to\":\"%s\",\"rows\":[", time_format(w->q->query.from_s * 1000, from),
-		time_format(w->q->query.to_s * 1000, to));
+	http_rows_write_range(w->q->query.from_s, w->q->query.to_s, w->out);
+	(void)fputs(",\"rows\":[", w->out);
 	int r = read_changes(reader, w, err);
 	(void)fprintf(w->out, "],\"more\":%s}", w->more ? "true" : "false");
 	return r;
 }
 
-static void answer(struct http_call *call, const struct http_question *q)
+static void answer(struct http_asking *a, const struct http_question *q)
 {
-	struct http_readers *readers = &call->server->readers;
-	struct store_reader *reader;
+	struct http_call *call = a->call;
 	struct error err = {.text = "out of memory"};
-	if (http_readers_take(readers, &reader, &err) < 0) {
-		http_reply_error(call, 503, "%s", err.text);
-		return;
-	}
 	struct writing w = {.q = q, .out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON)};
-	int r = w.out ? write_answer(reader, &w, &err) : 0;
-	http_readers_give(readers, reader, r >= 0 || http_rows_status(r) != 500);
+	int r = w.out ? write_answer(a->reader, &w, &err) : 0;
+	a->sound = r >= 0 || http_rows_status(r) != 500;
 	if (w.out)
 		http_reply_end(call, w.out);
 	if (r < 0)
@@ -103,12 +97,13 @@ static void answer(struct http_call *call, const struct http_question *q)
 
 void http_changes(struct http_call *call)
 {
-	struct http_backend *backend = &call->server->backend;
 	struct http_question q;
+	struct http_asking a;
 	if (!http_rows_question(call, QUESTION_CHANGES, &q))
 		return;
-	if (backend->settle)
-		backend->settle(backend->ctx);
-	answer(call, &q);
+	if (http_asking_begin(call, &a)) {
+		answer(&a, &q);
+		http_asking_end(&a);
+	}
 	question_done(&q);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The HTTP side: the dashboard, /api/v1/about|top|series|changes|lookup|routes|senders|routers, /healthz, /metrics. libmicrohttpd with a
- * pool of threads, each with a store reader of its own. What only the data plane knows comes through
- * the backend: its functions are called on HTTP threads and must be safe there. */
+/* The HTTP side: the dashboard, /api/v1/..., /healthz, /metrics (endpoints.def). libmicrohttpd has the connections, on a thread a
+ * listener; a few threads of our own answer what asks the store or the data plane. What only the data plane
+ * knows comes through the backend: its functions are called on those threads and must be safe there. */
 
 #include <jansson.h>
 #include <stdio.h>
@@ -66,11 +66,22 @@ struct hostport {
 
 struct http_server;
 
-/* Listens on every address (port 0: chosen by the kernel) and serves until http_free. threads: size
- * of the pool. */
-int http_new(const struct hostport *listen, size_t listen_count, const char *token, unsigned threads,
-	const struct http_backend *backend, struct http_server **ret, struct error *err) MUST_USE;
+struct http_config {
+	const struct hostport *listen; /* port 0: chosen by the kernel */
+	size_t listen_count;
+	const char *token;            /* NULL: none is asked for */
+	const char *certificate, *key; /* PEM: TLS; NULL: none */
+	const char *const *hosts;     /* names that browsers may come by beside localhost, when no token is asked for */
+	size_t host_count;
+	unsigned threads;             /* that answer what takes its time */
+};
+
+/* Listens on every address and serves until http_free. Keeps nothing of the configuration. */
+int http_new(const struct http_config *config, const struct http_backend *backend, struct http_server **ret,
+	struct error *err) MUST_USE;
 void http_free(struct http_server *s);
+/* Serves another certificate from now on; connections that are open keep theirs. On error the old one stays. */
+int http_renew(struct http_server *s, const char *certificate, const char *key, struct error *err) MUST_USE;
 
 /* The address really bound for the i-th listener. */
 struct hostport http_bound(const struct http_server *s, size_t i);

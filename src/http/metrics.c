@@ -3,7 +3,6 @@
 /* The figures for Prometheus: the collector's, then the server's own (metrics.def), in the OpenMetrics
  * text format. A client that does not ask for OpenMetrics gets them in the older text format. */
 
-#include <microhttpd.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -60,13 +59,17 @@ static void write_responses_held_bytes(struct http_server *s, const char *name, 
 
 static void write_connections(struct http_server *s, const char *name, FILE *out)
 {
-	unsigned long long n = 0;
-	for (size_t i = 0; i < s->listener_count; i++) {
-		const union MHD_DaemonInfo *info =
-			MHD_get_daemon_info(s->listeners[i].daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-		n += info ? info->num_connections : 0;
-	}
-	(void)fprintf(out, "%s %llu\n", name, n);
+	(void)fprintf(out, "%s %zu\n", name, http_guard_count(&s->guard));
+}
+
+static void write_connections_cut(struct http_server *s, const char *name, FILE *out)
+{
+	(void)fprintf(out, "%s_total %llu\n", name, (unsigned long long)http_guard_closed(&s->guard));
+}
+
+static void write_requests_waiting(struct http_server *s, const char *name, FILE *out)
+{
+	(void)fprintf(out, "%s %zu\n", name, http_jobs_waiting(&s->jobs));
 }
 
 static const struct {

@@ -11,10 +11,34 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "http/render.h"
+#include "query/filter.h"
 
 #define YEAR_10000_MS 253402300800000ull
 #define DEADLINE_S    30
 #define STEP_UNIT_S   60
+
+/* What the kinds of questions differ in. */
+struct kind {
+	uint32_t limit;       /* when none is given */
+	size_t dims_max;      /* in `by`, without the time that a series has anyway */
+	bool by_time;         /* answers are by time; else it may be named */
+	int by;               /* the dimension when `by` is not given; -1: none */
+	uint32_t points;      /* buckets at most when nothing is given; 0: by range */
+	const char *fields;   /* when not given; NULL: all */
+};
+
+static const struct kind kinds[] = {
+	[QUESTION_TOP] = {QUESTION_LIMIT_TOP, QUERY_DIMS_MAX, false, DIM_origin, 0, NULL},
+	[QUESTION_SERIES] = {QUESTION_LIMIT_SERIES, QUERY_DIMS_MAX - 1, true, -1, 0, NULL},
+	[QUESTION_CHANGES] = {.limit = QUESTION_LIMIT_CHANGES, .by = -1},
+	[QUESTION_TYPES] = {1000, 0, false, DIM_type, 0, NULL},
+	[QUESTION_COUNTRIES] = {1000, 0, false, DIM_country, 0, NULL},
+	[QUESTION_COMPLETE] = {10, 1, false, -1, 0, "bytes_sent"},
+	[QUESTION_PATHS] = {20, 0, false, -1, 0,
+		"bytes_sent,packets_sent,packets_retransmitted,connections,retransmit_rate,share,approximate"},
+	[QUESTION_SPARKLINES] = {20, 1, true, DIM_origin, 60, "bytes_sent,retransmit_rate"},
+};
 
 struct reading {
 	struct http_question *q;
@@ -22,6 +46,7 @@ struct reading {
 	uint64_t now_s;
 	uint64_t from_ms, to_ms, last_ms;
 	bool has_from, has_to, has_last, has_by;
+	const char *keys;
 };
 
 typedef int parse_fn(struct reading *r, const char *value, struct error *err);
@@ -95,17 +120,17 @@ static int parse_step(struct reading *r, const char *value, struct error *err)
 static int add_dimension(struct reading *r, const char *name, struct error *err)
 {
 	struct query *q = &r->q->query;
-	size_t max = r->kind == QUESTION_SERIES ? QUERY_DIMS_MAX - 1 : QUERY_DIMS_MAX;
+	size_t max = kinds[r->kind].dims_max;
 	int dim = dimension_by_name(name);
 	if (dim < 0)
 		return error_set(err, -EINVAL, "'%.60s' is no dimension", name);
-	if (r->kind == QUESTION_SERIES && dim == DIM_time)
-		return 0; /* a series has it anyway */
+	if (kinds[r->kind].by_time && dim == DIM_time)
+		return 0; /* it has it anyway */
 	for (size_t i = 0; i < q->by_count; i++)
 		if (q->by[i] == (enum dimension)dim)
 			return error_set(err, -EINVAL, "'%s' stands there twice", name);
 	if (q->by_count == max)
-		return error_set(err, -EINVAL, "at most %zu dimensions", max);
+		return error_set(err, -EINVAL, max == 1 ? "one dimension only" : "at most %zu dimensions", max);
 	q->by[q->by_count++] = (enum dimension)dim;
 	return 0;
 }
@@ -149,23 +174,6 @@ static int parse_filter(struct reading *r, const char *value, struct error *err)
 	return rc == -ENOMEM ? rc : rc < 0 ? -EINVAL : 0;
 }
 
-int question_limit_parse(const char *text, uint32_t *ret, struct error *err)
-{
-	unsigned long n = 0;
-	size_t digits = strspn(text, "0123456789");
-	if (digits && digits < 8 && !text[digits])
-		n = strtoul(text, NULL, 10);
-	if (n < 1 || n > QUERY_LIMIT_MAX)
-		return error_set(err, -EINVAL, "'%.60s' is no number from 1 to %d", text, QUERY_LIMIT_MAX);
-	*ret = (uint32_t)n;
-	return 0;
-}
-
-static int parse_limit(struct reading *r, const char *value, struct error *err)
-{
-	return question_limit_parse(value, &r->q->query.limit, err);
-}
-
 static int parse_format(struct reading *r, const char *value, struct error *err)
 {
 	r->q->csv = strcmp(value, "csv") == 0;
@@ -182,8 +190,75 @@ static int parse_router(struct reading *r, const char *value, struct error *err)
 	return 0;
 }
 
+static int parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret, struct error *err)
+{
+	unsigned long n = 0;
+	size_t digits = strspn(text, "0123456789");
+	if (digits && digits < 8 && !text[digits])
+		n = strtoul(text, NULL, 10);
+	if (n < min || n > max)
+		return error_set(err, -EINVAL, "'%.60s' is no number from %u to %u", text, min, max);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+int question_limit_parse(const char *text, uint32_t *ret, struct error *err)
+{
+	return parse_number(text, 1, QUERY_LIMIT_MAX, ret, err);
+}
+
+static int parse_limit(struct reading *r, const char *value, struct error *err)
+{
+	return question_limit_parse(value, &r->q->query.limit, err);
+}
+
+static int parse_points(struct reading *r, const char *value, struct error *err)
+{
+	return parse_number(value, QUESTION_POINTS_MIN, QUESTION_POINTS_MAX, &r->q->query.points_max, err);
+}
+
+static int parse_nodes(struct reading *r, const char *value, struct error *err)
+{
+	return parse_number(value, 1, 100, &r->q->nodes, err);
+}
+
+static int parse_fields(struct reading *r, const char *value, struct error *err)
+{
+	return render_fields_parse(value, &r->q->fields, err);
+}
+
+static int parse_compare(struct reading *r, const char *value, struct error *err)
+{
+	uint64_t ms = 0;
+	r->q->compare = true;
+	if (strcmp(value, "previous") == 0)
+		return 0;
+	if (duration_parse(value, &ms) < 0 || ms < STEP_UNIT_S * 1000 || ms % (STEP_UNIT_S * 1000))
+		return error_set(err, -EINVAL, "'%.60s' is neither previous nor a duration in whole minutes like 1d or 1w", value);
+	r->q->compare_s = ms / 1000;
+	return 0;
+}
+
+static int parse_keys(struct reading *r, const char *value, struct error *err)
+{
+	r->keys = value;
+	return 0;
+}
+
+static int parse_dim(struct reading *r, const char *value, struct error *err)
+{
+	int rc = add_dimension(r, value, err);
+	if (rc == 0 && r->q->query.by[0] == DIM_time)
+		rc = error_set(err, -EINVAL, "times are not filtered on");
+	return rc;
+}
+
 static int parse_prefix(struct reading *r, const char *value, struct error *err)
 {
+	if (r->kind == QUESTION_COMPLETE) {
+		r->q->typed = value;
+		return 0;
+	}
 	if (r->q->prefix.addr.family != ADDR_NONE)
 		return error_set(err, -EINVAL, "'prefix' and 'within' exclude each other");
 	return prefix_parse(value, &r->q->prefix, err) < 0 ? -EINVAL : 0;
@@ -212,6 +287,12 @@ static const struct {
 	{"router", parse_router},
 	{"prefix", parse_prefix},
 	{"within", parse_within},
+	{"points", parse_points},
+	{"fields", parse_fields},
+	{"compare", parse_compare},
+	{"dim", parse_dim},
+	{"keys", parse_keys},
+	{"nodes", parse_nodes},
 };
 
 /* The range, once everything is read. */
@@ -234,18 +315,53 @@ static int finish_range(struct reading *r, struct error *err)
 	return 0;
 }
 
+static int finish_keys(struct reading *r, struct error *err)
+{
+	struct http_question *q = r->q;
+	if (!r->keys)
+		return 0;
+	int rc = filter_parse_values(q->query.by[0], r->keys, &q->keys, err);
+	if (rc == 0 && q->keys->items[0].value_count > QUESTION_KEYS_MAX)
+		rc = error_set(err, -EINVAL, "more than %d values", QUESTION_KEYS_MAX);
+	return rc == -ENOMEM ? rc : rc < 0 ? error_prefix(err, "parameter 'keys'") : 0;
+}
+
+static int finish_fields(struct reading *r, struct error *err)
+{
+	struct http_question *q = r->q;
+	if (!q->fields && kinds[r->kind].fields && render_fields_parse(kinds[r->kind].fields, &q->fields, err) < 0)
+		return -EINVAL;
+	if (q->fields)
+		q->query.measures = render_measures(q->fields, q->query.sort);
+	return 0;
+}
+
 static int finish(struct reading *r, struct error *err)
 {
 	struct query *q = &r->q->query;
-	bool by_time = r->kind == QUESTION_SERIES;
-	if (!r->has_by && r->kind == QUESTION_TOP)
-		q->by[q->by_count++] = DIM_origin;
+	const struct kind *kind = &kinds[r->kind];
+	bool by_time = kind->by_time;
+	if (!r->has_by && kind->by >= 0)
+		q->by[q->by_count++] = (enum dimension)kind->by;
 	for (size_t i = 0; i < q->by_count; i++)
 		by_time |= q->by[i] == DIM_time;
-	if (q->step_s && !by_time)
-		return error_set(err, -EINVAL, "parameter 'step' needs 'time' among 'by'");
+	if ((q->step_s || q->points_max) && !by_time)
+		return error_set(err, -EINVAL, "parameter '%s' needs 'time' among 'by'", q->step_s ? "step" : "points");
+	if (q->step_s && q->points_max)
+		return error_set(err, -EINVAL, "parameters 'step' and 'points' exclude each other");
+	if (r->q->compare && by_time)
+		return error_set(err, -EINVAL, "parameter 'compare' does not go with 'time' in 'by'");
+	if (r->kind == QUESTION_COMPLETE && !q->by_count)
+		return error_set(err, -EINVAL, "parameter 'dim' is missing: one of router, type, prefix, origin, ...");
+	if (r->kind == QUESTION_SPARKLINES && !q->by_count)
+		return error_set(err, -EINVAL, "parameter 'by' is empty: one dimension is needed");
+	if (!q->step_s && !q->points_max)
+		q->points_max = kind->points;
 	q->filter = r->q->filter;
-	return finish_range(r, err);
+	int rc = finish_keys(r, err);
+	if (rc == 0)
+		rc = finish_fields(r, err);
+	return rc < 0 ? rc : finish_range(r, err);
 }
 
 static int parse_one(struct reading *r, const struct http_param *param, struct error *err)
@@ -264,12 +380,13 @@ static int parse_one(struct reading *r, const struct http_param *param, struct e
 int question_parse(const struct http_params *params, enum question_kind kind, uint64_t now_s,
 	struct http_question *ret, struct error *err)
 {
-	static const uint32_t limits[] = {QUESTION_LIMIT_TOP, QUESTION_LIMIT_SERIES, QUESTION_LIMIT_CHANGES};
 	struct http_question q = {
 		.filter_text = "",
+		.typed = "",
+		.nodes = 12,
 		.query = {
 			.sort = MEASURE_bytes_sent,
-			.limit = limits[kind],
+			.limit = kinds[kind].limit,
 			.deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S,
 		},
 	};
@@ -289,8 +406,8 @@ int question_parse(const struct http_params *params, enum question_kind kind, ui
 
 void question_done(struct http_question *q)
 {
-	if (q->filter)
-		filter_free(q->filter);
-	q->filter = NULL;
+	filter_free(q->filter);
+	filter_free(q->keys);
+	q->filter = q->keys = NULL;
 	q->query.filter = NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The parameters of top, series and changes as a query. Errors name the parameter. Pure, but for memory. */
+/* The parameters of the endpoints that ask the store as a query. Errors name the parameter, and the character when
+ * they are about one. Pure, but for memory. */
 
 #include "http/call.h"
 #include "query/query.h"
@@ -10,19 +11,37 @@
 #define QUESTION_LIMIT_SERIES  10
 #define QUESTION_LIMIT_CHANGES 100
 #define QUESTION_LAST_S        3600
+#define QUESTION_POINTS_MIN    10
+#define QUESTION_POINTS_MAX    5000
+#define QUESTION_KEYS_MAX      200
 
 struct http_question {
 	struct query query; /* with series, by has no time: the buckets come on top */
 	struct filter *filter;
 	const char *filter_text; /* view into the parameters; "" when not given */
 	bool csv;
+	uint64_t fields;     /* as in struct render */
+	bool compare;        /* with an earlier range: */
+	uint64_t compare_s;  /*   so long ago; 0: the one right before */
+	uint32_t nodes;      /* of a stage of paths */
+	struct filter *keys; /* of sparklines: one term with the values; NULL: the first by sort */
+	const char *typed;   /* of complete: view into the parameters, "" when not given. The dimension is by[0] */
 	/* Changes. Of the query they have the range, the limit and the deadline. */
 	const char *router;   /* view into the parameters; NULL: any */
 	struct prefix prefix; /* ADDR_NONE: any */
 	bool within;          /* and everything inside the prefix */
 };
 
-enum question_kind { QUESTION_TOP, QUESTION_SERIES, QUESTION_CHANGES };
+enum question_kind {
+	QUESTION_TOP,
+	QUESTION_SERIES,
+	QUESTION_CHANGES,
+	QUESTION_TYPES,
+	QUESTION_COUNTRIES,
+	QUESTION_COMPLETE,
+	QUESTION_PATHS,
+	QUESTION_SPARKLINES,
+};
 
 /* On error nothing needs to be freed. */
 int question_parse(const struct http_params *params, enum question_kind kind, uint64_t now_s,

@@ -12,12 +12,14 @@
 
 #include "base/clock.h"
 #include "place/country.h"
+#include "query/rank.h"
 #include "route/path.h"
+
+/* ---- figures ---- */
 
 #define MEASURES_SHOWN ((int)MEASURE_rtt_sum_us)
 
-/* ---- derived figures; a negative value is null ---- */
-
+/* A negative value is null. */
 static double derive_retransmit_rate(const struct render *r, const struct measures *m)
 {
 	return measures_retransmit_rate(m);
@@ -34,21 +36,106 @@ static double derive_rtt_p95_us(const struct render *r, const struct measures *m
 }
 
 /* Of the measure sorted by; of the bytes sent when that is no sum. */
+static int share_of(int sort)
+{
+	return sort < MEASURE_COUNT ? sort : MEASURE_bytes_sent;
+}
+
 static double derive_share(const struct render *r, const struct measures *m)
 {
-	int i = r->sort < MEASURE_COUNT ? r->sort : MEASURE_bytes_sent;
+	int i = share_of(r->sort);
 	return r->total->v[i] ? (double)m->v[i] / (double)r->total->v[i] : -1;
 }
+
+#define OF_SORT (-1)
 
 static const struct {
 	const char *name;
 	double (*derive)(const struct render *r, const struct measures *m);
+	int sort; /* as in struct query: looks at the same measures */
 } derived[] = {
-	{"retransmit_rate", derive_retransmit_rate},
-	{"rtt_p50_us", derive_rtt_p50_us},
-	{"rtt_p95_us", derive_rtt_p95_us},
-	{"share", derive_share},
+	{"retransmit_rate", derive_retransmit_rate, QUERY_SORT_RETRANSMIT_RATE},
+	{"rtt_p50_us", derive_rtt_p50_us, QUERY_SORT_RTT_P50},
+	{"rtt_p95_us", derive_rtt_p95_us, QUERY_SORT_RTT_P95},
+	{"share", derive_share, OF_SORT},
 };
+
+#define DERIVED_AT     MEASURES_SHOWN
+#define APPROXIMATE_AT (MEASURES_SHOWN + (int)ARRAY_LEN(derived))
+#define FIELD_COUNT    (APPROXIMATE_AT + 1)
+
+const char *render_field_name(int field)
+{
+	if (field < DERIVED_AT)
+		return measure_table[field].name;
+	return field < APPROXIMATE_AT ? derived[field - DERIVED_AT].name : "approximate";
+}
+
+int render_next_field(uint64_t fields, int i)
+{
+	while (i < FIELD_COUNT && fields && !(fields >> i & 1))
+		i++;
+	return i < FIELD_COUNT ? i : -1;
+}
+
+/* For each field of the mask. */
+#define FOR_EACH_FIELD(fields, i) for (int i = render_next_field(fields, 0); i >= 0; i = render_next_field(fields, i + 1))
+
+int render_fields_parse(const char *text, uint64_t *ret, struct error *err)
+{
+	uint64_t fields = 0;
+	for (const char *p = text;; p++) {
+		size_t n = strcspn(p, ",");
+		int i = 0;
+		while (i < FIELD_COUNT && (strncmp(render_field_name(i), p, n) != 0 || render_field_name(i)[n]))
+			i++;
+		if (i == FIELD_COUNT)
+			return error_set(err, -EINVAL, "'%.*s' is no figure of a row", n < 60 ? (int)n : 60, p);
+		fields |= UINT64_C(1) << i;
+		p += n;
+		if (!*p)
+			break;
+	}
+	*ret = fields;
+	return 0;
+}
+
+uint64_t render_measures(uint64_t fields, int sort)
+{
+	uint64_t mask = 0;
+	FOR_EACH_FIELD(fields, i) {
+		if (i < DERIVED_AT)
+			mask |= MEASURE_BIT(i);
+		else if (i == APPROXIMATE_AT)
+			mask |= MEASURE_BIT(MEASURE_records_approximate);
+		else
+			mask |= rank_measures(derived[i - DERIVED_AT].sort == OF_SORT ? share_of(sort) : derived[i - DERIVED_AT].sort);
+	}
+	return mask;
+}
+
+json_t *render_field(const struct render *r, int field, const struct measures *m)
+{
+	if (field < DERIVED_AT)
+		return json_integer((json_int_t)m->v[field]);
+	if (field == APPROXIMATE_AT)
+		return json_boolean(m->v[MEASURE_records_approximate]);
+	double v = derived[field - DERIVED_AT].derive(r, m);
+	return v < 0 ? json_null() : json_real(v);
+}
+
+void render_csv_field(const struct render *r, int field, const struct measures *m, FILE *out)
+{
+	if (field < DERIVED_AT) {
+		(void)fprintf(out, "%llu", (unsigned long long)m->v[field]);
+	} else if (field == APPROXIMATE_AT) {
+		(void)fputs(m->v[MEASURE_records_approximate] ? "true" : "false", out);
+	} else {
+		double v = derived[field - DERIVED_AT].derive(r, m);
+		if (v >= 0)
+			(void)fprintf(out, "%.17g", v);
+	}
+}
 
 /* ---- dimensions ---- */
 
@@ -112,12 +199,23 @@ static int text_make(enum dimension dim, const struct dim_value *v, struct text 
 	return 0;
 }
 
-/* To be freed; NULL when the dimension has no names, or this value has none. */
-static char *name_of(const struct render *r, enum dimension dim, const struct dim_value *v)
+char *render_text(enum dimension dim, const struct dim_value *v)
 {
-	if (dimension_table[dim].kind != KIND_ASN || !v->known || !r->backend || !r->backend->as_name)
+	CLEANUP(text_done) struct text t = {.heap = NULL};
+	if (!v->known)
+		return strdup("");
+	return text_make(dim, v, &t) < 0 ? NULL : strndup(t.p, t.len);
+}
+
+char *render_name(const struct http_backend *backend, enum dimension dim, const struct dim_value *v)
+{
+	enum dimension_kind kind = dimension_table[dim].kind;
+	const char *country = v->known && kind == KIND_COUNTRY ? country_name((country_code)v->number) : NULL;
+	if (country)
+		return strdup(country);
+	if (kind != KIND_ASN || !v->known || !backend || !backend->as_name)
 		return NULL;
-	return r->backend->as_name(r->backend->ctx, (uint32_t)v->number);
+	return backend->as_name(backend->ctx, (uint32_t)v->number);
 }
 
 /* ---- JSON ---- */
@@ -155,7 +253,7 @@ static int json_dimensions(const struct render *r, const struct query_row *row, 
 	int rc = 0;
 	for (size_t i = 0; i < r->by_count; i++) {
 		enum dimension dim = r->by[i];
-		CLEANUP(free_p) char *name = name_of(r, dim, &row->values[i]);
+		CLEANUP(free_p) char *name = render_name(r->backend, dim, &row->values[i]);
 		rc |= json_object_set_new_nocheck(obj, dimension_table[dim].name, render_value(dim, &row->values[i]));
 		if (name) {
 			char key[64];
@@ -172,13 +270,8 @@ json_t *render_json(const struct render *r, const struct query_row *row)
 	int rc = !obj;
 	if (row->values)
 		rc |= json_dimensions(r, row, obj);
-	for (int i = 0; i < MEASURES_SHOWN; i++)
-		rc |= json_object_set_new_nocheck(obj, measure_table[i].name, json_integer((json_int_t)row->m.v[i]));
-	for (size_t i = 0; i < ARRAY_LEN(derived); i++) {
-		double v = derived[i].derive(r, &row->m);
-		rc |= json_object_set_new_nocheck(obj, derived[i].name, v < 0 ? json_null() : json_real(v));
-	}
-	rc |= json_object_set_new_nocheck(obj, "approximate", json_boolean(row->m.v[MEASURE_records_approximate]));
+	FOR_EACH_FIELD(r->fields, i)
+		rc |= json_object_set_new_nocheck(obj, render_field_name(i), render_field(r, i, &row->m));
 	if (rc) {
 		json_decref(obj);
 		return NULL;
@@ -242,10 +335,11 @@ int render_csv_value(enum dimension dim, const struct dim_value *v, FILE *out)
 
 static bool has_names(const struct render *r, enum dimension dim)
 {
-	return dimension_table[dim].kind == KIND_ASN && r->backend && r->backend->as_name;
+	enum dimension_kind kind = dimension_table[dim].kind;
+	return kind == KIND_COUNTRY || (kind == KIND_ASN && r->backend && r->backend->as_name);
 }
 
-void render_csv_header(const struct render *r, FILE *out)
+void render_csv_dimensions_header(const struct render *r, FILE *out)
 {
 	for (size_t i = 0; i < r->by_count; i++) {
 		const char *name = dimension_table[r->by[i]].name;
@@ -253,14 +347,18 @@ void render_csv_header(const struct render *r, FILE *out)
 		if (has_names(r, r->by[i]))
 			(void)fprintf(out, "%s_name,", name);
 	}
-	for (int i = 0; i < MEASURES_SHOWN; i++)
-		(void)fprintf(out, "%s,", measure_table[i].name);
-	for (size_t i = 0; i < ARRAY_LEN(derived); i++)
-		(void)fprintf(out, "%s,", derived[i].name);
-	(void)fputs("approximate\r\n", out);
 }
 
-int render_csv(const struct render *r, const struct query_row *row, FILE *out)
+void render_csv_figures_header(const struct render *r, const char *prefix, FILE *out)
+{
+	const char *comma = "";
+	FOR_EACH_FIELD(r->fields, i) {
+		(void)fprintf(out, "%s%s%s", comma, prefix, render_field_name(i));
+		comma = ",";
+	}
+}
+
+int render_csv_dimensions(const struct render *r, const struct query_row *row, FILE *out)
 {
 	for (size_t i = 0; i < r->by_count; i++) {
 		const struct dim_value *v = &row->values[i];
@@ -268,19 +366,21 @@ int render_csv(const struct render *r, const struct query_row *row, FILE *out)
 			return -ENOMEM;
 		(void)fputc(',', out);
 		if (has_names(r, r->by[i])) {
-			CLEANUP(free_p) char *name = name_of(r, r->by[i], v);
+			CLEANUP(free_p) char *name = render_name(r->backend, r->by[i], v);
 			render_csv_cell(name, name ? strlen(name) : 0, out);
 			(void)fputc(',', out);
 		}
 	}
-	for (int i = 0; i < MEASURES_SHOWN; i++)
-		(void)fprintf(out, "%llu,", (unsigned long long)row->m.v[i]);
-	for (size_t i = 0; i < ARRAY_LEN(derived); i++) {
-		double v = derived[i].derive(r, &row->m);
-		if (v >= 0)
-			(void)fprintf(out, "%.17g", v);
-		(void)fputc(',', out);
-	}
-	(void)fputs(row->m.v[MEASURE_records_approximate] ? "true\r\n" : "false\r\n", out);
 	return 0;
+}
+
+void render_csv_figures(const struct render *r, const struct measures *m, FILE *out)
+{
+	bool first = true;
+	FOR_EACH_FIELD(r->fields, i) {
+		if (!first)
+			(void)fputc(',', out);
+		first = false;
+		render_csv_field(r, i, m, out);
+	}
 }

@@ -70,7 +70,8 @@ static int read_filter(struct http_call *call, struct http_routes_question *q)
 	const char *value = http_param(&call->params, "filter");
 	struct error err;
 	if (filter_parse(value, &q->filter, &err) < 0) {
-		http_reply_error(call, 400, "parameter 'filter': %s", err.text);
+		(void)error_prefix(&err, "parameter 'filter'");
+		http_reply_question_error(call, 400, &err);
 		return -EINVAL;
 	}
 	for (size_t i = 0; q->filter && i < q->filter->count; i++)

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Rows are written one by one, so that only one of a hundred thousand is a tree of objects at a time. */
+
 #include "http/rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "http/render.h"
 
 bool http_rows_question(struct http_call *call, enum question_kind kind, struct http_question *ret)
 {
 	struct error err;
 	int r = question_parse(&call->params, kind, clock_wall_ms() / 1000, ret, &err);
 	if (r < 0) {
-		http_reply_error(call, r == -ENOMEM ? 500 : 400, "%s", err.text);
+		http_reply_question_error(call, r == -ENOMEM ? 500 : 400, &err);
 		return false;
 	}
 	if (!http_param(&call->params, "format"))
@@ -34,76 +36,177 @@ unsigned http_rows_status(int code)
 	}
 }
 
-bool http_rows_query(struct http_call *call, const struct query *q, struct query_result *ret)
+/* ---- asking ---- */
+
+bool http_asking_begin(struct http_call *call, struct http_asking *ret)
 {
 	struct http_server *s = call->server;
-	struct store_reader *reader;
+	struct error err = {.text = "out of memory"};
+	*ret = (struct http_asking){.call = call, .sound = true};
+	if (s->backend.settle)
+		s->backend.settle(s->backend.ctx);
+	if (http_readers_take(&s->readers, &ret->reader, &err) == 0)
+		return true;
+	http_reply_error(call, 503, "%s", err.text);
+	return false;
+}
+
+bool http_ask(struct http_asking *a, const struct query *q, struct query_result *ret)
+{
 	struct error err = {0};
-	int r = http_readers_take(&s->readers, &reader, &err);
-	if (r < 0) {
-		http_reply_error(call, 503, "%s", err.text);
-		return false;
-	}
-	r = query_run(reader, s->backend.retention_s, clock_wall_ms() / 1000, q, ret, &err);
-	http_readers_give(&s->readers, reader, r >= 0 || http_rows_status(r) != 500);
+	int r = query_run(a->reader, a->call->server->backend.retention_s, clock_wall_ms() / 1000, q, ret, &err);
+	a->snapshot = r >= 0 && q->keep_snapshot;
+	a->sound = r >= 0 || http_rows_status(r) != 500;
 	if (r < 0)
-		http_reply_error(call, http_rows_status(r), "%s", err.text);
+		http_reply_error(a->call, http_rows_status(r), "%s", err.text);
 	return r >= 0;
 }
 
-/* ,"name":{...} */
-static int write_sums(const struct render *r, const char *name, const struct measures *m, FILE *out)
+void http_asking_end(struct http_asking *a)
 {
-	(void)fprintf(out, ",\"%s\":", name);
-	return render_json_write(r, &(struct query_row){.m = *m}, out);
+	if (a->snapshot)
+		query_end_snapshot(a->reader);
+	http_readers_give(&a->call->server->readers, a->reader, a->sound);
 }
 
-/* Row by row, so that only one of a hundred thousand is a tree of objects at a time. */
-static int write_json(const struct render *r, const struct query_result *result, FILE *out)
+bool http_ask_once(struct http_call *call, const struct query *q, struct query_result *ret)
+{
+	struct http_asking a;
+	if (!http_asking_begin(call, &a))
+		return false;
+	bool ok = http_ask(&a, q, ret);
+	http_asking_end(&a);
+	return ok;
+}
+
+/* ---- JSON ---- */
+
+struct writing {
+	const struct http_rows *rows;
+	struct render now, previous;
+	FILE *out;
+};
+
+static json_t *figures(const struct render *r, const struct measures *m)
+{
+	return render_json(r, &(struct query_row){.m = *m});
+}
+
+/* A row, and the same of the other range beside its figures. */
+static int write_row(const struct writing *w, const struct query_row *row, const struct measures *previous)
+{
+	json_t *obj = render_json(&w->now, row);
+	if (obj && previous && json_object_set_new_nocheck(obj, "previous", figures(&w->previous, previous)) < 0) {
+		json_decref(obj);
+		obj = NULL;
+	}
+	return render_object_write(obj, w->out);
+}
+
+/* ,"name":{...} */
+static int write_sums(const struct writing *w, const char *name, const struct measures *m, const struct measures *previous)
+{
+	(void)fprintf(w->out, ",\"%s\":", name);
+	return write_row(w, &(struct query_row){.m = *m}, previous);
+}
+
+void http_rows_write_range(uint64_t from_s, uint64_t to_s, FILE *out)
 {
 	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
-	(void)fprintf(out, "{\"from\":\"%s\",\"to\":\"%s\",", time_format(result->from_s * 1000, from),
-		time_format(result->to_s * 1000, to));
-	if (result->step_s)
-		(void)fprintf(out, "\"step\":%u,", result->step_s);
-	(void)fputs("\"rows\":[", out);
+	(void)fprintf(out, "{\"from\":\"%s\",\"to\":\"%s\"", time_format(from_s * 1000, from), time_format(to_s * 1000, to));
+}
+
+static int write_list(const struct writing *w, const struct query_result *result, const struct query_result *previous)
+{
+	(void)fputc('[', w->out);
 	for (size_t i = 0; i < result->row_count; i++) {
 		if (i)
-			(void)fputc(',', out);
-		int rc = render_json_write(r, &result->rows[i], out);
+			(void)fputc(',', w->out);
+		int rc = write_row(w, &result->rows[i], previous ? &previous->rows[i].m : NULL);
 		if (rc < 0)
 			return rc;
 	}
-	(void)fputc(']', out);
-	int rc = write_sums(r, "total", &result->total, out);
+	(void)fputc(']', w->out);
+	return 0;
+}
+
+/* The sums of everything else by bucket. */
+static int write_others(struct writing *w, const struct query_result *others)
+{
+	static const enum dimension by_time[] = {DIM_time};
+	struct writing times = *w;
+	times.now.by = by_time;
+	times.now.by_count = 1;
+	(void)fputs(",\"other_rows\":", w->out);
+	return write_list(&times, others, NULL);
+}
+
+static int write_json(struct writing *w)
+{
+	const struct query_result *result = w->rows->result, *previous = w->rows->previous;
+	http_rows_write_range(result->from_s, result->to_s, w->out);
+	if (result->step_s)
+		(void)fprintf(w->out, ",\"step\":%u", result->step_s);
+	if (previous) {
+		(void)fputs(",\"previous\":", w->out);
+		http_rows_write_range(previous->from_s, previous->to_s, w->out);
+		(void)fputc('}', w->out);
+	}
+	(void)fputs(",\"rows\":", w->out);
+	int rc = write_list(w, result, previous);
+	if (rc == 0)
+		rc = write_sums(w, "total", &result->total, previous ? &previous->total : NULL);
 	if (rc == 0 && result->has_other)
-		rc = write_sums(r, "other", &result->other, out);
+		rc = write_sums(w, "other", &result->other, previous ? &previous->other : NULL);
 	else if (rc == 0)
-		(void)fputs(",\"other\":null", out);
-	(void)fputc('}', out);
+		(void)fputs(",\"other\":null", w->out);
+	if (rc == 0 && w->rows->others)
+		rc = write_others(w, w->rows->others);
+	(void)fputc('}', w->out);
 	return rc;
 }
 
-static int write_csv(const struct render *r, const struct query_result *result, FILE *out)
+/* ---- CSV ---- */
+
+static int write_csv(struct writing *w)
 {
-	render_csv_header(r, out);
+	const struct query_result *result = w->rows->result, *previous = w->rows->previous;
+	render_csv_dimensions_header(&w->now, w->out);
+	render_csv_figures_header(&w->now, "", w->out);
+	if (previous) {
+		(void)fputc(',', w->out);
+		render_csv_figures_header(&w->now, "previous_", w->out);
+	}
+	(void)fputs("\r\n", w->out);
 	for (size_t i = 0; i < result->row_count; i++) {
-		int rc = render_csv(r, &result->rows[i], out);
-		if (rc < 0)
-			return rc;
+		if (render_csv_dimensions(&w->now, &result->rows[i], w->out) < 0)
+			return -ENOMEM;
+		render_csv_figures(&w->now, &result->rows[i].m, w->out);
+		if (previous) {
+			(void)fputc(',', w->out);
+			render_csv_figures(&w->previous, &previous->rows[i].m, w->out);
+		}
+		(void)fputs("\r\n", w->out);
 	}
 	return 0;
 }
 
-void http_rows_reply(struct http_call *call, const struct http_question *question,
-	const enum dimension *by, size_t by_count, const struct query_result *result)
+void http_rows_reply(struct http_call *call, const struct http_rows *rows)
 {
-	struct render r = {by, by_count, question->query.sort, &result->total, &call->server->backend};
-	FILE *out = http_reply_begin(call, 200, question->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON);
-	if (!out)
+	const struct http_question *q = rows->question;
+	struct writing w = {
+		.rows = rows,
+		.now = {rows->by, rows->by_count, q->query.sort, &rows->result->total, &call->server->backend, q->fields},
+		.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON),
+	};
+	if (!w.out)
 		return;
-	int rc = question->csv ? write_csv(&r, result, out) : write_json(&r, result, out);
-	http_reply_end(call, out);
+	w.previous = w.now;
+	w.previous.by_count = 0;
+	if (rows->previous)
+		w.previous.total = &rows->previous->total;
+	int rc = q->csv ? write_csv(&w) : write_json(&w);
+	http_reply_end(call, w.out);
 	if (rc < 0)
 		http_reply_error(call, 500, "out of memory");
 }

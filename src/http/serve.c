@@ -2,15 +2,12 @@
 
 /* One request, from the HTTP library to an endpoint and back.
  *
- * Refusals come in this order: method (405) and body (413) before the request is read on; then path
- * (404), token (401), parameters (400). Only what passed all of them reaches an endpoint. The token
- * is compared by its digest in constant time. Every answer carries the same security headers, errors
- * included. Bodies that slow clients have not read yet are counted, and above HELD_BYTES_MAX new ones
- * are refused (503), so the memory is bounded whatever clients do. */
+ * Refusals come in this order: path (404), method (405) and body (413) before the request is read on; then from where and
+ * by whom it is asked (421, 403, 401), parameters (400). Only what passed all of them reaches an endpoint: at once
+ * when everybody may ask it, for such answers are ready; else on another thread (jobs.h), while the library lets the
+ * connection rest. */
 
 #include <microhttpd.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,31 +16,10 @@
 #include "http/call.h"
 #include "http/web.h"
 
-#define HELD_BYTES_MAX ((size_t)512 << 20)
-
 const struct http_endpoint http_endpoints[ENDPOINT_COUNT] = {
 #define ENDPOINT(name, path, access, params, help) {#name, path, ENDPOINT_##access, params, help, http_##name},
 #include "http/endpoints.def"
 #undef ENDPOINT
-};
-
-static const struct http_header common_headers[] = {
-	{"X-Content-Type-Options", "nosniff"},
-	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-	{"Cross-Origin-Resource-Policy", "same-origin"},
-	{"Referrer-Policy", "no-referrer"},
-	{"Cache-Control", "no-store"},
-	{"Vary", "Accept"},
-};
-
-/* What HTTP asks for beside some statuses. */
-static const struct {
-	unsigned status;
-	const char *name, *value;
-} status_headers[] = {
-	{401, "WWW-Authenticate", "Bearer realm=\"whereto\""},
-	{405, "Allow", "GET, HEAD"},
-	{503, "Retry-After", "1"},
 };
 
 static size_t endpoint_of(const struct http_call *call)
@@ -63,82 +39,7 @@ static void count(struct http_call *call, uint64_t start_ns)
 	atomic_fetch_add(&c->response_bytes, call->reply.len);
 }
 
-/* ---- the answer on its way out ---- */
-
-/* A body that the library holds, with what is needed to account for its end. */
-struct held {
-	struct http_counters *counters;
-	char *body;
-	size_t len;
-};
-
-static void held_free(void *cls)
-{
-	struct held *h = cls;
-	atomic_fetch_sub(&h->counters->held_bytes, h->len);
-	free(h->body);
-	free(h);
-}
-
-/* Takes the body out of the reply. NULL when memory is out. */
-static struct MHD_Response *response_take(struct http_call *call)
-{
-	struct held *h = malloc(sizeof(*h));
-	if (!h || !call->reply.body) {
-		free(h);
-		return NULL;
-	}
-	*h = (struct held){&call->server->counters, call->reply.body, call->reply.len};
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer_with_free_callback_cls(h->len, h->body, held_free, h);
-	if (!response) {
-		free(h);
-		return NULL;
-	}
-	atomic_fetch_add(&h->counters->held_bytes, h->len);
-	call->reply.body = NULL;
-	return response;
-}
-
-static bool reply_has(const struct http_reply *reply, const char *name)
-{
-	for (size_t i = 0; i < reply->header_count; i++)
-		if (strcasecmp(reply->headers[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static enum MHD_Result add_headers(const struct http_reply *reply, struct MHD_Response *response)
-{
-	enum MHD_Result ok = MHD_add_response_header(response, "Content-Type", reply->type);
-	for (size_t i = 0; i < ARRAY_LEN(common_headers); i++)
-		if (!reply_has(reply, common_headers[i].name))
-			ok &= MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
-	for (size_t i = 0; i < ARRAY_LEN(status_headers); i++)
-		if (status_headers[i].status == reply->status)
-			ok &= MHD_add_response_header(response, status_headers[i].name, status_headers[i].value);
-	for (size_t i = 0; i < reply->header_count; i++)
-		ok &= MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
-	return ok;
-}
-
-static int send_reply(struct http_call *call, struct MHD_Connection *conn)
-{
-	struct http_counters *c = &call->server->counters;
-	if (atomic_load(&c->held_bytes) + call->reply.len > HELD_BYTES_MAX)
-		http_reply_error(call, 503, "too many large answers are waiting for their clients; ask again");
-
-	struct MHD_Response *response = response_take(call);
-	if (!response)
-		return MHD_NO;
-	enum MHD_Result ok = add_headers(&call->reply, response);
-	if (ok)
-		ok = MHD_queue_response(conn, call->reply.status, response);
-	MHD_destroy_response(response);
-	return ok;
-}
-
-/* ---- the request on its way in ---- */
+/* ---- what the request says ---- */
 
 struct collect {
 	struct http_call *call;
@@ -174,16 +75,14 @@ static const char *request_header(struct MHD_Connection *conn, const char *name)
 	return value ? value : "";
 }
 
-static bool token_matches(const struct http_server *s, const char *authorization)
+static enum http_method method_of(const char *method)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	const char *token = strchr(authorization, ' ');
-	if (!token || strncasecmp(authorization, "Bearer ", 7) != 0)
-		return false;
-	token += strspn(token, " ");
-	if (!EVP_Digest(token, strlen(token), digest, NULL, EVP_sha256(), NULL))
-		return false;
-	return CRYPTO_memcmp(digest, s->token_digest, sizeof(s->token_digest)) == 0;
+	static const char *const names[HTTP_METHOD_OTHER] = {[HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST",
+		[HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS"};
+	int i = 0;
+	while (i < HTTP_METHOD_OTHER && strcmp(names[i], method) != 0)
+		i++;
+	return (enum http_method)i;
 }
 
 /* RFC 9110 section 12.5.3, as far as clients use it: "gzip" in the list, and not with weight 0. */
@@ -200,63 +99,158 @@ static bool accepts_gzip(const char *list)
 	return !weight || strtod(weight + 1, NULL) > 0;
 }
 
-static void answer(struct http_call *call, struct MHD_Connection *conn, const char *path)
+static void read_headers(struct http_call *call, struct MHD_Connection *conn)
 {
-	call->path = path;
-	for (size_t i = 0; i < ENDPOINT_COUNT; i++)
-		if (strcmp(http_endpoints[i].path, path) == 0)
-			call->endpoint = &http_endpoints[i];
-	if (!call->endpoint && web_find(path))
-		call->endpoint = &http_endpoints[ENDPOINT_index];
-	if (!call->endpoint) {
-		http_reply_error(call, 404, "no such path; / lists what there is");
-		return;
-	}
-	if (call->endpoint->access == ENDPOINT_TOKEN && call->server->has_token &&
-		!token_matches(call->server, request_header(conn, "Authorization"))) {
-		http_reply_error(call, 401, "a token is needed: Authorization: Bearer TOKEN");
-		return;
-	}
+	char name[HTTP_COOKIE_NAME_MAX];
 	const char *accept = request_header(conn, "Accept");
+	const char *cookie =
+		MHD_lookup_connection_value(conn, MHD_COOKIE_KIND, http_access_cookie_name(call->listener, name));
 	call->accept_csv = strcasestr(accept, "text/csv");
 	call->accept_openmetrics = strcasestr(accept, "application/openmetrics-text");
 	call->accept_gzip = accepts_gzip(request_header(conn, "Accept-Encoding"));
 	call->if_none_match = request_header(conn, "If-None-Match");
-	if (call->endpoint == &http_endpoints[ENDPOINT_index]) {
-		call->endpoint->answer(call); /* the dashboard reads the parameters, in the browser */
-		return;
-	}
-	struct collect c = {.call = call};
-	(void)MHD_get_connection_values_n(conn, MHD_GET_ARGUMENT_KIND, collect_param, &c);
-	if (!c.refused)
-		call->endpoint->answer(call);
+	call->authorization = request_header(conn, "Authorization");
+	call->cookie = cookie ? cookie : "";
 }
 
-/* What is refused before the request is read on; the library then closes the connection. */
-static bool refused_early(struct http_call *call, struct MHD_Connection *conn, const char *method)
+static void find_endpoint(struct http_call *call)
+{
+	for (size_t i = 0; i < ENDPOINT_COUNT; i++)
+		if (strcmp(http_endpoints[i].path, call->path) == 0)
+			call->endpoint = &http_endpoints[i];
+	if (!call->endpoint && web_find(call->path))
+		call->endpoint = &http_endpoints[ENDPOINT_index];
+}
+
+/* ---- refusals ---- */
+
+static bool takes(const struct http_call *call, enum http_method method)
+{
+	return method <= HTTP_HEAD || method == HTTP_OPTIONS ||
+		(method != HTTP_METHOD_OTHER && call->endpoint->access == ENDPOINT_SESSION);
+}
+
+static void allow(struct http_call *call)
+{
+	http_reply_header(call, "Allow",
+		call->endpoint->access == ENDPOINT_SESSION ? "GET, HEAD, POST, DELETE, OPTIONS" : "GET, HEAD, OPTIONS");
+}
+
+/* What is answered before the request is read on; the library then closes the connection, when there is more. */
+static bool answered_early(struct http_call *call, struct MHD_Connection *conn)
 {
 	const char *length = request_header(conn, "Content-Length");
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		http_reply_error(call, 405, "only GET and HEAD are served");
-	else if (*request_header(conn, "Transfer-Encoding") || length[strspn(length, "0")])
+	if (!call->endpoint) {
+		http_reply_error(call, 404, "no such path; /api lists what there is");
+	} else if (!takes(call, call->method)) {
+		http_reply_error(call, 405, call->endpoint->access == ENDPOINT_SESSION ? "only GET, HEAD, POST and DELETE are served"
+										    : "only GET and HEAD are served");
+		allow(call);
+	} else if (*request_header(conn, "Transfer-Encoding") || length[strspn(length, "0")]) {
 		http_reply_error(call, 413, "a request may not have a body");
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 
-int http_serve(struct http_server *s, struct MHD_Connection *conn, const char *path, const char *method,
-	bool first_call, bool *ret_wait)
+/* Everything up to the endpoint. False: the reply is set. */
+static bool admit(struct http_call *call, struct MHD_Connection *conn)
 {
-	struct http_call call = {.server = s};
-	uint64_t start_ns = clock_mono_ns();
-	*ret_wait = first_call && !refused_early(&call, conn, method);
-	if (*ret_wait)
+	struct collect c = {.call = call};
+	if (call->method == HTTP_OPTIONS) {
+		call->reply = (struct http_reply){.status = 204, .type = HTTP_TYPE_JSON, .body = calloc(1, 1)};
+		allow(call);
+		return false;
+	}
+	read_headers(call, conn);
+	if (call->endpoint->access == ENDPOINT_TOKEN &&
+		!http_access_check(call, request_header(conn, "Host"), request_header(conn, "Sec-Fetch-Site"),
+			request_header(conn, "Sec-Fetch-Mode")))
+		return false;
+	if (call->endpoint != &http_endpoints[ENDPOINT_index]) /* the dashboard reads its parameters in the browser */
+		(void)MHD_get_connection_values_n(conn, MHD_GET_ARGUMENT_KIND, collect_param, &c);
+	return !c.refused;
+}
+
+/* ---- the way of a request ---- */
+
+static struct guarded *guarded_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
+static int send_request(struct http_request *r)
+{
+	r->stage = REQUEST_ANSWERED;
+	http_guard_state(&r->call.server->guard, guarded_of(r->conn), GUARD_SENDS);
+	int ok = http_send(&r->call, r->conn);
+	count(&r->call, r->start_ns);
+	return ok;
+}
+
+static int begin(struct http_listener *l, struct MHD_Connection *conn, const char *path, const char *method,
+	struct http_request **ret)
+{
+	struct http_request *r = calloc(1, sizeof(*r));
+	if (!r)
+		return MHD_NO;
+	*ret = r;
+	r->conn = conn;
+	r->start_ns = clock_mono_ns();
+	r->call.server = l->server;
+	r->call.listener = l;
+	r->call.path = path;
+	r->call.method = method_of(method);
+	find_endpoint(&r->call);
+	http_guard_state(&l->server->guard, guarded_of(conn), GUARD_WORKED);
+	return answered_early(&r->call, conn) ? send_request(r) : MHD_YES;
+}
+
+void http_serve_work(struct http_request *r)
+{
+	r->call.endpoint->answer(&r->call);
+	http_reply_finish(&r->call);
+}
+
+static int go_on(struct http_request *r)
+{
+	struct http_call *call = &r->call;
+	if (!admit(call, r->conn))
+		return send_request(r);
+	if (call->endpoint->access != ENDPOINT_TOKEN) {
+		http_serve_work(r);
+		return send_request(r);
+	}
+	r->stage = REQUEST_WORKED_ON;
+	if (http_jobs_give(&call->server->jobs, r))
 		return MHD_YES;
-	if (!first_call)
-		answer(&call, conn, path);
-	int r = send_reply(&call, conn);
-	count(&call, start_ns);
-	free(call.reply.body);
-	return r;
+	http_reply_error(call, 503, "too many requests are waiting; ask again");
+	return send_request(r);
+}
+
+int http_serve(struct http_listener *l, struct MHD_Connection *conn, const char *path, const char *method,
+	struct http_request **request)
+{
+	if (!*request)
+		return begin(l, conn, path, method, request);
+	switch ((*request)->stage) {
+	case REQUEST_HEAD:
+		return go_on(*request);
+	case REQUEST_WORKED_ON:
+		return send_request(*request);
+	case REQUEST_ANSWERED:
+		break;
+	}
+	return MHD_YES;
+}
+
+void http_serve_end(struct http_request *r)
+{
+	if (!r)
+		return;
+	http_guard_state(&r->call.server->guard, guarded_of(r->conn), GUARD_WAITS);
+	free(r->call.reply.body);
+	free(r);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The server's life: sockets, one MHD daemon a listener, each with its share of the threads.
+/* The server's life: sockets, one MHD daemon a listener with a thread of its own, and the threads that answer.
  *
  * libmicrohttpd binds one socket a daemon, so several listen addresses are several daemons over one
  * struct http_server. The sockets are made here: errors can name the address, port 0 can be asked
  * back, and an IPv6 listener takes IPv6 only, so 0.0.0.0 and :: can both be listened on.
  *
- * A thread serves its connections one after the other, so a query delays the others of its
- * thread; the query deadline bounds that. Connections, idle time and the size of a request's head are
- * limited. */
+ * A listener's thread does what is ready at once; what takes its time is for the jobs' threads (jobs.h), so no client waits for
+ * another's query. Connections, their idle time, the time of a request and the size of its head are limited (guard.h). */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
@@ -20,20 +20,38 @@
 
 #include "http/call.h"
 
-#define CONNECTIONS_MAX         512u /* a listener */
+#define CONNECTIONS_MAX         2048u /* a listener */
 #define IDLE_SECONDS_MAX        30u
 #define CONNECTION_MEMORY_BYTES ((size_t)64 << 10) /* a request's head must fit */
-#define LISTEN_BACKLOG          128
+#define LISTEN_BACKLOG          1024
+
+static char tls_priorities[] = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"; /* the library's lists take no const */
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *path, const char *method,
 	const char *version, const char *upload, size_t *upload_size, void **con_cls)
 {
-	static char seen;
-	bool wait;
-	int r = http_serve(cls, conn, path, method, *con_cls != &seen, &wait);
-	if (wait)
-		*con_cls = &seen;
+	struct http_request *request = *con_cls;
+	int r = http_serve(cls, conn, path, method, &request);
+	*con_cls = request;
 	return r ? MHD_YES : MHD_NO;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code)
+{
+	http_serve_end(*con_cls);
+	*con_cls = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	struct http_listener *l = cls;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*context = info ? http_guard_add(&l->server->guard, info->connect_fd) : NULL;
+	} else {
+		http_guard_del(&l->server->guard, *context);
+		*context = NULL;
+	}
 }
 
 static int socket_error(const struct hostport *at, int code, const char *what, struct error *err)
@@ -65,29 +83,97 @@ static int socket_open(const struct hostport *at, int *ret, struct hostport *ret
 	return 0;
 }
 
-static int listener_open(struct http_server *s, const struct hostport *at, unsigned threads, struct error *err)
+/* On a listening socket, which is the daemon's from then on. NULL: errno may say why. */
+static struct MHD_Daemon *daemon_start(struct http_listener *l, int fd, const char *certificate, const char *key)
+{
+	/* poll, not epoll: with epoll, libmicrohttpd 0.9.75 now and then dies on a NULL pointer while it answers a
+	 * malformed request whose client has gone (tests/unit/http: hostile_bytes, WT_SEED=20 and 45). */
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (certificate ? MHD_USE_TLS : 0);
+	struct MHD_OptionItem tls[] = {
+		{certificate ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, (void *)(uintptr_t)certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	errno = 0;
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, l, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
+static int bad_certificate(struct error *err)
+{
+	return error_set(err, -EINVAL, "http.tls: the certificate and its key cannot be used");
+}
+
+static int listener_open(struct http_server *s, const struct hostport *at, const struct http_config *config,
+	struct error *err)
 {
 	struct http_listener *l = &s->listeners[s->listener_count];
 	int fd = -1;
+	l->server = s;
 	int r = socket_open(at, &fd, &l->bound, err);
 	if (r < 0)
 		return r;
-	/* A pool of one is refused by the library: then the daemon's own thread does it. */
-	struct MHD_OptionItem pool[] = {
-		{threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
-		{MHD_OPTION_END, 0, NULL},
-	};
-	/* poll, not epoll: with epoll, libmicrohttpd 0.9.75 now and then dies on a NULL pointer while it answers a
-	 * malformed request whose client has gone (tests/unit/http: hostile_bytes, WT_SEED=20 and 45). */
-	l->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, s,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+	l->daemon = daemon_start(l, fd, config->certificate, config->key);
 	/* Most ways to fail have closed the socket, so it is not closed here again. */
 	if (!l->daemon)
-		return socket_error(at, errno ? errno : EIO, "start threads for", err);
+		return errno || !config->certificate ? socket_error(at, errno ? errno : EIO, "start threads for", err)
+						     : bad_certificate(err);
 	s->listener_count++;
 	return 0;
+}
+
+/* ---- a renewed certificate ---- */
+
+static bool is_empty(struct MHD_Daemon *daemon)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	return info && info->num_connections == 0;
+}
+
+/* Stops the retired daemons that have no connection left, or all of them. */
+static void retired_stop(struct http_server *s, bool all)
+{
+	for (struct http_retired **at = &s->retired, *r; (r = *at);) {
+		if (!all && !is_empty(r->daemon)) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		MHD_stop_daemon(r->daemon);
+		free(r);
+	}
+}
+
+/* The new daemon gets a socket of its own for the same queue of connections, so that failing costs nothing. */
+static int listener_renew(struct http_listener *l, const char *certificate, const char *key, struct error *err)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	struct http_retired *r = calloc(1, sizeof(*r));
+	int fd = info && r ? fcntl(info->listen_fd, F_DUPFD_CLOEXEC, 0) : -1;
+	struct MHD_Daemon *daemon = fd >= 0 ? daemon_start(l, fd, certificate, key) : NULL;
+	if (!daemon) {
+		free(r);
+		return bad_certificate(err);
+	}
+	int old_fd = MHD_quiesce_daemon(l->daemon);
+	if (old_fd >= 0)
+		(void)close(old_fd);
+	*r = (struct http_retired){l->daemon, l->server->retired};
+	l->server->retired = r;
+	l->daemon = daemon;
+	return 0;
+}
+
+int http_renew(struct http_server *s, const char *certificate, const char *key, struct error *err)
+{
+	int r = 0;
+	retired_stop(s, false);
+	for (size_t i = 0; i < s->listener_count && r == 0; i++)
+		r = listener_renew(&s->listeners[i], certificate, key, err);
+	return r;
 }
 
 static int token_set(struct http_server *s, const char *token, struct error *err)
@@ -100,45 +186,70 @@ static int token_set(struct http_server *s, const char *token, struct error *err
 	return 0;
 }
 
-int http_new(const struct hostport *listen, size_t listen_count, const char *token, unsigned threads,
-	const struct http_backend *backend, struct http_server **ret, struct error *err)
+static int hosts_copy(struct http_server *s, const struct http_config *config)
 {
-	struct http_server *s = calloc(1, sizeof(*s) + listen_count * sizeof(s->listeners[0]));
+	s->hosts = calloc(config->host_count + 1, sizeof(*s->hosts));
+	for (; s->hosts && s->host_count < config->host_count; s->host_count++) {
+		s->hosts[s->host_count] = strdup(config->hosts[s->host_count]);
+		if (!s->hosts[s->host_count])
+			return -ENOMEM;
+	}
+	return s->hosts ? 0 : -ENOMEM;
+}
+
+static int parts_init(struct http_server *s, const struct http_config *config, struct error *err)
+{
+	unsigned threads = config->threads ? config->threads : 1;
+	int r = config->token ? token_set(s, config->token, err) : 0;
+	if (r < 0)
+		return r;
+	r = hosts_copy(s, config);
+	if (r == 0)
+		r = http_readers_init(&s->readers, s->backend.store, threads);
+	if (r == 0)
+		r = http_guard_init(&s->guard, CONNECTIONS_MAX * config->listen_count);
+	if (r == 0)
+		r = http_jobs_init(&s->jobs, threads);
+	return r < 0 ? error_set(err, r, "http: %s", strerror(-r)) : 0;
+}
+
+int http_new(const struct http_config *config, const struct http_backend *backend, struct http_server **ret, struct error *err)
+{
+	struct http_server *s = calloc(1, sizeof(*s) + config->listen_count * sizeof(s->listeners[0]));
 	if (!s)
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
 	s->backend.name = s->name = strdup(backend->name ? backend->name : "");
 	s->backend.notice = s->notice = backend->notice ? strdup(backend->notice) : NULL;
-	unsigned each = listen_count && threads > listen_count ? threads / (unsigned)listen_count : 1;
+	s->has_tls = config->certificate;
 	int r = !s->name || (backend->notice && !s->notice) ? error_set(err, -ENOMEM, "http: out of memory") : 0;
-	if (r == 0 && token)
-		r = token_set(s, token, err);
-	if (r < 0)
-		goto fail;
-	r = http_readers_init(&s->readers, backend->store, each * listen_count);
+	if (r == 0)
+		r = parts_init(s, config, err);
+	for (size_t i = 0; i < config->listen_count && r == 0; i++)
+		r = listener_open(s, &config->listen[i], config, err);
 	if (r < 0) {
-		(void)error_set(err, r, "http: out of memory");
-		goto fail;
-	}
-	for (size_t i = 0; i < listen_count; i++) {
-		r = listener_open(s, &listen[i], each, err);
-		if (r < 0)
-			goto fail;
+		http_free(s);
+		return r;
 	}
 	*ret = s;
 	return 0;
-fail:
-	http_free(s);
-	return r;
 }
 
+/* The jobs first: the library must not stop while one has a connection of it. */
 void http_free(struct http_server *s)
 {
 	if (!s)
 		return;
+	http_jobs_stop(&s->jobs);
 	for (size_t i = 0; i < s->listener_count; i++)
 		MHD_stop_daemon(s->listeners[i].daemon);
+	retired_stop(s, true);
+	http_jobs_done(&s->jobs);
+	http_guard_done(&s->guard);
 	http_readers_done(&s->readers);
+	for (size_t i = 0; i < s->host_count; i++)
+		free(s->hosts[i]);
+	free(s->hosts);
 	free(s->name);
 	free(s->notice);
 	free(s);

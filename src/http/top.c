@@ -1,18 +1,102 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The largest groups, and with `compare` the same groups in an earlier range: as long as what has passed of this one,
+ * to the minute, so that a range that ends now is not compared with a longer one. */
+
+#include "base/clock.h"
 #include "http/rows.h"
+
+#define MINUTE_S 60
+
+/* The earlier range. False: nothing of it can have been kept, or ever been. */
+static bool earlier_range(const struct http_question *q, const struct query_result *now, struct query *ret)
+{
+	uint64_t clock_s = (clock_wall_ms() / 1000 / MINUTE_S + 1) * MINUTE_S;
+	uint64_t end_s = now->to_s < clock_s ? now->to_s : clock_s;
+	uint64_t len_s = end_s > now->from_s ? end_s - now->from_s : now->to_s - now->from_s;
+	uint64_t back_s = q->compare_s ? q->compare_s : len_s;
+	if (!len_s || now->from_s < back_s)
+		return false;
+	ret->from_s = now->from_s - back_s;
+	ret->to_s = ret->from_s + len_s;
+	ret->exact_range = true;
+	return true;
+}
+
+/* The total of the earlier range, then the rows' groups in it, in their order. */
+static bool ask_earlier(struct http_asking *a, const struct http_question *q, const struct query_result *now,
+	struct query_result *ret)
+{
+	struct query whole = q->query, groups = q->query;
+	struct query_result total;
+	if (!earlier_range(q, now, &whole) || !earlier_range(q, now, &groups)) {
+		http_reply_error(a->call, 400, "parameter 'compare': there is no such time before this range");
+		return false;
+	}
+	whole.by_count = 0;
+	whole.keep_snapshot = true;
+	groups.only = now->rows;
+	groups.only_count = now->row_count;
+	if (!http_ask(a, &whole, &total))
+		return false;
+	bool ok = http_ask(a, &groups, ret);
+	if (ok) {
+		ret->total = ret->other = total.total;
+		for (size_t i = 0; i < ret->row_count && now->has_other; i++)
+			measures_sub(&ret->other, &ret->rows[i].m);
+	}
+	query_result_done(&total);
+	return ok;
+}
+
+static bool ask_all(struct http_asking *a, struct http_question *q, struct query_result *now, struct query_result *earlier)
+{
+	q->query.keep_snapshot = q->compare;
+	if (!http_ask(a, &q->query, now))
+		return false;
+	if (!q->compare || ask_earlier(a, q, now, earlier))
+		return true;
+	query_result_done(now);
+	return false;
+}
+
+static void answer(struct http_call *call, struct http_question *q)
+{
+	struct http_asking a;
+	struct query_result now, earlier;
+	if (!http_asking_begin(call, &a))
+		return;
+	bool ok = ask_all(&a, q, &now, &earlier);
+	http_asking_end(&a);
+	if (!ok)
+		return;
+	http_rows_reply(call, &(struct http_rows){.question = q, .by = q->query.by, .by_count = q->query.by_count,
+		.result = &now, .previous = q->compare ? &earlier : NULL});
+	query_result_done(&now);
+	if (q->compare)
+		query_result_done(&earlier);
+}
+
+static void answer_kind(struct http_call *call, enum question_kind kind)
+{
+	struct http_question q;
+	if (!http_rows_question(call, kind, &q))
+		return;
+	answer(call, &q);
+	question_done(&q);
+}
 
 void http_top(struct http_call *call)
 {
-	struct http_backend *backend = &call->server->backend;
-	struct http_question q;
-	if (!http_rows_question(call, QUESTION_TOP, &q))
-		return;
-	if (backend->settle)
-		backend->settle(backend->ctx);
-	struct query_result result;
-	if (http_rows_query(call, &q.query, &result)) {
-		http_rows_reply(call, &q, q.query.by, q.query.by_count, &result);
-		query_result_done(&result);
-	}
-	question_done(&q);
+	answer_kind(call, QUESTION_TOP);
+}
+
+void http_types(struct http_call *call)
+{
+	answer_kind(call, QUESTION_TYPES);
+}
+
+void http_countries(struct http_call *call)
+{
+	answer_kind(call, QUESTION_COUNTRIES);
 }

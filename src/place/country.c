@@ -41,6 +41,33 @@ static int upper_letter(char c)
 	return c >= 'A' && c <= 'Z' ? c : 0;
 }
 
+static const struct {
+	char code[3];
+	const char *name;
+} names[] = {
+#define COUNTRY(code, name) {#code, name},
+#include "place/countries.def"
+#undef COUNTRY
+};
+
+const char *country_name(country_code code)
+{
+	char text[3];
+	(void)country_format(code, text);
+	size_t lo = 0, hi = ARRAY_LEN(names);
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int c = memcmp(text, names[mid].code, 2);
+		if (c == 0)
+			return names[mid].name;
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
 country_code country_parse(const char *text)
 {
 	int a = upper_letter(text[0]);

@@ -13,6 +13,8 @@ typedef uint16_t country_code;
 
 /* "DE"; "" for unknown. Returns buf. */
 const char *country_format(country_code code, char buf[static 3]);
+/* "Germany"; NULL when the code is nobody's. */
+const char *country_name(country_code code);
 /* Two letters, any case; COUNTRY_UNKNOWN for anything else. */
 country_code country_parse(const char *text);
 

@@ -23,9 +23,11 @@
 #define TEXT_MAX 65536 /* bytes of a filter */
 
 struct parser {
+	const char *what; /* for messages: "filter" */
 	const char *text, *p;
 	struct filter *filter;
 	struct error *err;
+	enum dimension dim; /* of filter_parse_values */
 };
 
 /* A value as it stands in the text, unquoted. */
@@ -47,7 +49,10 @@ static int fail_at(const struct parser *ps, const char *at, const char *fmt, ...
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return error_set(ps->err, -EINVAL, "filter: character %zu: %s", character, text);
+	int r = error_set(ps->err, -EINVAL, "%s: character %zu: %s", ps->what, character, text);
+	if (ps->err)
+		ps->err->at = character;
+	return r;
 }
 
 static int out_of_memory(const struct parser *ps)
@@ -279,8 +284,6 @@ static int read_term(struct parser *ps)
 
 static int read_filter(struct parser *ps)
 {
-	if (strnlen(ps->text, TEXT_MAX + 1) > TEXT_MAX)
-		return fail_at(ps, ps->text, "longer than %d bytes", TEXT_MAX);
 	for (;;) {
 		while (is_blank(*ps->p))
 			ps->p++;
@@ -292,14 +295,14 @@ static int read_filter(struct parser *ps)
 	}
 }
 
-int filter_parse(const char *text, struct filter **ret, struct error *err)
+static int parse_whole(struct parser *ps, int (*read)(struct parser *ps), struct filter **ret)
 {
 	struct filter *f = calloc(1, sizeof(*f));
 	if (!f)
-		return error_set(err, -ENOMEM, "filter: out of memory");
+		return error_set(ps->err, -ENOMEM, "filter: out of memory");
 	arena_init(&f->arena);
-	struct parser ps = {.text = text ? text : "", .p = text ? text : "", .filter = f, .err = err};
-	int r = read_filter(&ps);
+	ps->filter = f;
+	int r = strnlen(ps->text, TEXT_MAX + 1) > TEXT_MAX ? fail_at(ps, ps->text, "longer than %d bytes", TEXT_MAX) : read(ps);
 	if (r < 0) {
 		filter_free(f);
 		return r;
@@ -308,10 +311,92 @@ int filter_parse(const char *text, struct filter **ret, struct error *err)
 	return 0;
 }
 
+int filter_parse(const char *text, struct filter **ret, struct error *err)
+{
+	struct parser ps = {.what = "filter", .text = text ? text : "", .p = text ? text : "", .err = err};
+	return parse_whole(&ps, read_filter, ret);
+}
+
+static int read_values_only(struct parser *ps)
+{
+	struct store_filter *item = &ps->filter->items[0];
+	item->dim = ps->dim;
+	int r = read_values(ps, item);
+	if (r == 0 && *ps->p)
+		r = fail_at(ps, ps->p, "values have commas between them; one with blanks is put in quotes");
+	ps->filter->count = 1;
+	return r;
+}
+
+int filter_parse_values(enum dimension dim, const char *text, struct filter **ret, struct error *err)
+{
+	struct parser ps = {.what = dimension_table[dim].name, .text = text, .p = text, .err = err, .dim = dim};
+	return parse_whole(&ps, read_values_only, ret);
+}
+
 void filter_free(struct filter *f)
 {
 	if (!f)
 		return;
 	arena_done(&f->arena);
 	free(f);
+}
+
+/* ---- the other way ---- */
+
+static bool write_quoted(struct view text, FILE *out)
+{
+	(void)fputc('"', out);
+	for (size_t i = 0; i < text.len; i++) {
+		if (!text.data[i])
+			return false;
+		if (text.data[i] == '"' || text.data[i] == '\\')
+			(void)fputc('\\', out);
+		(void)fputc(text.data[i], out);
+	}
+	(void)fputc('"', out);
+	return true;
+}
+
+/* Without quotes where it can do without. */
+static bool write_text(struct view text, FILE *out)
+{
+	bool plain = text.len && !(text.len == 4 && memcmp(text.data, "null", 4) == 0);
+	for (size_t i = 0; i < text.len; i++)
+		plain &= text.data[i] > ' ' && text.data[i] != ',' && text.data[i] != '"';
+	return plain ? fwrite(text.data, 1, text.len, out) == text.len : write_quoted(text, out);
+}
+
+static bool write_path(struct view path, FILE *out)
+{
+	size_t len = path_format(path, NULL, 0);
+	CLEANUP(free_p) char *text = malloc(len + 1);
+	if (!text)
+		return false;
+	(void)path_format(path, text, len + 1);
+	return write_quoted((struct view){(const uint8_t *)text, len}, out);
+}
+
+bool filter_write_value(enum dimension dim, const struct dim_value *v, FILE *out)
+{
+	char text[PREFIX_TEXT_MAX];
+	if (!v->known)
+		return fputs("null", out) >= 0;
+	switch (dimension_table[dim].kind) {
+	case KIND_ASN:
+		return fprintf(out, "%llu", (unsigned long long)v->number) > 0;
+	case KIND_PREFIX:
+		return fputs(prefix_format(&v->prefix, text), out) >= 0;
+	case KIND_COUNTRY:
+		return fputs(country_format((country_code)v->number, text), out) >= 0;
+	case KIND_MATCH:
+		return fputs(v->number < MATCH_COUNT ? route_match_names[v->number] : "none", out) >= 0;
+	case KIND_TEXT:
+		return write_text(v->bytes, out);
+	case KIND_PATH:
+		return write_path(v->bytes, out);
+	case KIND_TIME:
+		break;
+	}
+	return false;
 }

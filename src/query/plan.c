@@ -89,10 +89,23 @@ static bool kept_at(const struct walk *w, int level, uint64_t t)
 	return w->allowed[level] && w->floor_s[level] <= round_down(t, level_seconds[level]);
 }
 
+/* The narrowest of the widths people read easily that cuts the range into few enough buckets; one of them may
+ * be cut in two by the edges. */
+static uint32_t step_by_points(uint64_t range_s, uint32_t points_max)
+{
+	static const uint32_t steps[] = {60, 120, 300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
+		2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 91 * DAY, 364 * DAY};
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if ((range_s + steps[i] - 1) / steps[i] < points_max)
+			return steps[i];
+	return (uint32_t)round_up(range_s / (points_max - 1) + 1, 364 * DAY);
+}
+
 /* The automatic step grows until the range's start is kept at a level that fits it. */
 static uint32_t choose_step(const struct query *q, const struct walk *w)
 {
-	uint32_t step = step_by_range(q->to_s - q->from_s);
+	uint64_t range_s = q->to_s - q->from_s;
+	uint32_t step = q->points_max ? step_by_points(range_s, q->points_max) : step_by_range(range_s);
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		if (step % level_seconds[level] == 0 && kept_at(w, level, q->from_s))
 			return step;

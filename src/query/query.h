@@ -16,6 +16,8 @@
  * rows + other = total, exactly, for every measure. With DIM_via among the dimensions rows overlap
  * and there is no other. A query runs on the calling thread with that thread's reader. */
 
+#include <stdio.h>
+
 #include "store/store.h"
 
 #define QUERY_DIMS_MAX    4
@@ -24,8 +26,12 @@
 
 struct filter; /* a parsed filter */
 
-/* text NULL or empty: no terms. On error err->text says what and at which character (from 1). */
+/* text NULL or empty: no terms. On error err->text says what and at which character, which err->at is. */
 int filter_parse(const char *text, struct filter **ret, struct error *err) MUST_USE;
+/* The values of one dimension as they stand behind its name: "64500,AS64501,null". One term. */
+int filter_parse_values(enum dimension dim, const char *text, struct filter **ret, struct error *err) MUST_USE;
+/* A value as filter_parse reads it; false when it cannot be written (a zero byte in a name, or a time). */
+bool filter_write_value(enum dimension dim, const struct dim_value *v, FILE *out);
 void filter_free(struct filter *f);
 
 struct query {
@@ -36,9 +42,17 @@ struct query {
 	bool exact_range;            /* cut the edges to the minute where minutes are kept; else to the minute up to
 				      * three hours, to the hour beyond, and to the step with DIM_time */
 	uint32_t step_s;             /* with DIM_time in by: bucket width, whole minutes; 0: chosen by range */
+	uint32_t points_max;         /* and then so that there are at most so many buckets (10 at least); 0: as usual */
 	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */
 	bool ascending;
 	uint32_t limit;              /* rows at most, chosen by sort; 0: as many as there are, up to QUERY_LIMIT_MAX */
+	uint64_t measures;           /* mask of MEASURE_BIT: what rows, total and other have, the rest is 0; 0: all */
+	/* The groups to answer for, instead of the first by sort: their values without the time, in the order of by.
+	 * The answer has them in this order (without DIM_time also those that have no traffic), and neither
+	 * total nor other. They live as long as the query. */
+	const struct query_row *only;
+	size_t only_count;
+	bool keep_snapshot;          /* the reader's next query sees the same rows, where the store can do that */
 	uint64_t deadline_ns;
 };
 
@@ -57,7 +71,7 @@ struct query_result {
 	struct query_row *rows; /* best first; with DIM_time in the order of time, then best first */
 	size_t row_count;
 	struct measures total, other;
-	bool has_other;        /* false with DIM_via */
+	bool has_other;        /* false with DIM_via, and with only */
 	struct arena arena;    /* owns values */
 };
 
@@ -67,6 +81,8 @@ struct query_result {
 int query_run(struct store_reader *reader, const uint64_t retention_s[static LEVEL_COUNT], uint64_t now_s,
 	const struct query *q, struct query_result *ret, struct error *err) MUST_USE;
 void query_result_done(struct query_result *r);
+/* After a query with keep_snapshot that no other follows. */
+void query_end_snapshot(struct store_reader *reader);
 
 /* A measure's name or retransmit_rate, rtt_p50_us, rtt_p95_us: a value for query.sort; -ENOENT. */
 int query_sort_by_name(const char *name) MUST_USE;

@@ -9,7 +9,9 @@
  * total. Reading one column of thirty is several times faster. It takes a store whose reader sees
  * the same rows three times (snapshots), or sums would not agree.
  *
- * Either way other = total - rows, so rows + other = total holds by construction; what the tests hold
+ * Or the groups are given: rows of others are passed over, and there is no total.
+ *
+ * Else other = total - rows, so rows + other = total holds by construction; what the tests hold
  * down is that total is right. With via a flow counts in the row of each AS on its path, once however
  * often the AS is prepended, and in that of the unknown when its path has none; rows overlap then
  * and there is no other. */
@@ -24,6 +26,7 @@
 
 #define MEMORY_BYTES      (256u << 20) /* of sums in one answer */
 #define TWO_WAYS_LIMIT    1000         /* above so many rows one go is as fast */
+#define NARROW_GROUPS_MAX 2000         /* more groups than this are picked out of all here, not by the store */
 #define FILTERS_MAX       (QUERY_FILTERS_MAX + QUERY_DIMS_MAX)
 
 struct job {
@@ -37,6 +40,8 @@ struct job {
 	unsigned measure_count;
 	int via_at;      /* its place in by; -1 */
 	bool add_new;    /* rows of a new key make a group; else they are passed over */
+	int time_at;     /* the time's place in by; -1 */
+	struct groups wanted; /* of a question with groups given: their keys without the time, in its order */
 	struct measures total;
 	uint32_t *members;
 	size_t member_cap;
@@ -49,6 +54,7 @@ static void job_done(struct job *j)
 	for (size_t i = 0; i < QUERY_DIMS_MAX; i++)
 		value_set_done(&j->sets[i]);
 	groups_done(&j->groups);
+	groups_done(&j->wanted);
 	free(j->members);
 }
 
@@ -65,8 +71,28 @@ static int too_large(struct job *j)
 
 /* ---- rows in ---- */
 
+/* The key without the time: how many words it has then. */
+static unsigned without_time(const struct job *j, const uint64_t *key, uint64_t *ret)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < j->q->by_count; i++)
+		if ((int)i != j->time_at)
+			ret[n++] = key[i];
+	return n;
+}
+
+/* The place of a row's group among those that were given; INDEX_NONE. */
+static uint32_t wanted_at(const struct job *j, const uint64_t *key)
+{
+	uint64_t rest[QUERY_DIMS_MAX];
+	(void)without_time(j, key, rest);
+	return groups_find(&j->wanted, rest);
+}
+
 static int add_to_group(struct job *j, const uint64_t *key, const struct measures *m)
 {
+	if (j->q->only && wanted_at(j, key) == INDEX_NONE)
+		return 0;
 	uint32_t at = groups_find(&j->groups, key);
 	if (at == INDEX_NONE) {
 		if (!j->add_new)
@@ -164,10 +190,9 @@ static int ask(struct job *j, enum store_cube cube, uint32_t dims, uint64_t meas
 	return j->reader->ops->query(j->reader, &sq, fn, j, j->err);
 }
 
-static void end_snapshot(struct job *j)
+static int on_nothing(void *ctx, const struct store_row *row)
 {
-	struct store_query none = {0};
-	(void)j->reader->ops->query(j->reader, &none, on_total, j, NULL);
+	return 0;
 }
 
 static void set_measures(struct job *j, uint64_t mask)
@@ -181,6 +206,18 @@ static void set_measures(struct job *j, uint64_t mask)
 }
 
 #define ALL_MEASURES (MEASURE_BIT(MEASURE_COUNT) - 1)
+
+/* What the answer has. */
+static uint64_t answer_measures(const struct query *q)
+{
+	return q->measures ? q->measures & ALL_MEASURES : ALL_MEASURES;
+}
+
+/* What has to be read for it: also what it is sorted by. */
+static uint64_t read_measures(const struct query *q)
+{
+	return answer_measures(q) | (q->only ? 0 : rank_measures(q->sort));
+}
 
 static uint32_t limit_of(const struct query *q)
 {
@@ -197,9 +234,9 @@ static int rank(struct job *j, uint32_t **ret, uint32_t *ret_count)
 
 static int run_at_once(struct job *j, uint32_t **ret, uint32_t *ret_count)
 {
-	set_measures(j, ALL_MEASURES);
+	set_measures(j, read_measures(j->q));
 	j->add_new = true;
-	int r = ask(j, j->plan.cube, dims_mask(j->q), 0, false, on_row);
+	int r = ask(j, j->plan.cube, dims_mask(j->q), read_measures(j->q), j->q->keep_snapshot, on_row);
 	return r < 0 ? r : rank(j, ret, ret_count);
 }
 
@@ -214,7 +251,7 @@ static int keep_winners(struct job *j, const uint32_t *rows, uint32_t count)
 		return out_of_memory(j);
 	for (uint32_t i = 0; i < count; i++)
 		memcpy(keys + i * words, groups_key(&j->groups, rows[i]), words * sizeof(*keys));
-	set_measures(j, ALL_MEASURES);
+	set_measures(j, answer_measures(j->q));
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t at;
 		if (groups_get(&j->groups, keys + i * words, &at) < 0)
@@ -223,36 +260,39 @@ static int keep_winners(struct job *j, const uint32_t *rows, uint32_t count)
 	return 0;
 }
 
-/* The values that the winners have in one dimension, each once. */
-static size_t winner_values(const struct job *j, size_t by, struct dim_value *values)
+/* The values that the groups have in one word of their keys, each once. */
+static size_t group_values(const struct groups *g, unsigned word, const struct value_set *set, struct dim_value *values)
 {
 	size_t count = 0;
-	for (uint32_t i = 0; i < j->groups.count; i++) {
-		uint64_t code = groups_key(&j->groups, i)[by];
+	for (uint32_t i = 0; i < g->count; i++) {
+		uint64_t code = groups_key((struct groups *)g, i)[word];
 		bool seen = false;
 		for (uint32_t k = 0; k < i && !seen; k++)
-			seen = groups_key(&j->groups, k)[by] == code;
+			seen = groups_key((struct groups *)g, k)[word] == code;
 		if (!seen)
-			values[count++] = value_set_value(&j->sets[by], code);
+			values[count++] = value_set_value(set, code);
 	}
 	return count;
 }
 
-/* Narrows the store's work to rows that can be a winner's. */
-static int ask_for_winners(struct job *j, bool keep_snapshot)
+/* Narrows the store's work to rows that can be one of these groups'. Their keys have no time. */
+static int ask_for_groups(struct job *j, const struct groups *g, bool keep_snapshot)
 {
-	size_t per = (size_t)j->groups.count + 1, filters = j->filter_count;
+	size_t per = (size_t)g->count + 1, filters = j->filter_count;
 	CLEANUP(free_p) struct dim_value *values = malloc(per * QUERY_DIMS_MAX * sizeof(*values));
+	unsigned word = 0;
 	if (!values)
 		return out_of_memory(j);
-	for (size_t i = 0; i < j->q->by_count; i++)
+	for (size_t i = 0; i < j->q->by_count && g->count <= NARROW_GROUPS_MAX; i++) {
+		if ((int)i == j->time_at)
+			continue;
 		j->filters[j->filter_count++] = (struct store_filter){
 			.dim = j->q->by[i],
 			.values = values + i * per,
-			.value_count = winner_values(j, i, values + i * per),
+			.value_count = group_values(g, word++, &j->sets[i], values + i * per),
 		};
-	j->add_new = false;
-	int r = ask(j, j->plan.cube, dims_mask(j->q), 0, keep_snapshot, on_row);
+	}
+	int r = ask(j, j->plan.cube, dims_mask(j->q), answer_measures(j->q), keep_snapshot, on_row);
 	j->filter_count = filters;
 	return r;
 }
@@ -269,14 +309,87 @@ static int run_in_two(struct job *j, uint32_t **ret, uint32_t *ret_count)
 		r = keep_winners(j, *ret, *ret_count);
 	for (uint32_t i = 0; i < *ret_count; i++)
 		(*ret)[i] = i;
+	j->add_new = false;
 	if (r == 0)
-		r = ask_for_winners(j, true);
+		r = ask_for_groups(j, &j->groups, true);
 	if (r < 0) {
-		end_snapshot(j);
+		query_end_snapshot(j->reader);
 		return r;
 	}
 	j->total = (struct measures){0};
-	return ask(j, j->plan.total_cube, 0, 0, false, on_total);
+	return ask(j, j->plan.total_cube, 0, answer_measures(j->q), j->q->keep_snapshot, on_total);
+}
+
+/* ---- for groups that are given ---- */
+
+static int want_groups(struct job *j)
+{
+	const struct query *q = j->q;
+	unsigned words = (unsigned)q->by_count - (j->time_at >= 0);
+	groups_reset(&j->wanted, words, 0);
+	groups_limit(&j->wanted, MEMORY_BYTES);
+	for (size_t i = 0; i < q->only_count; i++) {
+		uint64_t key[QUERY_DIMS_MAX];
+		unsigned word = 0;
+		uint32_t at;
+		for (size_t k = 0; k < q->by_count; k++)
+			if ((int)k != j->time_at) {
+				int r = value_set_code(&j->sets[k], &q->only[i].values[word], &key[word]);
+				word += r == 0;
+				if (r < 0)
+					return out_of_memory(j);
+			}
+		if (groups_get(&j->wanted, key, &at) < 0 || (j->time_at < 0 && groups_get(&j->groups, key, &at) < 0))
+			return out_of_memory(j);
+	}
+	return 0;
+}
+
+/* A row of the answer: its time, its place among those of one time, and where its sums are. */
+struct placed {
+	uint64_t time;
+	uint32_t place, row;
+};
+
+static int cmp_placed(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->place < y->place ? -1 : 1;
+}
+
+/* The rows in the order of the groups that were given, or of time and then of these. */
+static int place_groups(struct job *j, uint32_t **ret, uint32_t *ret_count)
+{
+	uint32_t n = j->groups.count;
+	CLEANUP(free_p) struct placed *placed = malloc(((size_t)n + 1) * sizeof(*placed));
+	uint32_t *rows = malloc(((size_t)n + 1) * sizeof(*rows));
+	*ret = rows;
+	if (!placed || !rows)
+		return out_of_memory(j);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t *key = groups_key(&j->groups, i);
+		placed[i] = (struct placed){j->time_at >= 0 ? key[j->time_at] : 0, wanted_at(j, key), i};
+	}
+	qsort(placed, n, sizeof(*placed), cmp_placed);
+	for (uint32_t i = 0; i < n; i++)
+		rows[i] = placed[i].row;
+	*ret_count = n;
+	return 0;
+}
+
+static int run_given(struct job *j, uint32_t **ret, uint32_t *ret_count)
+{
+	set_measures(j, answer_measures(j->q));
+	j->add_new = true;
+	int r = want_groups(j);
+	if (r == 0)
+		r = ask_for_groups(j, &j->wanted, j->q->keep_snapshot);
+	if (r == 0 && j->groups.count > QUERY_LIMIT_MAX)
+		r = error_set(j->err, -E2BIG, "the answer has more than %d rows: take wider buckets, a shorter range or fewer"
+			" groups", QUERY_LIMIT_MAX);
+	return r < 0 ? r : place_groups(j, ret, ret_count);
 }
 
 /* ---- the answer ---- */
@@ -302,39 +415,32 @@ static int fill_row(struct job *j, uint32_t at, struct arena *arena, struct quer
 			return -ENOMEM;
 	}
 	*ret = (struct query_row){.values = values};
-	memcpy(ret->m.v, sums, sizeof(ret->m.v));
+	for (unsigned i = 0; i < j->measure_count; i++)
+		ret->m.v[j->measures[i]] = sums[i];
 	return 0;
-}
-
-/* A chosen row, its place in the ranking, and its time. */
-struct placed {
-	uint64_t time;
-	uint32_t place, row;
-};
-
-static int cmp_placed(const void *a, const void *b)
-{
-	const struct placed *x = a, *y = b;
-	if (x->time != y->time)
-		return x->time < y->time ? -1 : 1;
-	return x->place < y->place ? -1 : 1;
 }
 
 /* Rows of a series stand in the order of time, those of one time as they were ranked. */
 static int order_by_time(const struct job *j, uint32_t *rows, uint32_t count)
 {
-	size_t by = 0;
-	while (j->q->by[by] != DIM_time)
-		by++;
 	CLEANUP(free_p) struct placed *placed = malloc(((size_t)count + 1) * sizeof(*placed));
 	if (!placed)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
-		placed[i] = (struct placed){groups_key(&j->groups, rows[i])[by], i, rows[i]};
+		placed[i] = (struct placed){groups_key(&j->groups, rows[i])[j->time_at], i, rows[i]};
 	qsort(placed, count, sizeof(*placed), cmp_placed);
 	for (uint32_t i = 0; i < count; i++)
 		rows[i] = placed[i].row;
 	return 0;
+}
+
+static struct measures only_measures(const struct measures *m, uint64_t mask)
+{
+	struct measures some = {0};
+	for (unsigned i = 0; i < MEASURE_COUNT; i++)
+		if (mask & MEASURE_BIT(i))
+			some.v[i] = m->v[i];
+	return some;
 }
 
 static int fill_answer(struct job *j, uint32_t *rows, uint32_t count, struct query_result *ret)
@@ -343,12 +449,12 @@ static int fill_answer(struct job *j, uint32_t *rows, uint32_t count, struct que
 		.from_s = j->plan.from_s,
 		.to_s = j->plan.to_s,
 		.step_s = j->plan.step_s,
-		.total = j->total,
-		.other = j->total,
-		.has_other = j->via_at < 0,
+		.has_other = j->via_at < 0 && !j->q->only,
 	};
+	if (!j->q->only)
+		res.other = res.total = only_measures(&j->total, read_measures(j->q));
 	arena_init(&res.arena);
-	int r = j->plan.step_s ? order_by_time(j, rows, count) : 0;
+	int r = j->plan.step_s && !j->q->only ? order_by_time(j, rows, count) : 0;
 	res.rows = arena_alloc(&res.arena, ((size_t)count + 1) * sizeof(*res.rows));
 	if (!res.rows)
 		r = -ENOMEM;
@@ -385,12 +491,15 @@ static int check(const struct query *q, struct error *err)
 
 static void job_init(struct job *j)
 {
-	j->via_at = -1;
+	j->via_at = j->time_at = -1;
 	groups_init(&j->groups, 0, 0, 0);
+	groups_init(&j->wanted, 0, 0, 0);
 	for (size_t i = 0; i < j->q->by_count; i++) {
 		value_set_init(&j->sets[i], dimension_table[j->q->by[i]].kind);
 		if (j->q->by[i] == DIM_via)
 			j->via_at = (int)i;
+		if (j->q->by[i] == DIM_time)
+			j->time_at = (int)i;
 	}
 	if (!j->q->filter)
 		return;
@@ -411,17 +520,27 @@ int query_run(struct store_reader *reader, const uint64_t retention_s[static LEV
 		return r;
 	job_init(&j);
 	bool two = reader->ops->snapshots && !j.plan.step_s && q->by_count && q->limit &&
-		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube;
-	r = two ? run_in_two(&j, &rows, &count) : run_at_once(&j, &rows, &count);
+		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube &&
+		answer_measures(q) & ~rank_measures(q->sort);
+	if (q->only)
+		r = run_given(&j, &rows, &count);
+	else
+		r = two ? run_in_two(&j, &rows, &count) : run_at_once(&j, &rows, &count);
 	if (r < 0)
 		return r;
-	if (!q->by_count && !count) {
+	if (!q->only && !q->by_count && !count) {
 		/* The one row of a question without dimensions is there even when nothing was found. */
 		uint64_t no_key = 0;
 		if (groups_get(&j.groups, &no_key, &rows[count++]) < 0)
 			return out_of_memory(&j);
 	}
 	return fill_answer(&j, rows, count, ret);
+}
+
+void query_end_snapshot(struct store_reader *reader)
+{
+	struct store_query none = {0};
+	(void)reader->ops->query(reader, &none, on_nothing, NULL, NULL);
 }
 
 void query_result_done(struct query_result *r)

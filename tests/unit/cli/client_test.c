@@ -35,7 +35,7 @@ static int setup(void **state)
 	f->store = fake_store_new();
 	struct http_backend backend = fake_backend(f->store);
 	assert_int_equal(addr_parse("127.0.0.1", &at.addr), 0);
-	if (http_new(&at, 1, TOKEN, 1, &backend, &f->server, &err) < 0)
+	if (http_new(&(struct http_config){.listen = &at, .listen_count = 1, .token = TOKEN, .threads = 1}, &backend, &f->server, &err) < 0)
 		fail_msg("%s", err.text);
 	at = http_bound(f->server, 0);
 	(void)snprintf(f->api, sizeof(f->api), "http://%s/", hostport_format(&at.addr, at.port, host));

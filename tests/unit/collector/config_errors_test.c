@@ -194,6 +194,8 @@ static void test_relations(void **state)
 		{KEYS "http:\n  listen:\n  - 127.0.0.1:1\n  - 192.0.2.1:1\n",
 			"t.yaml:5: http.listen: 192.0.2.1:1 is not a loopback address"},
 		{KEYS "http: {listen: [\"0.0.0.0:8480\"]}\n", "t.yaml:2: http.listen: 0.0.0.0:8480 is not a loopback"},
+		{KEYS "http: {tls: {certificate: c}}\n", "t.yaml:2: 'key' is missing in http.tls"},
+		{KEYS "http:\n  hosts: [a.example,\n  \"b:1\"]\n", "t.yaml:4: http.hosts: 'b:1' is no host name"},
 		{KEYS "http: {listen: [\"[::]:8480\"]}\n", "t.yaml:2: http.listen: [::]:8480 is not a loopback"},
 		{KEYS "http: {listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]}\n", "t.yaml:2: 127.0.0.1:1 stands on line 2"},
 	};

@@ -26,7 +26,7 @@ static void fixture_init(struct fixture *f)
 	*f = (struct fixture){.store = fake_store_new()};
 	f->backend = fake_backend(f->store);
 	f->row.values = f->values;
-	f->render = (struct render){all_dims, DIMS, MEASURE_bytes_sent, &f->total, &f->backend};
+	f->render = (struct render){all_dims, DIMS, MEASURE_bytes_sent, &f->total, &f->backend, 0};
 }
 
 static void fixture_done(struct fixture *f)
@@ -156,10 +156,14 @@ static char *csv_of(struct fixture *f, bool header)
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
-	if (header)
-		render_csv_header(&f->render, out);
-	else
-		assert_int_equal(render_csv(&f->render, &f->row, out), 0);
+	if (header) {
+		render_csv_dimensions_header(&f->render, out);
+		render_csv_figures_header(&f->render, "", out);
+	} else {
+		assert_int_equal(render_csv_dimensions(&f->render, &f->row, out), 0);
+		render_csv_figures(&f->render, &f->row.m, out);
+	}
+	(void)fputs("\r\n", out);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }

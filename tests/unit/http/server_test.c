@@ -33,7 +33,7 @@ static struct http_server *serve(struct fake_store *store, const char *token)
 	struct error err;
 	assert_int_equal(addr_parse("127.0.0.1", &at[0].addr), 0);
 	assert_int_equal(addr_parse("127.0.0.2", &at[1].addr), 0);
-	if (http_new(at, 2, token, 4, &backend, &server, &err) < 0)
+	if (http_new(&(struct http_config){.listen = at, .listen_count = 2, .token = token, .threads = 4}, &backend, &server, &err) < 0)
 		fail_msg("%s", err.text);
 	return server;
 }
@@ -651,7 +651,7 @@ static void refusals(void **state)
 	expect_error(f->server, &(struct request){.path = "/", .method = "DELETE"}, 405, "only GET and HEAD");
 	expect_error(f->server, &(struct request){.path = "/", .method = "GET", .post = "body"}, 413, "body");
 	struct answer a = ask_with(f->server, &(struct request){.path = "/", .method = "PUT"});
-	assert_non_null(strstr(a.head, "Allow: GET, HEAD\r\n"));
+	assert_non_null(strstr(a.head, "Allow: GET, HEAD, OPTIONS\r\n"));
 	answer_done(&a);
 }
 
@@ -728,10 +728,12 @@ static void cannot_listen(void **state)
 	struct http_server *server = NULL;
 	struct error err;
 	char want[HOSTPORT_TEXT_MAX];
-	assert_int_equal(http_new(&taken, 1, NULL, 2, &backend, &server, &err), -EADDRINUSE);
+	struct http_config config = {.listen = &taken, .listen_count = 1, .threads = 2};
+	assert_int_equal(http_new(&config, &backend, &server, &err), -EADDRINUSE);
 	assert_non_null(strstr(err.text, hostport_format(&taken.addr, taken.port, want)));
 	taken.port = 0;
-	assert_int_equal(http_new(&taken, 1, "", 2, &backend, &server, &err), -EINVAL);
+	config.token = "";
+	assert_int_equal(http_new(&config, &backend, &server, &err), -EINVAL);
 	assert_null(server);
 }
 

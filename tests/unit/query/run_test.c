@@ -310,6 +310,106 @@ static void test_random_questions(void **state)
 	close_fixture(&f);
 }
 
+/* ---- groups that are given, measures that are chosen ---- */
+
+static struct measures some_of(const struct measures *m, uint64_t mask)
+{
+	struct measures some = {0};
+	for (int i = 0; i < MEASURE_COUNT; i++)
+		if (mask & MEASURE_BIT(i))
+			some.v[i] = m->v[i];
+	return some;
+}
+
+/* The place of a group of the simple way among those given; count: none. */
+static size_t given_at(const struct query *q, const struct group *g)
+{
+	for (size_t i = 0; i < q->only_count; i++) {
+		bool same = true;
+		for (size_t d = 0, k = 0; d < q->by_count; d++)
+			if (q->by[d] != DIM_time)
+				same &= value_number(&world, q->by[d], &q->only[i].values[k++]) == g->key[d];
+		if (same)
+			return i;
+	}
+	return q->only_count;
+}
+
+static void check_given(struct fixture *f, const struct query *q, int time_at)
+{
+	static struct naive naive; /* large */
+	struct query_result res;
+	struct error err = {0};
+	size_t expected = 0;
+	if (query_run(f->reader, forever, T0 + 3 * 86400, q, &res, &err) < 0)
+		fail_msg("query_run: %s", err.text);
+	naive = (struct naive){.q = q, .from_s = res.from_s, .to_s = res.to_s, .step_s = res.step_s};
+	for (size_t i = 0; i < SAMPLES; i++)
+		add_sample(&naive, &samples[i]);
+	assert_false(res.has_other);
+	for (size_t i = 0; i < naive.count; i++)
+		expected += given_at(q, &naive.groups[i]) < q->only_count;
+	assert_int_equal(res.row_count, time_at < 0 ? q->only_count : expected);
+	size_t last_at = 0;
+	uint64_t last_time = 0;
+	for (size_t i = 0; i < res.row_count; i++) {
+		struct group want = {0};
+		for (size_t d = 0; d < q->by_count; d++)
+			want.key[d] = q->by[d] == DIM_time ? res.rows[i].values[d].number
+							   : value_number(&world, q->by[d], &res.rows[i].values[d]);
+		size_t at = given_at(q, &want);
+		uint64_t time = time_at < 0 ? 0 : want.key[time_at];
+		assert_true(i == 0 || time > last_time || (time == last_time && at > last_at));
+		last_at = at;
+		last_time = time;
+		for (size_t k = 0; k < naive.count; k++)
+			if (memcmp(naive.groups[k].key, want.key, sizeof(want.key)) == 0)
+				want.m = some_of(&naive.groups[k].m, q->measures);
+		assert_memory_equal(&res.rows[i].m, &want.m, sizeof(want.m));
+	}
+	query_result_done(&res);
+}
+
+static void test_given_groups(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, forever);
+	make_samples();
+	write_all(&f);
+	for (int i = 0; i < 200; i++) {
+		struct query q;
+		struct query_result res;
+		struct query_row only[40];
+		struct error err = {0};
+		do
+			random_query(&q);
+		while (q.by_count == QUERY_DIMS_MAX);
+		int time_at = -1;
+		for (size_t d = 0; d < q.by_count; d++)
+			if (q.by[d] == DIM_time)
+				q.by[d] = q.by[--q.by_count];
+		q.limit = 30;
+		q.measures = wt_random() | MEASURE_BIT(MEASURE_bytes_sent);
+		q.keep_snapshot = true;
+		assert_int_equal(query_run(f.reader, forever, T0 + 3 * 86400, &q, &res, &err), 0);
+		q.only = only;
+		for (size_t k = res.row_count; k-- > 0;)
+			if (wt_random_below(2))
+				only[q.only_count++] = res.rows[k];
+		if (wt_random_below(2)) {
+			time_at = (int)wt_random_below(q.by_count + 1);
+			memmove(q.by + time_at + 1, q.by + time_at, (q.by_count++ - (size_t)time_at) * sizeof(*q.by));
+			q.by[time_at] = DIM_time;
+		}
+		q.keep_snapshot = wt_random_below(2);
+		check_given(&f, &q, time_at);
+		if (q.keep_snapshot)
+			query_end_snapshot(f.reader);
+		query_result_done(&res);
+	}
+	close_fixture(&f);
+}
+
 /* Minutes and hours are dropped while being asked for: no answer may be short. */
 static void test_after_retention(void **state)
 {
@@ -397,6 +497,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_questions),
+		cmocka_unit_test(test_given_groups),
 		cmocka_unit_test(test_after_retention),
 		cmocka_unit_test(test_nothing_found),
 		cmocka_unit_test(test_refused),

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The flow of traffic from routers by neighbours and transit ASes to origins, as nodes and links of a graph. Each
+ * stage has so many nodes of its own and one for all others, so that what leaves the routers is what arrives at the
+ * origins, exactly, whatever is shown. Not thread-safe. */
+
+#include "query/query.h"
+#include "query/values.h"
+#include "store/groups.h"
+
+enum flows_stage {
+	STAGE_ROUTER,
+	STAGE_NEIGHBOUR, /* first AS of the path */
+	STAGE_TRANSIT,   /* the AS behind the neighbour, unless that is the origin: then there is none */
+	STAGE_ORIGIN,    /* last AS of the path */
+	STAGE_COUNT,
+};
+
+/* A node's value: 0 is unknown, and other_code all that have no node of their own. */
+#define FLOWS_OTHER UINT64_MAX
+
+struct flows_node {
+	enum flows_stage stage;
+	uint64_t code;
+	struct measures m;
+};
+
+struct flows_link {
+	uint32_t from, to; /* nodes */
+	struct measures m;
+};
+
+struct flows {
+	struct value_set routers;
+	struct flows_node *nodes; /* by stage, the largest first */
+	size_t node_count;
+	struct flows_link *links; /* the largest first */
+	size_t link_count;
+};
+
+/* rows: by router and path. other: what is in none of them. sort: what the largest nodes are the largest by.
+ * nodes_max: of a stage. -ENOMEM. */
+int flows_make(const struct query_row *rows, size_t count, const struct measures *other, int sort, uint32_t nodes_max,
+	struct flows *ret) MUST_USE;
+void flows_done(struct flows *f);
+
+/* The AS of the stage in a path; 0: unknown, or none. */
+uint32_t flows_as(enum flows_stage stage, const struct dim_value *path);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A thread looks at all connections once a second, and shuts down those whose time is over; the library sees the end of the
+ * stream and does the rest. A connection is in the list for as long as its socket is open, so no other's is shut
+ * down by mistake. */
+
+#include "http/guard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+#define REQUEST_NS  (30 * NS_PER_S)  /* from the connection's begin, or its last answer */
+#define ANSWER_NS   (300 * NS_PER_S) /* to take one */
+#define CROWDED_NS  NS_PER_S         /* to bring a request when others want the place */
+
+/* More than this many of the places taken is crowded. */
+static size_t crowded_from(const struct http_guard *g)
+{
+	return g->places - g->places / 8;
+}
+
+static bool is_over(const struct guarded *c, uint64_t now_ns)
+{
+	uint64_t age_ns = now_ns > c->since_ns ? now_ns - c->since_ns : 0;
+	return (c->state == GUARD_WAITS && age_ns > REQUEST_NS) || (c->state == GUARD_SENDS && age_ns > ANSWER_NS);
+}
+
+static void close_one(struct http_guard *g, struct guarded *c, uint64_t now_ns)
+{
+	(void)shutdown(c->fd, SHUT_RDWR);
+	c->since_ns = now_ns; /* once is enough: the library is on its way */
+	g->closed++;
+}
+
+static struct guarded *longest_waiting(struct http_guard *g, uint64_t now_ns)
+{
+	struct guarded *found = NULL;
+	for (struct guarded *c = g->first; c; c = c->next)
+		if (c->state == GUARD_WAITS && now_ns > c->since_ns + CROWDED_NS && (!found || c->since_ns < found->since_ns))
+			found = c;
+	return found;
+}
+
+static void look(struct http_guard *g, uint64_t now_ns)
+{
+	for (struct guarded *c = g->first; c; c = c->next)
+		if (is_over(c, now_ns))
+			close_one(g, c, now_ns);
+	for (size_t left = g->count; left > crowded_from(g); left--) {
+		struct guarded *c = longest_waiting(g, now_ns);
+		if (!c)
+			break;
+		close_one(g, c, now_ns);
+	}
+}
+
+static void *watch(void *arg)
+{
+	struct http_guard *g = arg;
+	(void)pthread_mutex_lock(&g->lock);
+	while (!g->stopping) {
+		struct timespec until;
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		(void)pthread_cond_timedwait(&g->wake, &g->lock, &until);
+		look(g, clock_mono_ns());
+	}
+	(void)pthread_mutex_unlock(&g->lock);
+	return NULL;
+}
+
+int http_guard_init(struct http_guard *g, size_t places)
+{
+	pthread_condattr_t attr;
+	*g = (struct http_guard){.places = places};
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_mutex_init(&g->lock, NULL);
+	(void)pthread_cond_init(&g->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	g->running = pthread_create(&g->thread, NULL, watch, g) == 0;
+	return g->running ? 0 : -EAGAIN;
+}
+
+void http_guard_done(struct http_guard *g)
+{
+	if (!g->running)
+		return;
+	(void)pthread_mutex_lock(&g->lock);
+	g->stopping = true;
+	(void)pthread_cond_signal(&g->wake);
+	(void)pthread_mutex_unlock(&g->lock);
+	(void)pthread_join(g->thread, NULL);
+	(void)pthread_cond_destroy(&g->wake);
+	(void)pthread_mutex_destroy(&g->lock);
+	g->running = false;
+}
+
+struct guarded *http_guard_add(struct http_guard *g, int fd)
+{
+	struct guarded *c = malloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	*c = (struct guarded){.fd = fd, .state = GUARD_WAITS, .since_ns = clock_mono_ns()};
+	(void)pthread_mutex_lock(&g->lock);
+	c->next = g->first;
+	if (c->next)
+		c->next->prev = c;
+	g->first = c;
+	g->count++;
+	(void)pthread_mutex_unlock(&g->lock);
+	return c;
+}
+
+void http_guard_del(struct http_guard *g, struct guarded *c)
+{
+	if (!c)
+		return;
+	(void)pthread_mutex_lock(&g->lock);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		g->first = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	g->count--;
+	(void)pthread_mutex_unlock(&g->lock);
+	free(c);
+}
+
+void http_guard_state(struct http_guard *g, struct guarded *c, enum guard_state state)
+{
+	if (!c)
+		return;
+	(void)pthread_mutex_lock(&g->lock);
+	c->state = state;
+	c->since_ns = clock_mono_ns();
+	(void)pthread_mutex_unlock(&g->lock);
+}
+
+size_t http_guard_count(struct http_guard *g)
+{
+	(void)pthread_mutex_lock(&g->lock);
+	size_t n = g->count;
+	(void)pthread_mutex_unlock(&g->lock);
+	return n;
+}
+
+uint64_t http_guard_closed(struct http_guard *g)
+{
+	(void)pthread_mutex_lock(&g->lock);
+	uint64_t n = g->closed;
+	(void)pthread_mutex_unlock(&g->lock);
+	return n;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The paths that carry the most, and the flow of all traffic over them (flows.h). The store is asked once, for every
+ * router and path with the few measures that are shown. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/flows.h"
+#include "http/rows.h"
+#include "query/rank.h"
+#include "route/path.h"
+
+#define HOPS_MAX 64 /* shown of a path, prepending counted once */
+
+static const enum dimension by[] = {DIM_router, DIM_path};
+static const char *const stage_names[STAGE_COUNT] = {"router", "neighbour", "transit", "origin"};
+
+struct answer {
+	struct http_call *call;
+	const struct http_question *q;
+	const struct query_result *result;
+	struct render render;
+	struct flows flows;
+	FILE *out;
+};
+
+/* An AS as a value; 0: unknown. */
+static struct dim_value as_value(uint32_t as)
+{
+	return (struct dim_value){.known = as, .number = as};
+}
+
+static json_t *as_name(const struct answer *a, uint32_t as)
+{
+	struct dim_value v = as_value(as);
+	CLEANUP(free_p) char *name = render_name(&a->call->server->backend, DIM_origin, &v);
+	return name ? json_string(name) : json_null();
+}
+
+static json_t *as_number(uint32_t as)
+{
+	return as ? json_integer(as) : json_null();
+}
+
+/* ---- rows ---- */
+
+static json_t *hops(const struct answer *a, const struct dim_value *path)
+{
+	uint32_t members[HOPS_MAX];
+	if (!path->known)
+		return json_null();
+	size_t count = path_members(path->bytes, members, HOPS_MAX);
+	json_t *list = json_array();
+	for (size_t i = 0; i < count && i < HOPS_MAX; i++)
+		(void)json_array_append_new(list, json_pack("{s:I, s:o}", "as", (json_int_t)members[i], "name", as_name(a, members[i])));
+	return list;
+}
+
+/* Also where the path leads, which the figures follow. */
+static int write_path(const struct answer *a, const struct query_row *row)
+{
+	json_t *obj = json_object(), *figures = render_json(&a->render, row);
+	const struct dim_value *path = &row->values[1];
+	int rc = json_object_set_new(obj, "router", render_value(DIM_router, &row->values[0]));
+	rc |= json_object_set_new(obj, "path", render_value(DIM_path, path));
+	for (int stage = STAGE_NEIGHBOUR; stage < STAGE_COUNT; stage++)
+		rc |= json_object_set_new(obj, stage_names[stage], as_number(flows_as((enum flows_stage)stage, path)));
+	rc |= json_object_set_new(obj, "hops", hops(a, path));
+	rc |= json_object_update_missing(obj, figures);
+	json_decref(figures);
+	if (rc) {
+		json_decref(obj);
+		obj = NULL;
+	}
+	return render_object_write(obj, a->out);
+}
+
+/* ---- the graph ---- */
+
+/* "router:edge1", "transit:64500", "origin:null", "origin:other": to be freed. */
+static char *node_id(const struct answer *a, const struct flows_node *n)
+{
+	struct dim_value v = n->stage == STAGE_ROUTER && n->code != FLOWS_OTHER ? value_set_value(&a->flows.routers, n->code)
+									  : as_value((uint32_t)n->code);
+	enum dimension dim = n->stage == STAGE_ROUTER ? DIM_router : DIM_origin;
+	char *id = NULL;
+	if (n->code == FLOWS_OTHER)
+		return asprintf(&id, "%s:other", stage_names[n->stage]) < 0 ? NULL : id;
+	CLEANUP(free_p) char *text = render_text(dim, &v);
+	if (!text || asprintf(&id, "%s:%s", stage_names[n->stage], v.known ? text : "null") < 0)
+		return NULL;
+	return id;
+}
+
+static int add_text(json_t *obj, const char *key, char *take_text)
+{
+	CLEANUP(free_p) char *text = take_text;
+	struct dim_value v = {.known = text, .bytes = {(const uint8_t *)text, text ? strlen(text) : 0}};
+	return json_object_set_new(obj, key, text ? render_value(DIM_type, &v) : NULL); /* whatever bytes it has */
+}
+
+static json_t *node_value(const struct answer *a, const struct flows_node *n)
+{
+	if (n->code == FLOWS_OTHER || !n->code)
+		return json_null();
+	if (n->stage != STAGE_ROUTER)
+		return as_number((uint32_t)n->code);
+	struct dim_value v = value_set_value(&a->flows.routers, n->code);
+	return render_value(DIM_router, &v);
+}
+
+static int write_node(const struct answer *a, const struct flows_node *n)
+{
+	json_t *obj = json_object(), *figures = render_json(&a->render, &(struct query_row){.m = n->m});
+	int rc = add_text(obj, "id", node_id(a, n));
+	rc |= json_object_set_new(obj, "stage", json_string(stage_names[n->stage]));
+	rc |= json_object_set_new(obj, "value", node_value(a, n));
+	rc |= json_object_set_new(obj, "name", n->stage == STAGE_ROUTER || n->code == FLOWS_OTHER ? json_null()
+												 : as_name(a, (uint32_t)n->code));
+	rc |= json_object_set_new(obj, "other", json_boolean(n->code == FLOWS_OTHER));
+	rc |= json_object_update_missing(obj, figures);
+	json_decref(figures);
+	if (rc) {
+		json_decref(obj);
+		obj = NULL;
+	}
+	return render_object_write(obj, a->out);
+}
+
+static int write_link(const struct answer *a, const struct flows_link *l)
+{
+	json_t *obj = json_object(), *figures = render_json(&a->render, &(struct query_row){.m = l->m});
+	int rc = add_text(obj, "source", node_id(a, &a->flows.nodes[l->from]));
+	rc |= add_text(obj, "target", node_id(a, &a->flows.nodes[l->to]));
+	rc |= json_object_update_missing(obj, figures);
+	json_decref(figures);
+	if (rc) {
+		json_decref(obj);
+		obj = NULL;
+	}
+	return render_object_write(obj, a->out);
+}
+
+/* ---- the answer ---- */
+
+static size_t shown(const struct answer *a)
+{
+	return a->result->row_count < a->q->query.limit ? a->result->row_count : a->q->query.limit;
+}
+
+static int write_sums(const struct answer *a, const char *name, const struct measures *m)
+{
+	(void)fprintf(a->out, ",\"%s\":", name);
+	return render_json_write(&a->render, &(struct query_row){.m = *m}, a->out);
+}
+
+static int write_json(const struct answer *a)
+{
+	struct measures other = a->result->total;
+	int rc = 0;
+	http_rows_write_range(a->result->from_s, a->result->to_s, a->out);
+	(void)fputs(",\"rows\":[", a->out);
+	for (size_t i = 0; i < shown(a) && rc == 0; i++) {
+		(void)fputs(i ? "," : "", a->out);
+		rc = write_path(a, &a->result->rows[i]);
+		measures_sub(&other, &a->result->rows[i].m);
+	}
+	(void)fputs("]", a->out);
+	rc = rc ? rc : write_sums(a, "total", &a->result->total);
+	rc = rc ? rc : write_sums(a, "other", &other);
+	(void)fputs(",\"nodes\":[", a->out);
+	for (size_t i = 0; i < a->flows.node_count && rc == 0; i++) {
+		(void)fputs(i ? "," : "", a->out);
+		rc = write_node(a, &a->flows.nodes[i]);
+	}
+	(void)fputs("],\"links\":[", a->out);
+	for (size_t i = 0; i < a->flows.link_count && rc == 0; i++) {
+		(void)fputs(i ? "," : "", a->out);
+		rc = write_link(a, &a->flows.links[i]);
+	}
+	(void)fputs("]}", a->out);
+	return rc;
+}
+
+/* The paths alone. */
+static int write_csv(const struct answer *a)
+{
+	(void)fputs("router,path,neighbour,transit,origin,", a->out);
+	render_csv_figures_header(&a->render, "", a->out);
+	(void)fputs("\r\n", a->out);
+	for (size_t i = 0; i < shown(a); i++) {
+		const struct query_row *row = &a->result->rows[i];
+		if (render_csv_dimensions(&a->render, row, a->out) < 0)
+			return -ENOMEM;
+		for (int stage = STAGE_NEIGHBOUR; stage < STAGE_COUNT; stage++) {
+			struct dim_value as = as_value(flows_as((enum flows_stage)stage, &row->values[1]));
+			if (render_csv_value(DIM_origin, &as, a->out) < 0)
+				return -ENOMEM;
+			(void)fputc(',', a->out);
+		}
+		render_csv_figures(&a->render, &row->m, a->out);
+		(void)fputs("\r\n", a->out);
+	}
+	return 0;
+}
+
+static void reply(struct http_call *call, const struct http_question *q, const struct query_result *result)
+{
+	struct answer a = {
+		.call = call,
+		.q = q,
+		.result = result,
+		.render = {by, ARRAY_LEN(by), q->query.sort, &result->total, &call->server->backend, q->fields},
+	};
+	int rc = flows_make(result->rows, result->row_count, &result->other, q->query.sort, q->nodes, &a.flows);
+	if (rc == 0) {
+		a.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON);
+		if (a.out) {
+			rc = q->csv ? write_csv(&a) : write_json(&a);
+			http_reply_end(call, a.out);
+		}
+		flows_done(&a.flows);
+	}
+	if (rc < 0)
+		http_reply_error(call, 500, "out of memory");
+}
+
+void http_paths(struct http_call *call)
+{
+	struct http_question q;
+	struct query_result result;
+	if (!http_rows_question(call, QUESTION_PATHS, &q))
+		return;
+	struct query all = q.query;
+	memcpy(all.by, by, sizeof(by));
+	all.by_count = ARRAY_LEN(by);
+	all.limit = 0;
+	all.measures |= rank_measures(all.sort);
+	if (http_ask_once(call, &all, &result)) {
+		reply(call, &q, &result);
+		query_result_done(&result);
+	}
+	question_done(&q);
+}

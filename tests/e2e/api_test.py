@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The API against a naive computation of the same traffic: groups with an earlier range beside them, series with everything
+else by bucket, small charts, paths and the flow over them, completion, names, errors that point at the character.
+
+WT_SEED sets the seed."""
+
+import calendar
+import csv
+import io
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import apitraffic  # noqa: E402
+from apitraffic import COUNTRIES, NAMES, Sums, World, figures  # noqa: E402
+from collector import Collector  # noqa: E402
+from tap import Tap  # noqa: E402
+
+HOUR, DAY = 3600, 86400
+FIELDS = ",".join(apitraffic.MEASURES)
+
+
+def seconds(text):
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def covered(answer):
+    return {"since": seconds(answer["from"]), "until": seconds(answer["to"])}
+
+
+def keyed(rows, by):
+    """{key: figures} of an answer's rows."""
+    return {tuple(seconds(row[name]) if name == "time" else row[name] for name in by): figures(row) for row in rows}
+
+
+def expected(sums):
+    return {key: value.figures() for key, value in sums.items()}
+
+
+def added(*parts):
+    return tuple(map(sum, zip(*parts))) if parts else Sums().figures()
+
+
+class Api:
+    """One world and its collector, with the parts of the test."""
+
+    def __init__(self, tap, world, collector):
+        self.tap, self.world, self.collector = tap, world, collector
+        self.ask = collector.api
+
+    def check_groups(self):
+        for by in ("type", "country"):
+            answer = self.ask({"type": "types", "country": "countries"}[by], last="30h")
+            self.tap.equal(keyed(answer["rows"], (by,)), expected(self.world.sums((by,), **covered(answer))),
+                           f"{by}: each that there is, with its sums")
+        names = {row["country"]: row.get("country_name") for row in answer["rows"]}
+        self.tap.equal(names, {code: COUNTRIES.get(code) for code in names}, "countries have their names, the unknown has none")
+        some = self.ask("countries", last="30h", filter="router:edge1 -type:video")
+        self.tap.equal(keyed(some["rows"], ("country",)), expected(self.world.sums(
+            ("country",), **covered(some), where=lambda row: row["router"] == "edge1" and row["type"] != "video")),
+            "and only those of the filter")
+        few = self.ask("top", by="origin", fields="bytes_sent,retransmit_rate", limit=3)
+        self.tap.equal([set(row) - {"origin", "origin_name"} for row in few["rows"]], [{"bytes_sent", "retransmit_rate"}] * 3,
+                       "fields: nothing but these")
+        whole = self.ask("top", by="origin", limit=3, to=few["to"], from_=few["from"])
+        self.tap.equal([row["retransmit_rate"] for row in few["rows"]], [row["retransmit_rate"] for row in whole["rows"]],
+                       "and with the same values")
+
+    def check_compare(self):
+        for by, back in (("", None), ("origin", None), ("country,type", "2h"), ("router", "1d")):
+            names = tuple(by.split(",")) if by else ()
+            question = {"by": by, "limit": 4, "last": "3h", "compare": back or "previous"}
+            answer = self.ask("top", **question)
+            now, before = covered(answer), covered(answer["previous"])
+            length = before["until"] - before["since"]
+            shift = {None: now["since"] - before["since"], "2h": 2 * HOUR, "1d": DAY}[back]
+            passed = min(now["until"], time.time() + 60) - now["since"]
+            self.tap.check(-60 <= passed - length <= 60 and now["since"] - before["since"] == shift
+                           and (back or before["until"] == now["since"]),
+                           f"compare by {by or 'nothing'}: the earlier range is as long, and where it should be", (now, before))
+            sums = expected(self.world.sums(names, **before))
+            self.tap.equal([figures(row["previous"]) for row in answer["rows"]],
+                           [sums.get(tuple(row[name] for name in names), Sums().figures()) for row in answer["rows"]],
+                           "the same groups in the earlier range")
+            self.tap.equal(figures(answer["total"]["previous"]), self.world.total(**before).figures(), "its total")
+            self.tap.equal(added(figures(answer["other"]["previous"]), *(figures(row["previous"]) for row in answer["rows"])),
+                           figures(answer["total"]["previous"]), "rows + other = total there, too")
+
+    def check_series(self):
+        for by, last, extra in (("origin", "6h", {}), ("router,type", "30h", {"step": "1h"}), ("country", "30h", {"points": 12}),
+                                ("path", "2h", {"filter": "router:edge2"})):
+            names = ("time", *by.split(","))
+            answer = self.ask("series", by=by, last=last, limit=3, **extra)
+            where = {"where": lambda row: row["router"] == "edge2"} if "filter" in extra else {}
+            sums = expected(self.world.sums(names, step=answer["step"], **covered(answer), **where))
+            rows = keyed(answer["rows"], names)
+            groups = {key[1:] for key in rows}
+            self.tap.equal(rows, {key: value for key, value in sums.items() if key[1:] in groups},
+                           f"series by {by}: every bucket of its groups")
+            others = {}
+            for key, value in sums.items():
+                if key[1:] not in groups:
+                    others[key[:1]] = added(others.get(key[:1], Sums().figures()), value)
+            got = {key: value for key, value in keyed(answer["other_rows"], ("time",)).items() if any(value)}
+            self.tap.equal(got, others, "and everything else, bucket by bucket")
+            self.tap.equal(added(*rows.values(), *got.values()), figures(answer["total"]), "which make up the total")
+            if "points" in extra:
+                self.tap.check(len({key[0] for key in rows}) <= extra["points"], "points: no more buckets than that", rows)
+
+    def check_sparklines(self):
+        top = self.ask("top", by="country", last="30h", limit=4)
+        keys = ["null" if row["country"] is None else row["country"] for row in top["rows"]] + ["AQ"]
+        answer = self.ask("sparklines", by="country", keys=",".join(keys), last="30h", fields=FIELDS + ",retransmit_rate")
+        self.tap.equal([row["key"] for row in answer["rows"]], [None if key == "null" else key for key in keys],
+                       "sparklines: the values asked for, in this order")
+        self.tap.check(answer["points"] <= 60 and all(len(row[name]) == answer["points"] for row in answer["rows"]
+                                                      for name in apitraffic.MEASURES), "each with a place a bucket")
+        sums = expected(self.world.sums(("country", "time"), step=answer["step"], **covered(answer)))
+        start = seconds(answer["start"])
+        got = {(row["key"], start + i * answer["step"]): tuple(row[name][i] for name in apitraffic.MEASURES)
+               for row in answer["rows"] for i in range(answer["points"])}
+        self.tap.equal({key: value for key, value in got.items() if any(value)},
+                       {key: value for key, value in sums.items() if key[0] in [row["key"] for row in answer["rows"]]},
+                       "and the sums of it")
+        self.tap.check(all((row["retransmit_rate"][i] is None) == (row["packets_sent"][i] == 0) for row in answer["rows"]
+                           for i in range(answer["points"])), "a rate of nothing is null")
+        first = self.ask("sparklines", by="origin", last="30h", limit=2)
+        whole = self.ask("top", by="origin", last="30h", limit=2)
+        self.tap.equal([(row["key"], sum(row["bytes_sent"])) for row in first["rows"]],
+                       [(row["origin"], row["bytes_sent"]) for row in whole["rows"]], "without keys: those of top")
+
+    def check_paths(self):
+        for question in ({"limit": 3, "nodes": 2}, {"limit": 100, "nodes": 50}, {"filter": "router:edge1 country:DE,US", "nodes": 3}):
+            answer = self.ask("paths", last="30h", fields=FIELDS, **question)
+            where = {"where": lambda row: row["router"] == "edge1" and row["country"] in ("DE", "US")} if "filter" in question else {}
+            choice = {**covered(answer), **where}
+            sums = expected(self.world.sums(("router", "path"), **choice))
+            self.tap.check(all(figures(row) == sums[row["router"], row["path"]] for row in answer["rows"]),
+                           f"paths {question}: sums of each path", answer["rows"])
+            self.tap.check(all((row["neighbour"], row["origin"], row["transit"]) == (apitraffic.neighbour(row["path"]),
+                               apitraffic.origin(row["path"]), apitraffic.transit(row["path"])) for row in answer["rows"]),
+                           "where each leads", answer["rows"])
+            self.tap.check(all(row["hops"] is None if row["path"] is None else
+                               [(hop["as"], hop["name"]) for hop in row["hops"]] ==
+                               [(number, NAMES.get(number)) for number in apitraffic.members(row["path"])]
+                               for row in answer["rows"]), "its ASes with their names", answer["rows"])
+            total = self.world.total(**choice).figures()
+            self.tap.equal(figures(answer["total"]), total, "the total")
+            self.tap.equal(added(figures(answer["other"]), *map(figures, answer["rows"])), total, "rows + other = total")
+            self.check_flow(answer, total, choice, question["nodes"])
+
+    def check_flow(self, answer, total, choice, most):
+        nodes = {node["id"]: node for node in answer["nodes"]}
+        for stage in ("router", "neighbour", "origin"):
+            of_stage = [node for node in answer["nodes"] if node["stage"] == stage]
+            self.tap.equal(added(*map(figures, of_stage)), total, f"all of it passes the stage {stage}")
+            self.tap.check(len(of_stage) <= most + 1, f"no more nodes than {most} and the others", of_stage)
+        sums = expected(self.world.sums(("transit",), **choice))
+        sums.pop((None,), None)
+        transits = [node for node in answer["nodes"] if node["stage"] == "transit"]
+        self.tap.check(all(node["other"] or figures(node) == sums[node["value"],] for node in transits), "transit ASes", transits)
+        into = {node: Sums().figures() for node in nodes}
+        out = dict(into)
+        for link in answer["links"]:
+            out[link["source"]] = added(out[link["source"]], figures(link))
+            into[link["target"]] = added(into[link["target"]], figures(link))
+        self.tap.equal([node for node in nodes if nodes[node]["stage"] != "origin" and out[node] != figures(nodes[node])], [],
+                       "what is at a node leaves it")
+        self.tap.equal([node for node in nodes if nodes[node]["stage"] != "router" and into[node] != figures(nodes[node])], [],
+                       "what is at a node came to it")
+
+    def check_complete(self):
+        def complete(**question):
+            return [(row["value"], row["name"]) for row in self.ask("complete", last="30h", **question)["rows"]]
+        tap = self.tap
+        tap.equal(sorted(complete(dim="router")), [("edge1", None), ("edge2", None)], "complete: routers")
+        tap.equal(complete(dim="type", prefix="FI"), [("file, large", None)], "types, in any case")
+        tap.equal(complete(dim="country", prefix="ger"), [("DE", "Germany")], "countries by name")
+        tap.equal(complete(dim="country", prefix="de"), [("DE", "Germany")], "countries by code")
+        tap.equal(complete(dim="neighbour", prefix="carr"), [(64602, NAMES[64602])], "ASes by a word of the name")
+        tap.equal(complete(dim="origin", prefix="AS6470", limit=1), complete(dim="origin", prefix="6470", limit=1), "ASes with and without AS")
+        tap.equal({number for number, _ in complete(dim="origin", prefix="647", limit=50)},
+                  {row["origin"] for row in self.world.rows if row["origin"]}, "ASes by number")
+        tap.equal({number for number, _ in complete(dim="via", prefix="6465", limit=50)}, {64650, 64651, 64652}, "ASes on the path")
+        tap.equal(complete(dim="origin", prefix="64703")[0][0], 64703, "what was typed whole comes first")
+        prefixes = complete(dim="prefix", prefix="203.10", limit=100)
+        tap.equal({prefix for prefix, _ in prefixes}, {row["prefix"] for row in self.world.rows if row["prefix"] and
+                                                       row["prefix"].startswith("203.10")}, "prefixes")
+        answer = self.ask("complete", dim="prefix", prefix="203.1", last="30h", limit=5)
+        tap.check(answer["more"] and len(answer["rows"]) == 5, "no more than the limit, and it says so", answer)
+        tap.equal([row["bytes_sent"] for row in answer["rows"]], sorted((row["bytes_sent"] for row in answer["rows"]), reverse=True),
+                  "those with the most first")
+        tap.equal(complete(dim="origin", prefix="nobody"), [], "nothing fits")
+        for dim in ("type", "path", "country", "origin", "prefix", "router", "match"):
+            for row in self.ask("complete", dim=dim, last="30h", limit=3)["rows"]:
+                top = self.ask("top", by=dim, last="30h", filter=row["term"], limit=2)
+                if not tap.equal([(found[dim], found["bytes_sent"]) for found in top["rows"]], [(row["value"], row["bytes_sent"])],
+                                 f"the term {row['term']} is a filter for it"):
+                    return
+
+    def check_csv(self):
+        for path, by in (("top?by=country,origin", 2), ("types", 1), ("countries?compare=previous", 1), ("series?by=type", 2),
+                         ("sparklines?by=router", 2), ("paths?limit=5", 5), ("complete?dim=origin", 4)):
+            status, text = self.collector.http(f"/api/v1/{path}{'&' if '?' in path else '?'}format=csv")
+            table = list(csv.reader(io.StringIO(text, newline="")))
+            self.tap.check(status == 200 and len(table) > 1 and len(table[0]) >= by and {len(row) for row in table} == {len(table[0])},
+                           f"{path} as CSV: as many cells in each row as columns", text[:300])
+
+    def check_errors(self):
+        for path, parameter, position in (
+                ("top?filter=router:edge1 contry:DE", "filter", 14), ("top?filter=country:DE,D1", "filter", 12),
+                ("series?filter=-type:\"é\" origin:x", "filter", 18), ("routes?filter=origin:64500 via:y", "filter", 18),
+                ("sparklines?by=origin&keys=64500,x", "keys", 7), ("complete?dim=origin&filter=type:", "filter", 6),
+                ("top?filter=" + "origin:1 " * 31 + "bad", "filter", 280)):
+            status, body = self.collector.http("/api/v1/" + urllib.parse.quote(path, safe="?&=/"))
+            error = json.loads(body)
+            lines = error.get("excerpt", "\n").split("\n")
+            text = urllib.parse.unquote(path.split(parameter + "=")[1])
+            self.tap.check((status, error.get("parameter"), error.get("position")) == (400, parameter, position) and
+                           lines[0] in text and lines[1].endswith("^") and
+                           lines[0][len(lines[1]) - 1:][:1] == text[position - 1:position],
+                           f"{path[:50]}: the error is at character {position}", body)
+        for path, says in (("top?compare=yesterday", "compare"), ("top?by=time&compare=previous", "compare"), ("top?fields=byte", "byte"),
+                           ("series?points=3", "10"), ("series?points=60&step=1m", "exclude"), ("top?points=60", "time"),
+                           ("complete", "dim"), ("complete?dim=time", "time"), ("complete?dim=rooter", "rooter"), ("sparklines?by=", "by"),
+                           ("sparklines?by=origin,country", "one"), ("paths?nodes=0", "nodes"), ("types?by=router", "by"),
+                           ("sparklines?by=type&keys=a b", "quotes")):
+            status, body = self.collector.http("/api/v1/" + urllib.parse.quote(path, safe="?&=/"))
+            self.tap.check(status == 400 and says in json.loads(body)["error"], f"{path} is refused", body)
+
+
+def main():
+    seed = int(os.environ.get("WT_SEED", time.time_ns() % 1000000))
+    print(f"# WT_SEED={seed}")
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(random.Random(seed), folder)
+        with Collector(os.path.join(folder, "collector"), **world.config()) as collector:
+            collector.send(world.records)
+            api = Api(tap, world, collector)
+            api.check_groups()
+            api.check_compare()
+            api.check_series()
+            api.check_sparklines()
+            api.check_paths()
+            api.check_complete()
+            api.check_csv()
+            api.check_errors()
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
