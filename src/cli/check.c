@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "collector/config.h"
+#include "store/store.h"
 
 static void print_line(void *ctx, const char *text)
 {
@@ -24,13 +25,14 @@ static void print_listens(const char *what, const struct listen_addr *listen, si
 
 static void print_summary(const struct config *c)
 {
+	char store[1024];
 	printf("%s: collector %s, %zu router%s\n", c->file, c->name, c->router_count,
 		c->router_count == 1 ? "" : "s");
 	print_listens("telemetry", c->telemetry.listen, c->telemetry.listen_count);
 	print_listens("bmp", c->bmp.listen, c->bmp.listen_count);
 	print_listens("bgp", c->bgp.listen, c->bgp.listen_count);
 	print_listens("http", c->http.listen, c->http.listen_count);
-	printf("  store: %s\n  journal: %s\n", c->store.url, c->journal.dir);
+	printf("  store: %s\n  journal: %s\n", store_url_hidden(c->store.url, sizeof(store), store), c->journal.dir);
 }
 
 static int check(const char *file)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -22,13 +25,29 @@ static void help(FILE *out)
 			commands[i].args, commands[i].help);
 }
 
-int command_usage(const char *name, const char *why)
+static bool is_help(const char *arg)
 {
-	if (why)
-		fprintf(stderr, "whereto %s: %s\n", name, why);
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+/* A command that has no --help of its own finds it wrong and comes to command_usage, which ends there. */
+static bool asked_help;
+
+static void print_usage(const char *name, FILE *out)
+{
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, name) == 0)
-			fprintf(stderr, "usage: whereto %s %s\n", name, commands[i].args);
+			fprintf(out, "usage: whereto %s%s%s\n%s%s%s", name, *commands[i].args ? " " : "", commands[i].args,
+				asked_help ? "\n" : "", asked_help ? commands[i].help : "", asked_help ? "\n" : "");
+}
+
+int command_usage(const char *name, const char *why)
+{
+	if (why && !asked_help)
+		fprintf(stderr, "whereto %s: %s\n", name, why);
+	print_usage(name, asked_help ? stdout : stderr);
+	if (asked_help)
+		exit(EXIT_DONE);
 	return EXIT_USAGE;
 }
 
@@ -38,12 +57,15 @@ int main(int argc, char **argv)
 		help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	if (strcmp(argv[1], "help") == 0 || is_help(argv[1])) {
 		help(stdout);
 		return EXIT_DONE;
 	}
+	asked_help = argc >= 3 && is_help(argv[2]);
+	opterr = !asked_help; /* getopt would say that it is no option */
+	static char version[] = "version";
 	if (strcmp(argv[1], "--version") == 0)
-		argv[1] = (char[]){"version"};
+		argv[1] = version;
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

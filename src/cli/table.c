@@ -47,10 +47,13 @@ struct screen screen_get(void)
 		return s;
 	s.colour = !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 	s.width = 80;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+	s.height = 24;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col) {
 		s.width = size.ws_col;
-	else if (wanted && wanted < 10000)
+		s.height = size.ws_row;
+	} else if (wanted && wanted < 10000) {
 		s.width = (unsigned)wanted;
+	}
 	return s;
 }
 

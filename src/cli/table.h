@@ -17,6 +17,7 @@ enum table_style { STYLE_PLAIN, STYLE_TITLE, STYLE_FAINT, STYLE_BAR, STYLE_GOOD,
 struct screen {
 	unsigned width; /* columns; 0: no limit (not a terminal) */
 	bool colour;    /* a terminal, and NO_COLOR is not set */
+	unsigned height; /* lines; 0 like width */
 };
 /* Standard output's. */
 struct screen screen_get(void);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The largest groups as a table: dimensions, amount, share, quality. With --watch it is drawn again and
- * again from the screen's upper left corner; each line is cleared behind its end, so nothing flickers. */
+/* The largest groups as a table: dimensions, amount, share, quality. */
+
+#include "cli/top.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/client.h"
 #include "cli/command.h"
@@ -28,7 +28,6 @@ static const struct table_column figures[] = {
 };
 
 struct top {
-	const struct options *o;
 	struct screen screen;
 	const char *measure;
 	const char *dims[ROWS_DIMS_MAX];
@@ -119,55 +118,17 @@ static int print_answer(struct top *top, const json_t *answer, FILE *out)
 	return r;
 }
 
-static int once(struct top *top, FILE *out)
+int top_print(const struct options *o, const struct screen *screen, FILE *out)
 {
+	struct top top = {.screen = *screen, .measure = rows_measure(o)};
 	struct client_answer a;
-	int r = client_get(top->o, "/api/v1/top", NULL, NULL, &a);
+	int r = client_get(o, "/api/v1/top", NULL, NULL, &a);
 	if (r != EXIT_DONE)
 		return r;
-	if (!client_print_raw(top->o, &a, &r))
-		r = print_answer(top, a.json, out);
+	if (!client_print_raw(o, &a, &r))
+		r = print_answer(&top, a.json, out);
 	client_answer_done(&a);
 	return r;
-}
-
-/* Writes the picture over the one before. */
-static void draw(const char *picture, bool first)
-{
-	(void)fputs(first ? "\033[2J\033[H" : "\033[H", stdout);
-	for (const char *line = picture, *end; *line; line = end + 1) {
-		end = strchrnul(line, '\n');
-		(void)fprintf(stdout, "%.*s\033[K\n", (int)(end - line), line);
-		if (!*end)
-			break;
-	}
-	(void)fputs("\033[J", stdout);
-	(void)fflush(stdout);
-}
-
-static int watch(struct top *top)
-{
-	unsigned long seconds = strtoul(top->o->values[OPTION_watch], NULL, 10);
-	struct timespec pause = {.tv_sec = seconds ? (time_t)seconds : WATCH_SECONDS};
-	bool terminal = top->screen.width;
-	for (bool first = true;; first = false) {
-		char *picture = NULL;
-		size_t len;
-		top->screen = screen_get();
-		FILE *out = open_memstream(&picture, &len);
-		int r = out ? once(top, out) : EXIT_FAILED;
-		if (!out || fclose(out) != 0)
-			return EXIT_FAILED;
-		if (r == EXIT_DONE && terminal)
-			draw(picture, first);
-		else if (r == EXIT_DONE)
-			(void)(puts(picture), fflush(stdout));
-		free(picture);
-		/* A collector that restarts comes back; a wrong question stays wrong. */
-		if (ferror(stdout) || r == EXIT_USAGE || (first && r != EXIT_DONE))
-			return r == EXIT_DONE ? EXIT_FAILED : r;
-		(void)nanosleep(&pause, NULL);
-	}
 }
 
 int command_top(int argc, char **argv)
@@ -181,6 +142,7 @@ int command_top(int argc, char **argv)
 		return command_usage(argv[0], "--watch takes whole seconds");
 	if (seconds && (o.values[OPTION_json] || o.values[OPTION_csv]))
 		return command_usage(argv[0], "--watch draws a table: no --json, no --csv");
-	struct top top = {.o = &o, .screen = screen_get(), .measure = rows_measure(&o)};
-	return seconds ? watch(&top) : once(&top, stdout);
+	struct screen screen = screen_get();
+	unsigned pause = seconds ? (unsigned)strtoul(seconds, NULL, 10) : 0;
+	return seconds ? top_watch(&o, pause ? pause : WATCH_SECONDS) : top_print(&o, &screen, stdout);
 }

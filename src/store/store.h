@@ -197,6 +197,9 @@ struct store_ops {
 
 /* The implementation for a URL's scheme; NULL and err set when there is none. */
 const struct store_ops *store_find(const char *url, struct error *err);
+/* The URL for people: passwords in it (USER:PASSWORD@, password=, sslpassword=) become "***"; what has no room
+ * is left out. Returns ret. */
+const char *store_url_hidden(const char *url, size_t cap, char *ret);
 
 /* Every implementation has this at the start of its struct store and struct store_reader. */
 struct store {

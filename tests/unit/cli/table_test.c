@@ -4,7 +4,7 @@
 #include "cli/table.h"
 #include "wt_test.h"
 
-static const struct screen wide = {0, false};
+static const struct screen wide = {0, false, 0};
 
 static void widths(void **state)
 {
@@ -102,13 +102,13 @@ static void empty_table(void **state)
 static void drops_then_cuts(void **state)
 {
 	struct table *t = sample();
-	char *text = printed(t, (struct screen){26, false});
+	char *text = printed(t, (struct screen){26, false, 0});
 	assert_string_equal(text,
 		"NAME               N  MORE\n"
 		"日本語             7    yy\n"
 		"long name here  1234\n");
 	free(text);
-	text = printed(t, (struct screen){13, false});
+	text = printed(t, (struct screen){13, false, 0});
 	assert_string_equal(text,
 		"NAME        N\n"
 		"日本語      7\n"
@@ -122,7 +122,7 @@ static void never_wider(void **state)
 {
 	struct table *t = sample();
 	for (unsigned width = 12; width < 50; width++) {
-		char *text = printed(t, (struct screen){width, false}), *rest = text;
+		char *text = printed(t, (struct screen){width, false, 0}), *rest = text;
 		for (char *line; (line = strsep(&rest, "\n"));)
 			assert_true(text_width(line) <= width);
 		free(text);
@@ -136,7 +136,7 @@ static void colours(void **state)
 	char *text = printed(t, wide);
 	assert_null(strchr(text, '\033'));
 	free(text);
-	text = printed(t, (struct screen){0, true});
+	text = printed(t, (struct screen){0, true, 0});
 	assert_non_null(strstr(text, "\033[31m7\033[0m"));
 	assert_non_null(strstr(text, "\033[1mNAME\033[0m"));
 	free(text);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The terminal as a live view needs it: the alternate screen, which leaves what was there alone, no
+ * cursor, keys without Enter. One view a process, one thread. */
+
+#include "base/compiler.h"
+
+enum live_event {
+	LIVE_TIME = 256, /* nothing came in time */
+	LIVE_REDRAW,     /* the size changed, or the program was stopped and goes on */
+	LIVE_END,        /* SIGINT, SIGTERM, SIGHUP, or the terminal has gone */
+	LIVE_UP,
+	LIVE_DOWN,
+	LIVE_LEFT,
+	LIVE_RIGHT,
+};
+
+/* -ENOTTY when standard output is no terminal; other negative errno. Standard input may be anything: keys
+ * are read when it is a terminal. */
+int live_open(void) MUST_USE;
+/* The terminal as it was. Also without live_open. */
+void live_close(void);
+/* The next key, below 256, or an event. */
+int live_wait(unsigned ms);
+/* Writes the picture over the one before; what is beyond the screen's height is left out. */
+void live_draw(const char *picture, unsigned height);
