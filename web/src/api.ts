@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Questions to the collector. A token that it asks for is kept for the browser tab.
+// Questions to the collector. For a token that it asks for it gives a cookie which no script can read.
 
 export class ApiError extends Error {
     // status 0: the collector could not be reached
@@ -9,21 +9,19 @@ export class ApiError extends Error {
     }
 }
 
-const TOKEN = "whereto.token";
-
-export function setToken(token: string): void {
-    sessionStorage.setItem(TOKEN, token);
+// True when it was the right one.
+export async function signIn(token: string): Promise<boolean> {
+    const answer = await fetch("/api/v1/session", {method: "POST", headers: {Authorization: `Bearer ${token}`}}).catch(() => null);
+    if (!answer)
+        throw new ApiError(0, "The collector does not answer.");
+    return answer.ok;
 }
-
-export const hasToken = (): boolean => sessionStorage.getItem(TOKEN) !== null;
 
 export async function ask<T>(name: string, parameters: Record<string, string>, signal?: AbortSignal): Promise<T> {
     const query = new URLSearchParams(parameters).toString();
-    const token = sessionStorage.getItem(TOKEN);
     let answer: Response;
     try {
-        answer = await fetch(`/api/v1/${name}${query ? "?" + query : ""}`,
-            {signal, headers: token ? {Authorization: `Bearer ${token}`} : {}});
+        answer = await fetch(`/api/v1/${name}${query ? "?" + query : ""}`, {signal});
     } catch (error) {
         if (error instanceof DOMException && error.name === "AbortError")
             throw error;
@@ -43,14 +41,10 @@ export const DIMENSIONS: readonly Dimension[] =
 
 export interface Figures {
     bytes_sent: number;
-    bytes_received: number;
     packets_sent: number;
     packets_retransmitted: number;
     connections: number;
-    requests: number;
     rtt_count: number;
-    goodput_tested: number;
-    goodput_met: number;
     retransmit_rate: number | null;
     rtt_p50_us: number | null;
     rtt_p95_us: number | null;
@@ -58,7 +52,14 @@ export interface Figures {
     approximate: boolean;
 }
 
-export interface Row extends Figures {
+// Those that are asked for here; the other measures are left out.
+export const FIELDS = "bytes_sent,packets_sent,packets_retransmitted,connections,rtt_count,retransmit_rate,rtt_p50_us,rtt_p95_us,share,approximate";
+
+export interface Compared extends Figures {
+    previous?: Figures;
+}
+
+export interface Row extends Compared {
     time?: string;
     router?: string | null;
     type?: string | null;
@@ -79,8 +80,47 @@ export interface Answer {
     to: string;
     step?: number;
     rows: Row[];
+    total: Compared;
+    other: Compared | null;
+    other_rows?: Row[];
+    previous?: {from: string; to: string};
+}
+
+export interface Sparklines {
+    step: number;
+    start: string;
+    points: number;
+    rows: {key: string | number | null; bytes_sent: number[]; retransmit_rate: (number | null)[]}[];
+}
+
+export interface FlowNode extends Figures {
+    id: string;
+    stage: "router" | "neighbour" | "transit" | "origin";
+    value: string | number | null;
+    name: string | null;
+    other: boolean;
+}
+
+export interface FlowLink extends Figures {
+    source: string;
+    target: string;
+}
+
+export interface PathRow extends Figures {
+    router: string | null;
+    path: string | null;
+    hops: {as: number; name: string | null}[] | null;
+}
+
+export interface Paths {
+    rows: PathRow[];
     total: Figures;
-    other: Figures | null;
+    nodes: FlowNode[];
+    links: FlowLink[];
+}
+
+export interface Offers {
+    rows: {value: string | number | null; name: string | null; term: string; bytes_sent: number}[];
 }
 
 export interface Change {

@@ -2,7 +2,7 @@
 
 // The bar under the header: the filter with completion, and the range of time.
 
-import {ask, DIMENSIONS, type Answer, type Dimension} from "./api";
+import {ask, DIMENSIONS, type Dimension, type Offers} from "./api";
 import {byId, h, replace} from "./dom";
 import * as filter from "./filter";
 import {choice, filterOf, get, go, isRelative, range, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
@@ -33,15 +33,11 @@ async function find(t: filter.Typing, s: State): Promise<Offer[]> {
     const dim = t.dim as Dimension;
     if (!DIMENSIONS.includes(dim))
         return [];
-    const answer = await ask<Answer>("top", {...range(s), by: dim, limit: "300"});
-    words.learn(answer.rows);
-    const part = t.part.toLowerCase().replace(/^as(?=\d)/, "");
-    return answer.rows.map((row) => ({row, v: words.value(dim, row)}))
-        .filter(({v}) => String(v ?? "null").toLowerCase().startsWith(part) || words.text(dim, v).toLowerCase().includes(part))
-        .slice(0, 12).map(({row, v}) => {
-            const insert = filter.quote(v), name = words.text(dim, v);
-            return {insert: insert + " ", label: insert, hint: `${name === insert ? "" : name + ", "}${bytes(row.bytes_sent)}`};
-        });
+    const answer = await ask<Offers>("complete", {...range(s), dim, limit: "12", ...t.part ? {prefix: t.part} : {}});
+    return answer.rows.map((row) => {
+        const insert = row.term.slice(dim.length + 1);
+        return {insert: insert + " ", label: insert, hint: `${row.name ? row.name + ", " : ""}${bytes(row.bytes_sent)}`};
+    });
 }
 
 function showOffers(input: HTMLInputElement): void {

@@ -4,7 +4,7 @@
 // doesn't answer. A page that is loaded again stays on the screen until the new figures are there; one that cannot be loaded
 // again stays too, under a banner that says how old it is.
 
-import {ask, ApiError, hasToken, setToken, type About} from "./api";
+import {ask, ApiError, signIn, type About} from "./api";
 import * as bar from "./bar";
 import * as charts from "./charts";
 import {byId, h, replace, type Child} from "./dom";
@@ -152,16 +152,27 @@ function banner(...content: Child[]): void {
     replace(byId("banner")!, content.length ? h("div", {class: "banner"}, content) : null);
 }
 
+async function takeToken(input: HTMLInputElement): Promise<void> {
+    const right = await signIn(input.value.trim()).catch(() => null);
+    if (right) {
+        void drawAbout();
+        void refresh(true);
+        return;
+    }
+    input.value = "";
+    input.focus();
+    byId("token-wrong")!.textContent = right === null ? "The collector does not answer." : "The collector refused this token.";
+}
+
 function askToken(): void {
     const input = h("input", {type: "password", id: "token", autocomplete: "current-password", required: true});
     replace(byId("content")!, h("form", {class: "empty token", onSubmit: (e: Event) => {
         e.preventDefault();
-        setToken(input.value.trim());
-        void drawAbout();
-        void refresh(true);
-    }}, h("p", {class: "empty-title"}, hasToken() ? "The collector refused this token." : "This collector asks for a token."),
+        void takeToken(input);
+    }}, h("p", {class: "empty-title"}, "This collector asks for a token."),
     h("p", null, "It is the one line in the file that ", h("code", null, "http.token_file"), " names in the collector's configuration."),
-    h("p", {class: "token-row"}, h("label", {for: "token"}, "Token"), input, h("button", {class: "primary", type: "submit"}, "Go on"))));
+    h("p", {class: "token-row"}, h("label", {for: "token"}, "Token"), input, h("button", {class: "primary", type: "submit"}, "Go on")),
+    h("p", {id: "token-wrong", class: "wrong", role: "alert"})));
     input.focus();
 }
 
@@ -217,6 +228,7 @@ function draw(s: State, data: unknown): void {
     if (moved)
         byId("live")!.textContent = `${pages[s.page].title} is shown`;
     updated(s);
+    performance.mark("drawn");
 }
 
 async function refresh(loud: boolean): Promise<void> {

@@ -102,9 +102,9 @@ export function build(all: Answer, split: Answer | null, dim: Dimension | "", me
     const own = colorsOf(dim, order.map(([key]) => key), colors);
     const groups: Group[] = order.map(([key, list], i) =>
         ({name: words.text(dim, key), value: key, color: own[i], values: line(times, list, info)}));
-    if (info.stacked && dim !== "via") {
-        const rest = whole.map((sum, i) => Math.max(0, (sum ?? 0) - groups.reduce((n, g) => n + (g.values[i] ?? 0), 0)));
-        if (rest.some((v, i) => v > 1e-6 * (whole[i] ?? 0)))
+    if (info.stacked) {
+        const rest = line(times, split.other_rows ?? [], info);
+        if (rest.some((v) => v))
             groups.push({name: "Other", value: undefined, color: color("--series-other"), values: rest});
     }
     return {times, measure, groups};

@@ -10,6 +10,7 @@ export interface Column<R> {
     number?: boolean;
     class?: string;
     sort?: string;            // what the header sorts by
+    when?(rows: R[]): boolean; // left out otherwise
     cell(row: R, index: number): Child;
 }
 
@@ -28,12 +29,12 @@ function header<R>(column: Column<R>, sorting?: Sorting): HTMLElement {
     const active = sorting.by === column.sort;
     attributes["aria-sort"] = active ? sorting.descending ? "descending" : "ascending" : undefined;
     return h("th", attributes, h("a", {href: sorting.url(column.sort, active ? !sorting.descending : true),
-        id: `sort-${column.sort}`}, column.name, h("span", {class: "arrow", "aria-hidden": "true"},
-        active ? sorting.descending ? "▼" : "▲" : "")));
+        id: `sort-${column.sort}`}, column.name, active ? h("span", {class: "arrow", "aria-hidden": "true"}, sorting.descending ? "▼" : "▲") : null));
 }
 
-export function table<R>(caption: string, columns: Column<R>[], rows: R[],
+export function table<R>(caption: string, all: Column<R>[], rows: R[],
     options: {sorting?: Sorting; class?: string; rowClass?(row: R): string; foot?: Child} = {}): HTMLElement {
+    const columns = all.filter((c) => !c.when || c.when(rows));
     return h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
         h("table", {class: options.class ?? ""}, h("caption", {class: "sr"}, caption),
             h("thead", null, h("tr", null, columns.map((c) => header(c, options.sorting)))),

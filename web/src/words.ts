@@ -41,6 +41,11 @@ export function learn(rows: Row[]): void {
         }
 }
 
+export function learnName(asn: number, name: string | null): void {
+    if (name)
+        names.set(asn, name);
+}
+
 export const asName = (asn: number): string | undefined => names.get(asn);
 
 const isAs = (dim: Dimension) => dim === "origin" || dim === "neighbour" || dim === "via";

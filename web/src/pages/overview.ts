@@ -3,16 +3,18 @@
 // Where it goes, where it is lost, whom to call about it: figures against the period before, the same over time, the world,
 // and networks, the largest and the worst.
 
-import {ask, type Answer, type Change, type Dimension, type Figures, type Row} from "../api";
+import {ask, FIELDS, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
 import {segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
 import {card, empty, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
+import {change} from "../change";
+import {changesCard} from "../changes";
 import {isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
-import {choice, filterOf, get, go, isRelative, question, range, seconds, url, zone, DEFAULT_LAST, type State} from "../state";
+import {choice, filterOf, go, question, range, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
-import {bits, bytes, count, data, ms, moment, percent, type Format} from "../units";
+import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
 import {loadWorld, world, type MapOf} from "../world";
 
@@ -24,12 +26,11 @@ const MAPS: [MapOf, string][] = [["retransmit_rate", "Retransmit rate"], ["bytes
 const NETWORKS: [Dimension, string][] = [["origin", "Origin AS"], ["neighbour", "Neighbour AS"], ["via", "Any AS"], ["country", "Country"], ["prefix", "Prefix"]];
 const GROUPS = 7;
 const LISTED = 8;
+const POINTS = 120;
 
 interface Data {
-    total: Figures;
-    previous: Figures | null;
-    span: number;          // seconds, of both periods
-    previousSpan: number;
+    total: Compared;
+    span: number;          // seconds that have passed of the range
     all: Answer;
     split: Answer | null;
     countries: Answer;
@@ -43,33 +44,19 @@ const splitOf = (s: State) => choice(s, "by", SPLITS.map(([v]) => v), "neighbour
 const measureOf = (s: State) => choice(s, "measure", MEASURES.map(([v]) => v), "throughput");
 const networksOf = (s: State) => choice(s, "networks", NETWORKS.map(([v]) => v), "origin");
 
-// The period before: as long as this one, up to its beginning. null: there is none to be had.
-function before(s: State): Record<string, string> | null {
-    if (isRelative(s)) {
-        const span = seconds(get(s, "last", DEFAULT_LAST));
-        return span ? {from: `-${2 * span}s`, to: `-${span}s`} : null;
-    }
-    const from = Date.parse(s.parameters.get("from")!), to = s.parameters.get("to") ? Date.parse(s.parameters.get("to")!) : Date.now();
-    if (Number.isNaN(from) || Number.isNaN(to))
-        return null;
-    return {from: new Date(2 * from - to).toISOString().slice(0, 19) + "Z", to: new Date(from).toISOString().slice(0, 19) + "Z"};
-}
-
 const covered = (a: Answer): number => Math.max(1, (Math.min(Date.parse(a.to), Date.now()) - Date.parse(a.from)) / 1000);
 
 async function load(s: State, signal: AbortSignal): Promise<Data> {
-    const split = splitOf(s), by = networksOf(s), past = before(s);
-    const q = (name: string, more: Record<string, string | number>) => ask<Answer>(name, question(s, more), signal);
-    const filter: Record<string, string> = filterOf(s) ? {filter: filterOf(s)} : {};
-    const [all, part, countries, largest, worst, changes, now, previous] = await Promise.all([
-        q("series", {by: ""}),
-        split ? q("series", {by: split, limit: GROUPS, sort: series.MEASURES[measureOf(s)].sort}) : null,
-        q("top", {by: "country", limit: 300}),
+    const split = splitOf(s), by = networksOf(s);
+    const q = (name: string, more: Record<string, string | number>) => ask<Answer>(name, question(s, {fields: FIELDS, ...more}), signal);
+    const [all, part, countries, largest, worst, changes, now] = await Promise.all([
+        q("series", {by: "", points: POINTS}),
+        split ? q("series", {by: split, limit: GROUPS, sort: series.MEASURES[measureOf(s)].sort, points: POINTS}) : null,
+        q("countries", {}),
         q("top", {by, limit: LISTED}),
         q("top", {by, limit: 200, sort: "packets_retransmitted"}),
-        ask<{rows: Change[]}>("changes", {...range(s), limit: "6"}, signal),
-        q("top", {by: "", limit: 1}),
-        past ? ask<Answer>("top", {by: "", limit: "1", ...filter, ...past}, signal) : null,
+        ask<{rows: Change[]}>("changes", {...range(s), limit: String(LISTED)}, signal),
+        q("top", {by: "", compare: "previous"}),
         loadWorld(),
     ]);
     for (const answer of [part, largest, worst])
@@ -77,28 +64,12 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
     const some = now.total.connections || now.total.packets_sent || now.total.bytes_sent;
     const senders = some ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
     return {
-        total: now.total, previous: previous?.total ?? null, span: covered(now), previousSpan: previous ? covered(previous) : 1,
-        all, split: part, countries, largest, senders, changes: changes.rows,
+        total: now.total, span: covered(now), all, split: part, countries, largest, senders, changes: changes.rows,
         worst: worst.rows.filter((r) => !isFew(r) && wilson(r.packets_retransmitted, r.packets_sent) > 0).sort(worstFirst).slice(0, LISTED),
     };
 }
 
 // ---- the figures at the top ----
-
-// How much more or less than before; less is better where good < 0, nothing is where it is 0.
-function change(now: number | null, then: number | null, good: number, points: boolean): HTMLElement {
-    if (now === null || then === null || (!points && then === 0))
-        return h("span", {class: "change none", title: "nothing to compare with"}, "no figure before");
-    const difference = points ? now - then : now / then - 1;
-    const small = points ? Math.abs(difference) < 0.00005 : Math.abs(difference) < 0.005;
-    const sign = small ? "±" : difference > 0 ? "+" : "−";
-    const amount = Math.abs(difference) * 100;
-    const text = points ? `${amount.toFixed(2)} points` : `${amount >= 1000 ? ">\u00a0999" : amount.toFixed(amount < 10 ? 1 : 0)} %`;
-    const verdict = small || !good ? "same" : difference * good > 0 ? "better" : "worse";
-    const arrow = small ? "" : difference > 0 ? "▲ " : "▼ ";
-    return h("span", {class: `change ${verdict}`, "data-change": String(difference)}, h("span", {"aria-hidden": "true"}, arrow), `${sign}${text}`,
-        verdict === "same" ? null : h("span", {class: "sr"}, `, ${verdict}`));
-}
 
 function tile(id: string, name: string, value: number | null, format: Format, more: Child, changed: HTMLElement, values: (number | null)[]): HTMLElement {
     return h("div", {class: "tile", id: `tile-${id}`}, h("div", {class: "tile-name"}, name), h("div", {class: "tile-value"}, data(value, format)),
@@ -107,17 +78,14 @@ function tile(id: string, name: string, value: number | null, format: Format, mo
 }
 
 function tiles(d: Data): HTMLElement {
-    const {total: t, previous: p} = d;
+    const t = d.total, p = t.previous;
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
-    const perSecond = (f: Figures | null, name: "bytes_sent" | "connections", span: number) => f ? f[name] / span : null;
-    const rateOf = (name: "bytes_sent" | "connections", good: number) =>
-        change(perSecond(t, name, d.span), perSecond(p, name, d.previousSpan), good, false);
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
-        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / d.span), " on average"], rateOf("bytes_sent", 0), lines("throughput")),
+        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / d.span), " on average"], change(t.bytes_sent, p?.bytes_sent ?? null, 0, false), lines("throughput")),
         tile("rate", "Retransmit rate", t.retransmit_rate, percent, null, change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
         tile("p50", "RTT p50", t.rtt_p50_us, ms, null, change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false), lines("rtt_p50_us")),
         tile("p95", "RTT p95", t.rtt_p95_us, ms, null, change(t.rtt_p95_us, p?.rtt_p95_us ?? null, -1, false), lines("rtt_p95_us")),
-        tile("connections", "Connections", t.connections, count, null, rateOf("connections", 0), lines("connections")));
+        tile("connections", "Connections", t.connections, count, null, change(t.connections, p?.connections ?? null, 0, false), lines("connections")));
 }
 
 // ---- over time ----
@@ -185,24 +153,12 @@ function lists(s: State, d: Data): [HTMLElement, HTMLElement] {
     ];
 }
 
-function changed(s: State, d: Data): HTMLElement {
-    const list: Column<Change>[] = [
-        {name: "When", cell: (c) => moment(c.time, zone(s))},
-        {name: "Router", cell: (c) => c.router},
-        {name: "Prefix", cell: (c) => h("a", {href: url(s, {filter: plus(filterOf(s), "prefix", c.prefix), by: "path"}, "networks")}, c.prefix)},
-        {name: "Before", cell: (c) => words.path(c.before)},
-        {name: "After", cell: (c) => words.path(c.after)},
-    ];
-    return card("Path changes", d.changes.length ? table("Path changes", list, d.changes) : empty("No path to a network with traffic changed."),
-        {note: d.changes.length ? "dashed lines above" : null});
-}
-
 export const overview: PageModule<Data> = {
     title: "Overview", lead: "Where does the traffic go, and how well does it arrive?", bar: true, every: trafficEvery, load,
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);
         const [largest, worst] = lists(s, d);
-        return [tiles(d), overTime(s, d), h("div", {class: "columns"}, whereTo(s, d), worst, largest, changed(s, d))];
+        return [tiles(d), overTime(s, d), h("div", {class: "columns"}, whereTo(s, d), worst, largest, changesCard(s, d.changes, "dashed lines above"))];
     },
 };
