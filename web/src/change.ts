@@ -7,7 +7,7 @@ export function change(now: number | null, then: number | null, good: number, po
     if (now === null || then === null || (!points && then === 0))
         return h("span", {class: "change none", title: "nothing to compare with"}, short ? "–" : "no figure before");
     const difference = points ? now - then : now / then - 1;
-    const small = points ? Math.abs(difference) < 0.00005 : Math.abs(difference) < 0.005;
+    const small = points ? Math.abs(difference) < 0.0002 : Math.abs(difference) < 0.005;
     const sign = small ? "±" : difference > 0 ? "+" : "−";
     const amount = Math.abs(difference) * 100;
     const text = points ? `${amount.toFixed(2)}${short ? "" : " points"}` : `${amount >= 1000 ? ">\u00a0999" : amount.toFixed(amount < 10 ? 1 : 0)} %`;

@@ -43,9 +43,15 @@ export function rate(f: Figures): HTMLElement {
     if (isFew(f))
         return h("span", {class: "few", title: `${of}: too few to say`}, data(f.retransmit_rate, percent, `${of}: too few to say`),
             h("span", {class: "sr"}, " (few packets)"));
-    const lower = f.approximate ? ", a lower bound: some connections were read before their end" : "";
+    const lower = f.approximate ? ", a lower bound" : "";
     return h("span", {class: `rate rate-${rateClass(f.retransmit_rate)}`}, h("i", {"aria-hidden": "true"}),
-        f.approximate ? "≥\u00a0" : null, data(f.retransmit_rate, percent, of + lower));
+        data(f.retransmit_rate, percent, of + lower));
+}
+
+// What to say beside rates that are lower bounds; null when they are exact.
+export function bound(f: Figures): HTMLElement | null {
+    return f.approximate ? h("span", {title: "Some connections were read before their end, as the nginx module alone does: what was sent again later is missing."},
+        "≥ retransmits are a lower bound") : null;
 }
 
 export function rtt(us: number | null, f: Figures, format: Format): HTMLElement {

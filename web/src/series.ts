@@ -101,7 +101,7 @@ export function build(all: Answer, split: Answer | null, dim: Dimension | "", me
     const order = [...rows].sort((a, b) => size(b[1]) - size(a[1]));
     const own = colorsOf(dim, order.map(([key]) => key), colors);
     const groups: Group[] = order.map(([key, list], i) =>
-        ({name: words.text(dim, key), value: key, color: own[i], values: line(times, list, info)}));
+        ({name: words.short(dim, key), value: key, color: own[i], values: line(times, list, info)}));
     if (info.stacked) {
         const rest = line(times, split.other_rows ?? [], info);
         if (rest.some((v) => v))

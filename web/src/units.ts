@@ -48,9 +48,9 @@ export function percent(v: Maybe): string {
         SPACE + "%";
 }
 
-// Microseconds as milliseconds.
+// Microseconds as milliseconds, but for those that would be nothing.
 export function ms(v: Maybe): string {
-    return known(v) ? digits(v / 1000) + SPACE + "ms" : NONE;
+    return !known(v) ? NONE : v && v < 100 ? digits(v) + SPACE + "µs" : digits(v / 1000) + SPACE + "ms";
 }
 
 export function duration(seconds: Maybe): string {

@@ -67,6 +67,11 @@ export function text(dim: Dimension, value: string | number | null | undefined):
     return String(value);
 }
 
+// Without the number of an AS that has a name.
+export function short(dim: Dimension, value: string | number | null | undefined): string {
+    return isAs(dim) && value !== null && value !== undefined ? names.get(Number(value)) ?? `AS${value}` : text(dim, value);
+}
+
 export const value = (dim: Dimension, row: Row): string | number | null => row[dim] ?? null;
 
 // A value for a table: the name, and its number beside it, quieter.
@@ -90,10 +95,15 @@ export function path(value: string | null): Child {
         return h("span", {class: "unknown"}, "no route");
     if (value === "")
         return h("span", {class: "unknown"}, "own network");
-    const hops = value.split(" ").map((hop, i) => {
+    const all = value.split(" ");
+    const hops = all.map((hop, i) => {
+        if (hop === all[i - 1])
+            return null;
         const asn = Number(hop.replace(/\D/g, ""));
-        return [i ? h("span", {class: "hop", "aria-hidden": "true"}, " › ") : null,
-            h("span", {class: "asn", title: names.get(asn) ?? `AS${hop}`}, hop)];
+        const times = all.findIndex((other, k) => k > i && other !== hop);
+        const n = (times < 0 ? all.length : times) - i;
+        return [i ? h("span", {class: "hop"}, " › ") : null, h("span", {class: "asn", title: names.get(asn) ?? `AS${hop}`}, hop),
+            n > 1 ? h("span", {class: "hop", title: `${n} times`}, ` ×${n}`) : null];
     });
     return h("span", {class: "path"}, hops);
 }

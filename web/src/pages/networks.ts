@@ -11,7 +11,7 @@ import {changesCard} from "../changes";
 import {h, type Child} from "../dom";
 import {parse, plus, quote} from "../filter";
 import {card, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
-import {isFew, rate, rtt} from "../scale";
+import {bound, isFew, rate, rtt} from "../scale";
 import * as series from "../series";
 import {choice, filterOf, question, range, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
@@ -173,7 +173,7 @@ export const networks: PageModule<Data> = {
         const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
             "by", BY, "" as Dimension);
         return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above") : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
-            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {tools: [by, selector("Show", s, "limit", LIMITS, "50"),
+            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.answer.total), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
             h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`, "data-external": true}, "CSV")]})];
     },
 };

@@ -10,7 +10,7 @@ import {plus} from "../filter";
 import {card, empty, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
 import {change} from "../change";
 import {changesCard} from "../changes";
-import {isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
+import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
 import {choice, filterOf, go, question, range, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
@@ -82,7 +82,7 @@ function tiles(d: Data): HTMLElement {
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
         tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / d.span), " on average"], change(t.bytes_sent, p?.bytes_sent ?? null, 0, false), lines("throughput")),
-        tile("rate", "Retransmit rate", t.retransmit_rate, percent, null, change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
+        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
         tile("p50", "RTT p50", t.rtt_p50_us, ms, null, change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false), lines("rtt_p50_us")),
         tile("p95", "RTT p95", t.rtt_p95_us, ms, null, change(t.rtt_p95_us, p?.rtt_p95_us ?? null, -1, false), lines("rtt_p95_us")),
         tile("connections", "Connections", t.connections, count, null, change(t.connections, p?.connections ?? null, 0, false), lines("connections")));
@@ -144,7 +144,7 @@ function lists(s: State, d: Data): [HTMLElement, HTMLElement] {
     const dim = networksOf(s);
     const all = (sort: string | null) => h("a", {class: "more", href: url(s, {by: dim, sort}, "networks")}, "All →");
     const list = columns(s, dim, Math.max(...d.largest.rows.map((r) => r.share ?? 0)));
-    const impact: Column<Row> = {name: "Lost packets", title: "packets sent again", number: true, cell: (row) => data(row.packets_retransmitted, count)};
+    const impact: Column<Row> = {name: "Sent again", title: "packets", number: true, cell: (row) => data(row.packets_retransmitted, count)};
     return [
         card("Largest networks", table("Largest networks", list, d.largest.rows), {tools: [selector("by", s, "networks", NETWORKS, "origin"), all(null)]}),
         card("Worst networks", d.worst.length ? table("Worst networks", [list[0], list[3], impact, list[4], list[1]], d.worst)
