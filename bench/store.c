@@ -1,104 +1,193 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* How fast a store takes batches and answers.
+/* How fast a store takes and answers what a busy site has in a month.
  *
- *     bench_store [URL [FLOWS [MINUTES [QUERIES]]]]     default: a temporary file, 20000, 60, 20
+ *     bench_store [--url URL] [--days 30] [--prefixes 50000] [--peak 200000] [--times 20] [--no-write]
  *
- * Writes MINUTES batches of FLOWS rows each, spread over the hours of a day: prefixes drawn by a power law from 200,000, each with its
- * own path, four routers, three traffic types; then asks QUERIES times each of some questions. The
- * file is left where it is, unless it is the temporary one. 0 MINUTES asks only. */
+ * Writes DAYS days of made-up history (bench/history.h) with PREFIXES active ones in an hour, the hours and days
+ * of all of them and the minutes of the last three hours, each table's rows in batches of their own; then three
+ * minutes of PEAK rows each as a collector does, which touch every table; then asks what a dashboard asks, TIMES
+ * times each. The first time is shown apart: what a store keeps for later answers is not there then. Without URL a file is
+ * made, and removed. --no-write asks only, in a store that an earlier run with the same figures has filled. Asserts
+ * nothing. */
 
-#include <errno.h>
-#include <math.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "history.h"
+#include "prefixes.h"
 #include "query/query.h"
+#include "store/cube.h"
 
-#define T0       1767225600u
-#define PREFIXES 200000
-#define ASNS     30000
+#define LAST_HOURS   10 /* of a day that is not over: the present */
+#define MINUTES      180
+#define PEAK_BATCHES 3
+#define TOP_SERIES   10
 
-static uint64_t random_state = 1;
+struct bench {
+	const char *url;
+	uint32_t days, prefixes, peak, times;
+	bool no_write;
+	struct store *store;
+	struct history history;
+	struct groups scratch[2];
+	uint64_t next_id, rows;
+	double seconds;
+	struct error err;
+};
 
-static uint64_t next_random(void)
+static void fail(const struct bench *b)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
+	fprintf(stderr, "%s: %s\n", b->url, b->err.text);
+	exit(1);
 }
 
-static double next_fraction(void)
+static uint32_t end_of(const struct bench *b)
 {
-	return (double)(next_random() >> 11) * 0x1p-53;
+	return HISTORY_T0 + b->days * 86400 + LAST_HOURS * 3600;
 }
 
-/* Few prefixes with most of the traffic, many with little. */
-static uint32_t next_prefix(void)
+static double seconds_since(uint64_t start_ns)
 {
-	return (uint32_t)(pow(PREFIXES, next_fraction())) - 1;
+	return (double)(clock_mono_ns() - start_ns) / 1e9;
 }
 
-static size_t make_path(uint32_t prefix, uint8_t *buf, size_t cap)
-{
-	struct wr w = wr_make(buf, cap);
-	uint32_t asn = prefix * 2654435761u % ASNS;
-	uint8_t n = (uint8_t)(2 + asn % 4);
-	wr_u8(&w, 2);
-	wr_u8(&w, n);
-	wr_u32(&w, 1 + asn % 20);
-	for (uint8_t i = 1; i + 1 < n; i++)
-		wr_u32(&w, 100 + asn % (uint32_t)(500 * i));
-	wr_u32(&w, 1000 + asn);
-	return wr_len(&w);
-}
+/* ---- writing ---- */
 
-/* One connection: some requests, a few kilobytes to some megabytes, now and then a loss. */
-static void add_connection(struct measures *m, uint32_t prefix)
+static int count_rows(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows)
 {
-	uint64_t bytes = (uint64_t)(2000 * pow(2000, next_fraction())), packets = bytes / 1448 + 1;
-	uint64_t lost = next_random() % 4 ? 0 : 1 + packets / 100;
-	m->v[MEASURE_bytes_sent] += bytes;
-	m->v[MEASURE_bytes_received] += 400 + next_random() % 2000;
-	m->v[MEASURE_packets_sent] += packets + lost;
-	m->v[MEASURE_packets_retransmitted] += lost;
-	m->v[MEASURE_bytes_retransmitted] += lost * 1448;
-	m->v[MEASURE_connections]++;
-	m->v[MEASURE_connections_with_retransmit] += lost > 0;
-	m->v[MEASURE_requests] += 1 + next_random() % 8;
-	m->v[MEASURE_duration_ms] += next_random() % 60000;
-	m->v[MEASURE_records] += 2;
-	m->v[MEASURE_rtt_count] += 2;
-	m->v[MEASURE_rtt_sum_us] += 2 * (prefix % 200000);
-	m->v[MEASURE_rtt_h0 + prefix % RTT_BUCKETS] += 2;
-}
-
-static int add_flow(struct flow_table *t, uint32_t minute)
-{
-	static const char *const routers[] = {"edge1", "edge2", "edge3", "edge4"};
-	static const char *const types[] = {"web", "video", "api"};
-	uint8_t path[64];
-	uint32_t n = next_prefix();
-	struct flow_key key = {.minute = minute, .country = (uint16_t)('A' << 8 | ('A' + n % 26)), .match = MATCH_OWN};
-	struct addr a = addr_from_v4((const uint8_t[]){(uint8_t)(11 + (n >> 16)), (uint8_t)(n >> 8), (uint8_t)n, 0});
-	struct prefix prefix = prefix_make(&a, 24);
-	size_t len = make_path(n, path, sizeof(path));
-	const char *router = routers[next_random() % 4], *type = types[next_random() % 3];
-	if (flow_table_name(t, (struct view){(const uint8_t *)router, strlen(router)}, &key.router) < 0 ||
-		flow_table_name(t, (struct view){(const uint8_t *)type, strlen(type)}, &key.type) < 0 ||
-		flow_table_prefix(t, &prefix, &key.prefix) < 0 ||
-		flow_table_path(t, (struct view){path, len}, &key.path) < 0)
-		return -ENOMEM;
-	struct flow_row *row = flow_table_row(t, &key);
-	if (!row)
-		return -ENOMEM;
-	add_connection(&row->m, n);
+	(void)cube;
+	(void)level;
+	*(uint64_t *)ctx += rows->count;
 	return 0;
 }
+
+/* Rows of tables that a batch makes. */
+static uint64_t rows_of(struct bench *b, const struct flow_table *t, const struct store_table *only)
+{
+	CLEANUP(cube_source_done) struct cube_source src;
+	uint64_t rows = 0;
+	check(cube_source_init(&src, t, only), "a cube");
+	check(cube_walk(&src, only, b->scratch, count_rows, &rows), "a cube");
+	return rows;
+}
+
+static double write_batch(struct bench *b, const struct flow_table *t, const struct store_table *only)
+{
+	struct store_batch batch = {.collector = "bench", .id = b->next_id++, .flows = t, .only = only};
+	uint64_t start = clock_mono_ns();
+	if (b->store->ops->write_batch(b->store, &batch, &b->err) != STORE_OK)
+		fail(b);
+	return seconds_since(start);
+}
+
+static void write_level(struct bench *b, const struct flow_table *t, enum store_level level)
+{
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		struct store_table only = {(enum store_cube)cube, level};
+		b->rows += rows_of(b, t, &only);
+		b->seconds += write_batch(b, t, &only);
+	}
+}
+
+static struct flow_table *new_table(void)
+{
+	struct flow_table *t;
+	check(flow_table_new(&t), "a table");
+	return t;
+}
+
+/* A day's table has the rows of its hours, their time being the day. */
+static void add_hour(struct flow_table *day, struct flow_table *hour, uint32_t day_s)
+{
+	for (uint32_t i = 0; i < hour->row_count; i++)
+		hour->rows[i].key.minute = day_s;
+	check(flow_table_merge(day, hour), "a day");
+}
+
+static void write_days(struct bench *b, uint64_t *ret_hours)
+{
+	struct flow_table *hour = new_table(), *day = new_table();
+	for (uint32_t ts = HISTORY_T0; ts < end_of(b); ts += 3600) {
+		check(flow_table_clear(hour), "an hour");
+		history_bucket(&b->history, hour, ts, 1);
+		*ret_hours += hour->row_count;
+		write_level(b, hour, LEVEL_hour);
+		add_hour(day, hour, ts - ts % 86400);
+		if ((ts + 3600) % 86400 && ts + 3600 < end_of(b))
+			continue;
+		write_level(b, day, LEVEL_day);
+		check(flow_table_clear(day), "a day");
+		fprintf(stderr, "\r%u of %u days, %.0f s", (ts - HISTORY_T0) / 86400 + 1, b->days + 1, b->seconds);
+	}
+	fputs("\n", stderr);
+	flow_table_free(hour);
+	flow_table_free(day);
+}
+
+static void write_minutes(struct bench *b)
+{
+	struct flow_table *t = new_table();
+	for (uint32_t i = MINUTES; i; i--) {
+		check(flow_table_clear(t), "a minute");
+		history_bucket(&b->history, t, end_of(b) - 60 * i, 1.0 / 60);
+		write_level(b, t, LEVEL_minute);
+	}
+	flow_table_free(t);
+}
+
+static void write_peaks(struct bench *b)
+{
+	struct flow_table *t = new_table();
+	double worst = 0, sum = 0;
+	uint64_t rows = 0;
+	for (uint32_t i = 0; i < PEAK_BATCHES; i++) {
+		check(flow_table_clear(t), "a peak");
+		history_peak(&b->history, t, end_of(b) - 60 * (PEAK_BATCHES - i), b->peak);
+		rows += rows_of(b, t, NULL);
+		double s = write_batch(b, t, NULL);
+		sum += s;
+		worst = s > worst ? s : worst;
+	}
+	printf("a minute of %u flows, %.0f rows of tables: %.2f s, the slowest of %d %.2f s\n", b->peak,
+		(double)rows / PEAK_BATCHES, sum / PEAK_BATCHES, PEAK_BATCHES, worst);
+	flow_table_free(t);
+}
+
+static void print_size(const struct bench *b)
+{
+	struct stat st;
+	if (strncmp(b->url, "sqlite:", 7) == 0 && stat(b->url + 7, &st) == 0)
+		printf("%.0f MB in the file, %.1f bytes a row\n", (double)st.st_size / 1e6, (double)st.st_size / (double)b->rows);
+}
+
+static void write_all(struct bench *b)
+{
+	uint64_t hours = 0;
+	if (b->store->ops->last_batch(b->store, "bench", &b->next_id, &b->err) < 0)
+		fail(b);
+	b->next_id++;
+	write_days(b, &hours);
+	write_minutes(b);
+	printf("%u days, %.0f flows an hour: %.1f million rows written at %.0f rows/s\n", b->days,
+		(double)hours / (b->days * 24.0 + LAST_HOURS), (double)b->rows / 1e6, (double)b->rows / b->seconds);
+	print_size(b);
+	write_peaks(b);
+	uint64_t start = clock_mono_ns();
+	int r;
+	do
+		r = b->store->ops->maintain(b->store, end_of(b), &b->err);
+	while (r > 0);
+	if (r < 0)
+		fail(b);
+	printf("maintenance afterwards: %.2f s\n", seconds_since(start));
+}
+
+/* ---- asking ---- */
 
 static int cmp_double(const void *a, const void *b)
 {
@@ -106,137 +195,138 @@ static int cmp_double(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_quantiles(const char *what, double *ms, size_t n)
+static double quantile(const double *sorted, uint32_t n, uint32_t percent)
 {
-	qsort(ms, n, sizeof(*ms), cmp_double);
-	printf("%-44s p50 %8.1f ms   p95 %8.1f ms\n", what, ms[n / 2], ms[(n - 1) * 95 / 100]);
+	return sorted[(n * percent + 99) / 100 - 1];
 }
 
-static double ms_since(uint64_t start_ns)
+static void ask(struct bench *b, const char *what, struct query *q, const char *filter)
 {
-	return (double)(clock_mono_ns() - start_ns) / 1e6;
-}
-
-static int write_minutes(struct store *s, uint32_t flows, uint32_t minutes, struct error *err)
-{
-	struct flow_table *t;
-	uint64_t rows = 0, last;
-	double total = 0, *ms = calloc(minutes + 1, sizeof(*ms));
-	if (!ms || flow_table_new(&t) < 0 || s->ops->last_batch(s, "bench", &last, err) < 0)
-		return -ENOMEM;
-	for (uint32_t m = 0; m < minutes; m++) {
-		uint32_t minute = T0 + m % 24 * 3600 + m / 24 % 60 * 60;
-		if (flow_table_clear(t) < 0)
-			return -ENOMEM;
-		while (t->row_count < flows)
-			if (add_flow(t, minute) < 0)
-				return -ENOMEM;
-		struct store_batch batch = {.collector = "bench", .id = last + 1 + m, .flows = t};
+	static const uint64_t forever[] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	struct store_reader *reader;
+	struct filter *parsed = NULL;
+	CLEANUP(free_p) double *ms = need(calloc(b->times + 1, sizeof(*ms)));
+	if (b->store->ops->reader_open(b->store, &reader, &b->err) < 0 || filter_parse(filter, &parsed, &b->err) < 0)
+		fail(b);
+	q->filter = parsed;
+	for (uint32_t i = 0; i <= b->times; i++) {
+		struct query_result res;
 		uint64_t start = clock_mono_ns();
-		if (s->ops->write_batch(s, &batch, err) != STORE_OK)
-			return -EIO;
-		total += ms[m] = ms_since(start);
-		rows += t->row_count;
+		if (query_run(reader, forever, q->to_s, q, &res, &b->err) < 0)
+			fail(b);
+		ms[i] = seconds_since(start) * 1e3;
+		query_result_done(&res);
 	}
-	printf("%u batches of %u flows: %.0f flows/s\n", minutes, flows, (double)rows / total * 1000);
-	print_quantiles("write_batch", ms, minutes);
-	flow_table_free(t);
-	free(ms);
-	return 0;
+	qsort(ms + 1, b->times, sizeof(*ms), cmp_double);
+	printf("%-28s %4u h  first %8.1f   p50 %8.1f   p95 %8.1f ms\n", what, (unsigned)((q->to_s - q->from_s) / 3600), ms[0],
+		quantile(ms + 1, b->times, 50), quantile(ms + 1, b->times, 95));
+	(void)fflush(stdout);
+	b->store->ops->reader_close(reader);
+	filter_free(parsed);
 }
 
 static const struct {
 	const char *what, *filter;
 	enum dimension by[2];
 	size_t by_count;
-	uint32_t range_s;
-	bool exact;
+	int sort;
 } questions[] = {
-	{"top 20 origins, 1 h", "", {DIM_origin}, 1, 3600, false},
-	{"top 20 origins, 24 h", "", {DIM_origin}, 1, 86400, false},
-	{"top 20 origins, 24 h to the minute", "", {DIM_origin}, 1, 86400 - 1800, true},
-	{"top 20 origins of a router and type, 24 h", "router:edge1 type:video", {DIM_origin}, 1, 86400, false},
-	{"top 20 countries, 24 h", "", {DIM_country}, 1, 86400, false},
-	{"top 20 prefixes, 24 h", "", {DIM_prefix}, 1, 86400, false},
-	{"top 20 prefixes of an origin, 24 h", "origin:2000", {DIM_prefix}, 1, 86400, false},
-	{"top 20 paths, 24 h", "", {DIM_path}, 1, 86400, false},
-	{"top 20 via, 24 h", "", {DIM_via}, 1, 86400, false},
-	{"series, 24 h", "", {DIM_time}, 1, 86400, false},
-	{"series of 5 origins, 24 h", "origin:1000,2000,3000,4000,5000", {DIM_time, DIM_origin}, 2, 86400, false},
+	{"top routers", "", {DIM_router}, 1, MEASURE_bytes_sent},
+	{"top types", "", {DIM_type}, 1, MEASURE_bytes_sent},
+	{"top countries", "", {DIM_country}, 1, MEASURE_bytes_sent},
+	{"top neighbours", "", {DIM_neighbour}, 1, MEASURE_bytes_sent},
+	{"top origins", "", {DIM_origin}, 1, MEASURE_bytes_sent},
+	{"top origins by p95 RTT", "", {DIM_origin}, 1, QUERY_SORT_RTT_P95},
+	{"top origins, router and type", "router:edge1 type:video", {DIM_origin}, 1, MEASURE_bytes_sent},
+	{"top prefixes", "", {DIM_prefix}, 1, MEASURE_bytes_sent},
+	{"top prefixes by retransmits", "", {DIM_prefix}, 1, QUERY_SORT_RETRANSMIT_RATE},
+	{"top prefixes of an origin", "origin:1000", {DIM_prefix}, 1, MEASURE_bytes_sent},
+	{"top prefixes of a router", "router:edge1", {DIM_prefix}, 1, MEASURE_bytes_sent},
+	{"top paths", "", {DIM_path}, 1, MEASURE_bytes_sent},
+	{"top paths of a country", "country:AA", {DIM_path}, 1, MEASURE_bytes_sent},
+	{"top via", "", {DIM_via}, 1, MEASURE_bytes_sent},
+	{"by match", "", {DIM_match}, 1, MEASURE_bytes_sent},
+	{"series, total", "", {DIM_time}, 1, MEASURE_bytes_sent},
+	{"series by type", "", {DIM_time, DIM_type}, 2, MEASURE_bytes_sent},
 };
 
-static int ask(struct store *s, size_t which, uint32_t times, struct error *err)
+static void ask_series_of_top(struct bench *b, struct query *q)
 {
-	static const uint64_t forever[] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	struct store_reader *reader;
-	struct filter *filter;
-	double *ms = calloc(times, sizeof(*ms));
-	if (!ms || s->ops->reader_open(s, &reader, err) < 0 || filter_parse(questions[which].filter, &filter, err) < 0)
-		return -EINVAL;
-	bool series = questions[which].by[0] == DIM_time;
-	struct query q = {
-		.by_count = questions[which].by_count,
-		.filter = filter,
-		.from_s = T0 + (questions[which].exact ? 900 : 0),
-		.exact_range = questions[which].exact,
-		.sort = MEASURE_bytes_sent,
-		.limit = series ? 0 : 20,
-	};
-	memcpy(q.by, questions[which].by, sizeof(questions[which].by));
-	q.to_s = q.from_s + questions[which].range_s;
-	for (uint32_t i = 0; i < times; i++) {
-		struct query_result res;
-		uint64_t start = clock_mono_ns();
-		if (query_run(reader, forever, q.to_s, &q, &res, err) < 0)
-			return -EIO;
-		ms[i] = ms_since(start);
-		query_result_done(&res);
+	char filter[16 * TOP_SERIES + 8] = "origin:";
+	size_t at = strlen(filter);
+	for (uint32_t i = 0; i < TOP_SERIES; i++)
+		at += (size_t)snprintf(filter + at, sizeof(filter) - at, "%s%u", i ? "," : "", history_origin(i));
+	q->by[0] = DIM_time;
+	q->by[1] = DIM_origin;
+	q->by_count = 2;
+	ask(b, "series of the top 10 origins", q, filter);
+}
+
+static void ask_all(struct bench *b)
+{
+	const uint32_t ranges[] = {86400, b->days * 86400};
+	for (size_t r = 0; r < ARRAY_LEN(ranges); r++) {
+		for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+			struct query q = {.by_count = questions[i].by_count, .from_s = end_of(b) - ranges[r], .to_s = end_of(b),
+				.sort = questions[i].sort, .limit = questions[i].by[0] == DIM_time ? 0 : 20};
+			memcpy(q.by, questions[i].by, sizeof(questions[i].by));
+			ask(b, questions[i].what, &q, questions[i].filter);
+		}
+		struct query q = {.from_s = end_of(b) - ranges[r], .to_s = end_of(b), .sort = MEASURE_bytes_sent};
+		ask_series_of_top(b, &q);
 	}
-	print_quantiles(questions[which].what, ms, times);
-	s->ops->reader_close(reader);
-	filter_free(filter);
-	free(ms);
-	return 0;
 }
 
-static uint32_t argument(int argc, char **argv, int at, uint32_t otherwise)
+/* ---- the whole ---- */
+
+static void run(struct bench *b)
 {
-	return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
+	struct store_config config = {.url = b->url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	const struct store_ops *ops = store_find(b->url, &b->err);
+	if (!ops || ops->open(&config, &b->store, &b->err) < 0)
+		fail(b);
+	history_init(&b->history, b->prefixes);
+	groups_init(&b->scratch[0], 0, 0, INDEX_NONE - 1);
+	groups_init(&b->scratch[1], 0, 0, INDEX_NONE - 1);
+	if (!b->no_write)
+		write_all(b);
+	if (b->times)
+		ask_all(b);
+	ops->close(b->store);
+	groups_done(&b->scratch[0]);
+	groups_done(&b->scratch[1]);
 }
 
-static int run(const char *url, uint32_t flows, uint32_t minutes, uint32_t times, struct error *err)
+static void parse(int argc, char **argv, struct bench *b)
 {
-	struct store_config config = {.url = url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-	struct stat st;
-	struct store *s;
-	const struct store_ops *ops = store_find(url, err);
-	int r = ops ? ops->open(&config, &s, err) : -EINVAL;
-	if (r < 0)
-		return r;
-	if (minutes)
-		r = write_minutes(s, flows, minutes, err);
-	if (r == 0 && minutes && stat(strchr(url, ':') + 1, &st) == 0)
-		printf("%.1f MB in the file, %.0f bytes a flow with all cubes and levels\n", (double)st.st_size / 1e6,
-			(double)st.st_size / flows / minutes);
-	for (size_t i = 0; i < ARRAY_LEN(questions) && r == 0 && times; i++)
-		r = ask(s, i, times, err);
-	ops->close(s);
-	return r;
+	static const struct option options[] = {{"url", 1, NULL, 'u'}, {"days", 1, NULL, 'd'}, {"prefixes", 1, NULL, 'p'},
+		{"peak", 1, NULL, 'k'}, {"times", 1, NULL, 't'}, {"no-write", 0, NULL, 'n'}, {0}};
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1; ) {
+		uint32_t *const numbers[] = {['d'] = &b->days, ['p'] = &b->prefixes, ['k'] = &b->peak, ['t'] = &b->times};
+		if (c == 'u')
+			b->url = optarg;
+		else if (c == 'n')
+			b->no_write = true;
+		else if (c == '?')
+			exit(2);
+		else
+			*numbers[c] = (uint32_t)strtoul(optarg, NULL, 10);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	char file[] = "/tmp/bench_store_XXXXXX", url[sizeof("sqlite:") + sizeof(file)];
-	struct error err = {.text = "out of memory"};
-	int fd = argc > 1 ? -1 : mkstemp(file);
+	struct bench b = {.days = 30, .prefixes = 50000, .peak = 200000, .times = 20};
+	parse(argc, argv, &b);
+	int fd = b.url ? -1 : mkstemp(file);
 	(void)snprintf(url, sizeof(url), "sqlite:%s", file);
-	int r = run(argc > 1 ? argv[1] : url, argument(argc, argv, 2, 20000), argument(argc, argv, 3, 60),
-		argument(argc, argv, 4, 20), &err);
-	if (r < 0)
-		(void)fprintf(stderr, "%s\n", err.text);
+	if (!b.url)
+		b.url = url;
+	run(&b);
 	if (fd >= 0) {
 		(void)close(fd);
 		(void)unlink(file);
 	}
-	return r < 0;
+	return 0;
 }

@@ -10,6 +10,18 @@ void exposition_family(FILE *out, const char *prefix, const char *name, const ch
 	(void)fprintf(out, "# TYPE %s%s %s\n# HELP %s%s %s\n", prefix, name, type, prefix, name, help);
 }
 
+void exposition_label(char *buf, size_t cap, const char *name, const char *value)
+{
+	size_t len = strlen(buf);
+	len += (size_t)snprintf(buf + len, cap - len, "%s%s=\"", len ? "," : "", name);
+	for (; *value && len + 4 < cap; value++) {
+		if (*value == '"' || *value == '\\')
+			buf[len++] = '\\';
+		buf[len++] = *value == '\n' ? ' ' : *value;
+	}
+	(void)snprintf(buf + len, cap - len, "\"");
+}
+
 static bool ends_with(const char *line, size_t len, const char *end)
 {
 	size_t n = strlen(end);

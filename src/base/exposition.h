@@ -4,10 +4,15 @@
 /* The text in which metrics are exposed: OpenMetrics 1.0, and Prometheus' older text format 0.0.4, where a counter's
  * family is called as its sample is, with _total at the end. */
 
+#include <stddef.h>
 #include <stdio.h>
 
 /* What stands before the samples of the family that is called prefix and name, without _total. */
 void exposition_family(FILE *out, const char *prefix, const char *name, const char *type, const char *help);
+
+/* Adds name="value" to the labels in buf, which ends with a NUL; quotes, backslashes and ends of lines are escaped, and what
+ * has no room is left out. */
+void exposition_label(char *buf, size_t cap, const char *name, const char *value);
 
 /* Writes a text of such families in the older format. */
 void exposition_older(const char *text, FILE *out);

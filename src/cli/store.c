@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* whereto store: a look at a store, its schema brought up to date, its retention on demand.
+/* whereto store: a look at a store, its schema brought up to date, its retention on demand; `copy` is in
+ * store_copy.c.
  *
  * Only `migrate` makes or changes tables. The others look first (store_ops.look changes nothing) and stop
  * at a store that is not of this program's version. URLs may hold a password: what is printed is the
@@ -13,6 +14,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/store_copy.h"
 #include "collector/config.h"
 #include "store/schema.h"
 
@@ -56,20 +58,18 @@ static int open_current(const struct target *t, struct store **ret, struct error
 
 static int print_ranges(struct store *s, struct error *err)
 {
-	for (int cube = 0; cube < CUBE_COUNT; cube++) {
-		for (int level = 0; level < LEVEL_COUNT; level++) {
-			struct store_table table = {(enum store_cube)cube, (enum store_level)level};
-			uint64_t range[2];
-			char oldest[TIME_TEXT_MAX], newest[TIME_TEXT_MAX];
-			int r = s->ops->range(s, table, range, err);
-			if (r < 0)
-				return r;
-			if (r == 0)
-				printf("  %s_%s: empty\n", cube_names[cube], level_names[level]);
-			else
-				printf("  %s_%s: %s to %s\n", cube_names[cube], level_names[level],
-					time_format(range[0] * 1000, oldest), time_format(range[1] * 1000, newest));
-		}
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		struct store_table table = table_at(i);
+		uint64_t range[2];
+		char oldest[TIME_TEXT_MAX], newest[TIME_TEXT_MAX];
+		int r = s->ops->range(s, table, range, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			printf("  %s_%s: empty\n", cube_names[table.cube], level_names[table.level]);
+		else
+			printf("  %s_%s: %s to %s\n", cube_names[table.cube], level_names[table.level],
+				time_format(range[0] * 1000, oldest), time_format(range[1] * 1000, newest));
 	}
 	return 0;
 }
@@ -134,6 +134,8 @@ static const struct {
 
 int command_store(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "copy") == 0)
+		return store_copy_command(argc - 1, argv + 1);
 	bool file = argc == 4 && strcmp(argv[2], "-c") == 0;
 	if (!file && (argc != 3 || argv[2][0] == '-'))
 		return command_usage(argv[0], "what to do, and a URL or -c FILE expected");
@@ -148,5 +150,5 @@ int command_store(int argc, char **argv)
 		config_free(t.file);
 		return r < 0 ? failed(&err) : EXIT_DONE;
 	}
-	return command_usage(argv[0], "what to do is one of check, migrate, vacuum");
+	return command_usage(argv[0], "what to do is one of check, migrate, vacuum, copy");
 }

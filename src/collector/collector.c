@@ -32,6 +32,7 @@
 #include "collector/late_store.h"
 #include "collector/mrt_feed.h"
 #include "collector/report.h"
+#include "collector/traffic_metrics.h"
 #include "collector/world.h"
 #include "collector/writer.h"
 #include "http/http.h"
@@ -50,6 +51,7 @@ struct collector {
 	struct bgp_speaker *bgp;
 	struct bmp_station *bmp;
 	struct store *store;
+	struct traffic_metrics *traffic;
 	struct writer *writer;
 	struct intake *intake;
 	struct http_server *http;
@@ -151,6 +153,16 @@ static void backend_settle(void *ctx)
 	writer_settle(c->writer);
 }
 
+static char *backend_as_name(void *ctx, uint32_t asn)
+{
+	struct collector *c = ctx;
+	(void)pthread_rwlock_rdlock(&c->names_lock);
+	const char *name = asnames_get(c->names, asn);
+	char *copy = name ? strdup(name) : NULL;
+	(void)pthread_rwlock_unlock(&c->names_lock);
+	return copy;
+}
+
 static void backend_metrics(void *ctx, FILE *out)
 {
 	struct report_numbers numbers = {0};
@@ -161,6 +173,7 @@ static void backend_metrics(void *ctx, FILE *out)
 	writer_get_stats(a.c->writer, &stats);
 	report_metrics(&numbers, &stats, out);
 	report_numbers_done(&numbers);
+	traffic_metrics_write(a.c->traffic, backend_as_name, ctx, out);
 }
 
 static const char *backend_health(void *ctx)
@@ -173,16 +186,6 @@ static const char *backend_health(void *ctx)
 	if (stats.store_error[0])
 		return "the store cannot be written: batches wait in the journal";
 	return NULL;
-}
-
-static char *backend_as_name(void *ctx, uint32_t asn)
-{
-	struct collector *c = ctx;
-	(void)pthread_rwlock_rdlock(&c->names_lock);
-	const char *name = asnames_get(c->names, asn);
-	char *copy = name ? strdup(name) : NULL;
-	(void)pthread_rwlock_unlock(&c->names_lock);
-	return copy;
 }
 
 /* Makes a world's AS names the ones that HTTP sees. */
@@ -391,6 +394,9 @@ static int open_writer(struct collector *c, struct error *err)
 		.durable = freeze_durable,
 		.ctx = &c->intake,
 	};
+	if (traffic_metrics_new(c->world->config->http.metrics_top, &c->traffic) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	config.traffic = c->traffic;
 	return writer_new(&config, &c->writer, err);
 }
 
@@ -506,6 +512,7 @@ static void stop(struct collector *c)
 	}
 	http_free(c->http);
 	writer_free(c->writer, STOP_TIMEOUT_MS);
+	traffic_metrics_free(c->traffic);
 	if (c->tables)
 		tables_on_churn(c->tables, NULL, NULL);
 	intake_free(c->intake);

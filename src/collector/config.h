@@ -110,6 +110,7 @@ struct config {
 		unsigned tls_line;
 		char **hosts;
 		size_t host_count;
+		uint32_t metrics_top;
 	} http;
 };
 

@@ -6,31 +6,18 @@
 
 #include "base/exposition.h"
 
-/* A label's value: quotes, backslashes and ends of lines are escaped. */
-static void put_label(char *buf, size_t cap, const char *name, const char *value)
-{
-	size_t len = strlen(buf);
-	len += (size_t)snprintf(buf + len, cap - len, "%s%s=\"", len ? "," : "", name);
-	for (; *value && len + 4 < cap; value++) {
-		if (*value == '"' || *value == '\\')
-			buf[len++] = '\\';
-		buf[len++] = *value == '\n' ? ' ' : *value;
-	}
-	(void)snprintf(buf + len, cap - len, "\"");
-}
-
 static void collect(const struct table_source *s, struct source_numbers *ret)
 {
 	char from[ADDR_TEXT_MAX], peer[ADDR_TEXT_MAX];
 	ret->labels[0] = '\0';
-	put_label(ret->labels, sizeof(ret->labels), "router", s->router);
-	put_label(ret->labels, sizeof(ret->labels), "source", source_kind_names[s->kind]);
-	put_label(ret->labels, sizeof(ret->labels), "from",
+	exposition_label(ret->labels, sizeof(ret->labels), "router", s->router);
+	exposition_label(ret->labels, sizeof(ret->labels), "source", source_kind_names[s->kind]);
+	exposition_label(ret->labels, sizeof(ret->labels), "from",
 		s->file ? s->file : addr_format(&s->from, from));
 	if (s->peer.family != ADDR_NONE)
-		put_label(ret->labels, sizeof(ret->labels), "peer", addr_format(&s->peer, peer));
+		exposition_label(ret->labels, sizeof(ret->labels), "peer", addr_format(&s->peer, peer));
 	if (s->vrf)
-		put_label(ret->labels, sizeof(ret->labels), "vrf", s->vrf);
+		exposition_label(ret->labels, sizeof(ret->labels), "vrf", s->vrf);
 	ret->state = s->state;
 	ret->sums = table_source_sums(s);
 	ret->changed_ms = s->changed_ms;

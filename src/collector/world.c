@@ -229,7 +229,8 @@ int world_compatible(const struct world *old, const struct world *new, struct er
 		a->bgp.as != b->bgp.as || !addr_equal(&a->bgp.router_id, &b->bgp.router_id))
 		what = "bgp";
 	else if (!same_listen(a->http.listen, a->http.listen_count, b->http.listen, b->http.listen_count) ||
-		!same_text(old->http_token, new->http_token) || !old->http_key != !new->http_key || !same_hosts(a, b))
+		!same_text(old->http_token, new->http_token) || !old->http_key != !new->http_key || !same_hosts(a, b) ||
+		a->http.metrics_top != b->http.metrics_top)
 		what = "http";
 	else if (!same_text(a->store.url, b->store.url) ||
 		memcmp(a->store.retention_s, b->store.retention_s, sizeof(a->store.retention_s)) != 0)

@@ -33,6 +33,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collector/traffic_metrics.h"
 
 #define FLUSH_NS         (5 * NS_PER_S)
 #define AWAY_FLUSH_NS    (60 * NS_PER_S)
@@ -108,6 +109,8 @@ static void take_in(struct writer *w, struct frozen *f)
 		abort();
 	}
 	w->config.durable(w->config.ctx, f);
+	if (w->config.traffic)
+		traffic_metrics_add(w->config.traffic, flows, clock_mono_ns());
 	if (!flow_table_is_empty(flows) && flow_table_is_empty(w->pending))
 		w->pending_since_ns = clock_mono_ns();
 	if (flow_table_merge(w->pending, flows) < 0 || flow_table_clear(flows) < 0) {

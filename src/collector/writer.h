@@ -32,6 +32,7 @@ struct writer_config {
 	/* Called on the journal thread when a frozen is on disk; takes it over. */
 	void (*durable)(void *ctx, struct frozen *f);
 	void *ctx;
+	struct traffic_metrics *traffic; /* what is durable is added to it; NULL: nowhere */
 };
 
 /* Opens the journal, reads it, brings what it holds into the store as far as the store is there, and

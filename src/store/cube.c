@@ -21,16 +21,17 @@ static uint64_t *identity(uint32_t n)
 	return map;
 }
 
-static void mark_used(struct cube_source *s)
+static void mark_used(struct cube_source *s, const struct store_table *only)
 {
+	uint32_t dims = only ? cube_dims[only->cube] : UINT32_MAX;
 	for (uint32_t i = 0; i < s->flows->row_count; i++) {
 		const struct flow_row *row = &s->flows->rows[i];
 		if (measures_zero(&row->m))
 			continue;
-		s->name_used[row->key.router] = true;
-		s->name_used[row->key.type] = true;
-		s->prefix_used[row->key.prefix] = true;
-		s->path_used[row->key.path] = true;
+		s->name_used[row->key.router] |= (dims & DIM_BIT(DIM_router)) != 0;
+		s->name_used[row->key.type] |= (dims & DIM_BIT(DIM_type)) != 0;
+		s->prefix_used[row->key.prefix] |= (dims & DIM_BIT(DIM_prefix)) != 0;
+		s->path_used[row->key.path] |= (dims & DIM_BIT(DIM_path)) != 0;
 	}
 	for (uint32_t i = 0; i < s->flows->change_count; i++) {
 		const struct path_change *c = &s->flows->changes[i];
@@ -40,7 +41,7 @@ static void mark_used(struct cube_source *s)
 	}
 }
 
-int cube_source_init(struct cube_source *s, const struct flow_table *flows)
+int cube_source_init(struct cube_source *s, const struct flow_table *flows, const struct store_table *only)
 {
 	size_t paths = (size_t)flows->path_count + 1;
 	*s = (struct cube_source){
@@ -63,7 +64,7 @@ int cube_source_init(struct cube_source *s, const struct flow_table *flows)
 		s->origins[i] = path_origin(flows->paths[i]);
 		s->neighbours[i] = path_neighbour(flows->paths[i]);
 	}
-	mark_used(s);
+	mark_used(s, only);
 	return 0;
 }
 

@@ -17,8 +17,9 @@ struct cube_source {
 	bool *name_used, *prefix_used, *path_used; /* by a row that has something in it, or a change */
 };
 
-/* Maps are the identity at first. -ENOMEM. */
-int cube_source_init(struct cube_source *s, const struct flow_table *flows) MUST_USE;
+/* Maps are the identity at first. With `only`, as in struct store_batch, what that table's key does not hold
+ * is not used by rows. -ENOMEM. */
+int cube_source_init(struct cube_source *s, const struct flow_table *flows, const struct store_table *only) MUST_USE;
 void cube_source_done(struct cube_source *s);
 
 /* Takes one table's rows, in key order; they live until it returns. A negative return ends the walk. */

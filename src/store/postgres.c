@@ -23,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHARE_ROWS 2000000
+
 /* SQLSTATEs and classes of them; the first that fits. */
 static const struct {
 	const char *state;
@@ -215,6 +217,7 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 		return error_set(err, -ENOMEM, "postgresql store: out of memory");
 	s->base.ops = &postgres_ops;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
+	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	int r = pg_name(config->url, s->name, err);

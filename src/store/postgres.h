@@ -23,6 +23,7 @@ struct postgres_store {
 	bool in_doubt;          /* the connection may stand within something: make a new one */
 	uint64_t retention_s[LEVEL_COUNT];
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
+	int64_t share_rows;             /* deleted by one call of maintain */
 	struct groups scratch[2];    /* kept for their memory */
 };
 

@@ -10,7 +10,11 @@
 #include <errno.h>
 
 #define PIECE_ROWS 50000
-#define CALL_ROWS  2000000
+
+static int64_t piece_rows(const struct postgres_store *s)
+{
+	return s->share_rows < PIECE_ROWS ? s->share_rows : PIECE_ROWS;
+}
 
 /* Deletes from `table` what is older than `before` by `column`: whole moments, about PIECE_ROWS rows. */
 static int delete_piece(struct postgres_store *s, const char *table, const char *column, uint64_t before, int64_t *ret_rows,
@@ -19,8 +23,8 @@ static int delete_piece(struct postgres_store *s, const char *table, const char 
 	CLEANUP(sql_done) struct sql sql = {0};
 	unsigned long long limit = (unsigned long long)pg_int64_of(before);
 	sql_add(&sql, "WITH gone AS (DELETE FROM %s WHERE %s < %llu AND %s <= coalesce((SELECT %s FROM %s WHERE %s < %llu"
-		" ORDER BY %s OFFSET %d LIMIT 1), %llu) RETURNING 1) SELECT count(*) FROM gone",
-		table, column, limit, column, column, table, column, limit, column, PIECE_ROWS, limit);
+		" ORDER BY %s OFFSET %lld LIMIT 1), %llu) RETURNING 1) SELECT count(*) FROM gone",
+		table, column, limit, column, column, table, column, limit, column, (long long)piece_rows(s), limit);
 	*ret_rows = 0;
 	return pg_number(s->pq, s->name, sql_text(&sql), "dropping what is older than its retention", ret_rows, err);
 }
@@ -28,9 +32,9 @@ static int delete_piece(struct postgres_store *s, const char *table, const char 
 static int delete_old(struct postgres_store *s, const char *table, const char *column, uint64_t before, int64_t *total,
 	struct error *err)
 {
-	int64_t rows = PIECE_ROWS;
+	int64_t rows = piece_rows(s);
 	int r = 0;
-	while (r == 0 && rows >= PIECE_ROWS && *total < CALL_ROWS) {
+	while (r == 0 && rows >= piece_rows(s) && *total < s->share_rows) {
 		r = delete_piece(s, table, column, before, &rows, err);
 		*total += rows;
 	}
@@ -57,5 +61,5 @@ int postgres_maintain(struct store *store, uint64_t now_s, struct error *err)
 	uint64_t changes_ms = changes_cutoff_ms(s->cutoff_s[LEVEL_hour]);
 	if (r == 0 && changes_ms)
 		r = delete_old(s, "path_change", "time_ms", changes_ms, &total, err);
-	return r < 0 ? r : total >= CALL_ROWS;
+	return r < 0 ? r : total >= s->share_rows;
 }

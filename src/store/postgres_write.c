@@ -108,7 +108,7 @@ static int write_content(struct postgres_store *s, const struct store_batch *bat
 {
 	CLEANUP(cube_source_done) struct cube_source src = {0};
 	CLEANUP(free_p) struct pg_copy *c = malloc(sizeof(*c));
-	if (!c || cube_source_init(&src, batch->flows) < 0)
+	if (!c || cube_source_init(&src, batch->flows, batch->only) < 0)
 		return pg_no_memory(s->name, err);
 	int r = pg_map_dictionaries(s, &src, err);
 	if (r == 0) {

@@ -18,6 +18,13 @@ size_t cube_key(enum store_cube cube, enum dimension ret[static CUBE_KEY_MAX]);
 unsigned query_dims(const struct store_query *q, enum dimension ret[static CUBE_KEY_MAX]);
 unsigned query_measures(const struct store_query *q, uint8_t ret[static MEASURE_COUNT]);
 
+/* Every table has a number below TABLE_COUNT. */
+#define TABLE_COUNT (CUBE_COUNT * LEVEL_COUNT)
+static inline struct store_table table_at(int i)
+{
+	return (struct store_table){(enum store_cube)(i / LEVEL_COUNT), (enum store_level)(i % LEVEL_COUNT)};
+}
+
 /* The start of the bucket that holds ts. */
 static inline uint64_t level_floor(enum store_level level, uint64_t ts)
 {

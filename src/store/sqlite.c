@@ -28,6 +28,7 @@
 #include <string.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define SHARE_ROWS      1500000
 
 static const struct {
 	int code, error;
@@ -148,6 +149,7 @@ static int sqlite_open(const struct store_config *config, struct store **ret, st
 		return error_set(err, -ENOMEM, "sqlite store %s: out of memory", path);
 	s->base.ops = &sqlite_ops;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
+	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	s->path = strdup(path);

@@ -72,6 +72,7 @@ struct sqlite_store {
 	sqlite3 *db;
 	uint64_t retention_s[LEVEL_COUNT];
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
+	int64_t share_rows;             /* deleted by one call of maintain */
 	struct dict_ids dicts[DICT_COUNT];
 	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT];
 	sqlite3_stmt *insert_batch, *insert_change;

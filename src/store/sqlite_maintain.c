@@ -3,8 +3,9 @@
 /* Retention: buckets that ended before the level's cutoff are deleted, oldest first, in pieces, and so are the
  * path changes of hours that are gone. A piece
  * is a run of the key: all of a bucket, or its keys up to one found by stepping over PIECE_ROWS of
- * them. A transaction takes pieces until it has PIECE_ROWS rows, a call makes transactions until it
- * has CALL_ROWS: so neither the log nor the wait grows with a backlog, which several calls work off. Freed pages are used again; the file does not shrink.
+ * them. A transaction takes pieces until it has PIECE_ROWS rows, a call makes transactions until it has its
+ * share (store_config.share_rows): so neither the log nor the wait grows with a backlog, which several calls
+ * work off. Freed pages are used again; the file does not shrink.
  * Dictionaries and batch ids are kept: together they grow by some ten megabytes a year. */
 
 #include "store/sqlite.h"
@@ -12,7 +13,11 @@
 #include <errno.h>
 
 #define PIECE_ROWS 50000
-#define CALL_ROWS  1500000 /* rows deleted in one call, a piece more or less */
+
+static int64_t piece_rows(const struct sqlite_store *s)
+{
+	return s->share_rows < PIECE_ROWS ? s->share_rows : PIECE_ROWS;
+}
 
 /* Where the bucket's first piece ends: *ret_last is the value of the cube's first dimension, or -1 when
  * the rest of the bucket is small enough. */
@@ -27,7 +32,7 @@ static int piece_end(struct sqlite_store *s, enum store_cube cube, enum store_le
 	sql_add(&sql, " WHERE ts = %lld ORDER BY ts", (long long)ts);
 	for (size_t i = 0, n = cube_key(cube, key); i < n; i++)
 		sql_add(&sql, ", %s", dimension_table[key[i]].name);
-	sql_add(&sql, " LIMIT 1 OFFSET %d", PIECE_ROWS);
+	sql_add(&sql, " LIMIT 1 OFFSET %lld", (long long)piece_rows(s));
 	*ret_last = -1;
 	return sql_text(&sql) ? sqlite_number(s->db, sql_text(&sql), ret_last) : SQLITE_NOMEM;
 }
@@ -64,20 +69,20 @@ static int delete_piece(struct sqlite_store *s, enum store_cube cube, enum store
 /* One transaction's worth: *ret_rows is 0 when nothing is old enough any more. */
 static int delete_some(struct sqlite_store *s, int64_t *ret_rows)
 {
-	int64_t total = 0;
+	int64_t total = 0, most = piece_rows(s);
 	int r = sqlite_run(s->db, "BEGIN IMMEDIATE");
 	for (int level = 0; level < LEVEL_COUNT; level++) {
 		for (int cube = 0; cube < CUBE_COUNT; cube++) {
 			int64_t rows = 1;
-			while (r == SQLITE_OK && rows > 0 && total < PIECE_ROWS) {
+			while (r == SQLITE_OK && rows > 0 && total < most) {
 				r = delete_piece(s, (enum store_cube)cube, (enum store_level)level, &rows);
 				total += rows;
 			}
 		}
 	}
-	if (r == SQLITE_OK && total < PIECE_ROWS) {
+	if (r == SQLITE_OK && total < most) {
 		int64_t rows = 0;
-		r = sqlite_delete_changes(s, PIECE_ROWS - total, &rows);
+		r = sqlite_delete_changes(s, most - total, &rows);
 		total += rows;
 	}
 	if (r == SQLITE_OK)
@@ -94,7 +99,7 @@ int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err)
 	int64_t total = 0, rows = 1;
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		s->cutoff_s[level] = level_cutoff(s->retention_s, (enum store_level)level, now_s);
-	while (rows > 0 && total < CALL_ROWS) {
+	while (rows > 0 && total < s->share_rows) {
 		int r = delete_some(s, &rows);
 		if (r != SQLITE_OK)
 			return sqlite_error(s->db, s->path, r, "dropping what is older than its retention", err);

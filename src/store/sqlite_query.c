@@ -8,6 +8,8 @@
  * and the buckets are few, the buckets are listed too, so that SQLite walks straight to the few rows
  * instead of passing over whole buckets. Membership in a path (via) is decided here, once a path.
  *
+ * When a row of the answer is a row of the table, it is handed out when it is read.
+ *
  * A reader that keeps a snapshot keeps its read transaction open between queries. */
 
 #include "store/sqlite.h"
@@ -29,7 +31,10 @@ enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
 struct job {
 	struct sqlite_reader *reader;
 	const struct store_query *q;
+	store_row_fn *fn;
+	void *ctx;
 	struct error *err;
+	bool as_they_are; /* each row of the tables is one of the answer */
 	bool with_time;
 	enum dimension dims[CUBE_KEY_MAX]; /* in the key of the sums, after the time if asked for */
 	unsigned dim_count;
@@ -191,6 +196,9 @@ static void plan_columns(struct job *j)
 	j->with_time = q->dims & DIM_BIT(DIM_time);
 	j->dim_count = query_dims(q, j->dims);
 	j->measure_count = query_measures(q, j->measures);
+	j->as_they_are = j->with_time && (q->dims & cube_dims[q->cube]) == cube_dims[q->cube];
+	for (size_t i = 0; i < q->segment_count; i++)
+		j->as_they_are &= q->step_s == level_seconds[q->segments[i].level];
 	j->path_column = -1;
 	for (size_t i = 0; i < q->filter_count; i++)
 		if (q->filters[i].dim == DIM_via)
@@ -231,6 +239,57 @@ static int prepare_segment(const struct job *j, const struct store_segment *seg,
 	return sqlite_prepare(j->reader->db, &s, ret);
 }
 
+/* ---- a row handed out ---- */
+
+int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret)
+{
+	enum sqlite_dict_kind kind;
+	struct view bytes;
+	/* "none" is a match like the others; of everything else 0 says unknown. */
+	*ret = (struct dim_value){.known = number || dim == DIM_match};
+	if (!ret->known || !dict_of(dim, &kind)) {
+		ret->number = number;
+		return SQLITE_OK;
+	}
+	int r = dict_values_get(&reader->dicts[kind], kind, number, &bytes);
+	if (r != SQLITE_OK)
+		return r;
+	if (kind == DICT_PREFIXES)
+		return prefix_from_bytes(bytes, &ret->prefix) ? SQLITE_OK : SQLITE_CORRUPT;
+	ret->bytes = bytes;
+	return SQLITE_OK;
+}
+
+static int fill_row(struct job *j, const uint64_t *key, const uint64_t *sums, struct store_row *row)
+{
+	if (j->with_time)
+		row->values[DIM_time] = (struct dim_value){.known = true, .number = *key++};
+	for (unsigned i = 0; i < j->dim_count; i++) {
+		int r = sqlite_value_of(j->reader, j->dims[i], *key++, &row->values[j->dims[i]]);
+		if (r != SQLITE_OK)
+			return r;
+	}
+	for (unsigned i = 0; i < j->measure_count; i++)
+		row->m.v[j->measures[i]] = sums[i];
+	return SQLITE_OK;
+}
+
+/* Hands out the row on which the statement stands, its measures being in the columns from `column` on. */
+static int give_row(struct job *j, sqlite3_stmt *stmt, const uint64_t *key, int column, int *ret_error)
+{
+	struct store_row row = {0};
+	uint64_t sums[MEASURE_COUNT];
+	for (unsigned i = 0; i < j->measure_count; i++)
+		sums[i] = (uint64_t)sqlite3_column_int64(stmt, column++);
+	int r = fill_row(j, key, sums, &row);
+	if (r != SQLITE_OK)
+		return r;
+	int result = j->fn(j->ctx, &row);
+	if (result < 0)
+		*ret_error = result;
+	return SQLITE_OK;
+}
+
 /* Adds the row on which the statement stands. An errno in *ret_error that is no SQLite error. */
 static int add_row(struct job *j, sqlite3_stmt *stmt, int *ret_error)
 {
@@ -250,6 +309,8 @@ static int add_row(struct job *j, sqlite3_stmt *stmt, int *ret_error)
 	}
 	for (unsigned i = 0; i < j->dim_count; i++)
 		key[n++] = (uint64_t)sqlite3_column_int64(stmt, column++);
+	if (j->as_they_are)
+		return give_row(j, stmt, key, column, ret_error);
 	uint32_t row;
 	int r = groups_get(g, key, &row);
 	if (r < 0) {
@@ -281,56 +342,22 @@ static int read_segment(struct job *j, const struct store_segment *seg, int *ret
 
 /* ---- handing out ---- */
 
-int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret)
-{
-	enum sqlite_dict_kind kind;
-	struct view bytes;
-	/* "none" is a match like the others; of everything else 0 says unknown. */
-	*ret = (struct dim_value){.known = number || dim == DIM_match};
-	if (!ret->known || !dict_of(dim, &kind)) {
-		ret->number = number;
-		return SQLITE_OK;
-	}
-	int r = dict_values_get(&reader->dicts[kind], kind, number, &bytes);
-	if (r != SQLITE_OK)
-		return r;
-	if (kind == DICT_PREFIXES)
-		return prefix_from_bytes(bytes, &ret->prefix) ? SQLITE_OK : SQLITE_CORRUPT;
-	ret->bytes = bytes;
-	return SQLITE_OK;
-}
-
-static int fill_row(struct job *j, uint32_t at, struct store_row *row)
-{
-	const struct groups *g = &j->reader->groups;
-	const uint64_t *key = groups_key(g, at), *sums = groups_sums(g, at);
-	if (j->with_time)
-		row->values[DIM_time] = (struct dim_value){.known = true, .number = *key++};
-	for (unsigned i = 0; i < j->dim_count; i++) {
-		int r = sqlite_value_of(j->reader, j->dims[i], *key++, &row->values[j->dims[i]]);
-		if (r != SQLITE_OK)
-			return r;
-	}
-	for (unsigned i = 0; i < j->measure_count; i++)
-		row->m.v[j->measures[i]] = sums[i];
-	return SQLITE_OK;
-}
-
 static bool past_deadline(const struct sqlite_reader *reader)
 {
 	return reader->deadline_ns && clock_mono_ns() >= reader->deadline_ns;
 }
 
-static int hand_out(struct job *j, store_row_fn *fn, void *ctx, int *ret_error)
+static int hand_out(struct job *j, int *ret_error)
 {
+	const struct groups *g = &j->reader->groups;
 	struct store_row row = {0};
-	for (uint32_t i = 0; i < j->reader->groups.count && *ret_error >= 0; i++) {
+	for (uint32_t i = 0; i < g->count && *ret_error >= 0; i++) {
 		if (i % 1024 == 0 && past_deadline(j->reader))
 			return SQLITE_INTERRUPT;
-		int r = fill_row(j, i, &row);
+		int r = fill_row(j, groups_key(g, i), groups_sums(g, i), &row);
 		if (r != SQLITE_OK)
 			return r;
-		*ret_error = fn(ctx, &row);
+		*ret_error = j->fn(j->ctx, &row);
 	}
 	return SQLITE_OK;
 }
@@ -348,7 +375,7 @@ void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
 	sqlite3_progress_handler(reader->db, deadline_ns ? PROGRESS_OPS : 0, on_progress, reader);
 }
 
-static int run(struct job *j, store_row_fn *fn, void *ctx, int *ret_error)
+static int run(struct job *j, int *ret_error)
 {
 	plan_columns(j);
 	groups_reset(&j->reader->groups, j->with_time + j->dim_count, j->measure_count);
@@ -357,7 +384,7 @@ static int run(struct job *j, store_row_fn *fn, void *ctx, int *ret_error)
 	for (size_t i = 0; i < j->q->segment_count && !j->empty && r == SQLITE_OK && *ret_error == 0; i++)
 		r = read_segment(j, &j->q->segments[i], ret_error);
 	if (r == SQLITE_OK && *ret_error == 0)
-		r = hand_out(j, fn, ctx, ret_error);
+		r = hand_out(j, ret_error);
 	return r;
 }
 
@@ -372,7 +399,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	struct error *err)
 {
 	struct sqlite_reader *reader = CONTAINER_OF(base, struct sqlite_reader, base);
-	CLEANUP(job_done) struct job j = {.reader = reader, .q = q, .err = err};
+	CLEANUP(job_done) struct job j = {.reader = reader, .q = q, .fn = fn, .ctx = ctx, .err = err};
 	int result = 0, r = SQLITE_OK;
 	sqlite_set_deadline(reader, q->deadline_ns);
 	if (!reader->in_snapshot && q->segment_count) {
@@ -380,7 +407,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 		reader->in_snapshot = r == SQLITE_OK;
 	}
 	if (r == SQLITE_OK && q->segment_count)
-		r = run(&j, fn, ctx, &result);
+		r = run(&j, &result);
 	if (r == SQLITE_INTERRUPT)
 		result = error_set(err, -ETIMEDOUT, "the query took too long: ask for a shorter range, fewer dimensions"
 			" or a narrower filter");

@@ -129,7 +129,7 @@ static int write_rows(struct sqlite_store *s, const struct cube_source *src, con
 static int write_content(struct sqlite_store *s, const struct store_batch *batch)
 {
 	CLEANUP(cube_source_done) struct cube_source src = {0};
-	if (cube_source_init(&src, batch->flows) < 0)
+	if (cube_source_init(&src, batch->flows, batch->only) < 0)
 		return SQLITE_NOMEM;
 	int r = map_dictionaries(s, &src);
 	if (r == SQLITE_OK)

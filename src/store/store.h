@@ -93,6 +93,7 @@ enum store_result {
 struct store_config {
 	const char *url;                         /* "sqlite:/path/file.db" */
 	uint64_t retention_s[LEVEL_COUNT];       /* UINT64_MAX: forever */
+	uint32_t share_rows;                     /* what one call of maintain deletes, about; 0: the store's own measure */
 };
 
 /* ---- reading ---- */
@@ -175,13 +176,15 @@ struct store_ops {
 	/* Opens or creates (-EBUSY: try again later), and brings the schema up to date. Errors name the store and what to do. */
 	int (*open)(const struct store_config *config, struct store **ret, struct error *err);
 	enum store_result (*write_batch)(struct store *s, const struct store_batch *batch, struct error *err);
-	/* Id of the last batch of this collector that was applied; 0: none. */
+	/* Id of the last batch of this collector that was applied; 0: none. One that is still being applied for a
+	 * connection that is gone is waited for. */
 	int (*last_batch)(struct store *s, const char *collector, uint64_t *ret, struct error *err);
 	/* Every collector with a batch, by name, and its last one's id. A negative return ends the list with it. */
 	int (*collectors)(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
 	/* Starts of the table's oldest and newest bucket: 1, or 0 when it has no rows. Called by the writer's thread. */
 	int (*range)(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);
-	/* Retention and housekeeping; called about once a minute. 1: it did its share and there may be more. */
+	/* Retention and housekeeping; called about once a minute. 1: it did its share and there may be more. A store
+	 * that drops whole partitions does all of it at once. */
 	int (*maintain)(struct store *s, uint64_t now_s, struct error *err);
 	void (*close)(struct store *s);
 

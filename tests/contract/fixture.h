@@ -21,10 +21,19 @@ struct store *open_store(const char *url, const uint64_t retention_s[LEVEL_COUNT
 void open_fixture(struct fixture *f, const uint64_t retention_s[LEVEL_COUNT]);
 void close_fixture(struct fixture *f);
 
+/* Writes a batch that lacks its flows: these samples. */
+enum store_result contract_write(struct store *store, struct store_batch batch, const struct world *w, const struct sample *s,
+	size_t n);
+
 /* Runs a writer of batches, which writes a byte to fd before each and never returns, in a process of its own from
  * batch `from` on, and kills it a few batches later, at any point within one. */
 typedef void contract_writer_fn(const char *url, int fd, uint64_t from);
 void contract_kill_writer(const char *url, uint64_t from, contract_writer_fn *run);
+
+/* What a store tells about itself (hooks_contract.c). */
+void test_look(void **state);
+void test_range(void **state);
+void test_collectors(void **state);
 
 /* Path changes (changes_contract.c). */
 void test_changes_come_back(void **state);

@@ -47,18 +47,24 @@ void close_fixture(struct fixture *f)
 	contract->ops->close(f->store);
 }
 
-static enum store_result write_samples(struct store *store, uint64_t id, const struct sample *s, size_t n)
+enum store_result contract_write(struct store *store, struct store_batch batch, const struct world *w, const struct sample *s,
+	size_t n)
 {
 	struct flow_table *t;
 	struct error err = {0};
 	assert_int_equal(flow_table_new(&t), 0);
-	samples_to_table(&world, s, n, t);
-	struct store_batch batch = {.collector = "test1", .id = id, .flows = t};
+	samples_to_table(w, s, n, t);
+	batch.flows = t;
 	enum store_result r = contract->ops->write_batch(store, &batch, &err);
 	if (r == STORE_RETRY || r == STORE_FATAL)
 		print_error("write_batch: %s\n", err.text);
 	flow_table_free(t);
 	return r;
+}
+
+static enum store_result write_samples(struct store *store, uint64_t id, const struct sample *s, size_t n)
+{
+	return contract_write(store, (struct store_batch){.collector = "test1", .id = id}, &world, s, n);
 }
 
 /* Minutes over three days, most of them in one hour. */
@@ -453,6 +459,85 @@ static void test_retention(void **state)
 	close_fixture(&f);
 }
 
+/* ---- batches of one table ---- */
+
+/* The samples as rows of the table: at the start of its buckets. */
+static enum store_result write_only(struct store *store, uint64_t id, struct store_table table, size_t from, size_t n)
+{
+	struct sample floored[SAMPLES];
+	memcpy(floored, samples + from, n * sizeof(*floored));
+	for (size_t i = 0; i < n; i++)
+		floored[i].minute = (uint32_t)level_floor(table.level, floored[i].minute);
+	return contract_write(store, (struct store_batch){.collector = "copy of a store", .id = id, .only = &table}, &world, floored, n);
+}
+
+/* Each table is written apart and gets its own rows only; in two halves, which add. */
+static void test_batches_of_one_table(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		struct store_table table = table_at(i);
+		uint64_t id = 10 * (uint64_t)(i + 1);
+		assert_int_equal(write_only(f.store, id, table, 0, SAMPLES / 2), STORE_OK);
+		assert_int_equal(write_only(f.store, id, table, 0, SAMPLES / 2), STORE_DUPLICATE);
+		assert_true(count_rows(f.reader, table.cube, table.level) > 0);
+		for (int k = i + 1; k < TABLE_COUNT; k++)
+			assert_int_equal(count_rows(f.reader, table_at(k).cube, table_at(k).level), 0);
+		assert_int_equal(write_only(f.store, id + 1, table, SAMPLES / 2, SAMPLES / 2), STORE_OK);
+	}
+	check_everything(f.reader, SAMPLES);
+	/* A collector's own batch adds to them like to any others. */
+	assert_int_equal(write_samples(f.store, 1, samples, 0), STORE_OK);
+	check_everything(f.reader, SAMPLES);
+	close_fixture(&f);
+}
+
+static size_t rows_older(struct store_reader *reader, enum store_level level, uint64_t end)
+{
+	size_t n = 0;
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		struct store_query q = {.cube = (enum store_cube)cube, .segments = {{level, 0, level_floor(level, end)}},
+			.segment_count = 1, .dims = cube_dims[cube] | DIM_BIT(DIM_time), .step_s = level_seconds[level]};
+		assert_int_equal(contract->ops->query(reader, &q, count_row, &n, NULL), 0);
+	}
+	return n;
+}
+
+/* A backlog of old rows is worked off by several calls, each of which says so; nothing that is kept goes. */
+static void test_retention_in_shares(void **state)
+{
+	struct fixture f;
+	const uint64_t retention[] = {7200, 86400, UINT64_MAX};
+	const uint64_t now = T0 + 3 * 86400;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_samples(f.store, 1, samples, SAMPLES), STORE_OK);
+	size_t kept = rows_older(f.reader, LEVEL_hour, now) - rows_older(f.reader, LEVEL_hour, now - 86400);
+	close_fixture(&f);
+
+	struct store_config config = {.url = f.url, .share_rows = 400};
+	memcpy(config.retention_s, retention, sizeof(config.retention_s));
+	assert_int_equal(contract->ops->open(&config, &f.store, NULL), 0);
+	assert_int_equal(contract->ops->reader_open(f.store, &f.reader, NULL), 0);
+	size_t old = rows_older(f.reader, LEVEL_minute, now - 7200) + rows_older(f.reader, LEVEL_hour, now - 86400);
+	int r, calls = 0;
+	while ((r = contract->ops->maintain(f.store, now, NULL)) == 1) {
+		size_t left = rows_older(f.reader, LEVEL_minute, now - 7200) + rows_older(f.reader, LEVEL_hour, now - 86400);
+		assert_true(left < old || !left);
+		old = left;
+		calls++;
+	}
+	assert_int_equal(r, 0);
+	assert_true(contract->in_shares ? calls > 3 : calls == 0);
+	assert_int_equal(rows_older(f.reader, LEVEL_minute, now - 7200), 0);
+	assert_int_equal(rows_older(f.reader, LEVEL_hour, now - 86400), 0);
+	assert_int_equal(rows_older(f.reader, LEVEL_hour, now), kept);
+	assert_true(count_rows(f.reader, CUBE_flow, LEVEL_day) > 0);
+	close_fixture(&f);
+}
+
 static int stop_at_once(void *ctx, const struct store_row *row)
 {
 	(*(int *)ctx)++;
@@ -620,6 +705,11 @@ int store_contract_run(const struct store_contract *c)
 		cmocka_unit_test(test_values_never_written_match_nothing),
 		cmocka_unit_test(test_longest_path),
 		cmocka_unit_test(test_retention),
+		cmocka_unit_test(test_retention_in_shares),
+		cmocka_unit_test(test_batches_of_one_table),
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_collectors),
 		cmocka_unit_test(test_query_ends_early),
 		cmocka_unit_test(test_readers_beside_the_writer),
 		cmocka_unit_test(test_killed_writer),

@@ -10,6 +10,7 @@ struct store_contract {
 	const struct store_ops *ops;
 	/* Writes the URL of a fresh, empty store. */
 	void (*fresh_url)(char *buf, size_t cap);
+	bool in_shares; /* maintain deletes as much as store_config.share_rows says, and more when called again */
 };
 
 /* Runs the suite; returns what cmocka's runner does. */

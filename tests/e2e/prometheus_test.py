@@ -5,6 +5,7 @@ no fault with the metrics page, and examples/alerts.yml is loaded and fires when
 
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from apitraffic import NAMES, World  # noqa: E402
 from collector import Collector  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
@@ -148,6 +150,42 @@ def check_store_away(tap, folder, collector, prometheus):
     tap.check(True, "and its return")
 
 
+def documented():
+    """The questions to Prometheus that docs/api.md shows; each ends with a comment or goes on in the next line."""
+    with open(os.path.join(HERE, "..", "..", "docs", "api.md"), encoding="utf-8") as file:
+        block = file.read().split("```\ntopk(", 1)[1].split("```", 1)[0]
+    text = "".join(line.split("  #", 1)[0] + ("\0" if "  #" in line else " ") for line in ("topk(" + block).splitlines())
+    return [expression.strip() for expression in text.split("\0") if expression.strip()]
+
+
+def check_traffic(tap, folder):
+    """Figures of traffic: those of the largest with labels of their own, and the rest, are everything, exactly."""
+    world = World(random.Random(7), folder, records=1500, hours=2)
+    http = {"listen": ["127.0.0.1:0"], "metrics_top": 3}
+    with Collector(os.path.join(folder, "traffic"), http=http, **world.config()) as collector, \
+            Prometheus(folder, collector.ready["http"]) as prometheus:
+        collector.send(world.records)
+        total = collector.wait(lambda: [row for row in [collector.api("top", by="", last="4h")["rows"][0]] if row["records"] == 1500],
+                               "the records")[0]
+        for by in ("origin", "neighbour", "country"):
+            for measure in ("bytes_sent", "packets_sent", "packets_retransmitted", "connections"):
+                name = f"whereto_{by}_{measure}_total"
+                found = {sample.split('"')[1]: value for sample, value in collector.metrics().items() if sample.startswith(name + "{")}
+                rows = {str(row[by]): row[measure] for row in collector.api("top", by=by, last="4h", limit=1000)["rows"]}
+                own = [label for label in found if label not in ("unknown", "other")]
+                tap.check(sum(found.values()) == total[measure] and len(own) == 3 and all(found[label] == rows[label] for label in own) and
+                          found["unknown"] == rows["None"], f"{name}: three of their own and the rest, which are everything", (found, rows))
+        collector.wait(lambda: prometheus.value("sum(whereto_origin_bytes_sent_total)") == total["bytes_sent"], "the sum in Prometheus", 60)
+        tap.check(True, "Prometheus has the same sum")
+        names = prometheus.get("query", query="whereto_as_info")["result"]
+        tap.check(all(NAMES[int(found["metric"]["as"])] == found["metric"]["name"] for found in names) and names, "and the names of ASes", names)
+        for expression in documented():
+            collector.wait(lambda text=expression: (prometheus.get("query", query=text) or {}).get("result"), expression, 60)
+            tap.check(True, f"docs/api.md: {expression[:60]} has an answer")
+        found = promtool("check", "metrics", input=collector.http("/metrics")[1])
+        tap.check(found.returncode == 0, "promtool finds no fault with them", found.stdout + found.stderr)
+
+
 def main():
     if not shutil.which("prometheus") or not shutil.which("promtool"):
         skip_all("no prometheus here (Debian: prometheus)")
@@ -163,6 +201,8 @@ def main():
         with Prometheus(folder, collector.ready["http"]) as prometheus:
             check_scrape(tap, collector, prometheus)
             check_store_away(tap, collector.folder, collector, prometheus)
+    with tempfile.TemporaryDirectory() as folder:
+        check_traffic(tap, folder)
     return tap.done()
 
 

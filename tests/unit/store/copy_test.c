@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Copies with batches so small that slices shrink, grow and are brought in parts; tests/e2e/store_copy_test.py has
+ * the rest. What is compared is each row, read back from both stores. */
+
+#include "base/hash.h"
+#include "store/copy.h"
+#include "store/schema.h"
+#include "wt_files.h"
+#include "wt_flows.h"
+
+#define T0      1767312000u
+#define SAMPLES 600
+
+static struct world world;
+static struct sample samples[SAMPLES];
+
+static void fresh_url(char *buf, size_t cap)
+{
+	static int files;
+	(void)snprintf(buf, cap, "sqlite:%.200s/%d.db", wt_folder(), files++);
+}
+
+static struct store *must_open(const char *url)
+{
+	struct store_config config = {.url = url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	struct store *s;
+	struct error err;
+	if (store_find(url, &err)->open(&config, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	return s;
+}
+
+/* Half of them in one minute, the rest over four days. */
+static void write_source(const char *url, uint64_t id)
+{
+	struct store *s = must_open(url);
+	struct flow_table *t;
+	struct error err;
+	for (size_t i = 0; i < SAMPLES; i++)
+		sample_make(&samples[i], T0 + 60 * (uint32_t)(i % 2 ? 4000 : wt_random_below(4 * 1440)));
+	assert_int_equal(flow_table_new(&t), 0);
+	samples_to_table(&world, samples, SAMPLES, t);
+	struct store_batch batch = {.collector = "ams1", .id = id, .flows = t};
+	assert_int_equal(s->ops->write_batch(s, &batch, &err), STORE_OK);
+	flow_table_free(t);
+	s->ops->close(s);
+}
+
+struct sums {
+	uint64_t rows, hash;
+};
+
+/* The order of rows does not matter, everything else does. */
+static int add_row(void *ctx, const struct store_row *row)
+{
+	struct sums *s = ctx;
+	uint64_t hash = 0;
+	for (int d = 0; d < DIMENSION_COUNT; d++) {
+		const struct dim_value *v = &row->values[d];
+		hash = hash * 31 + v->known + v->number;
+		if (v->bytes.len)
+			hash = hash * 31 + hash_bytes(v->bytes.data, v->bytes.len);
+		hash = hash * 31 + hash_bytes(&v->prefix, sizeof(v->prefix));
+	}
+	s->rows++;
+	s->hash += hash * 31 + hash_bytes(&row->m, sizeof(row->m));
+	return 0;
+}
+
+static void sums_of(const char *url, struct store_table table, struct sums *ret)
+{
+	struct store *s = must_open(url);
+	struct store_reader *reader;
+	struct store_query q = {.cube = table.cube, .segments = {{table.level, 0, T0 * 2ull - T0 * 2ull % 86400}}, .segment_count = 1,
+		.dims = cube_dims[table.cube] | DIM_BIT(DIM_time), .step_s = level_seconds[table.level]};
+	assert_int_equal(s->ops->reader_open(s, &reader, NULL), 0);
+	assert_int_equal(s->ops->query(reader, &q, add_row, ret, NULL), 0);
+	s->ops->reader_close(reader);
+	s->ops->close(s);
+}
+
+struct told {
+	double share;
+	int tables;
+};
+
+static void on_progress(void *ctx, const struct copy_progress *p)
+{
+	struct told *t = ctx;
+	assert_true(p->share >= 0 && p->share <= 1);
+	t->share = p->share;
+	t->tables += p->table_done;
+}
+
+static int keep_last(void *ctx, const char *name, uint64_t last)
+{
+	if (strcmp(name, "ams1") != 0)
+		*(uint64_t *)ctx = last;
+	return 0;
+}
+
+static uint64_t batches_of_copy(const char *url)
+{
+	struct store *s = must_open(url);
+	uint64_t last = 0;
+	assert_int_equal(s->ops->collectors(s, keep_last, &last, NULL), 0);
+	s->ops->close(s);
+	return last;
+}
+
+static void copy_and_compare(const char *from, const char *to, uint32_t batch_rows)
+{
+	static struct copy_report report;
+	struct told told = {0};
+	struct error err;
+	struct copy_config config = {.urls = {from, to}, .batch_rows = batch_rows, .progress = on_progress, .ctx = &told};
+	if (store_copy(&config, &report, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(report.equal);
+	assert_int_equal(told.tables, TABLE_COUNT + 1);
+	assert_true(told.share > 0.99);
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		struct sums a = {0}, b = {0};
+		sums_of(from, table_at(i), &a);
+		sums_of(to, table_at(i), &b);
+		assert_true(a.rows > 0);
+		assert_memory_equal(&a, &b, sizeof(a));
+	}
+}
+
+static void test_small_batches(void **state)
+{
+	static const uint32_t sizes[] = {0, 200, 40};
+	char from[512], to[512];
+	world_make(&world);
+	fresh_url(from, sizeof(from));
+	write_source(from, 5);
+	uint64_t before = 0;
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		fresh_url(to, sizeof(to));
+		copy_and_compare(from, to, sizes[i]);
+		assert_true(batches_of_copy(to) > before);
+		before = batches_of_copy(to);
+	}
+}
+
+/* Late rows everywhere, with another size each time. */
+static void test_again_and_again(void **state)
+{
+	char from[512], to[512];
+	world_make(&world);
+	fresh_url(from, sizeof(from));
+	fresh_url(to, sizeof(to));
+	for (uint64_t id = 1; id < 4; id++) {
+		write_source(from, id);
+		copy_and_compare(from, to, 50 + (uint32_t)wt_random_below(500));
+	}
+	uint64_t batches = batches_of_copy(to);
+	copy_and_compare(from, to, 0); /* nothing to bring: only the batch with which each begins */
+	assert_int_equal(batches_of_copy(to), batches + 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_small_batches),
+		cmocka_unit_test(test_again_and_again),
+	};
+	wt_random_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
