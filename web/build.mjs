@@ -27,6 +27,7 @@ const TYPES = {
     ".css": "text/css; charset=utf-8",
     ".json": "application/json",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
 };
 
 const digest = (data) => createHash("sha256").update(data).digest("hex");
@@ -67,6 +68,17 @@ function page(outputs) {
         .replaceAll("{icon.svg}", "/web/" + entry("icon.svg"));
 }
 
+// What the packages that are bundled ask to be told with them.
+function licences(inputs) {
+    const packages = [...new Set(inputs.map((i) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(i)?.[1]).filter(Boolean))].sort();
+    return packages.map((name) => {
+        const folder = path.join(modules, name);
+        const {version, license} = JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"));
+        const texts = fs.readdirSync(folder).filter((f) => /^(licen[cs]e|notice|copyright)/i.test(f) && fs.statSync(path.join(folder, f)).isFile());
+        return `==== ${name} ${version} (${license})\n\n${texts.map((f) => fs.readFileSync(path.join(folder, f), "utf8").trim()).join("\n\n")}\n`;
+    }).join("\n");
+}
+
 // [{path, type, hashed, data}]
 async function bundle(out) {
     const esbuild = await import("esbuild");
@@ -88,7 +100,9 @@ async function bundle(out) {
     const html = Buffer.from(page(result.metafile.outputs));
     for (const name of PAGES)
         files.push({path: name, hashed: false, data: html, html: true});
-    return {files, inputs: Object.keys(result.metafile.inputs)};
+    const inputs = Object.keys(result.metafile.inputs);
+    files.push({path: "/web/licences.txt", hashed: false, data: Buffer.from(licences(inputs))});
+    return {files, inputs};
 }
 
 function write(out, files) {

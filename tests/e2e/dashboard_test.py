@@ -19,6 +19,7 @@ from collector import Collector  # noqa: E402
 from tap import skip_all  # noqa: E402
 
 WEB = os.path.join(HERE, "..", "..", "web")
+TOKEN = "dashboard-test-token-0123456789"
 NOTICE = "Sample data: networks invented for a test."
 
 
@@ -46,16 +47,25 @@ def serve(browser, collector):
         print("done", file=browser.stdin, flush=True)
 
 
+def guarded(folder):
+    """A collector that asks for a token and has heard nobody."""
+    os.mkdir(folder)
+    file = os.path.join(folder, "token")
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as out:
+        out.write(TOKEN + "\n")
+    return Collector(folder, http={"listen": ["127.0.0.1:0"], "token_file": file})
+
+
 def run(folder, chromium):
     config = sample_world.config(folder)
     sample_world.write(folder)
-    with Collector(folder, start=False, **config) as collector:
+    with Collector(folder, start=False, **config) as collector, guarded(os.path.join(folder, "guarded")) as other:
         collector.config["http"]["notice"] = NOTICE
         collector.start()
         now = time.time()
         collector.send(sample_world.records(now, 13))
         setting = {"url": f"http://{collector.ready['http']}", "chromium": chromium, "notice": NOTICE, "now": now,
-                   "few": sample_world.NETWORKS[sample_world.FEW].asn, "lossy": sample_world.LOSSY}
+                   "guarded": f"http://{other.ready['http']}", "token": TOKEN, "few": sample_world.NETWORKS[sample_world.FEW].asn, "lossy": sample_world.LOSSY}
         script = os.path.join(WEB, "tests", "dashboard.mjs")
         browser = subprocess.Popen(["node", script, json.dumps(setting)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:

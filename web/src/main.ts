@@ -109,6 +109,7 @@ function help(): void {
     const dialog = h("dialog", {class: "dialog", "aria-labelledby": "keys-title"}, h("h2", {id: "keys-title"}, "Keyboard"),
         h("dl", {class: "keys"}, rows.map(([key, what]) => [h("dt", null, key.split(" ").map((k) => h("kbd", null, k))), h("dd", null, what)])),
         h("p", {class: "note"}, "Drag across a chart to zoom into that time. Everything on the screen has its own address: copy it to share."),
+        h("p", {class: "note"}, h("a", {href: "/api"}, "The API's list"), " · ", h("a", {href: "/web/licences.txt"}, "Licences of what the dashboard is made of")),
         h("form", {method: "dialog", class: "buttons"}, h("button", {class: "primary"}, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
@@ -140,7 +141,7 @@ function onClick(event: MouseEvent): void {
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
         return;
     const to = new URL(link.href, location.href);
-    if (to.origin !== location.origin || to.pathname.startsWith("/api") || link.target || link.download || to.hash)
+    if (to.origin !== location.origin || /^\/(api|web)\b/.test(to.pathname) || link.target || link.download || to.hash)
         return;
     event.preventDefault();
     go(to.pathname + to.search);

@@ -51,7 +51,7 @@ export function rate(f: Figures): HTMLElement {
 // What to say beside rates that are lower bounds; null when they are exact.
 export function bound(f: Figures): HTMLElement | null {
     return f.approximate ? h("span", {title: "Some connections were read before their end, as the nginx module alone does: what was sent again later is missing."},
-        "≥ retransmits are a lower bound") : null;
+        "a lower bound") : null;
 }
 
 export function rtt(us: number | null, f: Figures, format: Format): HTMLElement {

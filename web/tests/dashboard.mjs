@@ -212,6 +212,43 @@ async function phone(browser) {
     await page.context().close();
 }
 
+async function token(browser) {
+    const page = await open(browser, "/", {}, setting.guarded);
+    page.problems.length = 0; // the browser notes each 401
+    check((await page.textContent("#content")).includes("asks for a token"), "a token is asked for");
+    await page.fill("#token", "another");
+    await page.press("#token", "Enter");
+    await page.waitForSelector('#token-wrong:has-text("refused")');
+    await page.fill("#token", setting.token);
+    await page.press("#token", "Enter");
+    await page.waitForSelector('.empty:has-text("No sender has been heard yet")');
+    check(true, "the right one opens, and says that nobody has been heard and what to do");
+    equal(await page.evaluate(() => document.cookie), "", "no script can read the cookie");
+    await page.reload();
+    await ready(page);
+    check((await page.textContent("#content")).includes("No sender has been heard yet"), "the browser keeps it");
+    await page.context().close();
+}
+
+async function keyboard(browser) {
+    const page = await open(browser, "/" + fixed());
+    await page.keyboard.press("Tab");
+    equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content", "the first stop leads to the content");
+    await page.keyboard.press("?");
+    check((await page.textContent("dialog")).includes("Keyboard"), "? lists the keys");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.keyboard.press("n");
+    await ready(page);
+    equal(await page.textContent("h1"), "Networks", "g n goes to Networks");
+    check(page.url().includes(RANGE.from.slice(0, 10)), "with the range", page.url());
+    await page.keyboard.press("z");
+    await ready(page);
+    check(page.url().includes("tz=utc"), "z changes the zone", page.url());
+    equal(page.problems, [], "keyboard: no complaint on the console");
+    await page.context().close();
+}
+
 // Nothing serious by axe-core, in both themes.
 async function accessible(browser) {
     const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -242,7 +279,7 @@ async function broken(browser) {
 
 const browser = await launch();
 try {
-    for (const part of [firstLoad, overview, networks, filters, ranges, pathsPage, glass, states, themes, phone, accessible, broken])
+    for (const part of [firstLoad, overview, networks, filters, ranges, pathsPage, glass, states, themes, token, keyboard, phone, accessible, broken])
         await part(browser);
 } finally {
     await browser.close();

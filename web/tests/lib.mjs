@@ -62,13 +62,13 @@ export const ready = (page) => page.waitForFunction(
     () => document.body.dataset.ready === location.pathname + location.search, null, {timeout: 20000});
 
 // A tab of its own storage. page.problems: what the console and the page complained about.
-export async function open(browser, path, options = {}) {
+export async function open(browser, path, options = {}, url = setting.url) {
     const context = await browser.newContext({viewport: {width: 1440, height: 900}, colorScheme: "light", timezoneId: "Europe/Berlin", ...options});
     const page = await context.newPage();
     page.problems = [];
     page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.problems.push(m.text()));
     page.on("pageerror", (e) => page.problems.push(e.stack));
-    await page.goto(setting.url + path);
+    await page.goto(url + path);
     await ready(page);
     return page;
 }

@@ -174,6 +174,6 @@ export const networks: PageModule<Data> = {
             "by", BY, "" as Dimension);
         return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above") : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
             rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.answer.total), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
-            h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`, "data-external": true}, "CSV")]})];
+            h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
     },
 };
