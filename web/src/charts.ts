@@ -14,15 +14,20 @@ export type Option = Record<string, unknown>;
 interface Chart {
     element: HTMLElement;
     instance: EChartsType | null;
-    option: Option | null;
     make: (() => Option) | null;
     wire: ((instance: EChartsType) => void) | null;
+    needs: (() => Promise<unknown>) | undefined;
 }
 
 const charts = new Map<string, Chart>();
 let library: Promise<Library> | null = null;
 
-export const load = (): Promise<Library> => library ??= import("./chart_lib");
+export function load(): Promise<Library> {
+    return library ??= import("./chart_lib").catch((error) => {
+        library = null; // to be tried again
+        throw error;
+    });
+}
 
 const observer = new ResizeObserver((entries) => {
     for (const entry of entries)
@@ -38,9 +43,21 @@ export function color(name: string): string {
 export const rateColors = (): string[] => [0, 1, 2, 3, 4, 5].map((i) => color(`--rate-${i}`));
 export const seriesColors = (): string[] => [0, 1, 2, 3, 4, 5, 6].map((i) => color(`--series-${i}`));
 
-async function show(chart: Chart): Promise<void> {
-    const {init} = await load();
+async function show(name: string, chart: Chart): Promise<void> {
+    let parts: [Library, unknown];
+    try {
+        parts = await Promise.all([load(), chart.needs?.()]);
+    } catch {
+        // Not there, or another version since the page was loaded.
+        chart.element.textContent = "The chart could not be loaded. Loading the page again may help.";
+        return;
+    }
+    // It may have gone while its parts came.
+    if (charts.get(name) !== chart || !chart.element.isConnected)
+        return;
     if (!chart.instance) {
+        chart.element.textContent = "";
+        const {init} = parts[0];
         chart.instance = init(chart.element);
         observer.observe(chart.element);
         chart.wire?.(chart.instance);
@@ -50,27 +67,25 @@ async function show(chart: Chart): Promise<void> {
     chart.element.dataset.drawn = "true";
 }
 
-// The chart's element. make is called again when the theme changes; wire once, to listen to events.
-export function chart(name: string, description: string, make: () => Option, wire?: (instance: EChartsType) => void): HTMLElement {
+// The chart's element, which is drawn when the library, and what it needs besides, is there. make is called again when the
+// theme changes; wire once, to listen to events.
+export function chart(name: string, description: string, make: () => Option, wire?: (instance: EChartsType) => void,
+    needs?: () => Promise<unknown>): HTMLElement {
     let c = charts.get(name);
     if (!c) {
-        c = {element: h("div", {class: `chart chart-${name}`, role: "img"}), instance: null, option: null, make, wire: wire ?? null};
+        c = {element: h("div", {class: `chart chart-${name}`, role: "img"}), instance: null, make, wire: wire ?? null, needs};
         charts.set(name, c);
     }
     c.element.setAttribute("aria-label", description);
     c.make = make;
-    void show(c);
+    void show(name, c);
     return c.element;
 }
 
 export function redrawAll(): void {
-    for (const c of charts.values())
+    for (const [name, c] of charts)
         if (c.instance && c.element.isConnected)
-            void show(c);
-}
-
-export function instanceOf(name: string): EChartsType | null {
-    return charts.get(name)?.instance ?? null;
+            void show(name, c);
 }
 
 // Those of another page make room.

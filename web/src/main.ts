@@ -289,7 +289,7 @@ document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => document.hidden || schedule(current()));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChanged);
-void charts.load();
+void charts.load().catch(() => null);
 void drawAbout();
 themeChanged();
 navigate();

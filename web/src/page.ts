@@ -3,7 +3,7 @@
 // What a page is, and what pages have in common.
 
 import {h, type Child} from "./dom";
-import {filterOf, get, go, isRelative, seconds, url, DEFAULT_LAST, type State} from "./state";
+import {current, filterOf, get, go, isRelative, seconds, url, DEFAULT_LAST, type State} from "./state";
 
 export interface PageModule<D> {
     title: string;
@@ -50,9 +50,8 @@ export function noTraffic(s: State, senders: number | null): HTMLElement {
         h("p", null, "Whether senders are alive is told on the ", h("a", {href: url(s, {}, "senders")}, "Senders"), " page."));
 }
 
-export function toRange(s: State): (from: number, to: number) => void {
-    return (from, to) => {
-        const iso = (t: number) => new Date(Math.round(t / 60e3) * 60e3).toISOString().slice(0, 19) + "Z";
-        go(url(s, {last: null, from: iso(from), to: iso(to)}));
-    };
+// A chart outlives what it was first drawn for, so what it leads to is asked for when it happens.
+export function toRange(from: number, to: number): void {
+    const iso = (t: number) => new Date(Math.round(t / 60e3) * 60e3).toISOString().slice(0, 19) + "Z";
+    go(url(current(), {last: null, from: iso(from), to: iso(to)}));
 }

@@ -15,7 +15,7 @@ export type MapOf = "retransmit_rate" | "bytes_sent";
 type Module = typeof import("./map");
 let loaded: Module | null = null;
 
-export async function loadWorld(): Promise<void> {
+async function loadWorld(): Promise<void> {
     if (!loaded) {
         const [module, {registerMap}] = await Promise.all([import("./map"), load()]); // maps can be registered when geo is there
         module.registerWorld(registerMap as never);
@@ -75,5 +75,5 @@ export function world(name: string, list: Row[], of: MapOf, onCountry: (code: st
             if (code)
                 onCountry(code);
         });
-    });
+    }, loadWorld);
 }

@@ -94,7 +94,7 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
 function overTime(s: State, d: Data): HTMLElement {
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.after ?? "no route"}));
     const one = (measure: series.Measure, title: string, value: Child) => card(title,
-        series.seriesChart(`networks-${measure}`, series.build(d.all, null, "", measure), zone(s), toRange(s), markers), {class: "small", tools: value});
+        series.seriesChart(`networks-${measure}`, series.build(d.all, null, "", measure), zone(s), toRange, markers), {class: "small", tools: value});
     const t = d.answer.total, p = t.previous;
     const span = Math.max(1, (Math.min(Date.parse(d.answer.to), Date.now()) - Date.parse(d.answer.from)) / 1000);
     return h("div", {class: "columns three"},

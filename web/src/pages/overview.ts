@@ -12,11 +12,11 @@ import {change} from "../change";
 import {changesCard} from "../changes";
 import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
-import {choice, filterOf, go, question, range, url, zone, type State} from "../state";
+import {choice, current, filterOf, go, question, range, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
-import {loadWorld, world, type MapOf} from "../world";
+import {world, type MapOf} from "../world";
 
 const SPLITS: [Dimension | "", string][] = [["", "Nothing"], ["router", "Router"], ["neighbour", "Neighbour AS"], ["origin", "Origin AS"],
     ["country", "Country"], ["type", "Traffic type"], ["prefix", "Prefix"], ["path", "AS path"], ["match", "Route found"]];
@@ -57,7 +57,6 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
         q("top", {by, limit: 200, sort: "packets_retransmitted"}),
         ask<{rows: Change[]}>("changes", {...range(s), limit: String(LISTED)}, signal),
         q("top", {by: "", compare: "previous"}),
-        loadWorld(),
     ]);
     for (const answer of [part, largest, worst])
         words.learn(answer?.rows ?? []);
@@ -110,7 +109,7 @@ function overTime(s: State, d: Data): HTMLElement {
     const drawn = series.build(d.all, d.split, dim, measure);
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.prefix}));
     return card(MEASURES.find(([v]) => v === measure)![1], h("div", {class: "with-legend"},
-        series.seriesChart("overview-series", drawn, zone(s), toRange(s), markers), legendOf(s, drawn, dim)),
+        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim)),
     {class: "wide", tools: [segmented("Measure", s, "measure", MEASURES, "throughput"), selector("by", s, "by", SPLITS, "neighbour")]});
 }
 
@@ -124,7 +123,7 @@ function volumeLegend(): HTMLElement {
 function whereTo(s: State, d: Data): HTMLElement {
     const of = choice(s, "map", MAPS.map(([v]) => v), "retransmit_rate");
     return card("Countries", [world("overview-map", d.countries.rows, of, (code) =>
-        go(url(s, {filter: plus(filterOf(s), "country", code), by: null}, "networks"))), of === "bytes_sent" ? volumeLegend() : legend()],
+        go(url(current(), {filter: plus(filterOf(current()), "country", code), by: null}, "networks"))), of === "bytes_sent" ? volumeLegend() : legend()],
     {tools: segmented("Colour", s, "map", MAPS, "retransmit_rate")});
 }
 
