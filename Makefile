@@ -7,7 +7,7 @@ NINJA := ninja $(if $(JOBS),-j$(JOBS))
 # What is installed: without the tests and benchmarks, which `make test` and `make bench` build.
 PARTS := whereto nginx/ngx_http_whereto_module.so man/whereto.1 man/whereto.yaml.5
 
-.PHONY: deps setup build run test bench fuzz install clean
+.PHONY: deps setup build run test bench fuzz screenshots install clean
 
 deps:
 	scripts/deps.sh
@@ -33,6 +33,10 @@ bench: setup
 fuzz:
 	scripts/deps.sh fuzz
 	$(if $(JOBS),JOBS=$(JOBS)) scripts/fuzz.sh
+
+# docs/screenshots/, from the demo
+screenshots: build
+	scripts/screenshots.py $(BUILD)/whereto
 
 install: build
 	meson install -C $(BUILD) --no-rebuild

@@ -2,14 +2,14 @@
 
 /* The whole of whereto on one machine, on loopback, within a temporary folder: sample data
  * (demo_data.c), the real collector and a real nginx with the module (demo_parts.c), visitors
- * (demo_clients.c) and a live look at the result (demo_view.c).
+ * (demo_clients.c), made-up senders with a past (demo_fleet.c) and a live look at the result (demo_view.c).
  *
  * Nothing of the system's is touched. Started as root it becomes nobody before anything else, so that it could
  * not even by mistake; the module, which root's sources may hide from nobody, is opened before.
  *
  * The end, whatever brings it about: no more requests, those under way are answered; the view gives the
  * terminal back; nginx ends gracefully, its workers send what they hold and wait for the
- * acknowledgements; now the ledger must have nothing in flight and the store must hold exactly what the clients
+ * acknowledgements; now the ledger must have nothing in flight and the store must hold exactly what nginx's clients
  * received, to the byte; the collector ends; the folder goes. SIGINT, SIGTERM and SIGHUP are blocked and
  * taken in the loop, so no moment exists in which they could leave something behind. */
 
@@ -29,6 +29,7 @@
 #include "cli/command.h"
 #include "cli/demo_clients.h"
 #include "cli/demo_data.h"
+#include "cli/demo_fleet.h"
 #include "cli/demo_folder.h"
 #include "cli/demo_parts.h"
 #include "cli/demo_view.h"
@@ -37,6 +38,8 @@
 #define NGINX_STOP_MS     10000
 #define COLLECTOR_STOP_MS 20000
 #define SECONDS_MAX       86400u
+#define FIRST_MOVE_NS     (12 * NS_PER_S)
+#define MOVE_NS           (90 * NS_PER_S)
 
 struct demo {
 	unsigned seconds; /* 0: until a signal */
@@ -45,11 +48,13 @@ struct demo {
 	char *folder;
 	struct demo_parts parts;
 	struct demo_clients *clients;
+	struct demo_fleet *fleet;
 	struct demo_view *view;
 	struct demo_view_config view_config;
 	char api[64];
-	struct loop_timer end, drain;
+	struct loop_timer end, drain, move;
 	bool stopping, broken; /* broken: a program ended by itself */
+	bool moved;            /* a network is reached by another transit than at first */
 };
 
 /* ---- how it comes to its end ---- */
@@ -100,6 +105,20 @@ static void on_output_gone(void *ctx)
 		(void)kill(getpid(), SIGTERM);
 }
 
+/* ---- what happens meanwhile ---- */
+
+/* A path changes: the router's table is another one, and the collector reads it. */
+static void on_move(struct loop_timer *self)
+{
+	struct demo *d = self->ctx;
+	struct error err = {0};
+	d->moved = !d->moved;
+	if (demo_data_move(d->folder, (uint32_t)(clock_wall_ms() / 1000), d->moved, &err) == 0 &&
+		demo_process_running(&d->parts.collector))
+		(void)kill(d->parts.collector.pid, SIGHUP);
+	(void)!loop_timer_set(d->loop, &d->move, MOVE_NS);
+}
+
 /* ---- starting ---- */
 
 static int take_signals(struct demo *d, struct error *err)
@@ -136,18 +155,26 @@ static int make_folder(struct demo *d, struct error *err)
 	return r < 0 ? r : demo_data_write(d->folder, (uint32_t)(clock_wall_ms() / 1000), err);
 }
 
-/* Visitors, view and the time's end. */
+/* Made-up senders, visitors, view and the time's end. */
 static int open_doors(struct demo *d, struct error *err)
 {
+	char key[4096];
 	(void)snprintf(d->api, sizeof(d->api), "http://%s", d->parts.http);
 	d->view_config = (struct demo_view_config){
 		.source = {d->api, clock_wall_ms() / 60000 * 60, demo_data_networks()},
 		.output_gone = on_output_gone,
 		.ctx = d,
 	};
+	(void)snprintf(key, sizeof(key), "%s/telemetry.key", d->folder);
+	d->move = (struct loop_timer){.fn = on_move, .ctx = d};
 	d->end = (struct loop_timer){.fn = on_end_timer, .ctx = d};
 	d->drain = (struct loop_timer){.fn = on_drain_timer, .ctx = d};
-	int r = demo_clients_new(d->loop, d->parts.web_port, &d->clients);
+	int r = demo_fleet_new(d->loop, d->parts.telemetry, key, &d->fleet, err);
+	if (r < 0)
+		return r;
+	r = demo_clients_new(d->loop, d->parts.web_port, &d->clients);
+	if (r == 0)
+		r = loop_timer_set(d->loop, &d->move, FIRST_MOVE_NS);
 	if (r == 0 && d->seconds)
 		r = loop_timer_set(d->loop, &d->end, d->seconds * NS_PER_S);
 	if (r == 0)
@@ -214,6 +241,7 @@ static int finish(struct demo *d)
 		(void)report(d);
 		return EXIT_FAILED;
 	}
+	demo_fleet_finish(d->fleet);
 	int stopped = demo_process_stop(&d->parts.nginx, SIGQUIT, NGINX_STOP_MS);
 	if (stopped < 0)
 		(void)report(d);
@@ -229,6 +257,7 @@ static int stop(struct demo *d)
 	int status = EXIT_DONE;
 	demo_view_free(d->view);
 	demo_clients_free(d->clients);
+	demo_fleet_free(d->fleet);
 	(void)demo_process_stop(&d->parts.nginx, SIGTERM, NGINX_STOP_MS);
 	if (demo_process_stop(&d->parts.collector, SIGTERM, COLLECTOR_STOP_MS) < 0) {
 		fputs("whereto demo: ", stderr);

@@ -64,25 +64,16 @@ struct demo_clients {
 	char buf[65536];
 };
 
-/* xorshift64*: for variety, not for secrets. */
-static uint64_t next_random(struct demo_clients *c)
-{
-	c->random ^= c->random >> 12;
-	c->random ^= c->random << 25;
-	c->random ^= c->random >> 27;
-	return c->random * 0x2545f4914f6cdd1dull;
-}
-
 /* 0 to n - 1. */
 static unsigned below(struct demo_clients *c, unsigned n)
 {
-	return (unsigned)((next_random(c) >> 32) * n >> 32);
+	return (unsigned)((demo_data_random(&c->random) >> 32) * n >> 32);
 }
 
 static unsigned choose_network(struct demo_clients *c)
 {
 	unsigned count = demo_data_networks(), i = 0;
-	double at = (double)(next_random(c) >> 11) / (double)(1ull << 53) * c->popularity[count - 1];
+	double at = (double)(demo_data_random(&c->random) >> 11) / (double)(1ull << 53) * c->popularity[count - 1];
 	while (i + 1 < count && c->popularity[i] <= at)
 		i++;
 	return i;
@@ -273,7 +264,7 @@ static int connect_from(const struct addr *client, const struct addr *server, ui
 static void visit_begin(struct demo_clients *c, struct visit *v)
 {
 	unsigned network = choose_network(c), leaning = network % DEMO_EDGES;
-	struct addr client = demo_data_client(network, next_random(c));
+	struct addr client = demo_data_client(network, demo_data_random(&c->random));
 	struct addr server = demo_data_server(below(c, 10) < 7 ? leaning : below(c, DEMO_EDGES));
 	v->persistent = below(c, 10) >= 4;
 	v->requests_left = v->persistent ? 2 + below(c, REQUESTS_MAX - 1) : 1;

@@ -6,7 +6,7 @@
  *
  * Each network has a /14. It is announced whole by everyone who offers it, and its parts (more specific
  * prefixes) by every other one of them, counted differently at the two routers: the longest match of
- * one client is another prefix, and often another path, at edge1 than at edge2. One network is unknown to
+ * one client is another prefix, and often another path, at edge1 than at edge2. The other routers have the neighbours of both. One network is unknown to
  * edge2, so that some traffic there has no route, as in life.
  *
  * Countries follow the networks, but some change in the middle of a block, where no CIDR prefix ends.
@@ -70,11 +70,11 @@ static const struct network {
 	const char *country, *second_country;
 	uint32_t carrier;
 	unsigned parts;
-	const char *routes[DEMO_EDGES];
+	const char *routes[DEMO_ROUTERS];
 	const char *name;
 } networks[] = {
 #define NETWORK(asn, country, second_country, carrier, parts, edge1, edge2, name) \
-	{asn, country, second_country, carrier, parts, {edge1, edge2}, name},
+	{asn, country, second_country, carrier, parts, {edge1, edge2, edge1 edge2, edge2 edge1, edge1 "3" edge2}, name},
 #include "cli/demo_networks.def"
 };
 
@@ -93,6 +93,13 @@ static const struct {
 static const struct {
 	uint8_t third_octet, len;
 } parts[PARTS_MAX] = {{0, 16}, {16, 20}, {32, 19}, {0, 17}};
+
+static const char *const routers[DEMO_ROUTERS] = {"edge1", "edge2", "ams", "nyc", "sin"};
+
+/* The network that moves, at which router, and the neighbour that it then has no more. */
+#define MOVING_NETWORK 2
+#define MOVING_ROUTER  2
+#define MOVING_FROM    '1'
 
 _Static_assert(FIRST_BLOCK + ARRAY_LEN(networks) * BLOCK_OCTETS <= 256, "127.0.0.0/8 is full");
 
@@ -113,9 +120,37 @@ static struct prefix part_of(unsigned network, unsigned part)
 	return prefix_make(&a, parts[part].len);
 }
 
-struct addr demo_data_server(unsigned edge)
+struct addr demo_data_server(unsigned router)
 {
-	return addr_from_v4((uint8_t[4]){LOOPBACK, 0, (uint8_t)(edge + 1), 1});
+	return addr_from_v4((uint8_t[4]){LOOPBACK, 0, (uint8_t)(router + 1), 1});
+}
+
+const char *demo_data_router(unsigned router)
+{
+	return routers[router];
+}
+
+enum demo_region demo_data_region(unsigned network)
+{
+	const struct network *n = &networks[network];
+	bool north_america = strcmp(n->country, "US") == 0 || strcmp(n->country, "CA") == 0;
+	return n->carrier == ASIA ? DEMO_ASIA : n->carrier == AFRICA ? DEMO_AFRICA
+		: n->carrier == AMERICAS || north_america            ? DEMO_AMERICAS
+								     : DEMO_EUROPE;
+}
+
+bool demo_data_lossy(unsigned network)
+{
+	const struct network *n = &networks[network];
+	return n->carrier == ASIA && !strchr(n->routes[0], 'P') && !strchr(n->routes[1], 'P');
+}
+
+uint64_t demo_data_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dull;
 }
 
 unsigned demo_data_networks(void)
@@ -169,11 +204,11 @@ static void add_record(struct buffer *out, uint32_t time_s, uint16_t subtype, co
 }
 
 /* RFC 6396 section 4.3.1: collector's id, view name, then per peer: type, id, address, AS number. */
-static void add_peers(struct buffer *out, uint32_t time_s, unsigned edge)
+static void add_peers(struct buffer *out, uint32_t time_s, unsigned router)
 {
 	uint8_t room[RECORD_MAX];
 	struct wr w = wr_make(room, sizeof(room));
-	wr_bytes(&w, (uint8_t[4]){192, 0, 2, (uint8_t)(edge + 1)}, 4);
+	wr_bytes(&w, (uint8_t[4]){192, 0, 2, (uint8_t)(router + 1)}, 4);
 	wr_u16(&w, 0);
 	wr_u16(&w, ARRAY_LEN(neighbours));
 	for (size_t i = 0; i < ARRAY_LEN(neighbours); i++) {
@@ -227,18 +262,25 @@ static void put_entry(struct wr *w, uint32_t time_s, const struct network *n, ui
 	wr_bytes(w, attributes.start, wr_len(&attributes));
 }
 
+/* A router's table at a time. */
+struct table_of {
+	uint32_t time_s;
+	unsigned router;
+	bool moved;
+};
+
 /* Whether the neighbour tells the router of this part; PARTS_MAX: of the whole block. */
-static bool offers(const char *routes, char key, unsigned part, unsigned edge)
+static bool offers(const struct table_of *t, unsigned network, char key, unsigned part)
 {
+	const char *routes = networks[network].routes[t->router];
 	const char *at = strchr(routes, key);
-	if (!at)
+	if (!at || (t->moved && network == MOVING_NETWORK && key == MOVING_FROM))
 		return false;
-	return part == PARTS_MAX || ((size_t)(at - routes) + part + edge) % 2 == 0;
+	return part == PARTS_MAX || ((size_t)(at - routes) + part + t->router) % 2 == 0;
 }
 
 /* RFC 6396 section 4.3.2: number, prefix, then the entries. Nothing when nobody offers the prefix. */
-static void add_prefix(struct buffer *out, uint32_t time_s, unsigned edge, unsigned network, unsigned part,
-	uint32_t *number)
+static void add_prefix(struct buffer *out, const struct table_of *t, unsigned network, unsigned part, uint32_t *number)
 {
 	const struct network *n = &networks[network];
 	struct prefix p = part == PARTS_MAX ? block_of(network) : part_of(network, part);
@@ -246,7 +288,7 @@ static void add_prefix(struct buffer *out, uint32_t time_s, unsigned edge, unsig
 	struct wr w = wr_make(room, sizeof(room));
 	uint16_t count = 0;
 	for (size_t i = 0; i < ARRAY_LEN(neighbours); i++)
-		count += offers(n->routes[edge], neighbours[i].key, part, edge);
+		count += offers(t, network, neighbours[i].key, part);
 	if (!count)
 		return;
 	wr_u32(&w, (*number)++);
@@ -254,19 +296,19 @@ static void add_prefix(struct buffer *out, uint32_t time_s, unsigned edge, unsig
 	wr_bytes(&w, p.addr.bytes, (p.len + 7u) / 8);
 	wr_u16(&w, count);
 	for (size_t i = 0; i < ARRAY_LEN(neighbours); i++)
-		if (offers(n->routes[edge], neighbours[i].key, part, edge))
-			put_entry(&w, time_s, n, (uint16_t)i);
-	add_record(out, time_s, MRT_RIB_IPV4_UNICAST, &w);
+		if (offers(t, network, neighbours[i].key, part))
+			put_entry(&w, t->time_s, n, (uint16_t)i);
+	add_record(out, t->time_s, MRT_RIB_IPV4_UNICAST, &w);
 }
 
-static void make_table(struct buffer *out, uint32_t time_s, unsigned edge)
+static void make_table(struct buffer *out, const struct table_of *t)
 {
 	uint32_t number = 0;
-	add_peers(out, time_s, edge);
+	add_peers(out, t->time_s, t->router);
 	for (unsigned i = 0; i < ARRAY_LEN(networks); i++) {
-		add_prefix(out, time_s, edge, i, PARTS_MAX, &number);
+		add_prefix(out, t, i, PARTS_MAX, &number);
 		for (unsigned part = 0; part < networks[i].parts; part++)
-			add_prefix(out, time_s, edge, i, part, &number);
+			add_prefix(out, t, i, part, &number);
 	}
 }
 
@@ -330,21 +372,31 @@ static int finish(FILE *out, const char *folder, const char *name, struct error 
 	return failed ? error_set(err, -EIO, "%s/%s: could not be written", folder, name) : 0;
 }
 
-static int write_table(const char *folder, uint32_t time_s, unsigned edge, struct error *err)
+static int write_table(const char *folder, const char *name, const struct table_of *t, struct error *err)
 {
-	static const char *const files[DEMO_EDGES] = {"edge1.mrt", "edge2.mrt"};
-	FILE *out = create(folder, files[edge], err);
+	FILE *out = create(folder, name, err);
 	if (!out)
 		return err->code;
 	struct buffer table;
 	buffer_init(&table);
-	make_table(&table, time_s, edge);
+	make_table(&table, t);
 	bool failed = table.failed;
 	if (!failed)
 		(void)fwrite(table.data, 1, table.len, out);
 	buffer_done(&table);
-	int r = finish(out, folder, files[edge], err);
+	int r = finish(out, folder, name, err);
 	return failed ? error_set(err, -ENOMEM, "out of memory") : r;
+}
+
+int demo_data_move(const char *folder, uint32_t time_s, bool moved, struct error *err)
+{
+	char from[4096], to[4096];
+	(void)snprintf(from, sizeof(from), "%s/moved.mrt", folder);
+	(void)snprintf(to, sizeof(to), "%s/%s.mrt", folder, routers[MOVING_ROUTER]);
+	int r = write_table(folder, "moved.mrt", &(struct table_of){time_s, MOVING_ROUTER, moved}, err);
+	if (r == 0 && rename(from, to) < 0)
+		r = error_set(err, -errno, "%s: %s", to, strerror(errno));
+	return r;
 }
 
 static int write_text(const char *folder, const char *name, void (*print)(FILE *out), struct error *err)
@@ -358,9 +410,12 @@ static int write_text(const char *folder, const char *name, void (*print)(FILE *
 
 int demo_data_write(const char *folder, uint32_t time_s, struct error *err)
 {
+	char name[64];
 	int r = 0;
-	for (unsigned edge = 0; edge < DEMO_EDGES && r == 0; edge++)
-		r = write_table(folder, time_s, edge, err);
+	for (unsigned router = 0; router < DEMO_ROUTERS && r == 0; router++) {
+		(void)snprintf(name, sizeof(name), "%s.mrt", routers[router]);
+		r = write_table(folder, name, &(struct table_of){time_s, router, false}, err);
+	}
 	if (r == 0)
 		r = write_text(folder, "countries.txt", print_countries, err);
 	if (r == 0)

@@ -92,14 +92,35 @@ int demo_parts_find(struct demo_parts *p, const char *module, struct error *err)
 static const char collector_config[] =
 	"name: demo\n"
 	"telemetry: {listen: [\"127.0.0.1:0\"], keys: [{id: 1, file: telemetry.key}]}\n"
-	"routers:\n"
-	"  - {name: edge1, serves: [127.0.1.0/24], sources: [{mrt: {file: edge1.mrt}}]}\n"
-	"  - {name: edge2, serves: [127.0.2.0/24], sources: [{mrt: {file: edge2.mrt}}]}\n"
 	"countries: [{rir: {files: [countries.txt]}}]\n"
 	"asnames: {file: asnames.txt}\n"
 	"store: {url: \"sqlite:whereto.db\"}\n"
 	"journal: {dir: journal, max_size: 1GiB}\n"
-	"http: {listen: [\"127.0.0.1:0\"]}\n";
+	"http:\n"
+	"  listen: [\"127.0.0.1:0\"]\n"
+	"  notice: \"Sample data: all networks are invented. Behind edge1 and edge2 is a real nginx on this machine; "
+	"what ams, nyc and sin report is made up.\"\n"
+	"routers:\n";
+
+/* The configuration, whose last section is the list of routers. */
+static int write_collector_config(const struct demo_parts *p, struct error *err)
+{
+	char *text = NULL, address[ADDR_TEXT_MAX];
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	if (!out)
+		return error_set(err, -ENOMEM, "out of memory");
+	fputs(collector_config, out);
+	for (unsigned i = 0; i < DEMO_ROUTERS; i++) {
+		struct addr server = demo_data_server(i);
+		fprintf(out, "  - {name: %s, serves: [%s/32], sources: [{mrt: {file: %s.mrt}}]}\n", demo_data_router(i),
+			addr_format(&server, address), demo_data_router(i));
+	}
+	int r = fclose(out) != 0 ? error_set(err, -ENOMEM, "out of memory")
+				 : demo_folder_write(p->folder, "whereto.yaml", text, len, 0, err);
+	free(text);
+	return r;
+}
 
 /* The program's first line, from the pipe; what it writes later finds nobody. */
 static int read_line(struct demo_process *program, int fd, char *buf, size_t size, struct error *err)
@@ -149,7 +170,7 @@ int demo_parts_start_collector(struct demo_parts *p, struct error *err)
 	(void)snprintf(key, sizeof(key), "%s/telemetry.key", p->folder);
 	int r = key_generate(key, err);
 	if (r >= 0)
-		r = demo_folder_write(p->folder, "whereto.yaml", collector_config, strlen(collector_config), 0, err);
+		r = write_collector_config(p, err);
 	if (r >= 0)
 		r = demo_process_start(&p->collector, "collector", argv, p->folder, &out, err);
 	if (r >= 0)

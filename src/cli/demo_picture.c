@@ -30,6 +30,7 @@ static int ask_top(const struct demo_source *source, const char *by, unsigned li
 	(void)snprintf(to, sizeof(to), "%" PRIu64, clock_wall_ms() / 1000 + 60);
 	o.values[OPTION_api] = source->api;
 	o.values[OPTION_by] = by;
+	o.values[OPTION_filter] = "router:edge1,edge2"; /* nginx's */
 	o.values[OPTION_limit] = text;
 	o.values[OPTION_from] = from;
 	o.values[OPTION_to] = to;
@@ -171,17 +172,19 @@ static void print_networks(const json_t *answer, const struct screen *screen, FI
 void demo_picture_about(const struct demo_source *source, FILE *out)
 {
 	fprintf(out, "SAMPLE DATA: the %u networks are invented and live on 127.0.0.0/8.\n"
-		"nginx, the module, the collector and every connection are real. Loopback loses\n"
-		"nothing and has no distance: the odd retransmit is TCP probing in vain while\n"
-		"this machine is busy, and a round trip takes microseconds.\n", source->networks);
+		"nginx (edge1, edge2), the module, the collector and every connection are real.\n"
+		"Loopback loses nothing and has no distance: the odd retransmit is TCP probing\n"
+		"in vain while this machine is busy, and a round trip takes microseconds.\n"
+		"What ams, nyc and sin report is made up, and on the dashboard only.\n", source->networks);
 }
 
 void demo_picture_hints(const struct demo_source *source, FILE *out)
 {
-	fprintf(out, "API: %s/   to ask it yourself, in another terminal:\n"
+	fprintf(out, "Dashboard: %s/   open it in a browser\n"
+		"API: %s/api   to ask it yourself, in another terminal:\n"
 		"  %s top --by country --api %s\n"
 		"Your own networks instead: README.md, \"Set it up\".\n"
-		"Ctrl-C stops and removes everything.\n", source->api, program_invocation_name, source->api);
+		"Ctrl-C stops and removes everything.\n", source->api, source->api, program_invocation_name, source->api);
 }
 
 /* ---- pictures ---- */

@@ -40,7 +40,7 @@ void demo_picture_about(const struct demo_source *source, FILE *out);
 void demo_picture_hints(const struct demo_source *source, FILE *out);
 
 /* For a whole terminal: takes DEMO_SCREEN_LINES lines and one a network. */
-#define DEMO_SCREEN_LINES 19
+#define DEMO_SCREEN_LINES 21
 void demo_picture_screen(const struct demo_source *source, const struct demo_look *l, FILE *out);
 /* A few lines between others. */
 void demo_picture_snapshot(const struct demo_look *l, FILE *out);

@@ -416,6 +416,8 @@ static int open_http(struct collector *c, struct error *err)
 		.health = backend_health,
 		.as_name = backend_as_name,
 		.store = c->store,
+		.name = config->name,
+		.notice = config->http.notice,
 	};
 	memcpy(backend.retention_s, config->store.retention_s, sizeof(backend.retention_s));
 	struct hostport *listen = calloc(config->http.listen_count, sizeof(*listen));

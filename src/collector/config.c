@@ -395,6 +395,7 @@ void config_free(struct config *c)
 	free(c->journal.dir);
 	free(c->http.listen);
 	free(c->http.token_file);
+	free(c->http.notice);
 	free(c->http.certificate_file);
 	free(c->http.key_file);
 	for (size_t i = 0; i < c->http.host_count; i++)

@@ -105,6 +105,7 @@ struct config {
 		size_t listen_count;
 		char *token_file; /* NULL */
 		unsigned token_line;
+		char *notice; /* NULL */
 		char *certificate_file, *key_file; /* NULL: no TLS */
 		unsigned tls_line;
 		char **hosts;

@@ -87,6 +87,7 @@ struct http_retired {
 
 struct http_server {
 	struct http_backend backend;
+	char *name, *notice; /* what the backend's point to */
 	bool has_token, has_tls;
 	uint8_t token_digest[32]; /* SHA-256 */
 	char **hosts; /* names beside localhost */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The HTTP side: /api/v1/..., /healthz, /metrics (endpoints.def). libmicrohttpd has the connections, on a thread a
+/* The HTTP side: the dashboard, /api/v1/..., /healthz, /metrics (endpoints.def). libmicrohttpd has the connections, on a thread a
  * listener; a few threads of our own answer what asks the store or the data plane. What only the data plane
  * knows comes through the backend: its functions are called on those threads and must be safe there. */
 
@@ -54,6 +54,7 @@ struct http_backend {
 	/* A copy of the name, the caller's to free; NULL when unknown. */
 	char *(*as_name)(void *ctx, uint32_t asn);
 
+	const char *name, *notice; /* of this collector; a sentence for people, or NULL. Copied by http_new. */
 	struct store *store;
 	uint64_t retention_s[LEVEL_COUNT];
 };

@@ -42,6 +42,14 @@ static const struct {
 
 /* ---- before it is sent ---- */
 
+static bool reply_has(const struct http_reply *reply, const char *name)
+{
+	for (size_t i = 0; i < reply->header_count; i++)
+		if (strcasecmp(reply->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* RFC 9110 section 13.1.2: a list of tags, or *; compared weakly. */
 static bool has_tag(const char *list, const char *tag)
 {
@@ -89,7 +97,7 @@ void http_reply_finish(struct http_call *call)
 	if (call->reply.status == 200 && call->reply.body && call->endpoint && call->endpoint->access == ENDPOINT_TOKEN &&
 		strcmp(call->endpoint->path, "/metrics") != 0)
 		tag(call);
-	if (call->accept_gzip && call->reply.body && call->reply.len >= PACK_BYTES_MIN && call->reply.len <= UINT32_MAX)
+	if (call->accept_gzip && !reply_has(&call->reply, "Content-Encoding") && call->reply.body && call->reply.len >= PACK_BYTES_MIN && call->reply.len <= UINT32_MAX)
 		pack(call);
 }
 
@@ -128,14 +136,6 @@ static struct MHD_Response *response_take(struct http_call *call)
 	atomic_fetch_add(&h->counters->held_bytes, h->len);
 	call->reply.body = NULL;
 	return response;
-}
-
-static bool reply_has(const struct http_reply *reply, const char *name)
-{
-	for (size_t i = 0; i < reply->header_count; i++)
-		if (strcasecmp(reply->headers[i].name, name) == 0)
-			return true;
-	return false;
 }
 
 static enum MHD_Result add_headers(const struct http_reply *reply, struct MHD_Response *response)

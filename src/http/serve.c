@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "http/call.h"
+#include "http/web.h"
 
 #define MAX_AGE_SECONDS 3600ul
 #define STATUS_GONE     499 /* nobody sees it: for the metrics */
@@ -132,6 +133,8 @@ static void find_endpoint(struct http_call *call)
 	for (size_t i = 0; i < ENDPOINT_COUNT; i++)
 		if (strcmp(http_endpoints[i].path, call->path) == 0)
 			call->endpoint = &http_endpoints[i];
+	if (!call->endpoint && web_find(call->path))
+		call->endpoint = &http_endpoints[ENDPOINT_index];
 }
 
 /* ---- refusals ---- */
@@ -153,7 +156,7 @@ static bool answered_early(struct http_call *call, struct MHD_Connection *conn)
 {
 	const char *length = request_header(conn, "Content-Length");
 	if (!call->endpoint) {
-		http_reply_error(call, 404, "no such path; / lists what there is");
+		http_reply_error(call, 404, "no such path; /api lists what there is");
 	} else if (!takes(call, call->method)) {
 		http_reply_error(call, 405, call->endpoint->access == ENDPOINT_SESSION ? "only GET, HEAD, POST and DELETE are served"
 										    : "only GET and HEAD are served");
@@ -180,7 +183,8 @@ static bool admit(struct http_call *call, struct MHD_Connection *conn)
 		!http_access_check(call, request_header(conn, "Host"), request_header(conn, "Sec-Fetch-Site"),
 			request_header(conn, "Sec-Fetch-Mode")))
 		return false;
-	(void)MHD_get_connection_values_n(conn, MHD_GET_ARGUMENT_KIND, collect_param, &c);
+	if (call->endpoint != &http_endpoints[ENDPOINT_index]) /* the dashboard reads its parameters in the browser */
+		(void)MHD_get_connection_values_n(conn, MHD_GET_ARGUMENT_KIND, collect_param, &c);
 	return !c.refused;
 }
 

@@ -227,9 +227,13 @@ int http_new(const struct http_config *config, const struct http_backend *backen
 	if (!s)
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
+	s->backend.name = s->name = strdup(backend->name ? backend->name : "");
+	s->backend.notice = s->notice = backend->notice ? strdup(backend->notice) : NULL;
 	s->has_tls = config->certificate;
 	http_cache_init(&s->cache);
-	int r = parts_init(s, config, err);
+	int r = !s->name || (backend->notice && !s->notice) ? error_set(err, -ENOMEM, "http: out of memory") : 0;
+	if (r == 0)
+		r = parts_init(s, config, err);
 	for (size_t i = 0; i < config->listen_count && r == 0; i++)
 		r = listener_open(s, &config->listen[i], config, err);
 	if (r < 0) {
@@ -256,6 +260,8 @@ void http_free(struct http_server *s)
 	for (size_t i = 0; i < s->host_count; i++)
 		free(s->hosts[i]);
 	free(s->hosts);
+	free(s->name);
+	free(s->notice);
 	free(s);
 }
 

@@ -128,10 +128,13 @@ class Demo:
             return None
         return wait(lambda: re.search(r"[1-9]\d* records", self.output()) or self.process.poll() is not None)
 
-    def api(self, by):
-        address = re.search(r"^API: (http://127\.0\.0\.1:\d+)/", self.output(), re.M).group(1)
-        with urllib.request.urlopen(f"{address}/api/v1/top?by={by}&limit=1000", timeout=20) as answer:
+    def ask(self, question):
+        address = re.search(r"^Dashboard: (http://127\.0\.0\.1:\d+)/", self.output(), re.M).group(1)
+        with urllib.request.urlopen(f"{address}/api/v1/{question}", timeout=20) as answer:
             return json.load(answer)
+
+    def api(self, by):
+        return self.ask(f"top?by={by}&limit=1000")
 
     def end(self):
         try:
@@ -181,18 +184,35 @@ def values(answer, key):
     return {row[key] for row in answer["rows"]}
 
 
+def check_dashboard(tap, demo, name):
+    """Something to see on every page: a past, a transit that loses packets, a path that changes, and a word on what it is."""
+    tap.check("Sample data" in demo.ask("about")["notice"], f"{name}: the dashboard says that it is sample data")
+    wait(lambda: len(demo.ask("series?last=24h&step=1h")["rows"]) >= 24)
+    past = [row["bytes_sent"] for row in demo.ask("series?last=24h&step=1h")["rows"]]
+    tap.check(len(past) >= 24 and min(past[:-1]) > 0, f"{name}: there is a past", past)
+    tap.check(len(demo.ask("top?by=country&last=24h&limit=1000")["rows"]) >= 40, f"{name}: dozens of countries")
+    rates = {row["via"]: row["retransmit_rate"] for row in demo.ask("top?by=via&last=1h&limit=1000")["rows"]}
+    tap.check(rates[64499] > 0.02 and all(rates[asn] < 0.01 for asn in (64498, 64500, 65537)),
+              f"{name}: one transit loses packets", rates)
+    changes = wait(lambda: demo.ask("changes?last=1h")["rows"])
+    tap.check(changes and changes[0]["router"] == "ams" and changes[0]["before"] != changes[0]["after"] is not None,
+              f"{name}: a path changes", changes)
+
+
 def test_interrupted(tap):
     name = "SIGINT in the middle"
     with Demo() as demo:
         if not tap.check(demo.wait_served(), f"{name}: it runs without --seconds", demo.log()):
             return
-        wait(lambda: len(demo.api("router,type")["rows"]) >= 4, 30)
+        expected = ({(router, kind) for router in ("edge1", "edge2") for kind in ("web", "video")} |
+                    {(router, kind) for router in ("ams", "nyc", "sin") for kind in ("web", "video", "api")})
+        wait(lambda: len(demo.api("router,type")["rows"]) >= len(expected), 30)
         got = {(row["router"], row["type"]) for row in demo.api("router,type")["rows"]}
-        tap.equal(got, {(router, kind) for router in ("edge1", "edge2") for kind in ("web", "video")},
-                  f"{name}: routers and types are told apart")
+        tap.equal(got, expected, f"{name}: routers and types are told apart")
         tap.check(len(values(demo.api("country"), "country") - {None}) >= 10, f"{name}: countries are known")
         paths = values(demo.api("path"), "path") - {None}
         tap.check({len(path.split()) for path in paths} >= {1, 2, 3}, f"{name}: paths of several lengths", paths)
+        check_dashboard(tap, demo, name)
         demo.process.send_signal(signal.SIGINT)
         tap.equal(demo.end(), 0, f"{name}: exit status") or tap.note(demo.log())
         check_story(tap, demo, name)

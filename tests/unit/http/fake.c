@@ -248,6 +248,8 @@ struct http_backend fake_backend(struct fake_store *s)
 		.health = fake_health,
 		.as_name = fake_as_name,
 		.store = &s->base,
+		.name = "fake",
+		.notice = "not real",
 		.retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX},
 	};
 }

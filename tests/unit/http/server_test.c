@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "http/web.h"
 #include "query/query.h"
 #include "wt_test.h"
 
@@ -536,12 +537,62 @@ static void health(void **state)
 static void index_page(void **state)
 {
 	struct fixture *f = *state;
-	struct answer a = ask(f->server, "/");
+	struct answer a = ask(f->server, "/api");
 	assert_int_equal(a.status, 200);
 	assert_non_null(strstr(a.body, "/api/v1/top"));
 	assert_non_null(strstr(a.head, "Content-Type: text/html"));
 	assert_non_null(strstr(a.head, "Content-Security-Policy: default-src 'none'"));
 	assert_non_null(strstr(a.head, "Cache-Control: no-store"));
+	answer_done(&a);
+}
+
+static void about(void **state)
+{
+	struct fixture *f = *state;
+	json_t *answer = ask_json(f->server, "/api/v1/about");
+	assert_string_equal(json_string_value(json_object_get(answer, "name")), "fake");
+	assert_string_equal(json_string_value(json_object_get(answer, "notice")), "not real");
+	json_decref(answer);
+}
+
+/* Packed and unpacked it is the same file; what hasn't changed is not sent again. */
+static void dashboard_file(const struct http_server *server, const struct web_file *file)
+{
+	char match[128];
+	struct answer plain = ask(server, file->path);
+	struct answer packed = ask_with(server, &(struct request){.path = file->path, .header = "Accept-Encoding: br, gzip"});
+	assert_int_equal(plain.status, 200);
+	assert_int_equal(plain.body_len, file->plain_len);
+	assert_null(strstr(plain.head, "Content-Encoding"));
+	assert_int_equal(packed.body_len, file->end - file->start);
+	assert_memory_equal(packed.body, file->start, packed.body_len);
+	assert_non_null(strstr(packed.head, "Content-Encoding: gzip"));
+	assert_non_null(strstr(packed.head, file->etag));
+	assert_non_null(strstr(packed.head, file->hashed ? "immutable" : "Cache-Control: no-cache"));
+	assert_null(strstr(packed.head, "no-store"));
+	assert_null(strstr(packed.head, "unsafe"));
+	answer_done(&plain);
+	answer_done(&packed);
+	(void)snprintf(match, sizeof(match), "If-None-Match: \"another\", %s", file->etag);
+	struct answer same = ask_with(server, &(struct request){.path = file->path, .header = match});
+	assert_int_equal(same.status, 304);
+	assert_int_equal(same.body_len, 0);
+	answer_done(&same);
+}
+
+static void dashboard(void **state)
+{
+	struct fixture *f = *state;
+	for (size_t i = 0; i < web_file_count; i++)
+		dashboard_file(f->server, &web_files[i]);
+	struct answer a = ask(f->server, "/?last=1h&filter=country:DE"); /* read by the page, not by the server */
+	assert_int_equal(a.status, 200);
+	assert_non_null(strstr(a.head, "Content-Type: text/html"));
+	if (!web_file_count)
+		assert_non_null(strstr(a.body, web_missing));
+	answer_done(&a);
+	a = ask_with(f->server, &(struct request){.path = "/", .header = "Accept-Encoding: gzip;q=0"});
+	assert_non_null(strstr(a.body, "<html"));
 	answer_done(&a);
 }
 
@@ -783,7 +834,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(top), TEST(top_unknown_is_null), TEST(top_filter_and_plus), TEST(top_empty_range), TEST(top_csv),
 		TEST(series_of_everything), TEST(series_of_groups), TEST(series_of_pairs), TEST(series_of_odd_values),
-		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page),
+		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page), TEST(about), TEST(dashboard),
 		TEST(metrics), TEST(refusals), TEST(store_errors), TEST(head), TEST(token), TEST(second_listener),
 		TEST(cannot_listen), TEST(hostile_bytes), TEST(concurrent_clients),
 	};

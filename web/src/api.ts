@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Questions to the collector. For a token that it asks for it gives a cookie which no script can read.
+
+export class ApiError extends Error {
+    // status 0: the collector could not be reached
+    constructor(readonly status: number, message: string, readonly parameter = "", readonly excerpt = "") {
+        super(message);
+    }
+}
+
+// True when it was the right one.
+export async function signIn(token: string): Promise<boolean> {
+    const answer = await fetch("/api/v1/session", {method: "POST", headers: {Authorization: `Bearer ${token}`}}).catch(() => null);
+    if (!answer)
+        throw new ApiError(0, "The collector does not answer.");
+    return answer.ok;
+}
+
+export async function ask<T>(name: string, parameters: Record<string, string>, signal?: AbortSignal): Promise<T> {
+    const query = new URLSearchParams(parameters).toString();
+    let answer: Response;
+    try {
+        answer = await fetch(`/api/v1/${name}${query ? "?" + query : ""}`, {signal});
+    } catch (error) {
+        if (error instanceof DOMException && error.name === "AbortError")
+            throw error;
+        throw new ApiError(0, "The collector does not answer.");
+    }
+    const body = await answer.json().catch(() => null);
+    if (answer.ok && body)
+        return body as T;
+    throw new ApiError(answer.status, body?.error ?? `The collector answered ${answer.status}.`, body?.parameter, body?.excerpt);
+}
+
+// ---- what is answered ----
+
+export type Dimension = "router" | "type" | "prefix" | "origin" | "neighbour" | "via" | "path" | "country" | "match";
+export const DIMENSIONS: readonly Dimension[] =
+    ["country", "origin", "neighbour", "via", "prefix", "path", "router", "type", "match"];
+
+export interface Figures {
+    bytes_sent: number;
+    packets_sent: number;
+    packets_retransmitted: number;
+    connections: number;
+    rtt_count: number;
+    retransmit_rate: number | null;
+    rtt_p50_us: number | null;
+    rtt_p95_us: number | null;
+    share: number | null;
+    approximate: boolean;
+}
+
+// Those that are asked for here; the other measures are left out.
+export const FIELDS = "bytes_sent,packets_sent,packets_retransmitted,connections,rtt_count,retransmit_rate,rtt_p50_us,rtt_p95_us,share,approximate";
+
+export interface Compared extends Figures {
+    previous?: Figures;
+}
+
+export interface Row extends Compared {
+    time?: string;
+    router?: string | null;
+    type?: string | null;
+    prefix?: string | null;
+    origin?: number | null;
+    origin_name?: string;
+    neighbour?: number | null;
+    neighbour_name?: string;
+    via?: number | null;
+    via_name?: string;
+    path?: string | null;
+    country?: string | null;
+    match?: string | null;
+}
+
+export interface Answer {
+    from: string;
+    to: string;
+    step?: number;
+    rows: Row[];
+    total: Compared;
+    other: Compared | null;
+    other_rows?: Row[];
+    previous?: {from: string; to: string};
+}
+
+export interface Sparklines {
+    step: number;
+    start: string;
+    points: number;
+    rows: {key: string | number | null; bytes_sent: number[]; retransmit_rate: (number | null)[]}[];
+}
+
+export interface FlowNode extends Figures {
+    id: string;
+    stage: "router" | "neighbour" | "transit" | "origin";
+    value: string | number | null;
+    name: string | null;
+    other: boolean;
+}
+
+export interface FlowLink extends Figures {
+    source: string;
+    target: string;
+}
+
+export interface PathRow extends Figures {
+    router: string | null;
+    path: string | null;
+    hops: {as: number; name: string | null}[] | null;
+}
+
+export interface Paths {
+    rows: PathRow[];
+    total: Figures;
+    nodes: FlowNode[];
+    links: FlowLink[];
+}
+
+export interface Offers {
+    rows: {value: string | number | null; name: string | null; term: string; bytes_sent: number}[];
+}
+
+export interface Change {
+    time: string;
+    router: string;
+    prefix: string;
+    before: string | null;
+    after: string | null;
+}
+
+export interface About {
+    name: string;
+    version: string;
+    notice: string | null;
+}

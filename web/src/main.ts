@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// The frame: header, navigation, the page that the URL names, loading it again, and what is shown when the collector
+// doesn't answer. A page that is loaded again stays on the screen until the new figures are there; one that cannot be loaded
+// again stays too, under a banner that says how old it is.
+
+import {ask, ApiError, signIn, type About} from "./api";
+import * as bar from "./bar";
+import * as charts from "./charts";
+import {byId, h, replace, type Child} from "./dom";
+import {empty, type PageModule} from "./page";
+import {networks} from "./pages/networks";
+import {overview} from "./pages/overview";
+import {paths} from "./pages/paths";
+import {routers} from "./pages/routers";
+import {routes} from "./pages/routes";
+import {senders} from "./pages/senders";
+import {current, go, onNavigate, PAGES, url, zone, type Page, type State} from "./state";
+import {dateTime, duration} from "./units";
+
+const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, routes, senders, routers} as Record<Page, PageModule<unknown>>;
+
+const RETRY_S = 3;
+
+let shownUrl = "";
+let shownPage: Page | null = null;
+let shownAt = 0;
+let running: AbortController | null = null;
+let timer = 0;
+let about: About | null = null;
+
+// ---- the frame ----
+
+type Theme = "auto" | "light" | "dark";
+const THEMES: Theme[] = ["auto", "light", "dark"];
+
+function theme(): Theme {
+    return (document.documentElement.dataset.theme as Theme | undefined) ?? "auto";
+}
+
+function setTheme(next: Theme): void {
+    if (next === "auto")
+        delete document.documentElement.dataset.theme;
+    else
+        document.documentElement.dataset.theme = next;
+    try {
+        localStorage.setItem("whereto.theme", next);
+    } catch {
+        // it holds until the tab is closed
+    }
+    themeChanged();
+}
+
+function themeChanged(): void {
+    const button = byId("theme");
+    const names = {auto: "as the system", light: "light", dark: "dark"};
+    if (button) {
+        button.textContent = {auto: "◐", light: "☀", dark: "☾"}[theme()];
+        button.setAttribute("aria-label", `Theme: ${names[theme()]}`);
+        button.title = `Theme: ${names[theme()]}`;
+    }
+    charts.redrawAll();
+    if (shownPage)
+        void refresh(false); // what took its colours from the theme
+}
+
+function header(): HTMLElement {
+    return h("header", {class: "top"},
+        h("a", {class: "skip", href: "#main"}, "Skip to the content"),
+        h("a", {class: "brand", href: "/", id: "brand"}, h("span", {class: "mark", "aria-hidden": "true"}), "whereto"),
+        h("nav", {"aria-label": "Pages"}, h("ul", {id: "nav"})),
+        h("div", {class: "top-end"}, h("span", {id: "collector"}),
+            h("button", {id: "keys", class: "icon", type: "button", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)", onClick: help}, "?"),
+            h("button", {id: "theme", class: "icon", type: "button",
+                onClick: () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length])})));
+}
+
+function drawNav(s: State): void {
+    replace(byId("nav")!, PAGES.map((p) => h("li", null, h("a", {id: `nav-${p}`, href: url(s, {}, p),
+        "aria-current": p === s.page ? "page" : null}, pages[p].title))));
+    byId("brand")!.setAttribute("href", url(s, {}, "overview"));
+    byId(`nav-${s.page}`)?.scrollIntoView({block: "nearest", inline: "center"});
+}
+
+function frame(): void {
+    replace(byId("app")!, header(), h("div", {id: "notice"}), h("div", {id: "banner", role: "status"}),
+        h("div", {id: "bar"}), h("main", {id: "main", tabindex: "-1"},
+            h("div", {class: "page-head"}, h("h1", {id: "title"}), h("p", {id: "lead"}), h("p", {id: "updated"})),
+            h("div", {id: "content"})),
+        h("div", {id: "live", class: "sr", "aria-live": "polite"}));
+}
+
+async function drawAbout(): Promise<void> {
+    about = await ask<About>("about", {}).catch(() => about);
+    if (!about)
+        return;
+    replace(byId("collector")!, h("span", {title: `whereto ${about.version}`}, about.name));
+    replace(byId("notice")!, about.notice ? h("p", {class: "notice"}, about.notice) : null);
+}
+
+// ---- keyboard ----
+
+const KEYS: Record<string, Page> = {o: "overview", n: "networks", p: "paths", l: "routes", s: "senders", r: "routers"};
+let pending = false;
+
+function help(): void {
+    const rows: [string, string][] = [["/", "filter"], ...Object.entries(KEYS).map(([key, p]) => [`g ${key}`, pages[p].title] as [string, string]),
+        ["t", "theme"], ["z", "local zone or UTC"], ["?", "this list"]];
+    const dialog = h("dialog", {class: "dialog", "aria-labelledby": "keys-title"}, h("h2", {id: "keys-title"}, "Keyboard"),
+        h("dl", {class: "keys"}, rows.map(([key, what]) => [h("dt", null, key.split(" ").map((k) => h("kbd", null, k))), h("dd", null, what)])),
+        h("p", {class: "note"}, "Drag across a chart to zoom into that time. Everything on the screen has its own address: copy it to share."),
+        h("p", {class: "note"}, h("a", {href: "/api"}, "The API's list"), " · ", h("a", {href: "/web/licences.txt"}, "Licences of what the dashboard is made of")),
+        h("form", {method: "dialog", class: "buttons"}, h("button", {class: "primary"}, "Close")));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+}
+
+function onKey(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog"))
+        return;
+    if (pending && KEYS[event.key])
+        go(url(current(), {}, KEYS[event.key]));
+    else if (event.key === "/" && byId("filter")) {
+        byId<HTMLInputElement>("filter")!.focus();
+        byId<HTMLInputElement>("filter")!.select();
+        event.preventDefault();
+    } else if (event.key === "?")
+        help();
+    else if (event.key === "t")
+        byId("theme")!.click();
+    else if (event.key === "z")
+        go(url(current(), {tz: zone(current()) === "utc" ? null : "utc"}));
+    pending = event.key === "g";
+}
+
+// Links within the dashboard change the page in place.
+function onClick(event: MouseEvent): void {
+    const link = (event.target as Element).closest?.("a");
+    if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+        return;
+    const to = new URL(link.href, location.href);
+    if (to.origin !== location.origin || /^\/(api|web)\b/.test(to.pathname) || link.target || link.download || to.hash)
+        return;
+    event.preventDefault();
+    go(to.pathname + to.search);
+}
+
+// ---- loading and drawing ----
+
+function banner(...content: Child[]): void {
+    replace(byId("banner")!, content.length ? h("div", {class: "banner"}, content) : null);
+}
+
+async function takeToken(input: HTMLInputElement): Promise<void> {
+    const right = await signIn(input.value.trim()).catch(() => null);
+    if (right) {
+        void drawAbout();
+        void refresh(true);
+        return;
+    }
+    input.value = "";
+    input.focus();
+    byId("token-wrong")!.textContent = right === null ? "The collector does not answer." : "The collector refused this token.";
+}
+
+function askToken(): void {
+    const input = h("input", {type: "password", id: "token", autocomplete: "current-password", required: true});
+    replace(byId("content")!, h("form", {class: "empty token", onSubmit: (e: Event) => {
+        e.preventDefault();
+        void takeToken(input);
+    }}, h("p", {class: "empty-title"}, "This collector asks for a token."),
+    h("p", null, "It is the one line in the file that ", h("code", null, "http.token_file"), " names in the collector's configuration."),
+    h("p", {class: "token-row"}, h("label", {for: "token"}, "Token"), input, h("button", {class: "primary", type: "submit"}, "Go on")),
+    h("p", {id: "token-wrong", class: "wrong", role: "alert"})));
+    input.focus();
+}
+
+function failed(error: unknown, s: State): void {
+    const fresh = shownUrl !== location.pathname + location.search;
+    if (!(error instanceof ApiError)) {
+        console.error(error);
+        replace(byId("content")!, empty("Something in this page went wrong.", h("p", null, String(error)), retryButton()));
+        return;
+    }
+    if (error.status === 401) {
+        askToken();
+        return;
+    }
+    if (error.status === 400) {
+        replace(byId("content")!, empty("The collector does not understand this question.", h("p", {role: "alert"}, error.message),
+            error.excerpt ? h("pre", {class: "excerpt"}, error.excerpt) : null,
+            h("p", null, error.parameter === "filter" || /filter/.test(error.message)
+                ? h("a", {class: "button", href: url(s, {filter: null})}, "Remove the filter")
+                : h("a", {class: "button", href: url(s, {last: null, from: null, to: null})}, "Look at the last 6 hours"))));
+        return;
+    }
+    const what = error.status ? error.message : "The collector does not answer.";
+    banner(h("strong", null, what), " ", shownAt && !fresh
+        ? `These figures are ${duration((Date.now() - shownAt) / 1000)} old. ` : "", `Asking again every ${RETRY_S} s. `, retryButton());
+    if (fresh)
+        replace(byId("content")!, empty(what, h("p", null, error.status ? "" : "Is it running, and is the way to it open? It is asked again by itself.")));
+    timer = window.setTimeout(() => void refresh(false), RETRY_S * 1000);
+}
+
+function retryButton(): HTMLElement {
+    return h("button", {type: "button", id: "retry", onClick: () => void refresh(true)}, "Ask now");
+}
+
+function updated(s: State): void {
+    shownAt = Date.now();
+    const every = pages[s.page].every(s);
+    byId("updated")!.textContent = every ? `as of ${dateTime(new Date(shownAt), zone(s), true).slice(11)}` : "";
+}
+
+function draw(s: State, data: unknown): void {
+    const here = location.pathname + location.search;
+    const moved = shownUrl !== here;
+    replace(byId("content")!, pages[s.page].draw(s, data));
+    byId("content")!.dataset.page = s.page;
+    if (shownPage !== s.page) {
+        charts.dispose((name) => name.startsWith(s.page));
+        if (shownPage)
+            window.scrollTo(0, 0);
+    }
+    shownUrl = here;
+    shownPage = s.page;
+    if (moved)
+        byId("live")!.textContent = `${pages[s.page].title} is shown`;
+    updated(s);
+    performance.mark("drawn");
+}
+
+async function refresh(loud: boolean): Promise<void> {
+    const s = current(), page = pages[s.page];
+    clearTimeout(timer);
+    running?.abort();
+    const mine = running = new AbortController();
+    const content = byId("content")!;
+    content.setAttribute("aria-busy", "true");
+    document.body.classList.toggle("loading", loud);
+    try {
+        const data = await page.load(s, mine.signal);
+        if (mine !== running)
+            return;
+        banner();
+        if (!about)
+            void drawAbout();
+        draw(s, data);
+        schedule(s);
+    } catch (error) {
+        if (mine === running && !mine.signal.aborted)
+            failed(error, s);
+    } finally {
+        if (mine === running) {
+            content.removeAttribute("aria-busy");
+            document.body.classList.remove("loading");
+            document.body.dataset.ready = location.pathname + location.search;
+        }
+    }
+}
+
+// Not while somebody chooses something in the page, nor in a hidden tab.
+function schedule(s: State): void {
+    const every = pages[s.page].every(s);
+    if (every)
+        timer = window.setTimeout(() => document.hidden || byId("content")!.querySelector("select:focus, input:focus") ? schedule(s) : void refresh(false),
+            every * 1000);
+}
+
+function navigate(): void {
+    const s = current();
+    document.title = s.page === "overview" ? "whereto" : `${pages[s.page].title} · whereto`;
+    byId("title")!.textContent = pages[s.page].title;
+    byId("lead")!.textContent = pages[s.page].lead;
+    byId("updated")!.textContent = "";
+    delete document.body.dataset.ready;
+    drawNav(s);
+    replace(byId("bar")!, pages[s.page].bar ? bar.bar(s) : null);
+    if (shownPage !== s.page)
+        replace(byId("content")!, h("div", {class: "skeleton", "aria-hidden": "true"}, h("div"), h("div"), h("div")));
+    void refresh(true);
+}
+
+frame();
+onNavigate(navigate);
+document.addEventListener("click", onClick);
+document.addEventListener("keydown", onKey);
+document.addEventListener("visibilitychange", () => document.hidden || schedule(current()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChanged);
+void charts.load().catch(() => null);
+void drawAbout();
+themeChanged();
+navigate();

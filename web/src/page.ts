@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// What a page is, and what pages have in common.
+
+import {h, type Child} from "./dom";
+import {current, filterOf, get, go, isRelative, seconds, url, DEFAULT_LAST, type State} from "./state";
+
+export interface PageModule<D> {
+    title: string;
+    lead: string;                   // what the page answers, in a sentence
+    bar: boolean;                   // filter and range
+    every(s: State): number;        // seconds until it is loaded again; 0: never
+    load(s: State, signal: AbortSignal): Promise<D>;
+    draw(s: State, data: D): Child;
+}
+
+// Figures of a range that ends now come again; the longer it is the less they change.
+export function trafficEvery(s: State): number {
+    if (!isRelative(s))
+        return 0;
+    return (seconds(get(s, "last", DEFAULT_LAST)) ?? 3600) <= 86400 ? 10 : 60;
+}
+
+export function card(title: Child, body: Child, options: {class?: string; tools?: Child; note?: Child} = {}): HTMLElement {
+    return h("section", {class: `card ${options.class ?? ""}`},
+        h("div", {class: "card-head"}, h("h2", null, title), options.note ? h("p", {class: "note"}, options.note) : null,
+            options.tools ? h("div", {class: "tools"}, options.tools) : null), body);
+}
+
+export function empty(title: string, ...more: Child[]): HTMLElement {
+    return h("div", {class: "empty"}, h("p", {class: "empty-title"}, title), more);
+}
+
+// No traffic: why that may be, and what to do.
+export function noTraffic(s: State, senders: number | null): HTMLElement {
+    if (filterOf(s))
+        return empty("No traffic passes this filter in this range.",
+            h("p", null, h("a", {class: "button", href: url(s, {filter: null})}, "Remove the filter"), " ",
+                h("a", {class: "button", href: url(s, {last: "7d", from: null, to: null})}, "Look at 7 days")));
+    if (senders === 0)
+        return empty("No sender has been heard yet.",
+            h("p", null, "Point one at this collector and figures appear within seconds:"),
+            h("dl", {class: "hints"},
+                h("dt", null, "nginx"), h("dd", null, h("code", null, "whereto_collector HOST:5775; whereto_key FILE; whereto on;")),
+                h("dt", null, "one record by hand"), h("dd", null, h("code", null, "whereto send --to HOST:5775 --key FILE < records.json"))),
+            h("p", null, "Datagrams under unknown keys are counted on the ", h("a", {href: url(s, {}, "senders")}, "Senders"), " page."));
+    return empty("No traffic in this range.",
+        h("p", null, h("a", {class: "button", href: url(s, {last: "24h", from: null, to: null})}, "Look at 24 hours"), " ",
+            h("a", {class: "button", href: url(s, {last: "30d", from: null, to: null})}, "Look at 30 days")),
+        h("p", null, "Whether senders are alive is told on the ", h("a", {href: url(s, {}, "senders")}, "Senders"), " page."));
+}
+
+// A chart outlives what it was first drawn for, so what it leads to is asked for when it happens.
+export function toRange(from: number, to: number): void {
+    const iso = (t: number) => new Date(Math.round(t / 60e3) * 60e3).toISOString().slice(0, 19) + "Z";
+    go(url(current(), {last: null, from: iso(from), to: iso(to)}));
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// One table by any dimension, from countries down to paths: a click on a row keeps to it and goes a step down. Rates and
+// round-trip times that are sorted by are those of groups with samples enough; the others stand below, greyed. They are
+// found among the AMONG groups with the most samples, which a group without enough of them would not be in.
+
+import {ask, FIELDS, type Answer, type Change, type Dimension, type Row, type Sparklines} from "../api";
+import {segmented, selector} from "../bar";
+import {change} from "../change";
+import {changesCard} from "../changes";
+import {h, type Child} from "../dom";
+import {parse, plus, quote} from "../filter";
+import {card, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
+import {bound, isFew, rate, rtt} from "../scale";
+import * as series from "../series";
+import {choice, filterOf, question, range, url, zone, type State} from "../state";
+import {sparkline, table, type Column} from "../table";
+import {bits, bytes, count, data, ms, percent} from "../units";
+import * as words from "../words";
+
+const BY: [Dimension, string][] = [["country", "Country"], ["origin", "Origin AS"], ["prefix", "Prefix"], ["path", "AS path"], ["neighbour", "Neighbour AS"],
+    ["via", "Any AS"], ["router", "Router"], ["type", "Type"], ["match", "Route found"]];
+const SORTS = ["bytes_sent", "connections", "packets_retransmitted", "retransmit_rate", "rtt_p50_us", "rtt_p95_us"] as const;
+type Sort = typeof SORTS[number];
+const LIMITS: [string, string][] = [["25", "25 rows"], ["50", "50 rows"], ["100", "100 rows"], ["200", "200 rows"]];
+const AMONG = 1000;
+// From a value of one dimension to the next.
+const DOWN: Partial<Record<Dimension, Dimension[]>> = {
+    country: ["origin", "prefix", "path"], origin: ["prefix", "path"], prefix: ["path"], path: ["prefix"], neighbour: ["origin", "prefix", "path"],
+    via: ["origin", "prefix", "path"], router: ["neighbour", "origin", "prefix", "path"], type: ["country", "origin", "prefix", "path"],
+    match: ["router", "origin", "prefix", "path"],
+};
+
+interface Data {
+    dim: Dimension;
+    answer: Answer;
+    rows: Row[];
+    more: boolean;           // there are more rows than are shown
+    lines: Map<string | number | null, Sparklines["rows"][number]>;
+    all: Answer;
+    changes: Change[];
+    senders: number | null;
+}
+
+const filtered = (s: State): Dimension[] => parse(filterOf(s)).filter((t) => !t.negate).map((t) => t.dim as Dimension);
+
+// What a filter leaves to be told apart: the step below its last term.
+export function defaultBy(filter: Dimension[]): Dimension {
+    const last = filter[filter.length - 1];
+    return DOWN[last]?.find((dim) => !filter.includes(dim)) ?? (last ? "prefix" : "origin");
+}
+
+const sortOf = (s: State): Sort => choice(s, "sort", SORTS, "bytes_sent");
+const isRate = (sort: Sort) => sort === "retransmit_rate" || sort.startsWith("rtt_");
+const enough = (row: Row, sort: Sort) => sort === "retransmit_rate" ? !isFew(row) : row.rtt_count >= 30;
+
+function order(rows: Row[], sort: Sort, descending: boolean): Row[] {
+    const sign = descending ? -1 : 1;
+    return rows.sort((a, b) => Number(enough(b, sort)) - Number(enough(a, sort)) || sign * ((a[sort] ?? -1) - (b[sort] ?? -1)));
+}
+
+async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal): Promise<{answer: Answer; rows: Row[]}> {
+    const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
+    const q = {by: dim, compare: "previous", fields: FIELDS};
+    if (!isRate(sort)) {
+        const answer = await ask<Answer>("top", question(s, {...q, sort, order: descending ? "desc" : "asc", limit}), signal);
+        return {answer, rows: answer.rows};
+    }
+    const by = sort === "retransmit_rate" ? "packets_sent" : "rtt_count";
+    const answer = await ask<Answer>("top", question(s, {...q, sort: by, limit: AMONG}), signal);
+    return {answer, rows: order(answer.rows, sort, descending)};
+}
+
+async function load(s: State, signal: AbortSignal): Promise<Data> {
+    const dim = choice(s, "by", BY.map(([v]) => v), defaultBy(filtered(s)));
+    const limit = Number(choice(s, "limit", LIMITS.map(([v]) => v), "50"));
+    const prefix = parse(filterOf(s)).find((t) => t.dim === "prefix" && !t.negate && t.values.length === 1)?.values[0];
+    const [{answer, rows}, all, changes] = await Promise.all([
+        find(s, dim, limit + 1, signal),
+        ask<Answer>("series", question(s, {by: "", points: 120, fields: FIELDS}), signal),
+        prefix ? ask<{rows: Change[]}>("changes", {...range(s), within: prefix, limit: "20"}, signal) : {rows: []},
+    ]);
+    words.learn(rows);
+    const shown = rows.slice(0, limit);
+    const keys = shown.map((row) => quote(words.value(dim, row))).join(",");
+    const lines = shown.length ? await ask<Sparklines>("sparklines", question(s, {by: dim, keys, points: 48}), signal) : {rows: []};
+    const senders = rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
+    return {dim, answer, rows: shown, more: rows.length > limit, lines: new Map(lines.rows.map((l) => [l.key, l])), all,
+        changes: changes.rows, senders};
+}
+
+// ---- the selection over time ----
+
+function overTime(s: State, d: Data): HTMLElement {
+    const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.after ?? "no route"}));
+    const one = (measure: series.Measure, title: string, value: Child) => card(title,
+        series.seriesChart(`networks-${measure}`, series.build(d.all, null, "", measure), zone(s), toRange, markers), {class: "small", tools: value});
+    const t = d.answer.total, p = t.previous;
+    const span = Math.max(1, (Math.min(Date.parse(d.answer.to), Date.now()) - Date.parse(d.answer.from)) / 1000);
+    return h("div", {class: "columns three"},
+        one("throughput", "Throughput", [data(t.bytes_sent * 8 / span, bits), change(t.bytes_sent, p?.bytes_sent ?? null, 0, false)]),
+        one("retransmit_rate", "Retransmit rate", [rate(t), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true)]),
+        one("rtt_p50_us", "RTT p50", [rtt(t.rtt_p50_us, t, ms), change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false)]));
+}
+
+// ---- the table ----
+
+function name(s: State, dim: Dimension, row: Row): Child {
+    const v = words.value(dim, row);
+    const below = DOWN[dim]?.find((next) => !filtered(s).includes(next));
+    const to = url(s, {filter: plus(filterOf(s), dim, v), by: null, sort: s.parameters.get("sort"), order: s.parameters.get("order")});
+    return h("a", {href: to, title: below ? `${words.text(dim, v)}: by ${words.LABELS[below]}` : words.text(dim, v)}, words.label(dim, v));
+}
+
+// The filter or the grouping has this dimension: then Paths shows only it.
+function columns(s: State, d: Data): Column<Row>[] {
+    const sort = sortOf(s);
+    const most = Math.max(...d.rows.map((r) => r.share ?? 0), 0) || 1;
+    const line = (row: Row) => {
+        const l = d.lines.get(words.value(d.dim, row));
+        const what = words.text(d.dim, words.value(d.dim, row));
+        return sort === "retransmit_rate" ? sparkline(l?.retransmit_rate ?? [], `Retransmit rate of ${what} over time`)
+            : sparkline(l?.bytes_sent ?? [], `Bytes of ${what} over time`);
+    };
+    return [
+        {name: words.LABELS[d.dim], class: d.dim === "path" ? "what long" : "what", cell: (row) => name(s, d.dim, row)},
+        {name: sort === "retransmit_rate" ? "Rate over time" : "Bytes over time", class: "spark-cell", cell: line},
+        {name: "Bytes", number: true, sort: "bytes_sent", cell: (row) => data(row.bytes_sent, bytes)},
+        {name: "Share", number: true, class: "share", title: "of the bytes of all rows and the rest",
+            cell: (row) => h("span", {class: "share-bar", vars: {"--v": String((row.share ?? 0) / most)}}, data(row.share, percent))},
+        {name: "Change", number: true, class: "change-cell", title: "of the bytes, against the period before",
+            cell: (row) => change(row.bytes_sent, row.previous?.bytes_sent ?? null, 0, false, true)},
+        {name: "Retransmits", number: true, sort: "retransmit_rate", cell: (row) => rate(row)},
+        {name: "Points", number: true, class: "change-cell", title: "change of the retransmit rate, in percentage points, against the period before",
+            cell: (row) => isFew(row) || !row.previous || isFew(row.previous) ? h("span", {class: "none", title: "too few packets"}, "–")
+                : change(row.retransmit_rate, row.previous.retransmit_rate, -1, true, true)},
+        {name: "Sent again", number: true, sort: "packets_retransmitted", title: "packets", cell: (row) => data(row.packets_retransmitted, count)},
+        {name: "RTT p50", number: true, sort: "rtt_p50_us", cell: (row) => rtt(row.rtt_p50_us, row, ms)},
+        {name: "p95", number: true, sort: "rtt_p95_us", cell: (row) => rtt(row.rtt_p95_us, row, ms)},
+        {name: "Connections", number: true, sort: "connections", cell: (row) => data(row.connections, count)},
+    ];
+}
+
+function foot(d: Data): Child {
+    if (d.dim === "via")
+        return null;
+    const rest = (field: "bytes_sent" | "packets_retransmitted" | "connections") =>
+        d.answer.total[field] - d.rows.reduce((n, row) => n + row[field], 0);
+    const cell = (...child: Child[]) => h("td", {class: "n"}, child);
+    const line = (label: string, b: number, again: number, connections: number, total: boolean) => h("tr", {class: total ? "total" : "rest"},
+        h("th", {scope: "row"}, label), h("td", {class: "spark-cell"}), cell(data(b, bytes)), h("td", {class: "n share"}), h("td", {class: "change-cell"}),
+        cell(total ? rate(d.answer.total) : null), h("td", {class: "change-cell"}), cell(data(again, count)),
+        cell(total ? rtt(d.answer.total.rtt_p50_us, d.answer.total, ms) : null), cell(total ? rtt(d.answer.total.rtt_p95_us, d.answer.total, ms) : null),
+        cell(data(connections, count)));
+    const t = d.answer.total;
+    return h("tfoot", null, d.more ? line("All others", rest("bytes_sent"), rest("packets_retransmitted"), rest("connections"), false) : null,
+        line("All", t.bytes_sent, t.packets_retransmitted, t.connections, true));
+}
+
+function csv(s: State, d: Data): string {
+    return "/api/v1/top?" + new URLSearchParams(question(s, {by: d.dim, sort: sortOf(s), limit: 100000, format: "csv"}));
+}
+
+export const networks: PageModule<Data> = {
+    title: "Networks", lead: "Who gets the traffic, and how does it arrive there? A row leads a step down.", bar: true, every: trafficEvery, load,
+    draw(s, d) {
+        if (d.senders !== null)
+            return noTraffic(s, d.senders);
+        const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
+        const sorting = {by: sort, descending, url: (by: string, desc: boolean) =>
+            url(s, {sort: by === "bytes_sent" && desc ? null : by, order: desc ? null : "asc"})};
+        const title = `${d.rows.length}${d.more ? " of more" : ""} ${words.PLURALS[d.dim]}`;
+        const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
+            "by", BY, "" as Dimension);
+        return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above") : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
+            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.answer.total), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
+            h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
+    },
+};

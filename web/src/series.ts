@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Figures over time: sums stacked (what isn't among the largest groups is "other", so the top edge is the total), rates and
+// round-trip times as lines. The bucket that is still filling is scaled by the time it covers, and left out while that
+// is too little; a bucket without traffic is 0 for sums and a gap for rates.
+
+import type {Answer, Dimension, Figures, Row} from "./api";
+import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
+import {h} from "./dom";
+import {bits, dateTime, ms, parts, percent, scaledPerSecond, type Format, type Zone} from "./units";
+import * as words from "./words";
+
+export type Measure = "throughput" | "retransmit_rate" | "rtt_p50_us" | "rtt_p95_us" | "connections";
+
+interface MeasureInfo {
+    label: string;
+    stacked: boolean;
+    format: Format;
+    sort: string;   // which groups are the largest
+    of(f: Figures, seconds: number): number | null;
+}
+
+export const MEASURES: Record<Measure, MeasureInfo> = {
+    throughput: {label: "Throughput", stacked: true, format: bits, sort: "bytes_sent", of: (f, s) => f.bytes_sent * 8 / s},
+    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "bytes_sent", of: (f) => f.retransmit_rate},
+    rtt_p50_us: {label: "RTT p50", stacked: false, format: ms, sort: "bytes_sent", of: (f) => f.rtt_p50_us},
+    rtt_p95_us: {label: "RTT p95", stacked: false, format: ms, sort: "bytes_sent", of: (f) => f.rtt_p95_us},
+    connections: {label: "Connections", stacked: true, format: scaledPerSecond, sort: "connections", of: (f, s) => f.connections / s},
+};
+
+export interface Bucket {
+    time: number;     // ms
+    seconds: number;  // of it that are covered
+}
+
+export function buckets(answer: Answer): Bucket[] {
+    const step = (answer.step ?? 60) * 1000;
+    const from = Date.parse(answer.from), to = Math.min(Date.parse(answer.to), Date.now());
+    const found: Bucket[] = [];
+    const first = answer.rows.length ? Date.parse(answer.rows[0].time!) : to;
+    for (let time = first; time < to; time += step) {
+        const covered = Math.min(time + step, to) - Math.max(time, from);
+        if (covered >= 0.5 * step || time + step < to)
+            found.push({time, seconds: Math.max(covered, 1) / 1000});
+    }
+    return found;
+}
+
+export interface Group {
+    name: string;
+    value: string | number | null | undefined; // of the dimension; undefined: all, or other
+    color: string;
+    values: (number | null)[];
+}
+
+export interface Drawn {
+    times: Bucket[];
+    groups: Group[];
+    measure: Measure;
+}
+
+function line(times: Bucket[], rows: Row[], measure: MeasureInfo): (number | null)[] {
+    const at = new Map(rows.map((row) => [Date.parse(row.time!), row]));
+    return times.map(({time, seconds}) => {
+        const row = at.get(time);
+        return row ? measure.of(row, seconds) : measure.stacked ? 0 : null;
+    });
+}
+
+// A group keeps its colour while the page is open, whatever its rank becomes.
+const given = new Map<string, number>();
+
+function colorsOf(dim: Dimension, keys: (string | number | null)[], colors: string[]): string[] {
+    const names = keys.map((key) => `${dim} ${key}`);
+    const taken = new Set(names.map((name) => given.get(name)).filter((i) => i !== undefined));
+    return names.map((name) => {
+        let i = given.get(name);
+        if (i === undefined) {
+            i = colors.findIndex((_, k) => !taken.has(k));
+            i = i < 0 ? given.size % colors.length : i;
+            given.set(name, i);
+            taken.add(i);
+        }
+        return colors[i];
+    });
+}
+
+// all: the whole by time; split: the same by a dimension.
+export function build(all: Answer, split: Answer | null, dim: Dimension | "", measure: Measure): Drawn {
+    const info = MEASURES[measure], times = buckets(all), colors = seriesColors();
+    const whole = line(times, all.rows, info);
+    if (!split || !dim)
+        return {times, measure, groups: [{name: "All traffic", value: undefined, color: colors[0], values: whole}]};
+    const rows = new Map<string | number | null, Row[]>();
+    for (const row of split.rows) {
+        const key = words.value(dim, row);
+        rows.set(key, [...rows.get(key) ?? [], row]);
+    }
+    // In the order of their sums: rows come by time first.
+    const size = (list: Row[]) => list.reduce((sum, row) => sum + (info.sort === "connections" ? row.connections : row.bytes_sent), 0);
+    const order = [...rows].sort((a, b) => size(b[1]) - size(a[1]));
+    const own = colorsOf(dim, order.map(([key]) => key), colors);
+    const groups: Group[] = order.map(([key, list], i) =>
+        ({name: words.short(dim, key), value: key, color: own[i], values: line(times, list, info)}));
+    if (info.stacked) {
+        const rest = line(times, split.other_rows ?? [], info);
+        if (rest.some((v) => v))
+            groups.push({name: "Other", value: undefined, color: color("--series-other"), values: rest});
+    }
+    return {times, measure, groups};
+}
+
+// The axis: a round step that gives three to five lines.
+function axisMax(groups: Group[], stacked: boolean): number {
+    const count = groups[0]?.values.length ?? 0;
+    let top = 0;
+    for (let i = 0; i < count; i++) {
+        const values = groups.map((g) => g.values[i] ?? 0);
+        top = Math.max(top, stacked ? values.reduce((a, b) => a + b, 0) : Math.max(...values));
+    }
+    return top;
+}
+
+function timeLabel(zone: Zone, span: number): (value: number) => string {
+    return (value) => {
+        const p = parts(new Date(value), zone);
+        return span > 2 * 86400e3 || p.hm === "00:00" ? p.hm === "00:00" ? p.date.slice(5) : `${p.date.slice(5)} ${p.hm}` : p.hm;
+    };
+}
+
+function tip(d: Drawn, index: number, zone: Zone): HTMLElement {
+    const info = MEASURES[d.measure];
+    const sum = d.groups.reduce((n, g) => n + (g.values[index] ?? 0), 0);
+    return tooltip(h("div", {class: "tip-title"}, dateTime(new Date(d.times[index].time), zone)),
+        h("table", null, d.groups.map((g) => h("tr", null, h("td", null, h("i", {class: "swatch", vars: {"--c": g.color}}), g.name),
+            h("td", {class: "n"}, info.format(g.values[index])))),
+        info.stacked && d.groups.length > 1 ? h("tr", {class: "sum"}, h("td", null, "All"), h("td", {class: "n"}, info.format(sum))) : null));
+}
+
+export interface Marker {
+    time: number;
+    label: string;
+}
+
+function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Option {
+    const info = MEASURES[d.measure];
+    const span = d.times.length ? d.times[d.times.length - 1].time - d.times[0].time : 0;
+    const top = axisMax(d.groups, info.stacked);
+    return {
+        useUTC: zone === "utc", animation: false, textStyle: {fontFamily: FONT},
+        grid: {left: 4, right: 12, top: 12, bottom: 4, containLabel: true},
+        brush: {xAxisIndex: 0, brushType: "lineX", brushMode: "single", transformable: false,
+            brushStyle: {color: color("--brush"), borderColor: color("--accent"), borderWidth: 1}, toolbox: [], outOfBrush: {colorAlpha: 1}},
+        tooltip: tooltipOption({trigger: "axis", axisPointer: {type: "line", lineStyle: {color: color("--ink-3"), width: 1, type: "solid"}},
+            formatter: (list: {dataIndex: number}[]) => tip(d, list[0].dataIndex, zone)}),
+        xAxis: {type: "time", axisLine: {lineStyle: {color: color("--line-strong")}}, axisTick: {show: false}, splitNumber: compact ? 3 : 7,
+            axisLabel: {color: color("--ink-2"), fontSize: 12, hideOverlap: true, formatter: timeLabel(zone, span)}, splitLine: {show: false},
+            min: d.times[0]?.time, max: d.times[d.times.length - 1]?.time},
+        yAxis: {type: "value", min: 0, max: top ? undefined : 1, splitNumber: 3,
+            axisLabel: {color: color("--ink-2"), fontSize: 12, formatter: (v: number) => v ? info.format(v) : "0"},
+            splitLine: {lineStyle: {color: color("--line")}}},
+        series: d.groups.map((g, i) => ({
+            type: "line", name: g.name, stack: info.stacked ? "all" : undefined, symbol: "circle", symbolSize: 5,
+            showSymbol: d.times.length < 3, lineStyle: {width: info.stacked ? 1 : 2, color: g.color}, itemStyle: {color: g.color},
+            areaStyle: info.stacked ? {color: g.color, opacity: 0.82} : undefined,
+            emphasis: {focus: "series"}, connectNulls: false,
+            data: g.values.map((v, k) => [d.times[k].time, v]),
+            markLine: i === 0 && markers.length ? {silent: true, symbol: "none", animation: false,
+                lineStyle: {color: color("--ink-2"), type: "dashed", width: 1}, label: {show: false},
+                data: markers.map((m) => ({xAxis: m.time}))} : undefined,
+        })),
+    };
+}
+
+// What the chart says in words, for who does not see it.
+function describe(d: Drawn): string {
+    const info = MEASURES[d.measure];
+    const values = d.groups.flatMap((g) => g.values).filter((v): v is number => v !== null);
+    return `${info.label} over time, ${d.groups.length > 1 ? `${d.groups.length} groups: ${d.groups.map((g) => g.name).join(", ")}` : d.groups[0]?.name ?? "no data"}; ` +
+        `${d.times.length} points, the highest ${info.format(values.length ? Math.max(...values) : null)}`;
+}
+
+export function seriesChart(name: string, d: Drawn, zone: Zone, onRange: (from: number, to: number) => void,
+    markers: Marker[] = []): HTMLElement {
+    return chart(name, describe(d), () => option(d, zone, markers, innerWidth < 600), (instance) => {
+        const pick = () => instance.dispatchAction({type: "takeGlobalCursor", key: "brush", brushOption: {brushType: "lineX", brushMode: "single"}});
+        instance.on("rendered", pick as never);
+        instance.on("brushEnd", (event: unknown) => {
+            const area = (event as {areas: {coordRange: [number, number]}[]}).areas[0];
+            instance.dispatchAction({type: "brush", areas: []});
+            if (area && area.coordRange[1] - area.coordRange[0] >= 60e3)
+                onRange(...area.coordRange);
+        });
+    });
+}

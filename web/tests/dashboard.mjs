@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// The dashboard as a person meets it. Figures are compared with the API's over a range that has ended, so that they hold
+// still.
+
+import {createRequire} from "node:module";
+import {api, check, click, done, equal, go, launch, note, open, ready, setting, tell, values} from "./lib.mjs";
+
+const END = new Date(Math.floor(setting.now / 3600) * 3600e3);
+const at = (hours) => new Date(END.getTime() + hours * 3600e3).toISOString().slice(0, 19) + "Z";
+const RANGE = {from: at(-6), to: at(0)};
+const fixed = (more = {}) => "?" + new URLSearchParams({...RANGE, ...more});
+const PAGES = {"/": "Overview", "/networks": "Networks", "/paths": "Paths", "/routes": "Routes", "/senders": "Senders", "/routers": "Routers"};
+const cardOf = (title) => `.card:has(h2:text-is("${title}"))`;
+
+async function firstLoad(browser) {
+    const page = await open(browser, "/");
+    const files = await page.evaluate(() => performance.getEntriesByType("resource").filter((e) => !e.name.includes("/api/"))
+        .concat(performance.getEntriesByType("navigation")).map((e) => [e.name, e.encodedBodySize]));
+    const foreign = await page.evaluate(() => performance.getEntriesByType("resource").map((e) => e.name).filter((n) => !n.startsWith(location.origin)));
+    const sum = files.reduce((n, [, size]) => n + size, 0);
+    const drawn = await page.evaluate(() => Math.round(performance.getEntriesByName("drawn")[0].startTime));
+    note(`first load: ${files.length} files, ${Math.round(sum / 1000)} kB compressed; all drawn ${drawn} ms after the start`);
+    check(sum > 10000 && sum <= 500000, "the first load is at most 500 kB", JSON.stringify(files));
+    equal(foreign, [], "nothing comes from elsewhere");
+    equal(await page.textContent(".notice"), setting.notice, "the notice is shown");
+    equal(page.problems, [], "no complaint on the console");
+    await page.context().close();
+}
+
+async function overview(browser) {
+    const page = await open(browser, "/" + fixed());
+    const {total} = await api("top", {...RANGE, by: ""});
+    const tiles = {bytes: "bytes_sent", rate: "retransmit_rate", p50: "rtt_p50_us", p95: "rtt_p95_us", connections: "connections"};
+    check(total.bytes_sent > 0, "there is traffic");
+    for (const [tile, name] of Object.entries(tiles))
+        equal(await values(page, `#tile-${tile} .tile-value data`), [total[name]], `Overview shows ${name}`);
+    equal(await page.textContent("#tile-rate .tile-value"), `${(total.retransmit_rate * 100).toFixed(2)}\u00a0%`, "in per cent");
+    const before = await api("top", {from: at(-12), to: at(-6), by: ""});
+    const change = await page.$eval("#tile-bytes .change", (e) => Number(e.dataset.change));
+    check(Math.abs(change - (total.bytes_sent / before.total.bytes_sent - 1)) < 1e-9, "its change against the period before", change);
+    const largest = await api("top", {...RANGE, by: "origin", limit: 8});
+    equal(await values(page, `${cardOf("Largest networks")} tbody td:nth-child(2) data`), largest.rows.map((r) => r.bytes_sent), "the largest networks");
+    const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .code`, (list) => list.map((e) => e.textContent));
+    check(worst.length === 8 && !worst.includes(`AS${setting.few}`), "a rate over a handful of packets is not among the worst", worst);
+    await page.selectOption("#select-by", "country");
+    await ready(page);
+    check(page.url().includes("by=country") && (await page.locator(".legend li").count()) === 8, "the series are split by country: seven and the others", page.url());
+    await click(page, `${cardOf("Largest networks")} tbody a`);
+    check(new URL(page.url()).pathname === "/networks" && page.url().includes(`origin:${largest.rows[0].origin}`), "a network leads to Networks", page.url());
+    await page.goBack();
+    await ready(page);
+    equal(await page.textContent("h1"), "Overview", "and back");
+    equal(page.problems, [], "Overview: no complaint on the console");
+    await page.context().close();
+}
+
+async function networks(browser) {
+    const page = await open(browser, "/networks" + fixed({by: "country"}));
+    const rows = ".networks tbody tr";
+    const countries = await api("top", {...RANGE, by: "country", limit: 50});
+    equal(await values(page, `${rows} td:nth-child(3) data`), countries.rows.map((r) => r.bytes_sent), "Networks shows bytes by country");
+    equal(await values(page, `${rows} td:nth-child(6) data`), countries.rows.map((r) => r.retransmit_rate), "and retransmit rates");
+    equal(await values(page, ".networks tfoot .total td:nth-child(3) data"), [countries.total.bytes_sent], "and their sum");
+    equal(await page.locator(`${rows} svg.spark`).count(), countries.rows.length, "and a line each");
+    const few = countries.rows.filter((r) => r.packets_sent < 1000).length;
+    check(few >= 1 && (await page.locator(`${rows}.little .few`).count()) >= few, "few packets are marked");
+
+    await click(page, "#sort-retransmit_rate");
+    const shown = await page.$$eval(rows, (list) => list.map((tr) => [tr.classList.contains("little"), Number(tr.cells[5].querySelector("data").value)]));
+    const firstFew = shown.findIndex(([little]) => little);
+    check(page.url().includes("sort=retransmit_rate") && firstFew === shown.length - few &&
+        shown.slice(0, firstFew).every(([, v], i) => !i || v <= shown[i - 1][1]), "sorted by rate, few packets last", JSON.stringify(shown));
+    equal(await page.getAttribute("th:has(#sort-retransmit_rate)", "aria-sort"), "descending", "the header says so");
+
+    // From a country to its path.
+    await go(page, "/networks" + fixed({by: "country"}));
+    await click(page, `${rows}:first-child a`);
+    const code = countries.rows[0].country;
+    const origins = await api("top", {...RANGE, by: "origin", filter: `country:${code}`});
+    equal(await values(page, `${rows} td:nth-child(3) data`), origins.rows.map((r) => r.bytes_sent), "a country leads to its origin ASes");
+    await click(page, `${rows}:first-child a`);
+    await click(page, `${rows}:first-child a`);
+    const filter = new URL(page.url()).searchParams.get("filter");
+    const paths = await api("top", {...RANGE, by: "path", filter});
+    check(/^country:\S+ origin:\d+ prefix:\S+$/.test(filter), "then to prefixes and paths", filter);
+    equal(await values(page, `${rows} td:nth-child(3) data`), paths.rows.map((r) => r.bytes_sent), "the paths have the API's figures");
+    await click(page, ".chip >> nth=1");
+    check(!new URL(page.url()).searchParams.get("filter").includes("origin:"), "a term of the filter can be taken away", page.url());
+    equal(page.problems, [], "Networks: no complaint on the console");
+    await page.context().close();
+}
+
+async function filters(browser) {
+    const page = await open(browser, "/networks" + fixed());
+    await page.keyboard.press("/");
+    await page.keyboard.type("cou");
+    await page.waitForSelector("#offer-0");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("germ");
+    await page.waitForSelector('#offers:has-text("Germany")');
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await ready(page);
+    equal(new URL(page.url()).searchParams.get("filter"), "country:DE", "a filter is completed by keyboard, from names too");
+    await page.fill("#filter", "country:DE contry:FR");
+    await page.press("#filter", "Enter");
+    await ready(page);
+    check((await page.textContent("#content")).includes("contry") && (await page.textContent(".excerpt")).includes("^"), "a mistake is pointed at");
+    page.problems.length = 0; // the browser notes the 400
+    await go(page, "/networks" + fixed({filter: "country:AQ"}));
+    check((await page.textContent(".empty")).includes("No traffic passes this filter"), "nothing found says what to do");
+    await click(page, '.empty a:has-text("Remove the filter")');
+    check((await page.locator(".networks tbody tr").count()) > 1, "and doing it helps");
+    equal(page.problems, [], "filters: no complaint on the console");
+    await page.context().close();
+}
+
+async function ranges(browser) {
+    const page = await open(browser, "/networks");
+    await page.selectOption("#range", "1h");
+    await ready(page);
+    equal(new URL(page.url()).searchParams.get("last"), "1h", "a range is chosen");
+    await page.selectOption("#range", "custom");
+    await page.fill("#range-from", "2026-01-02T03:00");
+    await page.fill("#range-to", "2026-01-02T04:00");
+    await page.click("dialog .primary");
+    await ready(page);
+    equal(new URL(page.url()).search, "?from=2026-01-02T02:00:00Z&to=2026-01-02T03:00:00Z", "a range in local time");
+    check((await page.textContent("#range")).includes("2026-01-02 03:00 – 2026-01-02 04:00"), "is shown in local time");
+    await click(page, ".zone");
+    check((await page.textContent("#range")).includes("2026-01-02 02:00 – 2026-01-02 03:00"), "and in UTC");
+    check((await page.textContent(".empty")).includes("No traffic in this range"), "an empty range says so");
+    await go(page, "/" + fixed());
+    await page.waitForSelector(".chart-overview-series[data-drawn] canvas");
+    await page.fill("#filter", "-type:api"); // what is chosen in a chart goes with what was chosen since it was drawn first
+    await page.press("#filter", "Enter");
+    await ready(page);
+    const box = await page.locator(".chart-overview-series canvas").boundingBox();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, {steps: 5});
+    await page.mouse.up();
+    await page.waitForFunction((from) => !location.search.includes(from), RANGE.from.replaceAll(":", "%3A"), {timeout: 5000}).catch(() => {});
+    const chosen = new URL(page.url()).searchParams;
+    check(chosen.get("from") > RANGE.from && chosen.get("to") < RANGE.to, "dragging across a chart chooses that time", page.url());
+    equal(chosen.get("filter"), "-type:api", "and keeps the filter");
+    equal(page.problems, [], "ranges: no complaint on the console");
+    await page.context().close();
+}
+
+async function pathsPage(browser) {
+    const page = await open(browser, "/paths" + fixed());
+    const flow = await api("paths", {...RANGE, nodes: 12, limit: 25});
+    await page.waitForSelector(".chart-paths-flow[data-drawn] canvas");
+    equal(await values(page, `${cardOf("Paths with the most traffic")} td:nth-child(3) data`), flow.rows.map((r) => r.bytes_sent), "Paths shows the paths' bytes");
+    check((await page.textContent(cardOf("Paths with the most traffic"))).includes("Example Lossy Transit"), "with names");
+    check((await page.getAttribute(".chart-paths-flow", "aria-label")).includes("3 routers"), "the flow has its routers");
+    equal(page.problems, [], "Paths: no complaint on the console");
+    await page.context().close();
+}
+
+async function glass(browser) {
+    const page = await open(browser, "/routes");
+    await page.fill("#q", "100.64.1.1");
+    await page.press("#q", "Enter");
+    await ready(page);
+    const {rows} = await api("lookup", {address: "100.64.1.1"});
+    const shown = await page.$$eval("tbody tr", (list) => list.map((tr) => [tr.cells[0].textContent, tr.cells[1].textContent, tr.cells[2].textContent.replaceAll(" › ", " ")]));
+    equal(shown, rows.map((r) => [r.router, r.prefix, r.path]), "Routes: an address in every router's table");
+    await click(page, "tbody tr:first-child a");
+    equal(new URL(page.url()).searchParams.get("q"), "100.64.0.0/20", "a prefix can be asked for");
+    equal(await page.locator("tbody tr").count(), 3, "and is in three tables");
+    await go(page, "/routes?q=origin:65001&router=fra1");
+    equal(await page.locator("tbody tr").count(), 1, "a filter and a router");
+    equal(page.problems, [], "Routes: no complaint on the console");
+    await page.context().close();
+}
+
+async function states(browser) {
+    const page = await open(browser, "/senders");
+    const {rows} = await api("senders");
+    equal(await values(page, "tbody tr:first-child td:nth-child(5) data"), [rows[0].sent], "Senders shows the ledger");
+    check((await page.textContent("tbody tr:first-child")).includes("closes"), "which closes");
+    await go(page, "/routers");
+    equal(await page.locator(".card").count(), 3, "Routers shows three");
+    check((await page.textContent("main")).includes("first source answers"), "and their state");
+    equal(page.problems, [], "Senders, Routers: no complaint on the console");
+    await page.context().close();
+}
+
+const background = (page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+
+async function themes(browser) {
+    const page = await open(browser, "/" + fixed(), {colorScheme: "dark"});
+    const dark = await background(page);
+    await page.click("#theme");
+    const light = await background(page);
+    check(dark !== light, "dark as the system, light as chosen", `${dark} ${light}`);
+    await page.reload();
+    await ready(page);
+    equal(await background(page), light, "the choice lasts");
+    equal(page.problems, [], "themes: no complaint on the console");
+    await page.context().close();
+}
+
+async function phone(browser) {
+    const page = await open(browser, "/" + fixed(), {viewport: {width: 390, height: 844}, isMobile: true, hasTouch: true});
+    for (const [path, title] of Object.entries(PAGES)) {
+        await go(page, path + (["/", "/networks", "/paths"].includes(path) ? fixed() : ""));
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        check(width <= 390, `${title} fits 390 pixels`, width);
+    }
+    equal(page.problems, [], "phone: no complaint on the console");
+    await page.context().close();
+}
+
+async function token(browser) {
+    const page = await open(browser, "/", {}, setting.guarded);
+    page.problems.length = 0; // the browser notes each 401
+    check((await page.textContent("#content")).includes("asks for a token"), "a token is asked for");
+    await page.fill("#token", "another");
+    await page.press("#token", "Enter");
+    await page.waitForSelector('#token-wrong:has-text("refused")');
+    await page.fill("#token", setting.token);
+    await page.press("#token", "Enter");
+    await page.waitForSelector('.empty:has-text("No sender has been heard yet")');
+    check(true, "the right one opens, and says that nobody has been heard and what to do");
+    equal(await page.evaluate(() => document.cookie), "", "no script can read the cookie");
+    await page.reload();
+    await ready(page);
+    check((await page.textContent("#content")).includes("No sender has been heard yet"), "the browser keeps it");
+    await page.context().close();
+}
+
+async function keyboard(browser) {
+    const page = await open(browser, "/" + fixed());
+    await page.keyboard.press("Tab");
+    equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content", "the first stop leads to the content");
+    await page.keyboard.press("?");
+    check((await page.textContent("dialog")).includes("Keyboard"), "? lists the keys");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.keyboard.press("n");
+    await ready(page);
+    equal(await page.textContent("h1"), "Networks", "g n goes to Networks");
+    check(page.url().includes(RANGE.from.slice(0, 10)), "with the range", page.url());
+    await page.keyboard.press("z");
+    await ready(page);
+    check(page.url().includes("tz=utc"), "z changes the zone", page.url());
+    equal(page.problems, [], "keyboard: no complaint on the console");
+    await page.context().close();
+}
+
+// Nothing serious by axe-core, in both themes.
+async function accessible(browser) {
+    const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+    for (const colorScheme of ["light", "dark"]) {
+        const page = await open(browser, "/", {colorScheme, bypassCSP: true});
+        for (const [path, title] of Object.entries(PAGES)) {
+            await go(page, path + (path === "/routes" ? "?q=100.64.0.0/20" : ""));
+            await page.addScriptTag({path: axe});
+            const {violations} = await page.evaluate(() => globalThis.axe.run(document, {resultTypes: ["violations"]}));
+            const found = violations.filter((v) => ["serious", "critical"].includes(v.impact))
+                .map((v) => `${v.id}: ${v.nodes.slice(0, 4).map((n) => `${n.target} ${n.failureSummary}`).join(" | ")}`);
+            equal(found, [], `${title} is accessible in ${colorScheme}`);
+        }
+        await page.context().close();
+    }
+}
+
+async function broken(browser) {
+    const page = await open(browser, "/senders");
+    await tell("kill");
+    await page.waitForSelector('.banner:has-text("does not answer")', {timeout: 15000});
+    check((await page.locator("tbody tr").count()) >= 1, "without the collector the last figures stay, under a banner");
+    await tell("start");
+    await page.waitForSelector(".banner", {state: "detached", timeout: 15000});
+    check(true, "with the collector the banner goes");
+    await page.context().close();
+}
+
+const browser = await launch();
+try {
+    for (const part of [firstLoad, overview, networks, filters, ranges, pathsPage, glass, states, themes, token, keyboard, phone, accessible, broken])
+        await part(browser);
+} finally {
+    await browser.close();
+}
+process.exit(done());
