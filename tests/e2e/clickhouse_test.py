@@ -16,6 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import chdb  # noqa: E402
 import clickhouse  # noqa: E402
 from away import RECORDS, check_away, check_late, stored  # noqa: E402
 from collector import Collector, program  # noqa: E402
@@ -162,6 +163,12 @@ def table_sums(server, database):
         f"SELECT sum(requests), sum(bytes_sent) FROM {database}.{cube}_{level}").split("\t"))) for cube in CUBES for level in LEVELS}
 
 
+def settled(collector, count):
+    """Until all tables have it, too: a reader may see a part of a batch."""
+    stored(collector, count)
+    collector.wait(lambda: not collector.api("senders")["backlog"]["batches"], "the rest of a batch")
+
+
 def inserts(server):
     return int(server.ask("SELECT sum(value) FROM system.events WHERE event = 'InsertQuery'"))
 
@@ -174,11 +181,11 @@ def kill_after(server, more):
     server.end(signal.SIGKILL)
 
 
-def check_killed(tap, folder, server, rng):
+def check_killed(tap, folder, server, rng, rounds):
     """The server is killed when it has some of a batch's tables."""
     count = 0
     with Collector(os.path.join(folder, "killed"), store={"url": server.url("killed")}, **write_world(folder)) as collector:
-        for _ in range(6):
+        for _ in range(rounds):
             sent = []
             sender = threading.Thread(target=lambda: sent.append(collector.send(burst(count), check=False)))
             killer = rng.randrange(1, 18)
@@ -191,7 +198,7 @@ def check_killed(tap, folder, server, rng):
             tap.equal(sent, [0], f"killed at insert {killer}: everything was acknowledged")
             count += 20000
             server.start()
-            stored(collector, count)
+            settled(collector, count)
         tap.equal(set(table_sums(server, "killed").values()), {expected_sums(count)}, "killed: every table has all of it once")
 
 
@@ -206,16 +213,16 @@ def check_slow(tap, folder, server):
             collector.wait(lambda: collector.api("senders")["backlog"]["batches"], "a batch that waits", 90)
         finally:
             server.resume()
-        stored(collector, 1100)
+        settled(collector, 1100)
         tap.equal(set(table_sums(server, "slow").values()), {expected_sums(1100)}, "and stored once when it goes on")
 
 
 def check_full_disk(tap, folder):
-    disk = os.path.join(folder, "disk")
-    os.mkdir(disk)
+    disk = tempfile.mkdtemp(prefix="whereto-disk-")   # the server's user cannot enter the folder of this test
     reason = small_disk(disk, "96m")
     if reason:
         tap.skip("a full disk", reason)
+        os.rmdir(disk)
         return
     try:
         with contextlib.closing(clickhouse.Server(folder=disk)) as server, \
@@ -228,10 +235,11 @@ def check_full_disk(tap, folder):
             error = collector.api("senders")["backlog"]["store_error"]
             tap.check(error and "space" in error.lower(), "full disk: the error says so", error)
             os.unlink(filler)
-            stored(collector, 20100)
+            settled(collector, 20100)
             tap.equal(set(table_sums(server, "full").values()), {expected_sums(20100)}, "full disk: with room again all is stored once")
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+        os.rmdir(disk)
 
 
 # ---- whereto store, rights, certificates ----
@@ -282,6 +290,26 @@ def check_rights(tap, folder, server):
     tap.check(status == 0, "one that may only read can check", text)
     status, text = whereto_store("migrate", server.url("open", user=clickhouse.OPEN))
     tap.check(status == 0, "a user without a password", text)
+    check_rights_lost(tap, os.path.join(folder, "lost"), server)
+
+
+def check_rights_lost(tap, folder, server):
+    """Of a user that could make the tables once: it is said, and nothing is lost."""
+    with Collector(folder, store={"url": server.url("rights")}) as collector:
+        collector.send(burst(0, 10))
+        collector.top()
+        collector.stop()
+        collector.config["store"] = {"url": server.url("rights", user=clickhouse.READER)}
+        collector.start()
+        tap.equal(collector.send(burst(10, 10), check=False), 0, "rights lost: acknowledged")
+        collector.wait(lambda: collector.metrics()["whereto_store_up"] == 0, "a store that fails")
+        error = collector.api("senders")["backlog"]["store_error"]
+        tap.check(error and "readonly" in error, "rights lost: the error says so", error)
+        collector.kill()
+        collector.config["store"] = {"url": server.url("rights")}
+        collector.start()
+        settled(collector, 20)
+        tap.equal(set(table_sums(server, "rights").values()), {expected_sums(20)}, "rights regained: all is stored once")
 
 
 def check_certificates(tap, folder, server, authority):
@@ -319,7 +347,8 @@ def check_retention(tap, folder, server):
     now = int(time.time())
     ages = (0, 3 * DAY, 40 * DAY)
     url = server.url("old")
-    with Collector(os.path.join(folder, "old"), store={"url": url}) as collector:
+    forever = dict.fromkeys(LEVELS, "forever")
+    with Collector(os.path.join(folder, "old"), store={"url": url, "retention": forever}) as collector:
         collector.send({"time": now - age, "client": "203.0.113.1", "server": "192.0.2.1", "requests": 1} for age in ages)
         collector.top()
         collector.stop()
@@ -334,6 +363,18 @@ def check_retention(tap, folder, server):
     tap.check(status == 0, "store vacuum with a configuration", text)
     tap.equal({level: {sums[f"{cube}_{level}"][0] for cube in CUBES} for level in LEVELS}, {"minute": {1}, "hour": {2}, "day": {3}},
               "retention: what is too old is gone")
+
+
+def check_current(tap, folder, seed, rng):
+    try:
+        server = clickhouse.Engine()
+    except chdb.Unavailable as reason:
+        tap.skip("a current ClickHouse", reason)
+        return
+    with contextlib.closing(server):
+        tap.note(f"ClickHouse {server.ask('SELECT version()')}")
+        check_same(tap, os.path.join(folder, "same"), server, seed)
+        check_killed(tap, folder, server, rng, 2)
 
 
 def main():
@@ -352,10 +393,11 @@ def main():
             check_rights(tap, folder, server)
             check_certificates(tap, folder, server, authority)
             check_retention(tap, folder, server)
-            check_killed(tap, folder, server, rng)
+            check_killed(tap, folder, server, rng, 4)
             check_slow(tap, folder, server)
             check_first(tap, folder, server)
         check_full_disk(tap, folder)
+        check_current(tap, os.path.join(folder, "current"), seed, rng)
     return tap.done()
 
 
