@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Traffic types by rules: the first rule of which all conditions hold gives an event its type. One thread. */
+
+#include "collector/config.h"
+#include "probe/account.h"
+
+struct rules;
+
+/* config lives as long. -ENOMEM. */
+int rules_new(const struct config_probe *config, struct rules **ret) MUST_USE;
+void rules_free(struct rules *r);
+/* Empty: no rule fits. The view lives as long as the rules. local: the server's address. */
+struct view rules_type(struct rules *r, const struct probe_event *e, const struct addr *local);
