@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/record_json.h"
 #include "probe/daemon.h"
+#include "probe/pins.h"
 #include "probe/status.h"
 
 #define FIRST_OPTION 256 /* above every character */
@@ -22,7 +23,7 @@
 struct probe_options {
 	const char *file; /* -c */
 	json_t *section;  /* of the other options; empty: none */
-	bool dry_run, status, json;
+	bool dry_run, status, json, forget;
 };
 
 /* What --NAME sets: `key` of the section, or of the map `map` in it; list: it may come again. */
@@ -37,7 +38,8 @@ static const struct {
 	{"interval", NULL, "interval", false},
 	{"backend", NULL, "backend", false},
 	{"tagging", NULL, "tagging", false},
-	{"type-rule", NULL, "types", true},
+	{"type", NULL, "types", true},
+	{"type-rule", NULL, "type_rules", true},
 	{"namespace", NULL, "namespaces", true},
 	{"pin", NULL, "pin", false},
 	{"user", NULL, "user", false},
@@ -93,16 +95,17 @@ static bool set_key(json_t *section, size_t i, const char *text)
 	json_t *map = keys[i].map ? get_map(section, keys[i].map, json_object) : section;
 	if (!keys[i].list)
 		return json_object_set_new(map, keys[i].key, make_value(keys[i].key, text)) == 0;
-	json_t *value = strcmp(keys[i].key, "types") == 0 ? make_rule(text) : json_string(text);
+	json_t *value = strcmp(keys[i].key, "type_rules") == 0 ? make_rule(text) : json_string(text);
 	return json_array_append_new(get_map(section, keys[i].key, json_array), value) == 0;
 }
 
 static int parse_options(int argc, char **argv, struct probe_options *o)
 {
-	struct option options[ARRAY_LEN(keys) + 4] = {
+	struct option options[ARRAY_LEN(keys) + 5] = {
 		[ARRAY_LEN(keys)] = {"dry-run", no_argument, NULL, 'd'},
 		{"status", no_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
+		{"forget", no_argument, NULL, 'f'},
 	};
 	for (int i = 0; i < (int)ARRAY_LEN(keys); i++)
 		options[i] = (struct option){keys[i].name, required_argument, NULL, FIRST_OPTION + i};
@@ -118,6 +121,8 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 			o->status = true;
 		else if (opt == 'j')
 			o->json = true;
+		else if (opt == 'f')
+			o->forget = true;
 		else if (opt < FIRST_OPTION)
 			return command_usage(argv[0], NULL);
 		else if (!set_key(o->section, (size_t)opt - FIRST_OPTION, optarg))
@@ -127,9 +132,9 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 		return command_usage(argv[0], "arguments are not expected");
 	if (o->file && json_object_size(o->section))
 		return command_usage(argv[0], "with -c all other options stand in the file");
-	if (!o->file && !o->dry_run && !o->status && (!json_object_get(o->section, "collectors") ||
+	if (!o->file && !o->dry_run && !o->status && !o->forget && (!json_object_get(o->section, "collectors") ||
 		!json_object_get(o->section, "key")))
-		return command_usage(argv[0], "-c, or --to and --key, or --dry-run or --status is needed");
+		return command_usage(argv[0], "-c, or --to and --key, or --dry-run, --status or --forget is needed");
 	return EXIT_DONE;
 }
 
@@ -222,6 +227,8 @@ static int run(const struct probe_options *o)
 	if (!c->probe.interval_ms) {
 		fprintf(stderr, "%s: has no section `probe`\n", c->file);
 		status = EXIT_FAILED;
+	} else if (o->forget) {
+		r = pins_forget(c->probe.pin_dir, &err);
 	} else if (o->status) {
 		status = print_status(&c->probe, o->json);
 	} else {

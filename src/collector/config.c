@@ -399,11 +399,12 @@ static void router_done(struct config_router *r)
 
 static void probe_done(struct config_probe *p)
 {
-	for (size_t i = 0; i < p->type_count; i++) {
-		free(p->types[i].type);
-		free(p->types[i].cgroup);
+	for (size_t i = 0; i < p->rule_count; i++) {
+		free(p->rules[i].type);
+		free(p->rules[i].cgroup);
 	}
-	free(p->types);
+	free(p->rules);
+	texts_done(p->types, p->type_count);
 	texts_done(p->collectors, p->collector_count);
 	texts_done(p->namespaces, p->namespace_count);
 	free(p->name);

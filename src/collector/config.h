@@ -64,7 +64,7 @@ enum probe_tagging { PROBE_TAGGING_AUTO, PROBE_TAGGING_ON, PROBE_TAGGING_OFF, PR
 extern const char *const probe_tagging_names[PROBE_TAGGINGS]; /* "auto" "on" "off" */
 
 /* A rule: connections for which all that is given holds are of this type. */
-struct config_probe_type {
+struct config_type_rule {
 	char *type;
 	uint32_t port;         /* 0: any; of the server, as all here */
 	struct prefix address; /* ADDR_NONE: any */
@@ -82,8 +82,10 @@ struct config_probe {
 	uint64_t interval_ms; /* 0: there is no section `probe` */
 	enum probe_backend backend;
 	enum probe_tagging tagging;
-	struct config_probe_type *types; /* the first that fits */
+	char **types; /* that servers may name by tags */
 	size_t type_count;
+	struct config_type_rule *rules; /* the first that fits */
+	size_t rule_count;
 	char **namespaces; /* files; none: the probe's own */
 	size_t namespace_count;
 	char *pin_dir;

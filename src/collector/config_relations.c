@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/config_load.h"
+#include "wire/record.h"
 
 static int check_keys(struct load *l)
 {
@@ -151,10 +152,13 @@ static int check_probe(struct load *l)
 		return load_fail(l, 1, "probe.namespaces has more than %d entries", PROBE_NAMESPACES_MAX);
 	if (strlen(p->status) > SOCKET_PATH_MAX)
 		return load_fail(l, 1, "probe.status is longer than %d bytes, so it can be no socket's name", SOCKET_PATH_MAX);
-	for (size_t i = 0; i < p->type_count; i++) {
-		const struct config_probe_type *t = &p->types[i];
-		if (t->cgroup && *t->cgroup != '/')
-			return load_fail(l, t->line, "probe.types.cgroup: '%.60s' does not begin with /", t->cgroup);
+	for (size_t i = 0; i < p->type_count; i++)
+		if (strlen(p->types[i]) > RECORD_TYPE_MAX)
+			return load_fail(l, 1, "probe.types: '%.60s...' is longer than %d bytes", p->types[i], RECORD_TYPE_MAX);
+	for (size_t i = 0; i < p->rule_count; i++) {
+		const struct config_type_rule *rule = &p->rules[i];
+		if (rule->cgroup && *rule->cgroup != '/')
+			return load_fail(l, rule->line, "probe.type_rules.cgroup: '%.60s' does not begin with /", rule->cgroup);
 	}
 	return 0;
 }

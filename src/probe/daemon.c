@@ -162,6 +162,8 @@ static json_t *make_status(void *ctx)
 		(json_int_t)s.empty, "tags", (json_int_t)s.tags, "records", (json_int_t)p->records, "looks",
 		(json_int_t)s.looks, "look_us", (json_int_t)(s.look_ns / 1000), "cpu_us", (json_int_t)cpu_us(),
 		"kernel_cpu_us", (json_int_t)(s.kernel_ns / 1000));
+	if (o)
+		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)rules_unknown_names(p->rules)));
 	if (o && p->fleet)
 		(void)json_object_set_new(o, "sender", status_fleet(p));
 	return o;

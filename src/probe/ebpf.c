@@ -8,8 +8,9 @@
  * by the next look. Without a bpf file system, and after a change of the program, a start takes the connections it finds as
  * told: what they did before is not told, and they don't count as connections.
  *
- * The hook for tags is not pinned: a server has to see that nobody takes its tags any more. Nor is the iterator, which does
- * nothing by itself. A kernel that refuses the hook's program still gets the others. */
+ * The hook for tags is pinned, too: it refuses them while the probe isn't there (which it sees by the time in the page), and
+ * so learns whose server counts a connection itself then. The iterator is not, it does nothing by itself. A kernel that
+ * refuses the hook's program still gets the others. */
 
 #include "probe/backend.h"
 
@@ -29,8 +30,13 @@
 #include "probe/namespaces.h"
 #include "probe/pins.h"
 #include "probe/probe.skel.h"
+#include "wire/tag.h"
 
 #define PIN_STATE_LINK "state_link"
+#define PIN_TAG_LINK   "tag_link"
+
+_Static_assert(PROBE_TAG_LEVEL == TAG_LEVEL && PROBE_TAG_OPTION == TAG_OPTION && PROBE_TAG_OPTION_OWN == TAG_OPTION_OWN,
+	"what servers use is what the program takes");
 
 struct backend {
 	struct namespaces *namespaces;
@@ -42,7 +48,7 @@ struct backend {
 	bool pinned;
 	bool resumed;
 	bool known[NAMESPACES_MAX]; /* resumed, and this namespace was watched before */
-	int state_fd;               /* of the attached program; -1 */
+	int state_fd, tag_fd;       /* of the attached programs; -1 */
 	uint64_t looks, look_ns;
 	char note[256];
 	void (*fn)(void *ctx, const struct probe_event *e); /* while reading */
@@ -108,6 +114,20 @@ static bool take_maps(struct backend *b)
 	return true;
 }
 
+static void take_links(struct backend *b, bool tagging)
+{
+	char path[PATH_MAX];
+	b->state_link = bpf_link__open(pins_path(&b->pins, PIN_STATE_LINK, path));
+	b->resumed = b->state_link != NULL;
+	(void)bpf_program__set_autoload(b->skel->progs.state, !b->resumed);
+	(void)pins_path(&b->pins, PIN_TAG_LINK, path);
+	if (!tagging)
+		(void)unlink(path);
+	else if (b->resumed)
+		b->tag_link = bpf_link__open(path);
+	(void)bpf_program__set_autoload(b->skel->progs.tag, tagging && !b->tag_link);
+}
+
 static int load(struct backend *b, bool tagging, bool with_pins, struct error *err)
 {
 	*libbpf_said = '\0';
@@ -116,13 +136,8 @@ static int load(struct backend *b, bool tagging, bool with_pins, struct error *e
 		return fail(err, -errno, "the program cannot be opened");
 	if (!tagging)
 		(void)bpf_program__set_autoload(b->skel->progs.tag, false);
-	b->resumed = with_pins && pins_exist(&b->pins) && take_maps(b);
-	if (b->resumed) {
-		char path[PATH_MAX];
-		b->state_link = bpf_link__open(pins_path(&b->pins, PIN_STATE_LINK, path));
-		b->resumed = b->state_link != NULL;
-		(void)bpf_program__set_autoload(b->skel->progs.state, !b->resumed);
-	}
+	if (with_pins && pins_exist(&b->pins) && take_maps(b))
+		take_links(b, tagging);
 	int r = probe_bpf__load(b->skel);
 	return r < 0 ? fail(err, r, "the kernel does not take the program") : 0;
 }
@@ -130,9 +145,11 @@ static int load(struct backend *b, bool tagging, bool with_pins, struct error *e
 static void unload(struct backend *b)
 {
 	bpf_link__destroy(b->state_link);
+	bpf_link__destroy(b->tag_link);
 	probe_bpf__destroy(b->skel);
-	b->state_link = NULL;
+	b->state_link = b->tag_link = NULL;
 	b->skel = NULL;
+	b->resumed = false;
 }
 
 /* What was pinned is used whole or not at all. */
@@ -185,7 +202,7 @@ static int attach(struct backend *b, enum probe_tagging tagging, struct error *e
 	b->look_link = bpf_program__attach_iter(b->skel->progs.look, NULL);
 	if (!b->look_link)
 		return fail(err, -errno, "the iterator cannot be attached");
-	if (tagging == PROBE_TAGGING_OFF || !bpf_program__autoload(b->skel->progs.tag))
+	if (tagging == PROBE_TAGGING_OFF || b->tag_link || !bpf_program__autoload(b->skel->progs.tag))
 		return 0;
 	struct error why = {0};
 	int r = attach_tag(b, &why);
@@ -194,6 +211,13 @@ static int attach(struct backend *b, enum probe_tagging tagging, struct error *e
 	if (r < 0)
 		add_note(b, "no tags: %.150s", why.text);
 	return 0;
+}
+
+static int pin_link(struct backend *b, struct bpf_link *link, const char *name, struct error *err)
+{
+	char path[PATH_MAX];
+	int r = link ? bpf_link__pin(link, pins_path(&b->pins, name, path)) : 0;
+	return r < 0 ? fail(err, r, path) : 0;
 }
 
 static int pin_all(struct backend *b, struct error *err)
@@ -208,14 +232,15 @@ static int pin_all(struct backend *b, struct error *err)
 		if (r < 0)
 			return fail(err, r, path);
 	}
-	r = bpf_link__pin(b->state_link, pins_path(&b->pins, PIN_STATE_LINK, path));
-	return r < 0 ? fail(err, r, path) : 0;
+	return pin_link(b, b->state_link, PIN_STATE_LINK, err);
 }
 
 static void keep(struct backend *b)
 {
 	struct error err = {0};
-	if (!b->pinned || b->resumed || pin_all(b, &err) == 0)
+	bool has_tag_link = b->tag_link && bpf_link__pin_path(b->tag_link);
+	if (!b->pinned || ((b->resumed || pin_all(b, &err) == 0) &&
+		(has_tag_link || pin_link(b, b->tag_link, PIN_TAG_LINK, &err) == 0)))
 		return;
 	pins_remove(&b->pins);
 	b->pinned = false;
@@ -264,11 +289,11 @@ static int map_memory(struct backend *b, struct error *err)
 }
 
 /* The attached program, to ask what it costs. */
-static int open_state_program(const struct backend *b)
+static int open_program(const struct bpf_link *link)
 {
 	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
-	if (bpf_obj_get_info_by_fd(bpf_link__fd(b->state_link), &info, &len) < 0)
+	if (!link || bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len) < 0)
 		return -1;
 	return bpf_prog_get_fd_by_id(info.prog_id);
 }
@@ -280,13 +305,16 @@ static void ebpf_close(struct backend *b)
 	if (!b)
 		return;
 	ring_buffer__free(b->ring);
-	if (b->page)
+	if (b->page) {
+		b->page->alive_ns = 0;
 		(void)munmap(b->page, (size_t)sysconf(_SC_PAGESIZE));
+	}
 	bpf_link__destroy(b->tag_link);
 	bpf_link__destroy(b->look_link);
 	bpf_link__destroy(b->state_link);
 	probe_bpf__destroy(b->skel);
 	close_p(&b->state_fd);
+	close_p(&b->tag_fd);
 	pins_close(&b->pins);
 	namespaces_close(b->namespaces);
 	free(b);
@@ -309,7 +337,7 @@ static int ebpf_open(const struct config_probe *config, struct backend **ret, st
 	struct backend *b = calloc(1, sizeof(*b));
 	if (!b)
 		return error_set(err, -ENOMEM, "out of memory");
-	b->state_fd = b->pins.lock_fd = -1;
+	b->state_fd = b->tag_fd = b->pins.lock_fd = -1;
 	(void)libbpf_set_print(listen_to_libbpf);
 	int r = namespaces_open(config->namespaces, config->namespace_count, &b->namespaces, err);
 	if (r == 0 && config->pin_dir)
@@ -327,7 +355,8 @@ static int ebpf_open(const struct config_probe *config, struct backend **ret, st
 		return r;
 	}
 	keep(b);
-	b->state_fd = open_state_program(b);
+	b->state_fd = open_program(b->state_link);
+	b->tag_fd = open_program(b->tag_link);
 	*ret = b;
 	return 0;
 }
@@ -354,6 +383,7 @@ static int ebpf_start(struct backend *b, struct error *err)
 		if (!b->known[i])
 			r = namespaces_run(b->namespaces, i, look_here, b);
 	b->page->look = PROBE_LOOK_NEW;
+	b->page->alive_ns = clock_mono_ns();
 	__atomic_store_n(&b->page->active, 1, __ATOMIC_RELEASE);
 	return r < 0 ? error_set(err, r, "the first look at all connections: %s", strerror(-r)) : 0;
 }
@@ -367,6 +397,7 @@ static int ebpf_read(struct backend *b, void (*fn)(void *ctx, const struct probe
 {
 	b->fn = fn;
 	b->ctx = ctx;
+	b->page->alive_ns = clock_mono_ns();
 	int r = ring_buffer__consume(b->ring);
 	return r < 0 ? r : 0;
 }
@@ -399,7 +430,7 @@ static void ebpf_stats(const struct backend *b, struct backend_stats *ret)
 		.tags = b->page->tags,
 		.looks = b->looks,
 		.look_ns = b->look_ns,
-		.kernel_ns = run_time_ns(b->state_fd) + (b->tag_link ? run_time_ns(bpf_program__fd(b->skel->progs.tag)) : 0),
+		.kernel_ns = run_time_ns(b->state_fd) + run_time_ns(b->tag_fd),
 		.tagging = b->tag_link != NULL,
 		.resumed = b->resumed,
 	};

@@ -104,3 +104,12 @@ void pins_remove(const struct pins *p)
 {
 	remove_pins(p->lock_fd, strrchr(p->dir, '/') + 1);
 }
+
+int pins_forget(const char *dir, struct error *err)
+{
+	struct pins p;
+	int r = pins_open(dir, 0, &p, err);
+	if (r == 0)
+		pins_close(&p);
+	return r;
+}

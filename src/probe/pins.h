@@ -25,3 +25,5 @@ bool pins_exist(const struct pins *p);
 int pins_make(const struct pins *p, struct error *err) MUST_USE;
 /* Takes DIR/ID away. */
 void pins_remove(const struct pins *p);
+/* Takes everything in DIR away. Errors as pins_open's. */
+int pins_forget(const char *dir, struct error *err) MUST_USE;

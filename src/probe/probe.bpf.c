@@ -45,6 +45,8 @@ enum {
 	TOLD_BEFORE = 1,     /* in an event */
 	TOLD_RETRANSMIT = 2, /* too */
 	TOLD_PASSIVE = 4,    /* opened by the peer, which its socket doesn't show */
+	TOLD_TAGGED = 8,     /* it has had a tag */
+	TOLD_OWN = 16,       /* its server counts it, for now */
 };
 
 struct told {
@@ -235,7 +237,7 @@ static __always_inline void tell_end(struct sock *sk, struct tcp_sock *tp, __u32
 	struct probe_page *p = get_page();
 	struct counters now, none = {0};
 	bool passive = ((struct sock *)tp)->sk_max_ack_backlog || (t && t->flags & TOLD_PASSIVE);
-	if (!p || !passive || !p->active)
+	if (!p || !passive || !p->active || (t && t->flags & TOLD_OWN))
 		return;
 	read_counters(true, tp, &now);
 	if (!is_new(&now, t ? &t->counters : &none))
@@ -288,7 +290,7 @@ static __always_inline void look_at(struct tcp_sock *tp, struct probe_page *p, _
 	bool baseline = p->look == PROBE_LOOK_BASELINE;
 	bool unseen = !sk->sk_max_ack_backlog && !(t && t->flags & TOLD_PASSIVE);
 	struct counters now, none = {0};
-	if (unseen && !(baseline && listened_on(netns, tp)))
+	if ((unseen && !(baseline && listened_on(netns, tp))) || (t && t->flags & TOLD_OWN))
 		return;
 	read_counters(true, tp, &now);
 	if (!baseline && !is_new(&now, t ? &t->counters : &none))
@@ -342,20 +344,54 @@ static __always_inline struct tcp_sock *copy_address(struct bpf_sock *sk)
 	return address;
 }
 
-static __always_inline void end_tag(struct bpf_sock *sk, struct told *t, struct probe_page *p)
+/* What happened up to now was the old tag's; where `silent`, somebody else has told it. */
+static __always_inline void end_tag(struct tcp_sock *tp, struct told *t, struct probe_page *p, __u32 netns, bool silent)
 {
-	struct tcp_sock *tp = copy_address(sk);
 	struct counters now;
 	read_counters(false, tp, &now);
+	if (!silent && p->active && is_new(&now, &t->counters)) {
+		bool taken = tell(false, tp, &now, t, netns, PROBE_RETAG, 0);
+		__sync_fetch_and_add(&p->events, taken);
+		__sync_fetch_and_add(&p->lost, !taken);
+	}
+	if (silent || is_new(&now, &t->counters))
+		remember(t, &now);
+}
+
+/* A connection's tag. What it did before its first one goes with that. */
+static __always_inline void set_tag(struct tcp_sock *tp, struct told *t, struct probe_page *p, __u32 netns, __u32 value)
+{
+	bool own = t->flags & TOLD_OWN;
+	if (own || (t->flags & TOLD_TAGGED && t->tag != value))
+		end_tag(tp, t, p, netns, own);
+	t->tag = value;
+	t->flags = (t->flags | TOLD_TAGGED) & ~TOLD_OWN;
+}
+
+/* True: the tag is taken. */
+static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, __u32 value, bool may_own)
+{
+	struct tcp_sock *tp = copy_address(sk);
+	bool listens = sk->state == TCP_LISTEN, alive = bpf_ktime_get_ns() - p->alive_ns < PROBE_ALIVE_NS;
 	__u32 netns = BPF_CORE_READ((struct sock *)tp, __sk_common.skc_net.net, ns.inum);
-	bool passive = BPF_CORE_READ((struct sock *)tp, sk_max_ack_backlog) || t->flags & TOLD_PASSIVE;
-	if (!passive || !p->active || !is_watched(netns) || !is_new(&now, &t->counters))
-		return;
-	if (tell(false, tp, &now, t, netns, PROBE_RETAG, 0))
-		__sync_fetch_and_add(&p->events, 1);
-	else
-		__sync_fetch_and_add(&p->lost, 1);
-	remember(t, &now);
+	struct told *t = bpf_sk_storage_get(&told, sk, 0, 0);
+	bool passive = BPF_CORE_READ((struct sock *)tp, sk_max_ack_backlog) || (t && t->flags & TOLD_PASSIVE);
+	if (!is_watched(netns) || !(passive || listens) || !(alive || may_own))
+		return false;
+	if (!t)
+		t = bpf_sk_storage_get(&told, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!t)
+		return false;
+	if (listens) {
+		t->tag = value;
+		t->flags |= TOLD_TAGGED;
+	} else if (alive) {
+		set_tag(tp, t, p, netns, value);
+	} else if (!(t->flags & TOLD_OWN)) {
+		end_tag(tp, t, p, netns, false);
+		t->flags |= TOLD_OWN;
+	}
+	return alive;
 }
 
 SEC("cgroup/setsockopt")
@@ -365,16 +401,14 @@ int tag(struct bpf_sockopt *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	if (ctx->level != PROBE_TAG_LEVEL)
 		return 1;
+	/* Whatever is not for us the kernel answers as if we weren't there. -1: another probe has taken it, too. */
 	struct probe_page *p = get_page();
-	if (ctx->optname != PROBE_TAG_OPTION || ctx->optlen != sizeof(*value) || (void *)(value + 1) > ctx->optval_end ||
-		!sk || !p || sk->protocol != IPPROTO_TCP)
-		return 0;
-	struct told *t = bpf_sk_storage_get(&told, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!t)
-		return 0;
-	if (t->tag != *value && sk->state != TCP_LISTEN)
-		end_tag(sk, t, p);
-	t->tag = *value;
+	bool may_own = ctx->optname == PROBE_TAG_OPTION_OWN;
+	if ((ctx->optname != PROBE_TAG_OPTION && !may_own) || (ctx->optlen != sizeof(*value) && ctx->optlen != -1) ||
+		(void *)(value + 1) > ctx->optval_end || !sk || !p || sk->protocol != IPPROTO_TCP)
+		return 1;
+	if (!take_tag(sk, p, *value, may_own))
+		return 1;
 	__sync_fetch_and_add(&p->tags, 1);
 	ctx->optlen = -1; /* the kernel's own setsockopt isn't asked */
 	return 1;

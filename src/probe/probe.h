@@ -11,9 +11,14 @@
 #define PROBE_NAMESPACES_MAX 64
 
 /* setsockopt(fd, PROBE_TAG_LEVEL, PROBE_TAG_OPTION, &tag, 4) on a connection, or on a listening socket for all that come
- * from it then. */
-#define PROBE_TAG_LEVEL     0x5754 /* "WT" */
-#define PROBE_TAG_OPTION    1
+ * from it then (wire/tag.h). By PROBE_TAG_OPTION_OWN a server says that it counts a connection itself from the moment
+ * on that this is refused, up to the one that it is taken again. */
+#define PROBE_TAG_LEVEL      0x5754 /* "WT" */
+#define PROBE_TAG_OPTION     1
+#define PROBE_TAG_OPTION_OWN 2
+
+/* The probe is there if it said so within this time. */
+#define PROBE_ALIVE_NS 3000000000ull
 
 enum probe_kind {
 	PROBE_CLOSE = 1, /* the connection is over */
@@ -64,6 +69,7 @@ struct probe_page {
 	__u64 delayed; /* had no room, and will be told at the next look */
 	__u64 empty;   /* connections on which nothing was sent, received or repeated */
 	__u64 tags;    /* tags set */
+	__u64 alive_ns; /* when the probe was there last; 0: it has ended */
 	__u32 look;    /* enum probe_look */
 	__u32 active;  /* 0: nothing is told yet */
 };

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/index.h"
 #include "probe/cgroup.h"
+#include "wire/tag.h"
 
 #define IDS_MAX 65536 /* of a set; then it is begun anew */
 
@@ -26,7 +27,8 @@ struct rules {
 	const struct config_probe *config;
 	struct ids met;   /* cgroups of events */
 	struct ids *rules; /* one each rule of config */
-	bool cgroups;     /* a rule asks for one */
+	bool cgroups;      /* a rule asks for one */
+	uint64_t unknown_names;
 };
 
 /* ---- sets of ids ---- */
@@ -75,20 +77,20 @@ int rules_new(const struct config_probe *config, struct rules **ret)
 	if (!r)
 		return -ENOMEM;
 	r->config = config;
-	r->rules = calloc(config->type_count + 1, sizeof(*r->rules));
+	r->rules = calloc(config->rule_count + 1, sizeof(*r->rules));
 	if (!r->rules) {
 		free(r);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < config->type_count; i++)
-		r->cgroups |= config->types[i].cgroup != NULL;
+	for (size_t i = 0; i < config->rule_count; i++)
+		r->cgroups |= config->rules[i].cgroup != NULL;
 	*ret = r;
 	return 0;
 }
 
 void rules_free(struct rules *r)
 {
-	for (size_t i = 0; r && i < r->config->type_count; i++)
+	for (size_t i = 0; r && i < r->config->rule_count; i++)
 		ids_done(&r->rules[i]);
 	if (r) {
 		ids_done(&r->met);
@@ -101,15 +103,15 @@ static void meet_cgroup(struct rules *r, uint64_t id)
 {
 	if (!r->cgroups || !id || ids_have(&r->met, id))
 		return;
-	for (size_t i = 0; i < r->config->type_count; i++)
-		if (r->config->types[i].cgroup)
-			cgroup_walk(r->config->types[i].cgroup, ids_add, &r->rules[i]);
+	for (size_t i = 0; i < r->config->rule_count; i++)
+		if (r->config->rules[i].cgroup)
+			cgroup_walk(r->config->rules[i].cgroup, ids_add, &r->rules[i]);
 	ids_add(&r->met, id);
 }
 
 static bool fits(const struct rules *r, size_t i, const struct probe_event *e, const struct addr *local)
 {
-	const struct config_probe_type *t = &r->config->types[i];
+	const struct config_type_rule *t = &r->config->rules[i];
 	if (t->port && t->port != e->local_port)
 		return false;
 	if (t->address.addr.family != ADDR_NONE && !prefix_contains(&t->address, local))
@@ -119,13 +121,28 @@ static bool fits(const struct rules *r, size_t i, const struct probe_event *e, c
 	return !t->cgroup || (e->cgroup && ids_have(&r->rules[i], e->cgroup));
 }
 
+/* The type that the server has named, or NULL. */
+static const char *named_type(const struct config_probe *c, uint32_t tag)
+{
+	for (size_t i = 0; tag & TAG_OF_NAME && i < c->type_count; i++)
+		if (tag_of_type(c->types[i], strlen(c->types[i])) == tag)
+			return c->types[i];
+	return NULL;
+}
+
 struct view rules_type(struct rules *r, const struct probe_event *e, const struct addr *local)
 {
+	const char *type = named_type(r->config, e->tag);
+	if (!type && e->tag & TAG_OF_NAME)
+		r->unknown_names++;
 	meet_cgroup(r, e->cgroup);
-	for (size_t i = 0; i < r->config->type_count; i++) {
-		const char *type = r->config->types[i].type;
+	for (size_t i = 0; i < r->config->rule_count && !type; i++)
 		if (fits(r, i, e, local))
-			return (struct view){(const uint8_t *)type, strlen(type)};
-	}
-	return (struct view){0};
+			type = r->config->rules[i].type;
+	return type ? (struct view){(const uint8_t *)type, strlen(type)} : (struct view){0};
+}
+
+uint64_t rules_unknown_names(const struct rules *r)
+{
+	return r->unknown_names;
 }

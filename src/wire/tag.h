@@ -23,6 +23,7 @@
 
 #define TAG_LEVEL    0x5754     /* "WT" */
 #define TAG_OPTION   1
+#define TAG_OPTION_OWN 2 /* the same, by a server that counts the connection itself once this is refused, until it is taken again */
 #define TAG_NONE     0u
 #define TAG_OF_NAME  0x80000000u /* set in tags made of names */
 
