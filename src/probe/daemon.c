@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* One thread and one loop. Ten times a second, and whenever the kernel says that much waits, the backend's events
- * are read, made records (account.c), given a type (rules.c) and handed to the fleet (sender/fleet.h); then whatever is
- * due goes to the collectors. Every interval the backend looks at the connections that live.
+ * are read, made records (account.c), given a type (rules.c) and put into the outbox (outbox.c), which sends what is
+ * due. Every interval the backend looks at the connections that live.
  *
- * What the kernel could not tell for want of room is counted there; here the count goes to the fleet, so the collector's
+ * What the kernel could not tell for want of room is counted there; here the count goes the same way, so the collector's
  * ledger has it. */
 
 #include "probe/daemon.h"
@@ -23,14 +23,12 @@
 #include "base/loop.h"
 #include "probe/account.h"
 #include "probe/backend.h"
+#include "probe/outbox.h"
 #include "probe/privileges.h"
 #include "probe/rules.h"
 #include "probe/status.h"
-#include "sender/transport.h"
 
 #define TURN_NS        (100 * NS_PER_MS)
-#define MEMORY_BYTES   (12u << 20)
-#define STOP_NS        (3 * NS_PER_S) /* at the end, for acknowledgements */
 
 struct probe {
 	const struct config_probe *config;
@@ -39,14 +37,13 @@ struct probe {
 	struct backend *backend;
 	char why[ERROR_TEXT_MAX]; /* not the better backend; empty: it is */
 	struct rules *rules;
-	struct transport transport;
-	struct fleet *fleet; /* NULL: dry */
+	struct outbox *outbox; /* NULL: dry */
 	struct status *status;
 	struct loop *loop;
 	struct loop_timer turn, look;
 	struct loop_fd events, acks[FLEET_MAX];
 	uint64_t start_ns, wall_ms, mono_ns; /* of the batch being read */
-	uint64_t records, lost_told;
+	uint64_t records;
 	int result;
 };
 
@@ -63,16 +60,7 @@ static void take_event(void *ctx, const struct probe_event *e)
 	if (p->dry)
 		p->dry->record(p->dry->ctx, &rec);
 	else
-		(void)!fleet_add(p->fleet, &rec, p->mono_ns); /* what finds no room is counted */
-}
-
-static void tell_lost(struct probe *p)
-{
-	struct backend_stats stats;
-	p->ops->stats(p->backend, &stats);
-	if (p->fleet && stats.lost > p->lost_told)
-		fleet_count_dropped(p->fleet, stats.lost - p->lost_told);
-	p->lost_told = stats.lost;
+		outbox_add(p->outbox, &rec, p->mono_ns);
 }
 
 static void fail(struct probe *p, int r, const char *what)
@@ -89,8 +77,10 @@ static void work(struct probe *p)
 	int r = p->ops->read(p->backend, take_event, p);
 	if (r < 0)
 		fail(p, r, "events cannot be read");
-	tell_lost(p);
-	r = p->fleet ? transport_pump(&p->transport, p->fleet) : 0;
+	uint64_t lost = p->ops->take_lost(p->backend);
+	if (p->outbox)
+		outbox_count_dropped(p->outbox, lost);
+	r = p->outbox ? outbox_turn(p->outbox) : 0;
 	if (r < 0)
 		fail(p, r, "the socket to the collector failed");
 }
@@ -135,20 +125,6 @@ static uint64_t cpu_us(void)
 		(uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-static json_t *status_fleet(const struct probe *p)
-{
-	struct sender_stats s = fleet_stats(p->fleet);
-	json_t *collectors = json_array();
-	for (uint32_t i = 0; i < fleet_count(p->fleet); i++) {
-		struct fleet_line line = fleet_line(p->fleet, i);
-		(void)json_array_append_new(collectors, json_pack("{s:s, s:b, s:b, s:I}", "address", p->config->collectors[i],
-			"current", line.current, "away", line.away, "owed", (json_int_t)line.owed.records));
-	}
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "name", p->config->name, "taken", (json_int_t)s.records,
-		"acknowledged", (json_int_t)s.acknowledged, "dropped", (json_int_t)s.dropped, "unsent",
-		(json_int_t)fleet_unsent(p->fleet), "collectors", collectors);
-}
-
 static json_t *make_status(void *ctx)
 {
 	struct probe *p = ctx;
@@ -164,8 +140,8 @@ static json_t *make_status(void *ctx)
 		"kernel_cpu_us", (json_int_t)(s.kernel_ns / 1000));
 	if (o)
 		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)rules_unknown_names(p->rules)));
-	if (o && p->fleet)
-		(void)json_object_set_new(o, "sender", status_fleet(p));
+	if (o && p->outbox)
+		(void)json_object_set_new(o, "sender", outbox_status(p->outbox));
 	return o;
 }
 
@@ -191,24 +167,6 @@ static int open_backend(struct probe *p, struct error *err)
 	if (wanted == PROBE_BACKEND_SOCKDIAG)
 		(void)snprintf(p->why, sizeof(p->why), "as configured");
 	return error_set(err, r, "%s", p->why);
-}
-
-static int open_sender(struct probe *p, struct error *err)
-{
-	const struct config_probe *c = p->config;
-	struct sender_config sender = {.name = c->name, .memory_bytes = MEMORY_BYTES};
-	if (!c->collector_count || !c->key_file)
-		return error_set(err, -EINVAL, "%s", c->key_file ? "no collector is named" : "no key is named");
-	int r = key_load(c->key_file, c->key_id, &sender.key, err);
-	if (r == 0)
-		r = transport_open((const char *const *)c->collectors, (uint32_t)c->collector_count, &p->transport, err);
-	if (r == 0) {
-		r = fleet_new(&sender, (uint32_t)c->collector_count, &p->fleet);
-		if (r < 0)
-			(void)error_set(err, r, "no session: %s", strerror(-r));
-	}
-	explicit_bzero(&sender.key, sizeof(sender.key));
-	return r;
 }
 
 static int watch_fd(struct probe *p, struct loop_fd *fd, int number, struct error *err)
@@ -238,8 +196,9 @@ static int open_fds(struct probe *p, struct error *err)
 {
 	struct error why = {0};
 	int r = watch_fd(p, &p->events, p->ops->fd(p->backend), err);
-	for (uint32_t i = 0; i < p->transport.count && r == 0; i++)
-		r = watch_fd(p, &p->acks[i], p->transport.fds[i], err);
+	const struct transport *t = p->outbox ? outbox_transport(p->outbox) : NULL;
+	for (uint32_t i = 0; t && i < t->count && r == 0; i++)
+		r = watch_fd(p, &p->acks[i], t->fds[i], err);
 	if (r == 0 && !p->dry && status_open(p->config->status, p->loop, make_status, p, &p->status, &why) < 0)
 		log_warning("status cannot be asked: %s", why.text);
 	return r;
@@ -254,24 +213,14 @@ static int start(struct probe *p, struct error *err)
 	if (r == 0)
 		r = open_backend(p, err);
 	if (r == 0 && !p->dry)
-		r = open_sender(p, err);
+		r = outbox_open(p->config, &p->outbox, err);
 	if (r == 0)
 		r = open_fds(p, err);
 	if (r == 0)
 		r = privileges_drop(p->config->user, err);
+	if (r == 0 && p->outbox)
+		r = outbox_open_spool(p->outbox, err);
 	return r < 0 ? r : p->ops->start(p->backend, err);
-}
-
-/* What is buffered goes out, and for a moment answers are waited for. */
-static void finish(struct probe *p)
-{
-	uint64_t end_ns = clock_mono_ns() + STOP_NS;
-	work(p);
-	if (!p->fleet)
-		return;
-	fleet_flush(p->fleet, clock_mono_ns());
-	while (transport_pump(&p->transport, p->fleet) == 0 && !fleet_idle(p->fleet) && clock_mono_ns() < end_ns)
-		transport_wait(&p->transport, p->fleet, 100);
 }
 
 static void done(struct probe *p)
@@ -279,8 +228,7 @@ static void done(struct probe *p)
 	status_close(p->status);
 	if (p->backend)
 		p->ops->close(p->backend);
-	fleet_free(p->fleet);
-	transport_close(&p->transport);
+	outbox_close(p->outbox);
 	loop_free(p->loop);
 	rules_free(p->rules);
 }
@@ -310,7 +258,9 @@ int probe_run(const struct config_probe *config, const struct probe_dry *dry, st
 			r = p.result;
 		if (r < 0)
 			(void)error_set(err, r, "the probe ends: %s", strerror(-r));
-		finish(&p);
+		work(&p);
+		if (p.outbox)
+			outbox_finish(p.outbox);
 	}
 	done(&p);
 	return r;

@@ -413,6 +413,13 @@ static int ebpf_look(struct backend *b)
 	return r;
 }
 
+static uint64_t ebpf_take_lost(struct backend *b)
+{
+	uint64_t lost = b->page->lost, fresh = lost - b->page->lost_told;
+	b->page->lost_told = lost;
+	return fresh;
+}
+
 static uint64_t run_time_ns(int fd)
 {
 	struct bpf_prog_info info = {0};
@@ -444,6 +451,7 @@ const struct backend_ops backend_ebpf = {
 	.fd = ebpf_fd,
 	.read = ebpf_read,
 	.look = ebpf_look,
+	.take_lost = ebpf_take_lost,
 	.stats = ebpf_stats,
 	.close = ebpf_close,
 };

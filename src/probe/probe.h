@@ -69,6 +69,7 @@ struct probe_page {
 	__u64 delayed; /* had no room, and will be told at the next look */
 	__u64 empty;   /* connections on which nothing was sent, received or repeated */
 	__u64 tags;    /* tags set */
+	__u64 lost_told; /* of those lost: what the probe has taken note of */
 	__u64 alive_ns; /* when the probe was there last; 0: it has ended */
 	__u32 look;    /* enum probe_look */
 	__u32 active;  /* 0: nothing is told yet */
