@@ -378,6 +378,8 @@ static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, 
 	bool passive = BPF_CORE_READ((struct sock *)tp, sk_max_ack_backlog) || (t && t->flags & TOLD_PASSIVE);
 	if (!is_watched(netns) || !(passive || listens) || !(alive || may_own))
 		return false;
+	if (sk->state == TCP_CLOSE) /* its end was told, or is its server's to tell */
+		return alive && !(t && t->flags & TOLD_OWN);
 	if (!t)
 		t = bpf_sk_storage_get(&told, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!t)
