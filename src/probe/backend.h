@@ -37,6 +37,8 @@ struct backend_ops {
 	int (*read)(struct backend *b, void (*fn)(void *ctx, const struct probe_event *e), void *ctx);
 	/* Looks at the connections that live; read tells what was new. -errno. */
 	int (*look)(struct backend *b);
+	/* The last look, before close: no tag is taken from here on, so that servers know who counts. -errno. */
+	int (*end)(struct backend *b);
 	/* Events lost since it was asked last, by this run or one before. */
 	uint64_t (*take_lost)(struct backend *b);
 	void (*stats)(const struct backend *b, struct backend_stats *ret);

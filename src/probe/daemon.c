@@ -223,6 +223,17 @@ static int start(struct probe *p, struct error *err)
 	return r < 0 ? r : p->ops->start(p->backend, err);
 }
 
+/* What living connections did, and what is buffered, goes out. */
+static void finish(struct probe *p)
+{
+	int r = p->ops->end(p->backend);
+	if (r < 0)
+		log_warning("connections cannot be looked at: %s", strerror(-r));
+	work(p);
+	if (p->outbox)
+		outbox_finish(p->outbox);
+}
+
 static void done(struct probe *p)
 {
 	status_close(p->status);
@@ -258,9 +269,7 @@ int probe_run(const struct config_probe *config, const struct probe_dry *dry, st
 			r = p.result;
 		if (r < 0)
 			(void)error_set(err, r, "the probe ends: %s", strerror(-r));
-		work(&p);
-		if (p.outbox)
-			outbox_finish(p.outbox);
+		finish(&p);
 	}
 	done(&p);
 	return r;

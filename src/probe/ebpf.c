@@ -47,6 +47,7 @@ struct backend {
 	struct pins pins;
 	bool pinned;
 	bool resumed;
+	bool ended;
 	bool known[NAMESPACES_MAX]; /* resumed, and this namespace was watched before */
 	int state_fd, tag_fd;       /* of the attached programs; -1 */
 	uint64_t looks, look_ns;
@@ -397,7 +398,7 @@ static int ebpf_read(struct backend *b, void (*fn)(void *ctx, const struct probe
 {
 	b->fn = fn;
 	b->ctx = ctx;
-	b->page->alive_ns = clock_mono_ns();
+	b->page->alive_ns = b->ended ? 0 : clock_mono_ns();
 	int r = ring_buffer__consume(b->ring);
 	return r < 0 ? r : 0;
 }
@@ -411,6 +412,13 @@ static int ebpf_look(struct backend *b)
 	b->looks++;
 	b->look_ns += clock_mono_ns() - start_ns;
 	return r;
+}
+
+static int ebpf_end(struct backend *b)
+{
+	b->ended = true;
+	b->page->alive_ns = 0;
+	return ebpf_look(b);
 }
 
 static uint64_t ebpf_take_lost(struct backend *b)
@@ -451,6 +459,7 @@ const struct backend_ops backend_ebpf = {
 	.fd = ebpf_fd,
 	.read = ebpf_read,
 	.look = ebpf_look,
+	.end = ebpf_end,
 	.take_lost = ebpf_take_lost,
 	.stats = ebpf_stats,
 	.close = ebpf_close,
