@@ -45,4 +45,4 @@ struct backend_ops {
 	void (*close)(struct backend *b);
 };
 
-extern const struct backend_ops backend_ebpf;
+extern const struct backend_ops backend_ebpf, backend_sockdiag;

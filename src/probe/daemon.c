@@ -147,26 +147,29 @@ static json_t *make_status(void *ctx)
 
 /* ---- start and end ---- */
 
+static int open_ebpf(struct probe *p, struct error *err)
+{
+#if WHERETO_EBPF
+	p->ops = &backend_ebpf;
+	return backend_ebpf.open(p->config, &p->backend, err);
+#else
+	return error_set(err, -ENOTSUP, "this whereto is built without eBPF");
+#endif
+}
+
 static int open_backend(struct probe *p, struct error *err)
 {
 	enum probe_backend wanted = p->config->backend;
-	int r = -ENOTSUP;
-#if WHERETO_EBPF
-	p->ops = &backend_ebpf;
-	if (wanted != PROBE_BACKEND_SOCKDIAG)
-		r = backend_ebpf.open(p->config, &p->backend, err);
-	if (r == 0 || wanted == PROBE_BACKEND_EBPF || r == -EBUSY)
-		return r;
-	if (wanted == PROBE_BACKEND_AUTO)
-		(void)snprintf(p->why, sizeof(p->why), "%s", err->text);
-#else
-	if (wanted == PROBE_BACKEND_EBPF)
-		return error_set(err, r, "this whereto is built without eBPF");
-	(void)snprintf(p->why, sizeof(p->why), "built without eBPF");
-#endif
-	if (wanted == PROBE_BACKEND_SOCKDIAG)
+	if (wanted != PROBE_BACKEND_SOCKDIAG) {
+		int r = open_ebpf(p, err);
+		if (r == 0 || wanted == PROBE_BACKEND_EBPF || r == -EBUSY)
+			return r;
+		(void)snprintf(p->why, sizeof(p->why), "no eBPF: %.500s", err->text);
+	} else {
 		(void)snprintf(p->why, sizeof(p->why), "as configured");
-	return error_set(err, r, "%s", p->why);
+	}
+	p->ops = &backend_sockdiag;
+	return backend_sockdiag.open(p->config, &p->backend, err);
 }
 
 static int watch_fd(struct probe *p, struct loop_fd *fd, int number, struct error *err)
