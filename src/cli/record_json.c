@@ -7,7 +7,6 @@
 #include "cli/record_json.h"
 
 #include <errno.h>
-#include <jansson.h>
 
 #include "base/clock.h"
 
@@ -133,4 +132,34 @@ int record_json_parse(const char *line, size_t len, uint64_t now_ms, char type_b
 		derive_with_retransmit(&rec);
 	*ret = rec;
 	return 0;
+}
+
+static void set_address(json_t *object, const char *name, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+	(void)json_object_set_new(object, name, json_string(addr_format(a, text)));
+}
+
+json_t *record_json_make(const struct record *rec)
+{
+	char time[TIME_TEXT_MAX];
+	json_t *o = json_object();
+	if (!o)
+		return NULL;
+	(void)json_object_set_new(o, "time", json_string(time_format(rec->time_ms, time)));
+	set_address(o, "client", &rec->client);
+	set_address(o, "server", &rec->server);
+	if (rec->type.len)
+		(void)json_object_set_new(o, "type", json_stringn((const char *)rec->type.data, rec->type.len));
+	for (int i = 0; i < RECORD_FIELD_COUNT; i++)
+		if (rec->values[i])
+			(void)json_object_set_new(o, record_field_name(i), json_integer((json_int_t)rec->values[i]));
+	if (rec->approximate)
+		(void)json_object_set_new(o, "approximate", json_true());
+	json_t *rtt = rec->rtt_count ? json_array() : NULL;
+	for (int i = 0; i < rec->rtt_count; i++)
+		(void)json_array_append_new(rtt, json_integer(rec->rtt_us[i]));
+	if (rtt)
+		(void)json_object_set_new(o, "rtt_us", rtt);
+	return o;
 }

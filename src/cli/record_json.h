@@ -7,8 +7,12 @@
  * client, server and at least one figure are needed; time defaults to now. Unknown members, wrong
  * types, negative and fractional figures are errors. */
 
+#include <jansson.h>
+
 #include "wire/record.h"
 
 /* type_buf holds the type's bytes, which ret->type views. err says what is wrong, without the line. */
 int record_json_parse(const char *line, size_t len, uint64_t now_ms, char type_buf[static RECORD_TYPE_MAX],
 	struct record *ret, struct error *err) MUST_USE;
+/* The other way; figures that are 0 are left out. NULL when memory is out. */
+json_t *record_json_make(const struct record *rec) MUST_USE;

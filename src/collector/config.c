@@ -41,6 +41,8 @@ const struct section_info section_table[SECTION_COUNT] = {
 #define ENTRY(name, type, path, doc)   typedef struct type in_##name;
 #include "collector/config.def"
 
+#define LIST_TEXT_MAX 261 /* HOST:PORT */
+
 const struct option option_table[] = {
 #define OPTION(s, k, t, field, fall, lo, hi, text)                                                 \
 	{.section = SECTION_##s, .type = OPTION_##t, .key = #k, .offset = offsetof(in_##s, field),     \
@@ -51,7 +53,7 @@ const struct option option_table[] = {
 #define LIST(s, k, t, field, count, entries, fall, fewest, text)                                   \
 	{.section = SECTION_##s, .type = OPTION_##t, .key = #k, .offset = offsetof(in_##s, field),     \
 		.count_offset = offsetof(in_##s, count), .sub = SECTION_##entries, .fallback = fall,       \
-		.min = fewest, .doc = text},
+		.min = fewest, .max = LIST_TEXT_MAX, .doc = text},
 #define MAP(s, k, map, fall, text)                                                                 \
 	{.section = SECTION_##s, .type = OPTION_MAP, .key = #k, .sub = SECTION_##map, .fallback = fall, \
 		.doc = text},
@@ -65,8 +67,8 @@ const size_t option_count = ARRAY_LEN(option_table);
 /* Of any list; some checks compare each entry with each. */
 #define ENTRIES_MAX 4096
 
-/* Keys that were met are kept as bits. */
-_Static_assert(ARRAY_LEN(option_table) <= 64, "more options than bits");
+/* Keys that were met in a map are kept as bits, from its section's first option on. */
+#define KEYS_MAX 64
 
 /* ---- errors ---- */
 
@@ -150,6 +152,7 @@ static size_t entry_size(const struct option *o)
 	case OPTION_PATHS:
 	case OPTION_ONE_PATH:
 	case OPTION_NAMES:
+	case OPTION_TEXTS:
 		return sizeof(char *);
 	default:
 		return section_table[o->sub].size;
@@ -180,6 +183,8 @@ static int read_entry(struct load *l, const struct option *o, const struct tree 
 		return value_path(l, o, n, entry);
 	case OPTION_NAMES:
 		return value_host(l, o, n, entry);
+	case OPTION_TEXTS:
+		return value_text(l, o, n, entry);
 	default:
 		break;
 	}
@@ -226,6 +231,7 @@ static int read_option(struct load *l, const struct option *o, const struct tree
 	case OPTION_PATHS:
 	case OPTION_ONE_PATH:
 	case OPTION_NAMES:
+	case OPTION_TEXTS:
 	case OPTION_MAPS:
 	case OPTION_KINDS:
 		return read_list(l, o, n, base);
@@ -255,10 +261,27 @@ static int read_default(struct load *l, const struct option *o, unsigned line, v
 	return r < 0 ? r : read_option(l, o, n, base);
 }
 
+/* The options of a section stand together. */
+static size_t first_option(enum section s)
+{
+	size_t i = 0;
+	while (option_table[i].section != s)
+		i++;
+	return i;
+}
+
+/* A file that is about a probe has no collector's defaults to be right. */
+static bool is_probe_alone(const struct option *o, uint64_t met)
+{
+	size_t probe = (size_t)(find_option(SECTION_root, "probe") - option_table);
+	return o->section == SECTION_root && o->sub == SECTION_telemetry && met >> (probe - first_option(SECTION_root)) & 1;
+}
+
 static int read_defaults(struct load *l, enum section s, uint64_t met, unsigned line, void *base)
 {
-	for (size_t i = 0; i < option_count; i++) {
-		if (option_table[i].section != s || met >> i & 1)
+	size_t first = first_option(s);
+	for (size_t i = first; i < option_count && option_table[i].section == s; i++) {
+		if (met >> (i - first) & 1 || is_probe_alone(&option_table[i], met))
 			continue;
 		int r = read_default(l, &option_table[i], line, base);
 		if (r < 0)
@@ -272,12 +295,14 @@ static int read_map(struct load *l, enum section s, const struct tree *n, void *
 	if (n->kind != TREE_MAP)
 		return wrong_kind(l, n, section_name(s), "a map");
 	uint64_t met = 0;
-	unsigned lines[64];
+	unsigned lines[KEYS_MAX];
 	for (const struct tree *key = n->first; key; key = key->next->next) {
 		const struct option *o = find_option(s, key->text);
 		if (!o)
 			return unknown_key(l, s, key);
-		size_t i = (size_t)(o - option_table);
+		size_t i = (size_t)(o - option_table) - first_option(s);
+		if (i >= KEYS_MAX)
+			return load_fail(l, key->line, "%s has more keys than can be read", section_name(s));
 		if (met >> i & 1)
 			return load_fail(l, key->line, "'%s' stands on line %u already", key->text, lines[i]);
 		met |= (uint64_t)1 << i;
@@ -352,26 +377,42 @@ int config_load(const char *file, struct config **ret, struct error *err)
 	return config_parse(file, text, len, ret, err);
 }
 
+static void texts_done(char **texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	free(texts);
+}
+
 static void router_done(struct config_router *r)
 {
 	for (size_t i = 0; i < r->source_count; i++) {
 		free(r->sources[i].vrf);
 		free(r->sources[i].md5_file);
 		free(r->sources[i].file);
-		for (size_t u = 0; u < r->sources[i].update_count; u++)
-			free(r->sources[i].updates[u]);
-		free(r->sources[i].updates);
+		texts_done(r->sources[i].updates, r->sources[i].update_count);
 	}
 	free(r->sources);
 	free(r->serves);
 	free(r->name);
 }
 
-static void country_done(struct config_country *c)
+static void probe_done(struct config_probe *p)
 {
-	for (size_t i = 0; i < c->file_count; i++)
-		free(c->files[i]);
-	free(c->files);
+	for (size_t i = 0; i < p->rule_count; i++) {
+		free(p->rules[i].type);
+		free(p->rules[i].cgroup);
+	}
+	free(p->rules);
+	texts_done(p->types, p->type_count);
+	texts_done(p->collectors, p->collector_count);
+	texts_done(p->namespaces, p->namespace_count);
+	free(p->name);
+	free(p->key_file);
+	free(p->pin_dir);
+	free(p->user);
+	free(p->status);
+	free(p->spool_dir);
 }
 
 void config_free(struct config *c)
@@ -383,7 +424,8 @@ void config_free(struct config *c)
 	for (size_t i = 0; i < c->router_count; i++)
 		router_done(&c->routers[i]);
 	for (size_t i = 0; i < c->country_count; i++)
-		country_done(&c->countries[i]);
+		texts_done(c->countries[i].files, c->countries[i].file_count);
+	probe_done(&c->probe);
 	free(c->telemetry.listen);
 	free(c->telemetry.keys);
 	free(c->routers);

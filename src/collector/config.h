@@ -55,6 +55,46 @@ struct config_router {
 	unsigned line;
 };
 
+/* How the probe comes to its figures. */
+enum probe_backend { PROBE_BACKEND_AUTO, PROBE_BACKEND_EBPF, PROBE_BACKEND_SOCKDIAG, PROBE_BACKENDS };
+extern const char *const probe_backend_names[PROBE_BACKENDS]; /* "auto" "ebpf" "sockdiag" */
+
+/* Whether it lets servers tag their connections. */
+enum probe_tagging { PROBE_TAGGING_AUTO, PROBE_TAGGING_ON, PROBE_TAGGING_OFF, PROBE_TAGGINGS };
+extern const char *const probe_tagging_names[PROBE_TAGGINGS]; /* "auto" "on" "off" */
+
+/* A rule: connections for which all that is given holds are of this type. */
+struct config_type_rule {
+	char *type;
+	uint32_t port;         /* 0: any; of the server, as all here */
+	struct prefix address; /* ADDR_NONE: any */
+	char *cgroup;          /* folder below the cgroup2 mount; NULL: any */
+	uint32_t mark, tag;    /* 0: any */
+	unsigned line;
+};
+
+struct config_probe {
+	char *name;
+	char **collectors; /* HOST:PORT */
+	size_t collector_count;
+	uint32_t key_id;
+	char *key_file;       /* NULL */
+	uint64_t interval_ms; /* 0: there is no section `probe` */
+	enum probe_backend backend;
+	enum probe_tagging tagging;
+	char **types; /* that servers may name by tags */
+	size_t type_count;
+	struct config_type_rule *rules; /* the first that fits */
+	size_t rule_count;
+	char **namespaces; /* files; none: the probe's own */
+	size_t namespace_count;
+	char *pin_dir;
+	char *user;      /* NULL */
+	char *status;    /* socket */
+	char *spool_dir; /* NULL */
+	uint64_t spool_max_bytes;
+};
+
 enum country_kind { COUNTRY_RIR, COUNTRY_MMDB };
 
 struct config_country {
@@ -64,6 +104,7 @@ struct config_country {
 	unsigned line;
 };
 
+/* telemetry.key_count is 0 only in a file that has a section `probe`: it is a probe's alone. */
 struct config {
 	char *file; /* this configuration was read from */
 	char *name;
@@ -112,6 +153,7 @@ struct config {
 		size_t host_count;
 		uint32_t metrics_top;
 	} http;
+	struct config_probe probe;
 };
 
 /* Reads and checks the file; relative paths in it are relative to its folder. Errors name file and

@@ -28,6 +28,9 @@ enum option_type {
 	OPTION_ADDRESS,    /* struct addr */
 	OPTION_ADDRESS_V4,
 	OPTION_TABLE,      /* enum bmp_table */
+	OPTION_BACKEND,    /* enum probe_backend */
+	OPTION_TAGGING,    /* enum probe_tagging */
+	OPTION_NETWORK,    /* struct prefix */
 	OPTION_DURATION,   /* uint64_t, ms */
 	OPTION_SECONDS,    /* the same; a bare number is seconds */
 	OPTION_KEEP,       /* uint64_t, s; UINT64_MAX: forever */
@@ -36,6 +39,7 @@ enum option_type {
 	OPTION_PREFIXES,
 	OPTION_PATHS,
 	OPTION_NAMES,      /* of hosts */
+	OPTION_TEXTS,      /* of char * */
 	OPTION_ONE_PATH,   /* a list of one, written as a scalar */
 	OPTION_MAPS,
 	OPTION_KINDS,
@@ -91,6 +95,7 @@ int value_read(struct load *l, const struct option *o, const struct tree *n, voi
 int value_listen(struct load *l, const struct option *o, const struct tree *n, struct listen_addr *ret) MUST_USE;
 int value_prefix(struct load *l, const struct option *o, const struct tree *n, struct prefix *ret) MUST_USE;
 int value_host(struct load *l, const struct option *o, const struct tree *n, char **ret) MUST_USE;
+int value_text(struct load *l, const struct option *o, const struct tree *n, char **ret) MUST_USE;
 int value_path(struct load *l, const struct option *o, const struct tree *n, char **ret) MUST_USE;
 
 /* What options mean together (config_relations.c). */

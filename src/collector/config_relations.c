@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/config_load.h"
+#include "wire/record.h"
 
 static int check_keys(struct load *l)
 {
@@ -136,6 +137,32 @@ static int check_store(struct load *l)
 	return store_find(c->store.url, &e) ? 0 : load_fail(l, c->store.url_line, "store.url: %s", e.text);
 }
 
+#define PROBE_COLLECTORS_MAX 8
+#define PROBE_NAMESPACES_MAX 16
+#define SOCKET_PATH_MAX      107 /* of struct sockaddr_un */
+
+static int check_probe(struct load *l)
+{
+	const struct config_probe *p = &l->config->probe;
+	if (!p->interval_ms)
+		return 0;
+	if (p->collector_count > PROBE_COLLECTORS_MAX)
+		return load_fail(l, 1, "probe.collectors has more than %d entries", PROBE_COLLECTORS_MAX);
+	if (p->namespace_count > PROBE_NAMESPACES_MAX)
+		return load_fail(l, 1, "probe.namespaces has more than %d entries", PROBE_NAMESPACES_MAX);
+	if (strlen(p->status) > SOCKET_PATH_MAX)
+		return load_fail(l, 1, "probe.status is longer than %d bytes, so it can be no socket's name", SOCKET_PATH_MAX);
+	for (size_t i = 0; i < p->type_count; i++)
+		if (strlen(p->types[i]) > RECORD_TYPE_MAX)
+			return load_fail(l, 1, "probe.types: '%.60s...' is longer than %d bytes", p->types[i], RECORD_TYPE_MAX);
+	for (size_t i = 0; i < p->rule_count; i++) {
+		const struct config_type_rule *rule = &p->rules[i];
+		if (rule->cgroup && *rule->cgroup != '/')
+			return load_fail(l, rule->line, "probe.type_rules.cgroup: '%.60s' does not begin with /", rule->cgroup);
+	}
+	return 0;
+}
+
 int load_relations(struct load *l)
 {
 	const struct config *c = l->config;
@@ -156,5 +183,7 @@ int load_relations(struct load *l)
 		r = check_listens(l, c->http.listen, c->http.listen_count);
 	if (r == 0)
 		r = check_store(l);
+	if (r == 0)
+		r = check_probe(l);
 	return r < 0 ? r : check_http(l);
 }

@@ -50,7 +50,7 @@ static int copy_text(struct load *l, const char *text, char **ret)
 	return 0;
 }
 
-static int read_text(struct load *l, const struct option *o, const struct tree *n, char **ret)
+int value_text(struct load *l, const struct option *o, const struct tree *n, char **ret)
 {
 	const char *text;
 	int r = printable(l, o, n, "a text", &text);
@@ -164,21 +164,46 @@ const char *const bmp_table_names[BMP_TABLES] = {
 	[BMP_TABLE_ADJ_RIB_OUT] = "adj-rib-out",
 };
 
-static int read_table(struct load *l, const struct option *o, const struct tree *n, enum bmp_table *ret)
+const char *const probe_backend_names[PROBE_BACKENDS] = {
+	[PROBE_BACKEND_AUTO] = "auto",
+	[PROBE_BACKEND_EBPF] = "ebpf",
+	[PROBE_BACKEND_SOCKDIAG] = "sockdiag",
+};
+
+const char *const probe_tagging_names[PROBE_TAGGINGS] = {
+	[PROBE_TAGGING_AUTO] = "auto",
+	[PROBE_TAGGING_ON] = "on",
+	[PROBE_TAGGING_OFF] = "off",
+};
+
+/* Options whose value is one of a few words: an enum. */
+static const struct {
+	const char *wanted, *const *names;
+	unsigned count;
+} named[OPTION_TYPES] = {
+	[OPTION_TABLE] = {"the name of a table", bmp_table_names, BMP_TABLES},
+	[OPTION_BACKEND] = {"the name of a backend", probe_backend_names, PROBE_BACKENDS},
+	[OPTION_TAGGING] = {"auto, on or off", probe_tagging_names, PROBE_TAGGINGS},
+};
+
+static int read_named(struct load *l, const struct option *o, const struct tree *n, unsigned *ret)
 {
 	const char *text;
-	int r = scalar(l, o, n, "the name of a table", &text);
+	int r = scalar(l, o, n, named[o->type].wanted, &text);
 	if (r < 0)
 		return r;
-	for (int i = 0; i < BMP_TABLES; i++) {
-		if (strcmp(text, bmp_table_names[i]) != 0)
-			continue;
-		*ret = (enum bmp_table)i;
-		return 0;
+	char all[128] = "";
+	for (unsigned i = 0, used = 0; i < named[o->type].count; i++) {
+		if (strcmp(text, named[o->type].names[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+		used += (unsigned)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", named[o->type].names[i]);
 	}
-	return load_fail(l, n->line, "%s: '%.60s' is none of auto, loc-rib, post-policy, pre-policy, adj-rib-out",
-		option_path(o), text);
+	return load_fail(l, n->line, "%s: '%.60s' is none of %s", option_path(o), text, all);
 }
+_Static_assert(sizeof(enum bmp_table) == sizeof(unsigned) && sizeof(enum probe_backend) == sizeof(unsigned) &&
+	sizeof(enum probe_tagging) == sizeof(unsigned), "they are written as unsigned");
 
 int value_listen(struct load *l, const struct option *o, const struct tree *n, struct listen_addr *ret)
 {
@@ -197,7 +222,7 @@ int value_listen(struct load *l, const struct option *o, const struct tree *n, s
 int value_prefix(struct load *l, const struct option *o, const struct tree *n, struct prefix *ret)
 {
 	const char *text;
-	int r = scalar(l, o, n, "a list of networks", &text);
+	int r = scalar(l, o, n, o->type == OPTION_NETWORK ? "a network" : "a list of networks", &text);
 	if (r < 0)
 		return r;
 	struct error e = {0};
@@ -297,7 +322,7 @@ int value_read(struct load *l, const struct option *o, const struct tree *n, voi
 	void *field = (char *)base + o->offset;
 	switch (o->type) {
 	case OPTION_TEXT:
-		return read_text(l, o, n, field);
+		return value_text(l, o, n, field);
 	case OPTION_PATH:
 		return value_path(l, o, n, field);
 	case OPTION_URL:
@@ -308,7 +333,11 @@ int value_read(struct load *l, const struct option *o, const struct tree *n, voi
 	case OPTION_ADDRESS_V4:
 		return read_address(l, o, n, field);
 	case OPTION_TABLE:
-		return read_table(l, o, n, field);
+	case OPTION_BACKEND:
+	case OPTION_TAGGING:
+		return read_named(l, o, n, field);
+	case OPTION_NETWORK:
+		return value_prefix(l, o, n, field);
 	case OPTION_DURATION:
 	case OPTION_SECONDS:
 	case OPTION_KEEP:

@@ -18,6 +18,8 @@
 static int load_keys(struct world *w, struct error *err)
 {
 	const struct config *c = w->config;
+	if (!c->telemetry.key_count)
+		return error_set(err, -EINVAL, "%s: has no section `telemetry`: it is a probe's configuration", c->file);
 	w->keys = calloc(c->telemetry.key_count, sizeof(*w->keys));
 	if (!w->keys)
 		return error_set(err, -ENOMEM, "out of memory");

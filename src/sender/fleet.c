@@ -220,3 +220,32 @@ uint32_t fleet_room(const struct fleet *f)
 	uint32_t places = sender_room(current(f));
 	return places < f->buffers.free_count ? places : f->buffers.free_count;
 }
+
+uint64_t fleet_take_unsent(struct fleet *f, bool all, int (*fn)(void *ctx, struct view body, uint32_t records), void *ctx,
+	uint64_t now_ns)
+{
+	uint64_t untold = 0;
+	for (uint32_t i = 0; i < f->count; i++)
+		untold += sender_take_unsent(f->lines[i].sender, all, fn, ctx, now_ns);
+	return untold;
+}
+
+void fleet_save(const struct fleet *f, uint32_t collector, struct buffer *out)
+{
+	sender_save(f->lines[collector].sender, out);
+}
+
+int fleet_resume(const struct sender_config *config, struct view saved, uint64_t now_ns, struct fleet **ret)
+{
+	struct fleet *f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	int r = sender_resume(config, saved, now_ns, &f->lines[0].sender);
+	if (r < 0) {
+		free(f);
+		return r;
+	}
+	f->count = 1;
+	*ret = f;
+	return 0;
+}

@@ -42,3 +42,10 @@ struct fleet_line fleet_line(const struct fleet *f, uint32_t collector);
 uint32_t fleet_count(const struct fleet *f);
 /* How many datagrams there is memory for. */
 uint32_t fleet_room(const struct fleet *f);
+
+/* For a fleet whose process ends, or whose collectors are all away: as sender_take_unsent, over all sessions. */
+uint64_t fleet_take_unsent(struct fleet *f, bool all, int (*fn)(void *ctx, struct view body, uint32_t records), void *ctx,
+	uint64_t now_ns);
+/* What a collector is owed (sender_save), and a fleet of one that goes on with it. */
+void fleet_save(const struct fleet *f, uint32_t collector, struct buffer *out);
+int fleet_resume(const struct sender_config *config, struct view saved, uint64_t now_ns, struct fleet **ret) MUST_USE;

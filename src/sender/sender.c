@@ -532,6 +532,139 @@ void sender_hand_over(struct sender *from, struct sender *to, uint64_t now_ns)
 	from->dropped = from->dropped_told;
 }
 
+/* ---- what is to outlive the process ---- */
+
+static struct view body_of(const struct slot *slot)
+{
+	return (struct view){slot->data + HEADER_BYTES, slot->len - HEADER_BYTES - SEAL_TAG_BYTES};
+}
+
+/* Numbers unsent..unsent+n-1 are nobody's any more; those behind move up. */
+static void forget_unsent(struct sender *s, uint64_t n)
+{
+	for (uint64_t seq = s->unsent + n; seq < s->next; seq++)
+		*slot_of(s, seq - n) = *slot_of(s, seq);
+	s->next -= n;
+	s->waiting -= (uint32_t)n;
+	s->flushed = s->flushed > s->unsent + n ? s->flushed - n : s->flushed > s->unsent ? s->unsent : s->flushed;
+}
+
+uint64_t sender_take_unsent(struct sender *s, bool all, int (*fn)(void *ctx, struct view body, uint32_t records), void *ctx,
+	uint64_t now_ns)
+{
+	uint64_t n = 0;
+	if (all && s->pack.open)
+		close_datagram(s, now_ns);
+	for (; s->unsent + n < s->next; n++) {
+		struct slot *slot = slot_of(s, s->unsent + n);
+		if (slot->records && fn(ctx, body_of(slot), slot->records) < 0)
+			break;
+		s->stats.records -= slot->records;
+		buffers_give(s->buffers, slot->data);
+	}
+	forget_unsent(s, n);
+	uint64_t untold = all ? s->dropped - s->dropped_told : 0;
+	s->dropped -= untold;
+	return untold;
+}
+
+#define SAVED_MAGIC       0x57544f31u /* "WTO1" */
+#define SAVED_HEAD_BYTES  (4 + 4 + SESSION_ID_BYTES + 4)
+#define SAVED_SLOT_BYTES  (8 + 4 + 2) /* number, records, length; then the datagram */
+
+void sender_save(const struct sender *s, struct buffer *out)
+{
+	uint32_t count = sender_owed(s).datagrams;
+	if (!count)
+		return;
+	struct wr w = buffer_reserve(out, SAVED_HEAD_BYTES);
+	wr_u32(&w, SAVED_MAGIC);
+	wr_u32(&w, s->key.id);
+	wr_bytes(&w, s->session, sizeof(s->session));
+	wr_u32(&w, count);
+	buffer_commit(out, &w);
+	for (uint64_t seq = s->head; seq < s->unsent; seq++) {
+		const struct slot *slot = &s->slots[seq % s->slot_count];
+		if (slot->acked)
+			continue;
+		w = buffer_reserve(out, SAVED_SLOT_BYTES + slot->len);
+		wr_u64(&w, seq);
+		wr_u32(&w, slot->records);
+		wr_u16(&w, slot->len);
+		wr_bytes(&w, slot->data, slot->len);
+		buffer_commit(out, &w);
+	}
+}
+
+static int resume_slot(struct sender *s, struct rd *r, uint64_t now_ns)
+{
+	uint64_t seq = rd_u64(r);
+	uint32_t records = rd_u32(r);
+	struct view bytes = rd_bytes(r, rd_u16(r));
+	if (!s->waiting)
+		s->head = s->next = seq;
+	if (!rd_ok(r) || seq < s->next || seq - s->head >= s->slot_count || bytes.len > s->datagram_bytes)
+		return -EBADMSG;
+	for (; s->next < seq; s->next++)
+		*slot_of(s, s->next) = (struct slot){.acked = true};
+	struct slot *slot = slot_of(s, s->next++);
+	*slot = (struct slot){.data = buffers_take(s->buffers), .closed_ns = now_ns, .records = records,
+		.len = (uint16_t)bytes.len, .lost = true};
+	if (!slot->data)
+		return -EBADMSG;
+	memcpy(slot->data, bytes.data, bytes.len);
+	s->waiting++;
+	s->owed_records += records;
+	s->stats.records += records;
+	return 0;
+}
+
+static int resume(struct sender *s, struct rd *r, const uint8_t session[static SESSION_ID_BYTES], uint32_t count,
+	uint64_t now_ns)
+{
+	struct seal *seal;
+	int e = records_seal_new(&s->key, session, &seal);
+	if (e < 0)
+		return e;
+	seal_free(s->seal);
+	s->seal = seal;
+	memcpy(s->session, session, sizeof(s->session));
+	for (uint32_t i = 0; i < count && e == 0; i++)
+		e = resume_slot(s, r, now_ns);
+	s->unsent = s->flushed = s->next;
+	s->lost_from = s->head;
+	s->hold = true;
+	return e == 0 && !rd_done(r) ? -EBADMSG : e;
+}
+
+int sender_resume(const struct sender_config *config, struct view saved, uint64_t now_ns, struct sender **ret)
+{
+	struct rd r = rd_view(saved);
+	uint8_t session[SESSION_ID_BYTES];
+	uint32_t magic = rd_u32(&r), key_id = rd_u32(&r);
+	rd_copy(&r, session, sizeof(session));
+	uint32_t count = rd_u32(&r);
+	if (!rd_ok(&r) || magic != SAVED_MAGIC || !count || count > WINDOW_SIZE)
+		return -EBADMSG;
+	if (key_id != config->key.id)
+		return -ENOKEY;
+	struct sender_config own = *config;
+	own.buffers = NULL;
+	own.in_flight_max = 0;
+	own.memory_bytes = WINDOW_SIZE * (sender_datagram_bytes(config) + sizeof(struct slot)); /* as much as is owed is touched */
+	struct sender *s;
+	int e = sender_new(&own, &s);
+	if (e < 0)
+		return e;
+	e = resume(s, &r, session, count, now_ns);
+	if (e < 0) {
+		sender_free(s);
+		return e;
+	}
+	*ret = s;
+	return 0;
+}
+
 /* ---- what can be asked ---- */
 
 struct sender_stats sender_stats(const struct sender *s)

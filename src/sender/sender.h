@@ -9,6 +9,7 @@
  * and counted, and every later datagram tells the collector that count, so its ledger closes. What is
  * unacknowledged is sent again with back-off. One thread. */
 
+#include "base/buffer.h"
 #include "sender/buffers.h"
 #include "wire/key.h"
 #include "wire/record.h"
@@ -80,3 +81,16 @@ struct sender_owed sender_owed(const struct sender *s);
 /* Moves what was never sent, and the drops never told: datagrams as far as `to` has places. Both share buffers, a name and a
  * key. */
 void sender_hand_over(struct sender *from, struct sender *to, uint64_t now_ns);
+
+/* ---- what is to outlive the process ---- */
+
+/* Gives away what was never sent, in the order it was closed, as bodies in clear that body_read reads: as if their records
+ * had never been taken. The datagram being filled stays unless `all`. It ends when fn returns a negative number, and what fn
+ * refused stays. Returns how many drops were never told, if `all` (they count no more then), else 0. */
+uint64_t sender_take_unsent(struct sender *s, bool all, int (*fn)(void *ctx, struct view body, uint32_t records), void *ctx,
+	uint64_t now_ns);
+/* Writes down what is owed, as it was sealed; nothing when nothing is. A failed buffer: out of memory. */
+void sender_save(const struct sender *s, struct buffer *out);
+/* Goes on with a session that was saved: what is owed is sent again until it is acknowledged. Nothing may be added. config: as
+ * it was, its memory is not looked at. -EBADMSG: it can't be read; -ENOKEY: the key is another one; as sender_new. */
+int sender_resume(const struct sender_config *config, struct view saved, uint64_t now_ns, struct sender **ret) MUST_USE;

@@ -23,7 +23,7 @@ struct record {
 	struct addr client;
 	struct addr server;
 	struct view type; /* UTF-8, at most RECORD_TYPE_MAX bytes; empty: none */
-	bool approximate; /* read before the connection was over: retransmits may be missing */
+	bool approximate; /* read before the connection was over, or by means that miss some: more may have happened */
 	uint64_t values[RECORD_FIELD_COUNT];
 	uint32_t rtt_us[RECORD_RTT_MAX]; /* minimum round-trip times measured */
 	uint8_t rtt_count;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+#define WORD(cap) ((cap) / 32)
+#define BIT(cap)  (1u << (cap) % 32)
+
+struct caps {
+	struct __user_cap_header_struct head;
+	struct __user_cap_data_struct data[2];
+};
+
+static int caps_get(struct caps *ret)
+{
+	*ret = (struct caps){.head = {.version = _LINUX_CAPABILITY_VERSION_3}};
+	return syscall(SYS_capget, &ret->head, ret->data) < 0 ? -errno : 0;
+}
+
+int privileges_limit(void)
+{
+	struct caps c;
+	int r = caps_get(&c);
+	if (r < 0)
+		return r;
+	/* Without the right to, this fails, and there is nothing to take away then. */
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if (cap != CAP_BPF)
+			(void)prctl(PR_CAPBSET_DROP, cap);
+	for (int i = 0; i < 2; i++) {
+		uint32_t keep = i == WORD(CAP_BPF) ? c.data[i].permitted & BIT(CAP_BPF) : 0;
+		c.data[i] = (struct __user_cap_data_struct){.effective = keep, .permitted = keep};
+	}
+	if (syscall(SYS_capset, &c.head, c.data) < 0)
+		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int become(const char *user, struct error *err)
+{
+	errno = 0;
+	const struct passwd *pw = getpwnam(user);
+	if (!pw)
+		return error_set(err, errno ? -errno : -ENOENT, "no user '%s'", user);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(user, pw->pw_gid) < 0 ||
+		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+		return error_set(err, -errno, "cannot become user '%s': %s", user, strerror(errno));
+	return 0;
+}
+
+int privileges_drop(const char *user, struct error *err)
+{
+	int r = user ? become(user, err) : 0;
+	if (r < 0)
+		return r;
+	r = privileges_limit();
+	return r < 0 ? error_set(err, r, "capabilities cannot be given up: %s", strerror(-r)) : 0;
+}
+
+const char *privileges_text(char buf[static PRIVILEGES_TEXT_MAX])
+{
+	struct caps c;
+	bool bpf = caps_get(&c) == 0 && c.data[WORD(CAP_BPF)].effective & BIT(CAP_BPF);
+	bool others = c.data[0].effective || c.data[1].effective & ~BIT(CAP_BPF);
+	(void)snprintf(buf, PRIVILEGES_TEXT_MAX, "%s%s", bpf ? "CAP_BPF" : others ? "" : "none",
+		others ? " and others" : "");
+	return buf;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the probe may do once it runs: go on using the programs it has loaded (CAP_BPF), and nothing else. */
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* Becomes the user (NULL: stays who it is) and gives up every capability but CAP_BPF, if it has that, for good. Of this
+ * thread: capabilities are a thread's own in Linux. */
+int privileges_drop(const char *user, struct error *err) MUST_USE;
+/* The second half alone. */
+int privileges_limit(void) MUST_USE;
+/* "none", or their names. Returns buf. */
+#define PRIVILEGES_TEXT_MAX 64
+const char *privileges_text(char buf[static PRIVILEGES_TEXT_MAX]);

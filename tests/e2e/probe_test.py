@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The probe beside plain servers on loopback: bytes and connections in the store are those that were made, whoever
+listens how; connections of clients and of other network namespaces are nobody's; a collector that is away for long, with
+the probe restarted and killed meanwhile, gets everything once; and how a running probe is asked."""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import probe
+import tap
+from collector import Collector, program
+
+CLONE_NEWNET = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+REQUEST = b"q" * 77
+
+
+def new_namespace():
+    """Moves the calling thread into a network namespace of its own, with loopback. Returns a descriptor of it."""
+    if libc.unshare(CLONE_NEWNET) < 0:
+        return None
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def listen(address, *, backlog=16, shared=False, port=0):
+    server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    if shared:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((address, port))
+    server.listen(backlog)
+    return server
+
+
+def receive(connection, count):
+    while count:
+        count -= len(connection.recv(min(count, 1 << 16)))
+
+
+def connect(server, to="127.0.0.1"):
+    client = socket.create_connection((to, server.getsockname()[1]))
+    return client, server.accept()[0]
+
+
+def exchange(client, accepted, size):
+    """A request and an answer of size bytes, both whole."""
+    client.sendall(REQUEST)
+    receive(accepted, len(REQUEST))
+    answer = threading.Thread(target=accepted.sendall, args=(b"x" * size,))
+    answer.start()
+    receive(client, size)
+    answer.join()
+
+
+def serve(server, size, to="127.0.0.1", *, client_first=False):
+    """One connection, from beginning to end."""
+    client, accepted = connect(server, to)
+    exchange(client, accepted, size)
+    first, second = (client, accepted) if client_first else (accepted, client)
+    first.shutdown(socket.SHUT_WR)
+    second.recv(1)
+    second.close()
+    first.recv(1)
+    first.close()
+
+
+def row(collector, kind, names=("connections", "bytes_sent", "bytes_received")):
+    for found in collector.top(by="type")["rows"]:
+        if found["type"] == kind:
+            return tuple(found[name] for name in names)
+    return (0,) * len(names)
+
+
+def expect(t, collector, kind, connections, sent, name, received=None):
+    expected = (connections, sent, len(REQUEST) * connections if received is None else received)
+    with contextlib.suppress(Exception):
+        collector.wait(lambda: row(collector, kind) == expected, name, 10)
+    t.equal(row(collector, kind), expected, name)
+
+
+def rules(**ports):
+    return {server.getsockname()[1]: kind for kind, server in ports.items()}
+
+
+def test_servers(t, folder, collector):
+    """Every way to listen, and whoever closes first."""
+    v4, v6, none = listen("127.0.0.1"), listen("::"), listen("127.0.0.1", backlog=0)
+    old = listen("127.0.0.1", backlog=0)
+    before = connect(old)
+    with probe.Probe(folder, collector, ports=rules(v4=v4, v6=v6, none=none, old=old), name="servers") as prober:
+        sizes = [1, 1000, 100_000, 1_500_000]
+        for size in sizes:
+            serve(v4, size)
+            serve(v4, size, client_first=True)
+            serve(v6, size, "::1")
+            serve(v6, size, client_first=True)
+            serve(none, size)
+        exchange(*before, 500)
+        for end in before:
+            end.close()
+        old.close()
+        kept = [connect(none) for _ in range(3)]
+        none.close()
+        for client, accepted in kept:
+            exchange(client, accepted, 10)
+            accepted.close()
+            client.close()
+        connect(v4)[0].close()  # nothing said: no record
+        expect(t, collector, "v4", 8, 2 * sum(sizes), "IPv4, either end closing first")
+        expect(t, collector, "v6", 8, 2 * sum(sizes), "[::], with clients of both families")
+        expect(t, collector, "none", 7, sum(sizes) + 30, "a backlog of 0, and connections that outlive the listening socket")
+        expect(t, collector, "old", 0, 500, "a connection from before the probe is no new one", len(REQUEST))
+        t.check(prober.status()["empty"] >= 1, "a connection without a byte is counted as empty")
+        rows = collector.top(by="match")["total"]
+        t.check(rows["records_approximate"] == 0, "nothing is approximate", rows)
+    for server in (v4, v6):
+        server.close()
+
+
+def test_clients(t, folder, collector):
+    """Only connections that were accepted here count, in the namespaces that are watched."""
+    here, shared = listen("127.0.0.1"), listen("127.0.0.1", shared=True)
+    port = here.getsockname()[1]
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    there_fd = new_namespace()
+    there, elsewhere = listen("127.0.0.1", port=port), listen("127.0.0.1")
+    libc.setns(home, CLONE_NEWNET)
+    second = listen("127.0.0.1", shared=True, port=shared.getsockname()[1])
+    with probe.Probe(folder, collector, ports=rules(here=here, shared=shared, elsewhere=elsewhere), name="clients",
+                     user="nobody", status=os.path.join(folder, "c.sock")):
+        serve(here, 1000)
+        libc.setns(there_fd, CLONE_NEWNET)
+        serve(there, 5000)
+        serve(elsewhere, 5000)
+        libc.setns(home, CLONE_NEWNET)
+        second.close()  # the other one goes on
+        serve(shared, 200)
+        shared_port = shared.getsockname()[1]
+        shared.close()
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        client.bind(("127.0.0.1", shared_port))  # where somebody listened a moment ago
+        client.connect(here.getsockname())
+        accepted = here.accept()[0]
+        exchange(client, accepted, 300)
+        client.close()
+        accepted.close()
+        expect(t, collector, "here", 2, 1300, "the server's end alone counts, of one namespace alone")
+        expect(t, collector, "shared", 1, 200, "one of two sockets on a port goes away, and a client on it is no server")
+        expect(t, collector, "elsewhere", 0, 0, "another namespace is not watched")
+    with named_namespaces(folder, home, there_fd) as files, \
+            probe.Probe(folder, collector, ports=rules(both=elsewhere), interval="200ms", name="both", namespaces=files):
+        libc.setns(there_fd, CLONE_NEWNET)
+        ends = connect(elsewhere)
+        exchange(*ends, 700)
+        libc.setns(home, CLONE_NEWNET)
+        expect(t, collector, "both", 1, 700, "a connection that lives in a namespace that is named")
+        for end in ends:
+            end.close()
+    for fd in (home, there_fd):
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def named_namespaces(folder, *fds):
+    """Files for them, as `ip netns add` makes them."""
+    files = []
+    try:
+        for i, fd in enumerate(fds):
+            file = os.path.join(folder, f"namespace{i}")
+            with open(file, "wb"):
+                pass
+            subprocess.run(["mount", "--bind", f"/proc/{os.getpid()}/fd/{fd}", file], check=True)
+            files.append(file)
+        yield files
+    finally:
+        for file in files:
+            subprocess.run(["umount", file], check=False)
+
+
+def told(collector):
+    """Records that senders had to drop, as the collector knows."""
+    return sum(found["dropped"] for found in collector.api("senders")["rows"])
+
+
+def test_outage(t, folder, collector):
+    """No collector for as long as it takes; the probe ends, is started, killed, started; then the collector is back."""
+    server, size = listen("127.0.0.1"), 200
+    spool = os.path.join(folder, "spool")
+    prober = probe.Probe(folder, collector, ports=rules(outage=server), name="outage", pin=True, spool={"dir": spool})
+    with prober:
+        serve(server, size)
+        expect(t, collector, "outage", 1, size, "before the outage")
+        collector.kill()
+        made = 1
+
+        def more(count):
+            nonlocal made
+            for _ in range(count):
+                serve(server, size)
+            made += count
+
+        def sender():
+            return prober.status()["sender"]
+
+        more(50)
+        wait(lambda: sender()["collectors"][0]["away"], "the probe to see that nobody answers")
+        more(200)
+        wait(lambda: sender()["spool"]["records"] > 0 and sender()["unsent"] == 0, "records in the spool")
+        t.equal(prober.stop(), 0, "the probe ends while nobody answers")
+        more(30)
+        prober.start()
+        t.check(sender()["earlier_owed"] > 0, "what was sent and not acknowledged is still owed")
+        t.equal(prober.ready["resumed"], "yes", "the probe goes on where it was")
+        more(30)
+        wait(lambda: prober.status()["records"] >= 60, "what happened while it was away")
+        prober.stop()
+        prober.start()
+        t.check(sender()["killed_lost"] == 0 == sender()["dropped"], "nothing is lost", sender())
+        collector.start()
+        expect(t, collector, "outage", made, made * size, "every connection is stored once")
+        wait(lambda: sender()["spool"]["records"] == 0 == sender()["earlier_owed"], "the end of the spool")
+        t.check(not [name for name in os.listdir(spool) if name.endswith(".owed")], "no session is left in the spool")
+        collector.kill()
+        before, ledger = prober.status()["records"], sender()["dropped"]
+        more(20)
+        wait(lambda: prober.status()["records"] >= before + 20, "20 connections more")
+        prober.kill()
+        prober.kill()
+        prober.start()
+        lost, unclear = sender()["killed_lost"], sender()["killed_owed"]
+        # Of the collector's own HTTP connections, which count as any server's, some may be among it.
+        t.check(lost + unclear >= 20 and sender()["dropped"] == ledger + lost, "a probe that was killed knows what it lost",
+                (lost, unclear, sender()))
+        collector.start()
+        wait(lambda: told(collector) == lost, "the loss in the collector's ledger")
+        expect(t, collector, "outage", made - 20, (made - 20) * size, "nothing of it is stored")
+        closes = [found for found in collector.api("senders")["rows"] if found["sender"] == "outage"]
+        t.check(closes and all(found["sent"] == found["stored"] + found["in_flight"] for found in closes),
+                "the ledger closes", json.dumps(closes))
+
+
+def wait(condition, what, timeout_s=30):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited {timeout_s} s for {what}")
+        select.select([], [], [], 0.05)
+
+
+def main():
+    reason = probe.unavailable("ebpf") or probe.own_mounts()
+    if reason:
+        tap.skip_all(reason)
+    t = tap.Tap()
+    if new_namespace() is None:
+        tap.skip_all("needs network namespaces")
+    with tempfile.TemporaryDirectory(prefix="whereto-probe-") as folder, \
+            Collector(os.path.join(folder, "collector")) as collector:
+        test_servers(t, os.path.join(folder, "servers"), collector)
+        test_clients(t, os.path.join(folder, "clients"), collector)
+        test_outage(t, os.path.join(folder, "outage"), collector)
+    return t.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
