@@ -32,7 +32,7 @@ QUESTIONS = (
     "series?by=via&last=3h&step=1h&fields=bytes_sent", "sparklines?points=10", "sparklines?by=country&keys=DE,null,XX&fields=" + "{figures}",
     "paths", "paths?nodes=1&limit=2&fields={figures}", "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
     "complete?dim=path", "changes", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
-    "senders", "routers", "session", "openapi.json")
+    "senders", "routers", "session", "about", "openapi.json")
 # Errors: status, and the question.
 ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?keys=,"), (400, "top?zzz=1"), (404, "lookup?address=::1&router=no"),
           (404, "routes?router=no"))
@@ -129,7 +129,7 @@ class Description:
         for text in QUESTIONS:
             text = text.format(figures=",".join(figures), known=self.known)
             path = "/api/v1/" + text.split("?")[0]
-            wide = "" if path.rsplit("/", 1)[1] in ("lookup", "routes", "senders", "routers", "session", "openapi.json") or "last=" in text else \
+            wide = "" if path.rsplit("/", 1)[1] in ("lookup", "routes", "senders", "routers", "session", "about", "openapi.json") or "last=" in text else \
                 ("&" if "?" in text else "?") + "last=30h"
             self.check_answer(path, "/api/v1/" + text + wide)
             if "text/csv" in self.operation(path)["responses"]["200"]["content"]:
