@@ -18,7 +18,8 @@
 #define ADDRESSES 500 /* of each network */
 #define UNKNOWN_TO_EDGE2 64527u
 
-static const char *const files[] = {"edge1.mrt", "edge2.mrt", "countries.txt", "asnames.txt"};
+#define COUNTRIES "countries.txt"
+#define NAMES     "asnames.txt"
 
 struct sample {
 	char folder[64];
@@ -34,6 +35,13 @@ static char *path_of(const struct sample *s, const char *file)
 	return path;
 }
 
+static const char *table_of(struct sample *s, unsigned edge)
+{
+	char name[64];
+	(void)snprintf(name, sizeof(name), "%s.mrt", demo_data_router(edge));
+	return path_of(s, name);
+}
+
 static int setup(void **state)
 {
 	static struct sample s;
@@ -42,18 +50,18 @@ static int setup(void **state)
 	(void)snprintf(s.folder, sizeof(s.folder), "/tmp/whereto-test.XXXXXX");
 	assert_non_null(mkdtemp(s.folder));
 	assert_int_equal(demo_data_write(s.folder, 1767225600, &err), 0);
-	assert_int_equal(route_table_new(DEMO_EDGES, &s.routes), 0);
-	for (unsigned edge = 0; edge < DEMO_EDGES; edge++) {
-		if (route_load_mrt(s.routes, edge, path_of(&s, files[edge]), NULL, &stats, &err) < 0)
+	assert_int_equal(route_table_new(DEMO_ROUTERS, &s.routes), 0);
+	for (unsigned edge = 0; edge < DEMO_ROUTERS; edge++) {
+		if (route_load_mrt(s.routes, edge, table_of(&s, edge), NULL, &stats, &err) < 0)
 			fail_msg("%s", err.text);
 		assert_int_equal(stats.malformed + stats.skipped, 0);
 		assert_true(stats.entries > stats.routes);
 	}
-	const char *pattern = path_of(&s, files[2]);
+	const char *pattern = path_of(&s, COUNTRIES);
 	assert_int_equal(countries_new(&s.countries), 0);
 	if (countries_add_rir(s.countries, &pattern, 1, &err) < 0)
 		fail_msg("%s", err.text);
-	if (asnames_load(path_of(&s, files[3]), &s.names, &err) < 0)
+	if (asnames_load(path_of(&s, NAMES), &s.names, &err) < 0)
 		fail_msg("%s", err.text);
 	*state = &s;
 	return 0;
@@ -62,8 +70,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct sample *s = *state;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		assert_int_equal(unlink(path_of(s, files[i])), 0);
+	for (unsigned edge = 0; edge < DEMO_ROUTERS; edge++)
+		assert_int_equal(unlink(table_of(s, edge)), 0);
+	assert_int_equal(unlink(path_of(s, COUNTRIES)), 0);
+	assert_int_equal(unlink(path_of(s, NAMES)), 0);
 	assert_int_equal(rmdir(s->folder), 0);
 	route_table_free(s->routes);
 	countries_free(s->countries);
