@@ -89,6 +89,7 @@ struct http_server {
 	struct http_backend backend;
 	bool has_token, has_tls;
 	uint8_t token_digest[32]; /* SHA-256 */
+	_Atomic uint64_t certificate_end_s; /* with TLS; 0: not known */
 	char **hosts; /* names beside localhost */
 	size_t host_count;
 	struct http_readers readers;

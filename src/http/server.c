@@ -14,8 +14,11 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -110,6 +113,18 @@ static struct MHD_Daemon *daemon_start(struct http_listener *l, int fd, const ch
 		on_connection, l, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
+/* Until when a certificate is in force, in seconds since 1970; 0 when that cannot be read. */
+static uint64_t certificate_end_s(const char *pem)
+{
+	struct tm end = {0};
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	X509 *x = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	bool read = x && ASN1_TIME_to_tm(X509_get0_notAfter(x), &end) == 1;
+	X509_free(x);
+	BIO_free(in);
+	return read ? (uint64_t)timegm(&end) : 0;
+}
+
 static int bad_certificate(struct error *err)
 {
 	return error_set(err, -EINVAL, "http.tls: the certificate and its key cannot be used");
@@ -181,6 +196,8 @@ int http_renew(struct http_server *s, const char *certificate, const char *key, 
 	retired_stop(s, false);
 	for (size_t i = 0; i < s->listener_count && r == 0; i++)
 		r = listener_renew(&s->listeners[i], certificate, key, err);
+	if (r == 0)
+		atomic_store(&s->certificate_end_s, certificate_end_s(certificate));
 	return r;
 }
 
@@ -228,6 +245,8 @@ int http_new(const struct http_config *config, const struct http_backend *backen
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
 	s->has_tls = config->certificate;
+	if (s->has_tls)
+		atomic_store(&s->certificate_end_s, certificate_end_s(config->certificate));
 	http_cache_init(&s->cache);
 	int r = parts_init(s, config, err);
 	for (size_t i = 0; i < config->listen_count && r == 0; i++)
