@@ -54,6 +54,18 @@ class Api:
         self.tap, self.world, self.collector = tap, world, collector
         self.ask = collector.api
 
+    def check_all(self):
+        self.check_groups()
+        self.check_compare()
+        self.check_series()
+        self.check_sparklines()
+        self.check_paths()
+        self.check_complete()
+        self.check_names()
+        self.check_csv()
+        self.check_errors()
+        self.check_kept()
+
     def check_groups(self):
         for by in ("type", "country"):
             answer = self.ask({"type": "types", "country": "countries"}[by], last="30h")
@@ -266,17 +278,7 @@ def main():
         world = World(random.Random(seed), folder)
         with Collector(os.path.join(folder, "collector"), **world.config()) as collector:
             collector.send(world.records)
-            api = Api(tap, world, collector)
-            api.check_groups()
-            api.check_compare()
-            api.check_series()
-            api.check_sparklines()
-            api.check_paths()
-            api.check_complete()
-            api.check_names()
-            api.check_csv()
-            api.check_errors()
-            api.check_kept()
+            Api(tap, world, collector).check_all()
     return tap.done()
 
 
