@@ -225,6 +225,10 @@ static int hosts_copy(struct http_server *s, const struct http_config *config)
 static int parts_init(struct http_server *s, const struct http_config *config, struct error *err)
 {
 	unsigned threads = config->threads ? config->threads : 1;
+	http_cache_init(&s->cache);
+	s->has_cache = true;
+	if (s->has_tls)
+		atomic_store(&s->certificate_end_s, certificate_end_s(config->certificate));
 	int r = config->token ? token_set(s, config->token, err) : 0;
 	if (r < 0)
 		return r;
@@ -245,9 +249,6 @@ int http_new(const struct http_config *config, const struct http_backend *backen
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
 	s->has_tls = config->certificate;
-	if (s->has_tls)
-		atomic_store(&s->certificate_end_s, certificate_end_s(config->certificate));
-	http_cache_init(&s->cache);
 	int r = parts_init(s, config, err);
 	for (size_t i = 0; i < config->listen_count && r == 0; i++)
 		r = listener_open(s, &config->listen[i], config, err);
@@ -270,7 +271,8 @@ void http_free(struct http_server *s)
 	retired_stop(s, true);
 	http_jobs_done(&s->jobs);
 	http_guard_done(&s->guard);
-	http_cache_done(&s->cache);
+	if (s->has_cache)
+		http_cache_done(&s->cache);
 	http_readers_done(&s->readers);
 	for (size_t i = 0; i < s->host_count; i++)
 		free(s->hosts[i]);
