@@ -89,7 +89,9 @@ struct http_server {
 	struct http_backend backend;
 	char *name, *notice; /* what the backend's point to */
 	bool has_token, has_tls;
+	bool has_cache; /* its lock is there */
 	uint8_t token_digest[32]; /* SHA-256 */
+	_Atomic uint64_t certificate_end_s; /* with TLS; 0: not known */
 	char **hosts; /* names beside localhost */
 	size_t host_count;
 	struct http_readers readers;

@@ -2,48 +2,47 @@
 
 /* What somebody who types a filter may mean: values with traffic in the range, those with the most first, whose text begins
  * with what was typed, or whose name has a word that does ("exam" finds AS 64511 Example Net). What is typed whole comes
- * first: 174 before 1745. The store is asked for one measure only, of the smallest cube that has the dimension. */
+ * first: 174 before 1745. The store is asked for one measure only, of the smallest cube that has the dimension.
+ *
+ * Which values there are does not depend on what was typed: they are made into a list of candidates, and when that
+ * is long it is kept for a moment (cache.h), for the next letter. */
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
+#include "base/cursor.h"
 #include "http/rows.h"
 
-/* Worse than the ones before it. */
-enum fit { FIT_WHOLE, FIT_BEGIN, FIT_NAME, FIT_NONE };
+#define KEPT_FROM    5000 /* candidates: fewer are made anew each time */
+#define KEPT_NS      (30 * NS_PER_S)
+#define TEXT_MAX     UINT16_MAX
 
-struct completing {
-	struct http_call *call;
-	const struct http_question *q;
-	enum dimension dim;
-	const char *typed; /* of an AS number without the AS */
-	size_t typed_len;
-	FILE *out;
-	uint32_t count;
-	bool more;
+/* ---- candidates: a header, then one after the other, the largest first ---- */
+
+struct candidate {
+	struct view text, name, term; /* name: empty when there is none */
+	uint64_t bytes_sent;
 };
 
-static bool word_char(char c)
+struct candidates {
+	char *data;
+	size_t len;
+};
+
+static void write_text(const char *text, FILE *out)
 {
-	return isalnum((unsigned char)c) || (c & 0x80);
+	size_t len = text ? strlen(text) : 0;
+	uint16_t n = (uint16_t)(len < TEXT_MAX ? len : TEXT_MAX);
+	(void)fwrite(&n, sizeof(n), 1, out);
+	(void)fwrite(text ? text : "", 1, n, out);
 }
 
-/* Whether a word of the name begins so, any case. */
-static bool name_fits(const char *name, const char *typed, size_t len)
+static void write_number(uint64_t n, FILE *out)
 {
-	for (const char *p = name; *p; p++)
-		if ((p == name || !word_char(p[-1])) && strncasecmp(p, typed, len) == 0)
-			return true;
-	return false;
-}
-
-static enum fit fit_of(const struct completing *c, const char *text, const char *name)
-{
-	if (strncasecmp(text, c->typed, c->typed_len) == 0)
-		return text[c->typed_len] ? FIT_BEGIN : FIT_WHOLE;
-	return name && name_fits(name, c->q->typed, strlen(c->q->typed)) ? FIT_NAME : FIT_NONE;
+	(void)fwrite(&n, sizeof(n), 1, out);
 }
 
 /* `origin:64511`, to be put into a filter. To be freed. */
@@ -62,43 +61,218 @@ static char *term_of(enum dimension dim, const struct dim_value *v)
 	return NULL;
 }
 
-static json_t *string_or_null(const char *text)
+/* Long paths are left out: nobody types them. */
+static bool write_candidate(struct http_call *call, enum dimension dim, const struct query_row *row, FILE *out)
 {
-	json_t *s = text ? json_string(text) : NULL;
-	return s ? s : json_null();
+	const struct dim_value *v = &row->values[0];
+	if (!v->known)
+		return true;
+	CLEANUP(free_p) char *text = render_text(dim, v), *term = term_of(dim, v);
+	CLEANUP(free_p) char *name = render_name(&call->server->backend, dim, v);
+	if (!text)
+		return false;
+	if (strlen(text) > TEXT_MAX || (term && strlen(term) > TEXT_MAX))
+		return true;
+	write_text(text, out);
+	write_text(name, out);
+	write_text(term, out);
+	write_number(row->m.v[MEASURE_bytes_sent], out);
+	return true;
 }
 
-static int write_one(struct completing *c, const struct query_row *row, const char *name)
+static bool make_candidates(struct http_call *call, const struct query_result *result, enum dimension dim,
+	struct candidates *ret)
 {
-	CLEANUP(free_p) char *term = term_of(c->dim, &row->values[0]);
-	unsigned long long bytes = row->m.v[MEASURE_bytes_sent];
+	FILE *out = open_memstream(&ret->data, &ret->len);
+	bool ok = out;
+	if (ok) {
+		write_number(result->from_s, out);
+		write_number(result->to_s, out);
+	}
+	for (size_t i = 0; i < result->row_count && ok; i++)
+		ok = write_candidate(call, dim, &result->rows[i], out);
+	if (out && (fclose(out) != 0 || !ok))
+		ok = false;
+	if (!ok)
+		http_reply_error(call, 500, "out of memory");
+	return ok;
+}
+
+/* From the store; *ret_count tells how many there are. */
+static bool ask_candidates(struct http_call *call, const struct http_question *q, struct candidates *ret, size_t *ret_count)
+{
+	struct query all = q->query;
+	struct query_result result;
+	all.limit = 0;
+	if (!http_ask_once(call, &all, &result))
+		return false;
+	*ret_count = result.row_count;
+	bool ok = make_candidates(call, &result, all.by[0], ret);
+	query_result_done(&result);
+	return ok;
+}
+
+/* What the list depends on. To be freed. */
+static char *list_key(const struct http_call *call)
+{
+	static const char *const names[] = {"dim", "filter", "last", "from", "to"};
+	char *key = NULL;
+	size_t len;
+	FILE *out = open_memstream(&key, &len);
+	if (!out)
+		return NULL;
+	(void)fputs("candidates", out);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = http_param(&call->params, names[i]);
+		(void)fprintf(out, "\n%s", value ? value : "");
+	}
+	if (fclose(out) == 0)
+		return key;
+	free(key);
+	return NULL;
+}
+
+/* False: the reply says why not. *ret is to be freed, also then. */
+static bool get_candidates(struct http_call *call, const struct http_question *q, struct candidates *ret)
+{
+	struct http_cache *cache = &call->server->cache;
+	CLEANUP(free_p) char *key = list_key(call);
+	struct cache_hit hit;
+	size_t count = 0;
+	if (!key) {
+		http_reply_error(call, 500, "out of memory");
+		return false;
+	}
+	if (http_cache_get(cache, key, KEPT_NS, &hit)) {
+		*ret = (struct candidates){hit.body, hit.len};
+		return true;
+	}
+	bool ok = ask_candidates(call, q, ret, &count);
+	http_cache_put(cache, key, "", ok && count >= KEPT_FROM ? ret->data : NULL, ret->len);
+	return ok;
+}
+
+static uint64_t read_number(struct rd *r)
+{
+	uint64_t n = 0;
+	rd_copy(r, (uint8_t *)&n, sizeof(n));
+	return n;
+}
+
+static struct view read_text(struct rd *r)
+{
+	uint16_t n = 0;
+	rd_copy(r, (uint8_t *)&n, sizeof(n));
+	return rd_bytes(r, n);
+}
+
+static struct candidate read_candidate(struct rd *r)
+{
+	struct candidate c;
+	c.text = read_text(r);
+	c.name = read_text(r);
+	c.term = read_text(r);
+	c.bytes_sent = read_number(r);
+	return c;
+}
+
+/* ---- what fits ---- */
+
+/* Worse than the ones before it. */
+enum fit { FIT_WHOLE, FIT_BEGIN, FIT_NAME, FIT_NONE };
+
+struct completing {
+	struct http_call *call;
+	const struct http_question *q;
+	enum dimension dim;
+	const char *typed; /* of an AS number without the AS */
+	size_t typed_len;
+	FILE *out;
+	uint32_t count;
+	bool more;
+};
+
+static bool word_byte(uint8_t c)
+{
+	return isalnum(c) || (c & 0x80);
+}
+
+static bool begins_with(struct view text, const char *typed, size_t len)
+{
+	return text.len >= len && strncasecmp((const char *)text.data, typed, len) == 0;
+}
+
+/* Whether a word of the name begins so, any case. */
+static bool name_fits(struct view name, const char *typed, size_t len)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if ((i == 0 || !word_byte(name.data[i - 1])) &&
+			begins_with((struct view){name.data + i, name.len - i}, typed, len))
+			return true;
+	return false;
+}
+
+static enum fit fit_of(const struct completing *c, const struct candidate *candidate)
+{
+	if (begins_with(candidate->text, c->typed, c->typed_len))
+		return candidate->text.len == c->typed_len ? FIT_WHOLE : FIT_BEGIN;
+	return name_fits(candidate->name, c->q->typed, strlen(c->q->typed)) ? FIT_NAME : FIT_NONE;
+}
+
+/* ---- the answer ---- */
+
+/* A text of any bytes as JSON. */
+static json_t *json_of(struct view text)
+{
+	struct dim_value v = {.known = true, .bytes = text};
+	return render_value(DIM_type, &v);
+}
+
+static json_t *json_or_null(struct view text)
+{
+	return text.len ? json_of(text) : json_null();
+}
+
+static json_t *value_of(const struct completing *c, struct view text)
+{
+	char digits[16];
+	if (dimension_table[c->dim].kind != KIND_ASN || text.len >= sizeof(digits))
+		return json_of(text);
+	memcpy(digits, text.data, text.len);
+	digits[text.len] = '\0';
+	return json_integer((json_int_t)strtoul(digits, NULL, 10));
+}
+
+static int write_one(const struct completing *c, const struct candidate *candidate)
+{
 	if (!c->q->csv) {
 		if (c->count)
 			(void)fputc(',', c->out);
-		return render_object_write(json_pack("{s:o, s:o, s:o, s:I}", "value", render_value(c->dim, &row->values[0]), "name",
-			string_or_null(name), "term", string_or_null(term), "bytes_sent", (json_int_t)bytes), c->out);
+		return render_object_write(json_pack("{s:o, s:o, s:o, s:I}", "value", value_of(c, candidate->text), "name",
+			json_or_null(candidate->name), "term", json_or_null(candidate->term), "bytes_sent",
+			(json_int_t)candidate->bytes_sent), c->out);
 	}
-	int rc = render_csv_value(c->dim, &row->values[0], c->out);
-	(void)fputc(',', c->out);
-	render_csv_cell(name, name ? strlen(name) : 0, c->out);
-	(void)fputc(',', c->out);
-	render_csv_cell(term, term ? strlen(term) : 0, c->out);
-	(void)fprintf(c->out, ",%llu\r\n", bytes);
-	return rc;
+	const struct view cells[] = {candidate->text, candidate->name, candidate->term};
+	for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
+		render_csv_cell((const char *)cells[i].data, cells[i].len, c->out);
+		(void)fputc(',', c->out);
+	}
+	(void)fprintf(c->out, "%llu\r\n", (unsigned long long)candidate->bytes_sent);
+	return 0;
 }
 
-/* The values that fit so well, in their order, up to the limit. */
-static int write_fitting(struct completing *c, const struct query_result *result, const uint8_t *fits, enum fit fit)
+/* The candidates that fit so well, in their order, up to the limit. */
+static int write_fitting(struct completing *c, struct rd list, enum fit fit)
 {
-	for (size_t i = 0; i < result->row_count; i++) {
-		if (fits[i] != fit)
+	while (rd_left(&list)) {
+		struct candidate candidate = read_candidate(&list);
+		if (fit_of(c, &candidate) != fit)
 			continue;
 		if (c->count == c->q->query.limit) {
 			c->more = true;
 			return 0;
 		}
-		CLEANUP(free_p) char *name = render_name(&c->call->server->backend, c->dim, &result->rows[i].values[0]);
-		int rc = write_one(c, &result->rows[i], name);
+		int rc = write_one(c, &candidate);
 		if (rc < 0)
 			return rc;
 		c->count++;
@@ -106,52 +280,24 @@ static int write_fitting(struct completing *c, const struct query_result *result
 	return 0;
 }
 
-static int judge(const struct completing *c, const struct query_result *result, uint8_t *fits)
+static void answer(struct completing *c, const struct candidates *candidates)
 {
-	for (size_t i = 0; i < result->row_count; i++) {
-		const struct dim_value *v = &result->rows[i].values[0];
-		fits[i] = FIT_NONE;
-		if (!v->known)
-			continue;
-		CLEANUP(free_p) char *text = render_text(c->dim, v);
-		if (!text)
-			return -1;
-		fits[i] = (uint8_t)fit_of(c, text, NULL);
-		if (fits[i] == FIT_NONE) {
-			CLEANUP(free_p) char *name = render_name(&c->call->server->backend, c->dim, v);
-			fits[i] = (uint8_t)fit_of(c, text, name);
-		}
-	}
-	return 0;
-}
-
-static int write_answer(struct completing *c, const struct query_result *result, const uint8_t *fits)
-{
+	struct rd list = rd_make((const uint8_t *)candidates->data, candidates->len);
+	uint64_t from_s = read_number(&list), to_s = read_number(&list);
 	int rc = 0;
-	if (c->q->csv) {
-		(void)fputs("value,name,term,bytes_sent\r\n", c->out);
-	} else {
-		http_rows_write_range(result->from_s, result->to_s, c->out);
-		(void)fprintf(c->out, ",\"dim\":\"%s\",\"rows\":[", dimension_table[c->dim].name);
-	}
-	for (int fit = FIT_WHOLE; fit < FIT_NONE && rc == 0; fit++)
-		rc = write_fitting(c, result, fits, (enum fit)fit);
-	if (!c->q->csv)
-		(void)fprintf(c->out, "],\"more\":%s}", c->more ? "true" : "false");
-	return rc;
-}
-
-static void answer(struct completing *c, const struct query_result *result)
-{
-	CLEANUP(free_p) uint8_t *fits = malloc(result->row_count + 1);
-	if (!fits || judge(c, result, fits) < 0) {
-		http_reply_error(c->call, 500, "out of memory");
-		return;
-	}
 	c->out = http_reply_begin(c->call, 200, c->q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON);
 	if (!c->out)
 		return;
-	int rc = write_answer(c, result, fits);
+	if (c->q->csv) {
+		(void)fputs("value,name,term,bytes_sent\r\n", c->out);
+	} else {
+		http_rows_write_range(from_s, to_s, c->out);
+		(void)fprintf(c->out, ",\"dim\":\"%s\",\"rows\":[", dimension_table[c->dim].name);
+	}
+	for (int fit = FIT_WHOLE; fit < FIT_NONE && rc == 0; fit++)
+		rc = write_fitting(c, list, (enum fit)fit);
+	if (!c->q->csv)
+		(void)fprintf(c->out, "],\"more\":%s}", c->more ? "true" : "false");
 	http_reply_end(c->call, c->out);
 	if (rc < 0)
 		http_reply_error(c->call, 500, "out of memory");
@@ -160,18 +306,15 @@ static void answer(struct completing *c, const struct query_result *result)
 void http_complete(struct http_call *call)
 {
 	struct http_question question;
-	struct query_result result;
+	struct candidates candidates = {.data = NULL};
 	if (!http_rows_question(call, QUESTION_COMPLETE, &question))
 		return;
 	struct completing c = {.call = call, .q = &question, .dim = question.query.by[0], .typed = question.typed};
 	if (dimension_table[c.dim].kind == KIND_ASN && strncasecmp(c.typed, "as", 2) == 0 && isdigit((unsigned char)c.typed[2]))
 		c.typed += 2;
 	c.typed_len = strlen(c.typed);
-	struct query all = question.query;
-	all.limit = 0;
-	if (http_ask_once(call, &all, &result)) {
-		answer(&c, &result);
-		query_result_done(&result);
-	}
+	if (get_candidates(call, &question, &candidates))
+		answer(&c, &candidates);
+	free(candidates.data);
 	question_done(&question);
 }

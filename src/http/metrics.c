@@ -67,6 +67,12 @@ static void write_connections_cut(struct http_server *s, const char *name, FILE 
 	(void)fprintf(out, "%s_total %llu\n", name, (unsigned long long)http_guard_closed(&s->guard));
 }
 
+static void write_certificate_end_timestamp_seconds(struct http_server *s, const char *name, FILE *out)
+{
+	if (s->has_tls)
+		(void)fprintf(out, "%s %llu\n", name, (unsigned long long)atomic_load(&s->certificate_end_s));
+}
+
 static void write_requests_waiting(struct http_server *s, const char *name, FILE *out)
 {
 	(void)fprintf(out, "%s %zu\n", name, http_jobs_waiting(&s->jobs));

@@ -42,25 +42,32 @@ static json_t *as_number(uint32_t as)
 	return as ? json_integer(as) : json_null();
 }
 
+/* Ends an object with the figures and lets it go. bad: it could not be made whole. */
+static int write_with_figures(const struct answer *a, json_t *take_obj, int bad, const struct measures *m)
+{
+	json_t *figures = render_json(&a->render, &(struct query_row){.m = *m});
+	bad |= json_object_update_missing(take_obj, figures);
+	json_decref(figures);
+	if (bad) {
+		json_decref(take_obj);
+		take_obj = NULL;
+	}
+	return render_object_write(take_obj, a->out);
+}
+
 /* ---- rows ---- */
 
 /* Also where the path leads, which the figures follow. */
 static int write_path(const struct answer *a, const struct query_row *row)
 {
-	json_t *obj = json_object(), *figures = render_json(&a->render, row);
+	json_t *obj = json_object();
 	const struct dim_value *path = &row->values[1];
 	int rc = json_object_set_new(obj, "router", render_value(DIM_router, &row->values[0]));
 	rc |= json_object_set_new(obj, "path", render_value(DIM_path, path));
 	for (int stage = STAGE_NEIGHBOUR; stage < STAGE_COUNT; stage++)
 		rc |= json_object_set_new(obj, stage_names[stage], as_number(flows_as((enum flows_stage)stage, path)));
 	rc |= json_object_set_new(obj, "hops", table_hops(a->call, path));
-	rc |= json_object_update_missing(obj, figures);
-	json_decref(figures);
-	if (rc) {
-		json_decref(obj);
-		obj = NULL;
-	}
-	return render_object_write(obj, a->out);
+	return write_with_figures(a, obj, rc, &row->m);
 }
 
 /* ---- the graph ---- */
@@ -99,34 +106,22 @@ static json_t *node_value(const struct answer *a, const struct flows_node *n)
 
 static int write_node(const struct answer *a, const struct flows_node *n)
 {
-	json_t *obj = json_object(), *figures = render_json(&a->render, &(struct query_row){.m = n->m});
+	json_t *obj = json_object();
 	int rc = add_text(obj, "id", node_id(a, n));
 	rc |= json_object_set_new(obj, "stage", json_string(stage_names[n->stage]));
 	rc |= json_object_set_new(obj, "value", node_value(a, n));
 	rc |= json_object_set_new(obj, "name", n->stage == STAGE_ROUTER || n->code == FLOWS_OTHER ? json_null()
 												 : as_name(a, (uint32_t)n->code));
 	rc |= json_object_set_new(obj, "other", json_boolean(n->code == FLOWS_OTHER));
-	rc |= json_object_update_missing(obj, figures);
-	json_decref(figures);
-	if (rc) {
-		json_decref(obj);
-		obj = NULL;
-	}
-	return render_object_write(obj, a->out);
+	return write_with_figures(a, obj, rc, &n->m);
 }
 
 static int write_link(const struct answer *a, const struct flows_link *l)
 {
-	json_t *obj = json_object(), *figures = render_json(&a->render, &(struct query_row){.m = l->m});
+	json_t *obj = json_object();
 	int rc = add_text(obj, "source", node_id(a, &a->flows.nodes[l->from]));
 	rc |= add_text(obj, "target", node_id(a, &a->flows.nodes[l->to]));
-	rc |= json_object_update_missing(obj, figures);
-	json_decref(figures);
-	if (rc) {
-		json_decref(obj);
-		obj = NULL;
-	}
-	return render_object_write(obj, a->out);
+	return write_with_figures(a, obj, rc, &l->m);
 }
 
 /* ---- the answer ---- */

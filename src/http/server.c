@@ -14,8 +14,11 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -110,6 +113,18 @@ static struct MHD_Daemon *daemon_start(struct http_listener *l, int fd, const ch
 		on_connection, l, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
+/* Until when a certificate is in force, in seconds since 1970; 0 when that cannot be read. */
+static uint64_t certificate_end_s(const char *pem)
+{
+	struct tm end = {0};
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	X509 *x = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	bool read = x && ASN1_TIME_to_tm(X509_get0_notAfter(x), &end) == 1;
+	X509_free(x);
+	BIO_free(in);
+	return read ? (uint64_t)timegm(&end) : 0;
+}
+
 static int bad_certificate(struct error *err)
 {
 	return error_set(err, -EINVAL, "http.tls: the certificate and its key cannot be used");
@@ -181,6 +196,8 @@ int http_renew(struct http_server *s, const char *certificate, const char *key, 
 	retired_stop(s, false);
 	for (size_t i = 0; i < s->listener_count && r == 0; i++)
 		r = listener_renew(&s->listeners[i], certificate, key, err);
+	if (r == 0)
+		atomic_store(&s->certificate_end_s, certificate_end_s(certificate));
 	return r;
 }
 
@@ -191,6 +208,18 @@ static int token_set(struct http_server *s, const char *token, struct error *err
 	if (!EVP_Digest(token, strlen(token), s->token_digest, NULL, EVP_sha256(), NULL))
 		return error_set(err, -ENOMEM, "http: cannot compute the token's digest");
 	s->has_token = true;
+	return 0;
+}
+
+static int words_copy(struct http_server *s)
+{
+	const struct http_backend *b = &s->backend;
+	s->name = strdup(b->name ? b->name : "");
+	s->notice = b->notice ? strdup(b->notice) : NULL;
+	if (!s->name || (b->notice && !s->notice))
+		return -ENOMEM;
+	s->backend.name = s->name;
+	s->backend.notice = s->notice;
 	return 0;
 }
 
@@ -208,10 +237,16 @@ static int hosts_copy(struct http_server *s, const struct http_config *config)
 static int parts_init(struct http_server *s, const struct http_config *config, struct error *err)
 {
 	unsigned threads = config->threads ? config->threads : 1;
+	http_cache_init(&s->cache);
+	s->has_cache = true;
+	if (s->has_tls)
+		atomic_store(&s->certificate_end_s, certificate_end_s(config->certificate));
 	int r = config->token ? token_set(s, config->token, err) : 0;
 	if (r < 0)
 		return r;
-	r = hosts_copy(s, config);
+	r = words_copy(s);
+	if (r == 0)
+		r = hosts_copy(s, config);
 	if (r == 0)
 		r = http_readers_init(&s->readers, s->backend.store, threads);
 	if (r == 0)
@@ -227,13 +262,8 @@ int http_new(const struct http_config *config, const struct http_backend *backen
 	if (!s)
 		return error_set(err, -ENOMEM, "http: out of memory");
 	s->backend = *backend;
-	s->backend.name = s->name = strdup(backend->name ? backend->name : "");
-	s->backend.notice = s->notice = backend->notice ? strdup(backend->notice) : NULL;
 	s->has_tls = config->certificate;
-	http_cache_init(&s->cache);
-	int r = !s->name || (backend->notice && !s->notice) ? error_set(err, -ENOMEM, "http: out of memory") : 0;
-	if (r == 0)
-		r = parts_init(s, config, err);
+	int r = parts_init(s, config, err);
 	for (size_t i = 0; i < config->listen_count && r == 0; i++)
 		r = listener_open(s, &config->listen[i], config, err);
 	if (r < 0) {
@@ -255,7 +285,8 @@ void http_free(struct http_server *s)
 	retired_stop(s, true);
 	http_jobs_done(&s->jobs);
 	http_guard_done(&s->guard);
-	http_cache_done(&s->cache);
+	if (s->has_cache)
+		http_cache_done(&s->cache);
 	http_readers_done(&s->readers);
 	for (size_t i = 0; i < s->host_count; i++)
 		free(s->hosts[i]);

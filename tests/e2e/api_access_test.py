@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -204,11 +205,18 @@ def check_commands(tap, collector, folder, token_file):
     tap.check(done.returncode == 1 and "--token-file" in done.stderr, "and it says when the token is missing", done.stderr)
 
 
+def certificate_end(client):
+    text = client.ask("/metrics", Authorization="Bearer " + TOKEN).body.decode()
+    return float(re.search(r"^whereto_http_certificate_end_timestamp_seconds (\S+)$", text, re.M).group(1))
+
+
 def check_renewal(tap, collector, folder):
     old = Client(collector, trusting(folder))
     kept = old.connect()
     first = old.ask("/healthz", connection=kept)
     make_certificate(folder, "renewed")
+    end = certificate_end(old)
+    tap.check(abs(end - time.time() - 2 * 86400) < 3600, "the metrics tell when the certificate ends", end)
     tap.check(collector.reload(), "a renewed certificate is taken")
     second = Client(collector, trusting(folder)).ask("/healthz", Connection="keep-alive")
     tap.check(second.status == 200, "it is served to new connections")

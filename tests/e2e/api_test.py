@@ -54,6 +54,18 @@ class Api:
         self.tap, self.world, self.collector = tap, world, collector
         self.ask = collector.api
 
+    def check_all(self):
+        self.check_groups()
+        self.check_compare()
+        self.check_series()
+        self.check_sparklines()
+        self.check_paths()
+        self.check_complete()
+        self.check_names()
+        self.check_csv()
+        self.check_errors()
+        self.check_kept()
+
     def check_groups(self):
         for by in ("type", "country"):
             answer = self.ask({"type": "types", "country": "countries"}[by], last="30h")
@@ -204,6 +216,18 @@ class Api:
                                  f"the term {row['term']} is a filter for it"):
                     return
 
+    def check_kept(self):
+        """A long list of values is kept for the next letter. The last check: the traffic is more than the world's then."""
+        def found(text, **question):
+            return [row["value"] for row in self.ask("complete", dim="type", prefix=text, limit=100, **question)["rows"]]
+        now = int(time.time())
+        self.collector.send({"time": now, "client": "198.18.0.1", "server": "192.0.2.1", "type": f"kept {i:05}", "bytes_sent": 1} for i in range(6000))
+        first = found("KEPT 0123", last="30h")
+        self.tap.equal(sorted(first), [f"kept {i:05}" for i in range(1230, 1240)], "complete: ten of thousands of values")
+        self.collector.send([{"time": now, "client": "198.18.0.1", "server": "192.0.2.1", "type": "kept new", "bytes_sent": 1}])
+        self.tap.equal((found("kept 05999", last="30h"), found("kept new", last="30h")), (["kept 05999"], []), "the next letter is told from the list that was made")
+        self.tap.equal(found("kept new", last="31h"), ["kept new"], "for another range there is another list")
+
     def check_names(self):
         network = next(network for network in self.world.networks if self.world.paths["edge1"].get(network) and network in self.world.countries)
         answer = self.ask("lookup", address=network.split("/")[0], router="edge1")
@@ -254,16 +278,7 @@ def main():
         world = World(random.Random(seed), folder)
         with Collector(os.path.join(folder, "collector"), **world.config()) as collector:
             collector.send(world.records)
-            api = Api(tap, world, collector)
-            api.check_groups()
-            api.check_compare()
-            api.check_series()
-            api.check_sparklines()
-            api.check_paths()
-            api.check_complete()
-            api.check_names()
-            api.check_csv()
-            api.check_errors()
+            Api(tap, world, collector).check_all()
     return tap.done()
 
 

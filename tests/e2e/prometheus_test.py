@@ -31,7 +31,25 @@ tests:
       - {series: 'whereto_store_away_seconds{instance="a"}', values: '0 60 120 180 240 300 360 420'}
       - {series: 'whereto_store_away_seconds{instance="b"}', values: '0x7'}
       - {series: 'whereto_journal_up{instance="a"}', values: '1 1 1 1 0 0 0 0'}
+      - {series: 'whereto_http_certificate_end_timestamp_seconds{instance="a"}', values: '1209780x7'}
+      - {series: 'whereto_http_requests_total{instance="a",status="401"}', values: '0 0 400 400 400 400 400 400'}
+      - {series: 'whereto_http_requests_total{instance="a",status="200"}', values: '0+1000x7'}
     alert_rule_test:
+      - {eval_time: 1m, alertname: WheretoTokenGuessed, exp_alerts: []}
+      - eval_time: 7m
+        alertname: WheretoTokenGuessed
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: a}
+            exp_annotations: {summary: "a was asked 400 times in ten minutes with a wrong token or none"}
+      - {eval_time: 0m, alertname: WheretoCertificateEnds, exp_alerts: []}
+      - eval_time: 6m
+        alertname: WheretoCertificateEnds
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: a}
+            exp_annotations:
+              summary: "The certificate of a ends in 13d 23h 57m 0s"
+              description: "Put the new one in the files of http.tls and reload (SIGHUP)."
+      - {eval_time: 7m, alertname: WheretoApiFails, exp_alerts: []}
       - {eval_time: 5m, alertname: WheretoStoreAway, exp_alerts: []}
       - eval_time: 7m
         alertname: WheretoStoreAway

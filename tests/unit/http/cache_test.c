@@ -45,7 +45,7 @@ static void what_was_put(void **state)
 			free(body);
 			continue;
 		}
-		len = (size_t)wt_random_below(wt_random_below(20) ? 3000 : CACHE_BODY_MAX + 1000);
+		len = (size_t)wt_random_below(wt_random_below(100) ? 3000 : CACHE_BODY_MAX + 1000);
 		body = wt_random_below(10) ? malloc(len + 1) : NULL;
 		if (body)
 			memset(body, (int)(k + len), len);
