@@ -110,7 +110,7 @@ function help(): void {
         h("dl", {class: "keys"}, rows.map(([key, what]) => [h("dt", null, key.split(" ").map((k) => h("kbd", null, k))), h("dd", null, what)])),
         h("p", {class: "note"}, "Drag across a chart to zoom into that time. Everything on the screen has its own address: copy it to share."),
         h("p", {class: "note"}, h("a", {href: "/api"}, "The API's list"), " · ", h("a", {href: "/web/licences.txt"}, "Licences of what the dashboard is made of")),
-        h("form", {method: "dialog", class: "buttons"}, h("button", {class: "primary"}, "Close")));
+        h("form", {method: "dialog", class: "buttons"}, h("button", {class: "primary", autofocus: true}, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();
