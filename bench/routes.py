@@ -31,19 +31,14 @@ import time
 
 import wire
 from collector import Collector
-from daemons import Bird, Daemon, Frr, Gobgp, die_with_parent
+from daemons import Bird, Daemon, Frr, Gobgp
+from processes import free_port, spawn
 
 ASN = 64500
 HZ = os.sysconf("SC_CLK_TCK")
 LIMIT_S = 240  # for one step
 HEAD = ("receiver", "feed", "routers", "seconds", "CPU s", "RSS MiB", "own", "more a router", "table", "held ms")
 LINE = "{:<9} {:<11} {:<19} {:>8} {:>7} {:>8} {:>6} {:>14} {:>7} {:>8}"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def cpu_s(pid):
@@ -70,8 +65,8 @@ class Feeders:
         self.processes = []
 
     def add(self, router, target, file):
-        self.processes.append(subprocess.Popen([os.environ["WHERETO_FEEDER"], address_of(router), target, file],
-                                               stdout=subprocess.PIPE, preexec_fn=die_with_parent))
+        self.processes.append(spawn([os.environ["WHERETO_FEEDER"], address_of(router), target, file],
+                                    stdout=subprocess.PIPE))
 
     def wait_sent(self, deadline):
         """False when not all was taken in time."""

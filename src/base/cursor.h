@@ -11,8 +11,8 @@
  * A writer has a fixed buffer and the same sticky error, set when the buffer is full.
  *
  * Nothing here allocates or logs. Results are scalars and views into the bytes read. All multi-byte
- * numbers are big-endian, as on the wire; varints are little-endian base 128 (LEB128), at most ten
- * bytes. */
+ * numbers are big-endian, as on the wire, but those of rd_le and wr_le; varints are little-endian base
+ * 128 (LEB128), at most ten bytes. */
 
 #include <stdbool.h>
 #include <string.h>
@@ -108,6 +108,18 @@ static inline uint64_t rd_u64(struct rd *r)
 	uint64_t hi = rd_u32(r);
 	uint64_t lo = rd_u32(r);
 	return hi << 32 | lo;
+}
+
+/* A number of n bytes (8 at most), the least significant first. */
+static inline uint64_t rd_le(struct rd *r, unsigned n)
+{
+	uint64_t v = 0;
+	if (!rd_need(r, n))
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		v |= (uint64_t)r->p[i] << (8 * i);
+	r->p += n;
+	return v;
 }
 
 /* LEB128; more than ten bytes, or bits past the 64th, fail. */
@@ -230,6 +242,15 @@ static inline void wr_u64(struct wr *w, uint64_t v)
 	wr_u32(w, (uint32_t)v);
 }
 
+/* The n low bytes of a number, the least significant first. */
+static inline void wr_le(struct wr *w, uint64_t v, unsigned n)
+{
+	if (!wr_need(w, n))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		*w->p++ = (uint8_t)(v >> (8 * i));
+}
+
 static inline void wr_varint(struct wr *w, uint64_t v)
 {
 	while (v >= 0x80) {
@@ -250,6 +271,16 @@ static inline void wr_bytes(struct wr *w, const void *data, size_t n)
 		memcpy(w->p, data, n);
 		w->p += n;
 	}
+}
+
+/* The next n bytes as a writer of their own; the parent moves on behind them. */
+static inline struct wr wr_carve(struct wr *w, size_t n)
+{
+	if (!wr_need(w, n))
+		return (struct wr){w->p, w->p, w->p, true};
+	struct wr child = wr_make(w->p, n);
+	w->p += n;
+	return child;
 }
 
 /* Bytes a varint takes. */

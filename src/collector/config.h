@@ -123,11 +123,7 @@ void config_free(struct config *c);
 
 /* What a source `mrt` loads; points into the configuration. */
 struct route_load config_mrt(const struct config_source *source);
-/* A password or token: one line of 1 to max printable bytes, into ret, which has room for max + 1. Errors
- * name the file. */
-#define CONFIG_SECRET_BYTES_MAX 1024
-#define CONFIG_MD5_BYTES_MAX    80 /* TCP_MD5SIG_MAXKEYLEN */
-int config_secret(const char *file, size_t max, char *ret, struct error *err) MUST_USE;
+#define CONFIG_MD5_BYTES_MAX 80 /* TCP_MD5SIG_MAXKEYLEN */
 
 /* The certificate and its key as PEM texts, to be freed (*ret_key wiped); both NULL when there is no TLS. They are of each
  * other, and the certificate is in force. */

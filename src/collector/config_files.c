@@ -3,13 +3,11 @@
 /* Opens everything a configuration names, once, the way the collector will, and throws it away. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/utf8.h"
+#include "base/secret.h"
 #include "collector/config.h"
 #include "place/asnames.h"
 #include "place/country.h"
@@ -42,31 +40,6 @@ static int at_line(const struct check *k, unsigned line, int r)
 	if (r < 0)
 		(void)error_prefix(k->err, "%s:%u", k->c->file, line);
 	return r;
-}
-
-int config_secret(const char *file, size_t max, char *ret, struct error *err)
-{
-	CLEANUP(close_p) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return error_set(err, -errno, "%s: %s", file, strerror(errno));
-	char text[CONFIG_SECRET_BYTES_MAX + 2];
-	ssize_t n = read(fd, text, sizeof(text));
-	if (n < 0)
-		return error_set(err, -errno, "%s: %s", file, strerror(errno));
-	size_t len = (size_t)n;
-	if (len && text[len - 1] == '\n')
-		len--;
-	bool good = len && len <= max && utf8_printable(text, len);
-	if (good) {
-		memcpy(ret, text, len);
-		ret[len] = '\0';
-	}
-	explicit_bzero(text, sizeof(text));
-	if (!len)
-		return error_set(err, -EINVAL, "%s: is empty", file);
-	if (!good)
-		return error_set(err, -EINVAL, "%s: must be one line of 1 to %zu printable bytes", file, max);
-	return 0;
 }
 
 static int check_keys(const struct check *k)
@@ -113,7 +86,7 @@ static int check_source(const struct check *k, const struct config_router *route
 	if (s->kind == SOURCE_MRT)
 		return check_mrt(k, router, s);
 	char secret[CONFIG_MD5_BYTES_MAX + 1];
-	int r = s->md5_file ? config_secret(s->md5_file, CONFIG_MD5_BYTES_MAX, secret, k->err) : 0;
+	int r = s->md5_file ? secret_read(s->md5_file, CONFIG_MD5_BYTES_MAX, secret, k->err) : 0;
 	explicit_bzero(secret, sizeof(secret));
 	if (r < 0)
 		return r;
@@ -185,10 +158,10 @@ static int check_asnames(const struct check *k)
 
 static int check_token(const struct check *k)
 {
-	char token[CONFIG_SECRET_BYTES_MAX + 1];
+	char token[SECRET_BYTES_MAX + 1];
 	if (!k->c->http.token_file)
 		return 0;
-	int r = config_secret(k->c->http.token_file, CONFIG_SECRET_BYTES_MAX, token, k->err);
+	int r = secret_read(k->c->http.token_file, SECRET_BYTES_MAX, token, k->err);
 	explicit_bzero(token, sizeof(token));
 	return at_line(k, k->c->http.token_line, r);
 }

@@ -102,7 +102,8 @@ static int read_url(struct load *l, const struct option *o, const struct tree *n
 		return r;
 	size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyz");
 	if (scheme == 0 || url[scheme] != ':' || url[scheme + 1] == '\0')
-		return load_fail(l, n->line, "%s: '%.100s' is no URL like sqlite:FILE or postgresql://USER@HOST/DB",
+		return load_fail(l, n->line, "%s: '%.100s' is no URL like sqlite:FILE, postgresql://USER@HOST/DB or"
+			" clickhouse://USER@HOST/DB",
 			option_path(o), url);
 	if (strncmp(url, "sqlite:", 7) == 0)
 		return resolve(l, "sqlite:", url + 7, ret);

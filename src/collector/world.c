@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "route/load.h"
 
 static int load_keys(struct world *w, struct error *err)
@@ -31,8 +32,8 @@ static int load_keys(struct world *w, struct error *err)
 static int load_token(struct world *w, struct error *err)
 {
 	const char *file = w->config->http.token_file;
-	char token[CONFIG_SECRET_BYTES_MAX + 1];
-	int r = file ? config_secret(file, CONFIG_SECRET_BYTES_MAX, token, err) : 0;
+	char token[SECRET_BYTES_MAX + 1];
+	int r = file ? secret_read(file, SECRET_BYTES_MAX, token, err) : 0;
 	if (r < 0 || !file)
 		return r;
 	w->http_token = strdup(token);
@@ -66,7 +67,7 @@ static int load_source(struct world *w, const struct config_source *source, unsi
 	struct source_state *state = &w->sources[view];
 	struct route_load_stats stats = {0};
 	if (source->md5_file)
-		return config_secret(source->md5_file, CONFIG_MD5_BYTES_MAX, state->md5, err);
+		return secret_read(source->md5_file, CONFIG_MD5_BYTES_MAX, state->md5, err);
 	if (source->kind != SOURCE_MRT)
 		return 0;
 	struct route_load what = config_mrt(source);

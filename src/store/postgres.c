@@ -3,7 +3,8 @@
 /* The PostgreSQL store: a database that several collectors and many readers may share.
  *
  * Files: postgres_schema.c makes the tables, postgres_dict.c numbers names, prefixes and paths,
- * postgres_copy.c speaks COPY, postgres_write.c applies batches, postgres_read.c runs a reader's statement,
+ * postgres_copy.c speaks COPY, postgres_parts.c makes and drops partitions, postgres_write.c applies batches,
+ * postgres_merge.c merges them, postgres_read.c runs a reader's statement,
  * postgres_query.c and postgres_changes.c answer, postgres_maintain.c drops what is too old.
  *
  * Everything is in a schema of its own, whereto, so the database may hold other things. Prefixes are ip4r's
@@ -32,6 +33,7 @@ static const struct {
 } error_codes[] = {
 	{"57014", -ETIMEDOUT}, /* statement_timeout, cancel */
 	{"53100", -ENOSPC},
+	{"23514", -EBUSY}, /* no partition: the next merge makes it */
 	{"25006", -EROFS},
 	{"42501", -EACCES},
 	{"08", -EBUSY},
@@ -204,6 +206,7 @@ static void postgres_close(struct store *store)
 	if (!store)
 		return;
 	PQfinish(s->pq);
+	pg_parts_done(&s->parts);
 	groups_done(&s->scratch[0]);
 	groups_done(&s->scratch[1]);
 	free(s->url);

@@ -11,9 +11,21 @@
 
 extern const struct store_ops postgres_ops;
 
-#define POSTGRES_SCHEMA_VERSION 1
+#define POSTGRES_SCHEMA_VERSION 2
 
-#define PG_NAME_MAX 256
+#define PG_NAME_MAX      256
+#define PG_PART_NAME_MAX 64
+
+struct pg_part {
+	struct store_table table;
+	uint64_t from_s, to_s; /* half open; 0, UINT64_MAX: without an end */
+	char name[PG_PART_NAME_MAX];
+};
+
+struct pg_parts {
+	struct pg_part *list;
+	size_t count, cap;
+};
 
 struct postgres_store {
 	struct store base;
@@ -25,6 +37,10 @@ struct postgres_store {
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
 	int64_t share_rows;             /* deleted by one call of maintain */
 	struct groups scratch[2];    /* kept for their memory */
+	struct pg_parts parts;       /* that are there, as far as is known */
+	uint64_t unmerged;           /* rows brought since the last merge */
+	uint64_t merged_at_s;
+	int merge_next; /* cube at which a merge goes on */
 };
 
 struct postgres_reader {
@@ -60,8 +76,33 @@ static inline uint64_t pg_int64_of(uint64_t v)
 
 /* Creates the tables or brings them up to date (postgres_schema.c). */
 int pg_migrate(PGconn *pq, const char *name, struct error *err) MUST_USE;
+/* The same, up to a version: how tests make an older store. */
+int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err) MUST_USE;
 /* Bytes of a dimension's column: 8, 4 or 2. */
 unsigned pg_column_width(enum dimension dim);
+
+/* ---- partitions (postgres_parts.c) ---- */
+
+/* The end of the partition that holds ts. */
+uint64_t pg_part_end(enum store_level level, uint64_t ts);
+void pg_parts_clear(struct pg_parts *parts);
+void pg_parts_done(struct pg_parts *parts);
+/* Adds to *ret the partition that ts needs and that is not known. -ENOMEM. */
+int pg_parts_want(struct postgres_store *s, struct store_table table, uint64_t ts, struct pg_parts *ret) MUST_USE;
+/* Makes those that are not there. Outside of a transaction, as what follows. */
+int pg_parts_make(struct postgres_store *s, const struct pg_parts *wanted, struct error *err) MUST_USE;
+/* Those of now and of a day later. */
+int pg_parts_ahead(struct postgres_store *s, uint64_t now_s, struct error *err) MUST_USE;
+/* Drops those whose end is not later than their level's cutoff. */
+int pg_parts_drop(struct postgres_store *s, struct error *err) MUST_USE;
+
+/* ---- merging (postgres_merge.c) ---- */
+
+#define PG_MERGE_SHARE  1000000 /* rows, about, merged in one call */
+#define PG_UNMERGED_MAX 4000000 /* rows brought by this program before it merges them early */
+
+/* 1: it did its share and there is more. Another collector's merge is not waited for. */
+int pg_merge(struct postgres_store *s, struct error *err) MUST_USE;
 
 /* ---- COPY ... FROM STDIN (FORMAT binary) (postgres_copy.c) ---- */
 

@@ -25,13 +25,16 @@ int postgres_look(const char *url, struct store_look *ret, struct error *err)
 int postgres_range(struct store *store, struct store_table table, uint64_t ret[static 2], struct error *err)
 {
 	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
-	static const char *const ends[2] = {"min", "max"};
+	static const char *const ends[2][2] = {{"min", "least"}, {"max", "greatest"}};
 	int r = postgres_writer_begin(s, "SELECT 1", err);
 	for (int i = 0; i < 2 && r == 0; i++) {
 		CLEANUP(sql_done) struct sql sql = {0};
 		int64_t ts = -1;
-		sql_add(&sql, "SELECT %s(ts) FROM ", ends[i]);
+		/* Of each part alone, so that the merged one's index answers. */
+		sql_add(&sql, "SELECT %s((SELECT %s(ts) FROM ", ends[i][1], ends[i][0]);
 		schema_table(&sql, table.cube, table.level);
+		sql_add(&sql, "_merged), (SELECT %s(ts - ts %% %u) FROM %s_new WHERE levels & %d <> 0))", ends[i][0],
+			level_seconds[table.level], cube_names[table.cube], 1 << table.level);
 		r = pg_number(s->pq, s->name, sql_text(&sql), "reading a table's range", &ts, err);
 		if (r == 0 && ts < 0)
 			return 0;

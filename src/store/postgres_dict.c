@@ -36,20 +36,10 @@ enum { DICT_names, DICT_prefixes, DICT_paths };
 
 int pg_make_stages(PGconn *pq, const char *name, struct error *err)
 {
-	CLEANUP(sql_done) struct sql s = {0};
-	sql_add(&s, "CREATE TEMP TABLE stage_names(n bigint, value text) ON COMMIT DELETE ROWS;"
-		    "CREATE TEMP TABLE stage_prefixes(n bigint, value text) ON COMMIT DELETE ROWS;"
-		    "CREATE TEMP TABLE stage_paths(n bigint, value bytea, path text, members text) ON COMMIT DELETE ROWS;");
-	for (int cube = 0; cube < CUBE_COUNT; cube++) {
-		for (int level = 0; level < LEVEL_COUNT; level++) {
-			sql_add(&s, "CREATE TEMP TABLE stage_");
-			schema_table(&s, (enum store_cube)cube, (enum store_level)level);
-			sql_add(&s, " (LIKE whereto.");
-			schema_table(&s, (enum store_cube)cube, (enum store_level)level);
-			sql_add(&s, ") ON COMMIT DELETE ROWS;");
-		}
-	}
-	return pg_run(pq, name, sql_text(&s), "making temporary tables", err);
+	return pg_run(pq, name, "CREATE TEMP TABLE stage_names(n bigint, value text) ON COMMIT DELETE ROWS;"
+		"CREATE TEMP TABLE stage_prefixes(n bigint, value text) ON COMMIT DELETE ROWS;"
+		"CREATE TEMP TABLE stage_paths(n bigint, value bytea, path text, members text) ON COMMIT DELETE ROWS;",
+		"making temporary tables", err);
 }
 
 static struct view view_of(const char *text)

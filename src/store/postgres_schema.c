@@ -9,13 +9,20 @@
  * Rows hold small numbers for names, prefixes and paths, as wide as they need. The prefix itself is an
  * iprange in the table prefixes, under a GiST index; each flow table has an index by (prefix, ts) beside
  * its key. "Which rows cover this address" is then the few prefixes that do, and their rows. (An iprange
- * with its GiST index in each row would make a batch several times slower.) */
+ * with its GiST index in each row would make a batch several times slower.)
+ *
+ * CUBE_new takes what batches bring, as it comes and without any index: rows of minutes that stand for all three
+ * levels (the column `levels` says for which; 1, 2 and 4). From there they are merged (postgres_merge.c) into
+ * CUBE_LEVEL_merged, which have one row a key (a minute's may have two) and are partitioned by day, month or
+ * year (postgres_parts.c). CUBE_LEVEL is a view of both, and so is always complete. */
 
 #include "store/postgres.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/clock.h"
 
 static const char updating[] = "updating the schema";
 
@@ -52,26 +59,36 @@ static void column_plain(struct sql *s, const char *name)
 	sql_add(s, "%s", name);
 }
 
-static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
+/* "(ts bigint NOT NULL, ...": left open. */
+static void add_columns(struct sql *s, enum store_cube cube, const char *beside_the_key)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	size_t n = cube_key(cube, key);
-
-	sql_add(s, "CREATE TABLE ");
-	schema_table(s, cube, level);
 	sql_add(s, "(ts bigint NOT NULL");
 	for (size_t i = 0; i < n; i++)
 		sql_add(s, ", %s %s NOT NULL", dimension_table[key[i]].name, column_type(key[i]));
+	sql_add(s, "%s", beside_the_key);
 	schema_measures(s, column_definition);
+}
+
+static void add_prefix_index(struct sql *s, enum store_cube cube, enum store_level level, const char *part)
+{
+	if (!(cube_dims[cube] & DIM_BIT(DIM_prefix)))
+		return;
+	sql_add(s, "CREATE INDEX ON ");
+	schema_table(s, cube, level);
+	sql_add(s, "%s(prefix, ts);\n", part);
+}
+
+static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	sql_add(s, "CREATE TABLE ");
+	schema_table(s, cube, level);
+	add_columns(s, cube, "");
 	sql_add(s, ", PRIMARY KEY (");
 	schema_key_columns(s, cube);
-	/* Room to change a row in its page, which leaves the indexes alone. */
 	sql_add(s, ")) WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n", level == LEVEL_minute ? 100 : 70);
-	if (cube_dims[cube] & DIM_BIT(DIM_prefix)) {
-		sql_add(s, "CREATE INDEX ON ");
-		schema_table(s, cube, level);
-		sql_add(s, "(prefix, ts);\n");
-	}
+	add_prefix_index(s, cube, level, "");
 }
 
 /* The expression that shows a key column to people; NULL for unknown. */
@@ -109,7 +126,7 @@ static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level 
 	enum dimension key[CUBE_KEY_MAX];
 	size_t n = cube_key(cube, key);
 
-	sql_add(s, "CREATE VIEW v_");
+	sql_add(s, "CREATE OR REPLACE VIEW v_");
 	schema_table(s, cube, level);
 	sql_add(s, " AS SELECT ts, to_timestamp(ts) AS time");
 	for (size_t i = 0; i < n; i++)
@@ -124,8 +141,10 @@ static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level 
 }
 
 /* Version 1: everything. A path can be longer than an index takes, its hash cannot. */
-static void step_1(struct sql *s)
+static int step_1(PGconn *pq, const char *name, struct error *err)
 {
+	CLEANUP(sql_done) struct sql sql = {0};
+	struct sql *s = &sql;
 	sql_add(s, "CREATE TABLE batches(collector text NOT NULL, id bigint NOT NULL, flows bigint NOT NULL,"
 		   " changes bigint NOT NULL, changes_left_out bigint NOT NULL, PRIMARY KEY (collector, id));\n"
 		   "CREATE TABLE names(id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);\n"
@@ -155,9 +174,112 @@ static void step_1(struct sql *s)
 			add_cube_view(s, (enum store_cube)cube, (enum store_level)level);
 		}
 	}
+	return pg_run(pq, name, sql_text(s), updating, err);
 }
 
-static void (*const steps[])(struct sql *s) = {step_1};
+/* ---- version 2: partitions ---- */
+
+static void add_new_table(struct sql *s, enum store_cube cube)
+{
+	sql_add(s, "CREATE TABLE %s_new", cube_names[cube]);
+	add_columns(s, cube, ", levels smallint NOT NULL");
+	sql_add(s, ") WITH (autovacuum_vacuum_scale_factor = 0.05);\n");
+}
+
+/* A minute's rows are merged once or twice: they get no unique key, whose index would be a third of the table. */
+static void add_merged_table(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	(void)cube_key(cube, key);
+	sql_add(s, "CREATE TABLE ");
+	schema_table(s, cube, level);
+	sql_add(s, "_merged");
+	add_columns(s, cube, "");
+	if (level != LEVEL_minute) {
+		sql_add(s, ", PRIMARY KEY (");
+		schema_key_columns(s, cube);
+		sql_add(s, ")");
+	}
+	sql_add(s, ") PARTITION BY RANGE (ts);\n");
+	if (level == LEVEL_minute) {
+		sql_add(s, "CREATE INDEX ON ");
+		schema_table(s, cube, level);
+		sql_add(s, "_merged(ts, %s);\n", dimension_table[key[0]].name);
+	}
+	add_prefix_index(s, cube, level, "_merged");
+}
+
+static void add_both(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+	sql_add(s, "CREATE VIEW ");
+	schema_table(s, cube, level);
+	sql_add(s, " AS SELECT ");
+	schema_key_columns(s, cube);
+	schema_measures(s, column_plain);
+	sql_add(s, " FROM ");
+	schema_table(s, cube, level);
+	sql_add(s, "_merged UNION ALL SELECT ts - ts %% %u", level_seconds[level]);
+	for (size_t i = 0; i < n; i++)
+		sql_add(s, ", %s", dimension_table[key[i]].name);
+	schema_measures(s, column_plain);
+	sql_add(s, " FROM %s_new WHERE levels & %d <> 0;\n", cube_names[cube], 1 << level);
+}
+
+/* What stands in the table of version 1 becomes the first partition, up to the first boundary after it and
+ * after now: nothing is copied. An empty one goes. */
+static int keep_rows(PGconn *pq, const char *name, struct store_table table, struct error *err)
+{
+	CLEANUP(sql_done) struct sql x = {0}, s = {0};
+	int64_t last = -1, now = (int64_t)(clock_wall_ms() / 1000);
+	schema_table(&x, table.cube, table.level);
+	const char *t = sql_text(&x);
+	if (!t)
+		return pg_no_memory(name, err);
+	sql_add(&s, "SELECT max(ts) FROM %s_before", t);
+	int r = pg_number(pq, name, sql_text(&s), updating, &last, err);
+	if (r < 0)
+		return r;
+	sql_clear(&s);
+	if (last < 0) {
+		sql_add(&s, "DROP TABLE %s_before", t);
+		return pg_run(pq, name, sql_text(&s), updating, err);
+	}
+	if (table.level == LEVEL_minute)
+		sql_add(&s, "ALTER TABLE %s_before DROP CONSTRAINT %s_pkey;", t, t);
+	sql_add(&s, "ALTER TABLE %s_merged ATTACH PARTITION %s_before FOR VALUES FROM (MINVALUE) TO (%llu)", t, t,
+		(unsigned long long)pg_part_end(table.level, (uint64_t)(last > now ? last : now)));
+	return pg_run(pq, name, sql_text(&s), updating, err);
+}
+
+static int partition(PGconn *pq, const char *name, struct store_table table, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "ALTER TABLE ");
+	schema_table(&s, table.cube, table.level);
+	sql_add(&s, " RENAME TO ");
+	schema_table(&s, table.cube, table.level);
+	sql_add(&s, "_before;\n");
+	if (table.level == LEVEL_minute)
+		add_new_table(&s, table.cube);
+	add_merged_table(&s, table.cube, table.level);
+	add_both(&s, table.cube, table.level);
+	add_cube_view(&s, table.cube, table.level);
+	int r = pg_run(pq, name, sql_text(&s), updating, err);
+	return r < 0 ? r : keep_rows(pq, name, table, err);
+}
+
+static int step_2(PGconn *pq, const char *name, struct error *err)
+{
+	int r = 0;
+	for (int cube = 0; cube < CUBE_COUNT; cube++)
+		for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
+			r = partition(pq, name, (struct store_table){(enum store_cube)cube, (enum store_level)level}, err);
+	return r;
+}
+
+static int (*const steps[])(PGconn *pq, const char *name, struct error *err) = {step_1, step_2};
 _Static_assert(ARRAY_LEN(steps) == POSTGRES_SCHEMA_VERSION, "one step a version");
 
 int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
@@ -202,7 +324,7 @@ static int need_ip4r(PGconn *pq, const char *name, struct error *err)
 		" ip4r'", name, strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text, PQdb(pq));
 }
 
-static int run_steps(PGconn *pq, const char *name, int64_t version, struct error *err)
+static int run_steps(PGconn *pq, const char *name, int64_t version, int to, struct error *err)
 {
 	CLEANUP(sql_done) struct sql s = {0};
 	if (version == 0)
@@ -210,30 +332,35 @@ static int run_steps(PGconn *pq, const char *name, int64_t version, struct error
 			    "CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n");
 	sql_add(&s, "SET LOCAL search_path = whereto, public;\n"
 		    "SELECT set_config('search_path', 'whereto, ' || quote_ident(n.nspname), true)"
-		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n");
-	for (; version < POSTGRES_SCHEMA_VERSION; version++)
-		steps[version](&s);
-	sql_add(&s, "INSERT INTO meta VALUES('schema_version', '%lld') ON CONFLICT (key) DO UPDATE SET value = excluded.value;",
-		(long long)version);
-	return pg_run(pq, name, sql_text(&s), updating, err);
+		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n"
+		    "INSERT INTO meta VALUES('schema_version', '%d') ON CONFLICT (key) DO UPDATE SET value = excluded.value;", to);
+	int r = pg_run(pq, name, sql_text(&s), updating, err);
+	for (; r == 0 && version < to; version++)
+		r = steps[version](pq, name, err);
+	return r;
 }
 
-int pg_migrate(PGconn *pq, const char *name, struct error *err)
+int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err)
 {
 	int64_t version;
 	int r = pg_version(pq, name, &version, err);
-	if (r < 0 || version == POSTGRES_SCHEMA_VERSION)
+	if (r < 0 || version >= to)
 		return r;
 	r = pg_run(pq, name, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('whereto schema'))", updating, err);
 	if (r == 0)
 		r = pg_version(pq, name, &version, err);
-	if (r == 0 && version < POSTGRES_SCHEMA_VERSION) {
+	if (r == 0 && version < to) {
 		r = need_ip4r(pq, name, err);
 		if (r == 0)
-			r = run_steps(pq, name, version, err);
+			r = run_steps(pq, name, version, to, err);
 	}
 	if (r == 0)
 		return pg_run(pq, name, "COMMIT", updating, err);
 	PQclear(PQexec(pq, "ROLLBACK"));
 	return r;
+}
+
+int pg_migrate(PGconn *pq, const char *name, struct error *err)
+{
+	return pg_migrate_to(pq, name, POSTGRES_SCHEMA_VERSION, err);
 }

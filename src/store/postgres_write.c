@@ -3,9 +3,9 @@
 /* Applying a batch: one transaction that writes its id, the dictionary entries it brings, its rows at every
  * cube and level and its path changes, or nothing at all.
  *
- * The id goes first: if it is there already, the batch was applied before and nothing is done. The rows of each table are
- * copied into a temporary one and added from there by one INSERT ... ON CONFLICT DO UPDATE, in the order of
- * the key: what two collectors both add to is locked in one order. */
+ * The id goes first: if it is there already, the batch was applied before and nothing is done. Rows are only
+ * ever added here, by COPY and in the order of the key: those of minutes, which stand for hours and days as
+ * well until they are merged (postgres_merge.c). */
 
 #include "store/postgres.h"
 
@@ -13,47 +13,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_to_column(struct sql *s, const char *name)
+/* The levels that keep a row, as bits; 0: none does. */
+static unsigned levels_of(const struct postgres_store *s, uint64_t ts, const struct store_table *only)
 {
-	sql_add(s, "%s = t.%s + excluded.%s", name, name, name);
+	unsigned levels = 0;
+	for (int level = 0; level < LEVEL_COUNT; level++) {
+		bool kept = level_floor((enum store_level)level, ts) + level_seconds[level] > s->cutoff_s[level];
+		if (kept && (!only || only->level == (enum store_level)level))
+			levels |= 1u << level;
+	}
+	return levels;
 }
 
-static int add_stage(struct postgres_store *s, enum store_cube cube, enum store_level level, struct error *err)
-{
-	CLEANUP(sql_done) struct sql list = {0}, sql = {0};
-	schema_measures(&list, add_to_column);
-	if (!sql_text(&list))
-		return pg_no_memory(s->name, err);
-	sql_add(&sql, "INSERT INTO ");
-	schema_table(&sql, cube, level);
-	sql_add(&sql, " AS t SELECT * FROM stage_");
-	schema_table(&sql, cube, level);
-	sql_add(&sql, " ON CONFLICT (");
-	schema_key_columns(&sql, cube);
-	sql_add(&sql, ") DO UPDATE SET %s", sql_text(&list) + strlen(", "));
-	return pg_run(s->pq, s->name, sql_text(&sql), "adding rows", err);
-}
-
-static void copy_rows(struct postgres_store *s, struct pg_copy *c, enum store_cube cube, enum store_level level,
+static void copy_rows(struct postgres_store *s, struct pg_copy *c, enum store_cube cube, const struct store_table *only,
 	const struct groups *rows)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	size_t n = cube_key(cube, key);
 	for (uint32_t i = 0; i < rows->count; i++) {
 		const uint64_t *cells = groups_key(rows, i);
-		if (cells[0] + level_seconds[level] <= s->cutoff_s[level])
+		unsigned levels = levels_of(s, cells[0], only);
+		if (!levels)
 			continue;
-		pg_copy_row(c, rows->key_words + rows->sum_words);
+		pg_copy_row(c, rows->key_words + 1 + rows->sum_words);
 		pg_copy_number(c, 8, cells[0]);
 		for (size_t k = 0; k < n; k++)
 			pg_copy_number(c, pg_column_width(key[k]), cells[1 + k]);
+		pg_copy_number(c, 2, levels);
 		for (unsigned m = 0; m < rows->sum_words; m++)
 			pg_copy_number(c, 8, pg_int64_of(cells[rows->key_words + m]));
 	}
 }
 
+static void column_plain(struct sql *s, const char *name)
+{
+	sql_add(s, "%s", name);
+}
+
 struct rows_job {
 	struct postgres_store *s;
+	const struct store_table *only; /* the batch's */
 	struct pg_copy *copy;
 	struct error *err;
 };
@@ -63,17 +62,32 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 	const struct rows_job *j = ctx;
 	struct postgres_store *s = j->s;
 	CLEANUP(sql_done) struct sql table = {0};
+	(void)level; /* see levels_of */
 	if (!rows->count)
 		return 0;
-	sql_add(&table, "stage_");
-	schema_table(&table, cube, level);
+	sql_add(&table, "%s_new(", cube_names[cube]);
+	schema_key_columns(&table, cube);
+	sql_add(&table, ", levels");
+	schema_measures(&table, column_plain);
+	sql_add(&table, ")");
 	int r = sql_text(&table) ? pg_copy_begin(j->copy, s->pq, s->name, sql_text(&table), j->err) :
 				   pg_no_memory(s->name, j->err);
 	if (r < 0)
 		return r;
-	copy_rows(s, j->copy, cube, level, rows);
-	r = pg_copy_end(j->copy, j->err);
-	return r < 0 ? r : add_stage(s, cube, level, j->err);
+	copy_rows(s, j->copy, cube, j->only, rows);
+	s->unmerged += rows->count;
+	return pg_copy_end(j->copy, j->err);
+}
+
+/* The rows of the table that a batch is for, or of each cube's minutes. */
+static int write_cubes(struct postgres_store *s, struct pg_copy *c, const struct store_batch *batch,
+	const struct cube_source *src, struct error *err)
+{
+	struct rows_job j = {s, batch->only, c, err};
+	int r = batch->only ? cube_walk(src, batch->only, s->scratch, write_rows, &j) : 0;
+	for (int cube = 0; cube < CUBE_COUNT && r == 0 && !batch->only; cube++)
+		r = cube_walk(src, &(struct store_table){(enum store_cube)cube, LEVEL_minute}, s->scratch, write_rows, &j);
+	return r == -ENOMEM || r == -E2BIG ? pg_no_memory(s->name, err) : r;
 }
 
 static int write_changes(struct postgres_store *s, struct pg_copy *c, const struct store_batch *batch,
@@ -111,12 +125,8 @@ static int write_content(struct postgres_store *s, const struct store_batch *bat
 	if (!c || cube_source_init(&src, batch->flows, batch->only) < 0)
 		return pg_no_memory(s->name, err);
 	int r = pg_map_dictionaries(s, &src, err);
-	if (r == 0) {
-		struct rows_job j = {s, c, err};
-		r = cube_walk(&src, batch->only, s->scratch, write_rows, &j);
-		if (r == -ENOMEM || r == -E2BIG)
-			return pg_no_memory(s->name, err);
-	}
+	if (r == 0)
+		r = write_cubes(s, c, batch, &src, err);
 	return r == 0 ? write_changes(s, c, batch, &src, err) : r;
 }
 
@@ -148,6 +158,9 @@ enum store_result postgres_write_batch(struct store *store, const struct store_b
 {
 	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
 	bool is_new = false;
+	/* Merging can wait, batches cannot. */
+	if (s->unmerged >= PG_UNMERGED_MAX && pg_merge(s, err) < 0)
+		s->unmerged = 0;
 	int r = postgres_writer_begin(s, "BEGIN", err);
 	if (r == 0)
 		r = lock_collector(s, batch->collector, err);

@@ -115,3 +115,38 @@ void schema_measures(struct sql *s, void (*fmt)(struct sql *s, const char *name)
 		fmt(s, measure_table[i].name);
 	}
 }
+
+struct view prefix_to_bytes(const struct prefix *p, uint8_t buf[static PREFIX_BYTES_MAX])
+{
+	struct wr w = wr_make(buf, PREFIX_BYTES_MAX);
+	wr_u8(&w, p->addr.family);
+	wr_bytes(&w, p->addr.bytes, addr_size(&p->addr));
+	wr_u8(&w, p->len);
+	return (struct view){buf, wr_len(&w)};
+}
+
+bool prefix_from_bytes(struct view bytes, struct prefix *ret)
+{
+	struct rd r = rd_view(bytes);
+	struct addr a = {.family = rd_u8(&r)};
+	if (a.family != ADDR_V4 && a.family != ADDR_V6)
+		return false;
+	rd_copy(&r, a.bytes, addr_size(&a));
+	unsigned len = rd_u8(&r);
+	if (!rd_done(&r) || len > addr_bits(&a))
+		return false;
+	struct prefix p = prefix_make(&a, len);
+	if (!addr_equal(&p.addr, &a))
+		return false;
+	*ret = p;
+	return true;
+}
+
+struct prefix prefix_last(const struct prefix *p)
+{
+	struct prefix last = *p;
+	for (unsigned bit = p->len; bit < addr_bits(&p->addr); bit++)
+		last.addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	last.len = (uint8_t)addr_bits(&p->addr);
+	return last;
+}

@@ -40,6 +40,15 @@ static inline uint64_t changes_cutoff_ms(uint64_t hour_cutoff_s)
 	return level_floor(LEVEL_hour, hour_cutoff_s) * 1000;
 }
 
+/* Prefixes in the form in which some stores keep them: family (4 or 6), address, length. In the order of these bytes
+ * all that lie within one stand together: from its own to that of its last address. */
+#define PREFIX_BYTES_MAX 18
+struct view prefix_to_bytes(const struct prefix *p, uint8_t buf[static PREFIX_BYTES_MAX]);
+/* False for bytes that no prefix has. */
+bool prefix_from_bytes(struct view bytes, struct prefix *ret);
+/* The last address in it, with its full length. */
+struct prefix prefix_last(const struct prefix *p);
+
 /* "flow_minute" */
 void schema_table(struct sql *s, enum store_cube cube, enum store_level level);
 /* "ts, origin, prefix, ..." */

@@ -51,12 +51,6 @@ int dict_values_get(struct dict_values *d, enum sqlite_dict_kind kind, uint64_t 
 /* The id of a value; 0 when the dictionary has none. */
 int dict_find(sqlite3 *db, enum sqlite_dict_kind kind, struct view value, uint64_t *ret);
 
-/* Prefixes as stored: family (4 or 6), address, length. */
-#define PREFIX_BYTES_MAX 18
-struct view prefix_to_bytes(const struct prefix *p, uint8_t buf[static PREFIX_BYTES_MAX]);
-/* False for bytes that no prefix has. */
-bool prefix_from_bytes(struct view bytes, struct prefix *ret);
-
 static inline bool dict_of(enum dimension dim, enum sqlite_dict_kind *ret)
 {
 	enum dimension_kind kind = dimension_table[dim].kind;

@@ -75,11 +75,8 @@ enum { COLUMN_time, COLUMN_router, COLUMN_prefix, COLUMN_before, COLUMN_after };
 static int bind_within(sqlite3_stmt *stmt, const struct prefix *prefix)
 {
 	uint8_t first[PREFIX_BYTES_MAX], last[PREFIX_BYTES_MAX];
-	struct prefix end = *prefix;
+	struct prefix end = prefix_last(prefix);
 	char length[4];
-	for (unsigned bit = end.len; bit < addr_bits(&end.addr); bit++)
-		end.addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	end.len = (uint8_t)addr_bits(&end.addr);
 	struct view from = prefix_to_bytes(prefix, first), to = prefix_to_bytes(&end, last);
 	/* From the shortest prefix that begins there: its length is asked for apart. */
 	first[from.len - 1] = 0;

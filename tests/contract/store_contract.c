@@ -622,8 +622,10 @@ static void test_readers_beside_the_writer(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, read_on, &c), 0);
 	uint64_t id = 1;
-	for (size_t at = 0; at < SAMPLES; at += 60)
+	for (size_t at = 0; at < SAMPLES; at += 60) {
 		assert_int_equal(write_samples(f.store, id++, samples + at, 60), STORE_OK);
+		assert_int_equal(contract->ops->maintain(f.store, T0 + id * 3600, NULL), 0);
+	}
 	while (atomic_load(&c.answers) < 10)
 		sched_yield();
 	atomic_store(&c.done, true);

@@ -5,6 +5,7 @@ killed (-9) and comes back, while the second dies when the first is away, and wh
 has every record once."""
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -12,18 +13,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import nginx as webserver  # noqa: E402
 import postgres  # noqa: E402
 from collector import Collector  # noqa: E402
+from collectors import PACE_S, WAIT_S, Load, check_ledgers, check_send, check_sums, deaths  # noqa: E402
+from processes import free_port  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
-PACE_S = 0.01
-CHUNK = 100          # records, each PACE_S
 CLIENTS = 3          # of nginx
-WAIT_S = 120
 
 HTTP = """
     whereto_collector {collectors};
@@ -36,119 +35,11 @@ HTTP = """
 """
 
 
-class Load:
-    """Calls work(stopping) in threads until stop(); their results."""
-
-    def __init__(self, work, threads):
-        self.stopping = threading.Event()
-        self.results = []
-        self.threads = [threading.Thread(target=lambda: self.results.append(work(self.stopping)))
-                        for _ in range(threads)]
-        for thread in self.threads:
-            thread.start()
-
-    def stop(self):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
-        return self.results
-
-
-class Sending:
-    """`whereto send --wait`, fed without an end until stop()."""
-
-    def __init__(self, collectors, key_file):
-        to = [word for collector in collectors for word in ("--to", collector.telemetry)]
-        self.process = subprocess.Popen([os.environ["WHERETO"], "send", *to, "--key", key_file, "--name", "lines",
-                                         "--wait"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.load = Load(self._feed, 1)
-
-    def _feed(self, stopping):
-        count = 0
-        while not stopping.wait(PACE_S):
-            self.process.stdin.write("".join(self._line(i) for i in range(count, count + CHUNK)))
-            self.process.stdin.flush()
-            count += CHUNK
-        self.process.stdin.close()
-        return count
-
-    @staticmethod
-    def _line(i):
-        return json.dumps({"client": f"203.0.113.{i & 255}", "server": "192.0.2.10", "type": "lines", "requests": 1,
-                           "bytes_sent": i}) + "\n"
-
-    def stop(self):
-        """(records, exit status, what it said)"""
-        [count] = self.load.stop()
-        said = self.process.stderr.read()
-        return count, self.process.wait(), said
-
-    def close(self):
-        self.process.kill()
-        self.load.stopping.set()
-        self.process.wait()
-
-
-def sent_to(collector, sender):
-    return sum(row["sent"] for row in collector.api("senders")["rows"] if row["sender"] == sender)
-
-
-def wait_more(collector, sender):
-    """Until the collector has more records of this sender than now."""
-    before = sent_to(collector, sender)
-    collector.wait(lambda: sent_to(collector, sender) > before, f"records of {sender}", WAIT_S)
-
-
-def deaths(first, second, sender, meanwhile=lambda: None):
-    """The first one dies and the second takes over; it dies too; the first comes back, then the second."""
-    wait_more(first, sender)
-    first.kill()
-    wait_more(second, sender)
-    meanwhile()
-    wait_more(second, sender)
-    second.kill()
-    first.start()
-    wait_more(first, sender)
-    second.start()
-    wait_more(first, sender)
-    first.kill()
-    wait_more(second, sender)
-    first.start()
-    wait_more(first, sender)
-
-
 def stored(server, kind):
     """(requests, bytes) of this traffic type in the database."""
     sums = server.ask("SELECT coalesce(sum(requests), 0), coalesce(sum(bytes_sent), 0) FROM whereto.total_minute"
                       f" WHERE type = (SELECT id FROM whereto.names WHERE name = '{kind}')")
     return tuple(int(number) for number in sums.split("|"))
-
-
-def check_sums(tap, server, collectors, kind, expected, what):
-    """Both collectors say so after what they know of is stored, and so does the database."""
-    for collector in collectors:
-        collector.wait(lambda: not any(row["in_flight"] for row in collector.api("senders")["rows"]), "all of it")
-        collector.top()
-    rows = [row for row in collectors[0].top(by="type")["rows"] if row["type"] == kind]
-    tap.equal([(row["requests"], row["bytes_sent"]) for row in rows], [expected], f"{what}: the store has all of it once")
-    tap.equal(stored(server, kind), expected, f"{what}: so says the database itself")
-
-
-def check_ledgers(tap, collectors, sender, count, what):
-    rows = [row for collector in collectors for row in collector.api("senders")["rows"] if row["sender"] == sender]
-    tap.equal(sum(row["sent"] for row in rows), count, f"{what}: the ledgers have all of it")
-    tap.equal([(row["sent"] - row["stored"], row["dropped"], row["lost"]) for row in rows], [(0, 0, 0)] * len(rows),
-              f"{what}: both ledgers close")
-
-
-def check_send(tap, server, collectors):
-    with contextlib.closing(Sending(collectors, collectors[0].key_file)) as sending:
-        deaths(*collectors, "lines")
-        count, status, said = sending.stop()
-        tap.equal((status, said), (0, f"whereto send: {count} records taken, {count} acknowledged, 0 lines refused\n"),
-                  "send: everything is acknowledged")
-    check_sums(tap, server, collectors, "lines", (count, count * (count - 1) // 2), "send")
-    check_ledgers(tap, collectors, "lines", count, "send")
 
 
 def check_given_up(tap, collectors):
@@ -216,7 +107,7 @@ def fetch(port):
 
 
 def check_nginx(tap, folder, server, collectors):
-    port = webserver.free_port()
+    port = free_port()
     web = webserver.Nginx(os.path.join(folder, "nginx"), http=HTTP.format(
         collectors=" ".join(collector.telemetry for collector in collectors), key=collectors[0].key_file, port=port),
         start=False)
@@ -240,13 +131,13 @@ def check_nginx(tap, folder, server, collectors):
         accesses = web.accesses()
         tap.check("given up" not in web.log(), "nginx: nothing is given up", web.log())
     expected = (len(accesses), sum(access["bytes_sent"] for access in accesses))
-    check_sums(tap, server, collectors, "web", expected, "nginx")
+    check_sums(tap, functools.partial(stored, server), collectors, "web", expected, "nginx")
     check_ledgers(tap, collectors, "web1", len(accesses), "nginx")
 
 
 def check_nginx_quits(tap, folder, collectors):
     """No collector is there: a worker that ends says what it gives up, at once when it is told so."""
-    port = webserver.free_port()
+    port = free_port()
     web = webserver.Nginx(os.path.join(folder, "quits"), workers=1, http=HTTP.format(
         collectors=" ".join(collector.telemetry for collector in collectors), key=collectors[0].key_file, port=port))
     with web:
@@ -277,7 +168,7 @@ def main():
         keys = first.config["telemetry"]["keys"]
         second = stack.enter_context(Collector(os.path.join(folder, "two"), name="two", store={"url": server.url},
                                                telemetry={"listen": ["127.0.0.1:0"], "keys": keys}))
-        check_send(tap, server, [first, second])
+        check_send(tap, functools.partial(stored, server), [first, second])
         check_given_up(tap, [first, second])
         check_same_name(tap, folder, server, second)
         if webserver.unavailable():

@@ -3,7 +3,6 @@
 """The disk of the journal is full: nothing is acknowledged, the collector lives and says so, and when there is room again
 everything arrives once. The disk is a small tmpfs in a mount namespace of the test's own."""
 
-import ctypes
 import json
 import os
 import subprocess
@@ -12,34 +11,10 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from collector import Collector, program  # noqa: E402
+from disk import fill, small_disk  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
-CLONE_NEWNS = 0x00020000
 RECORDS = 20000
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def small_disk(folder):
-    """Mounts one there that nobody else sees; an error's text when that is not allowed."""
-    if libc.unshare(CLONE_NEWNS) < 0:
-        return f"mount namespaces: {os.strerror(ctypes.get_errno())}"
-    for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder]):
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
-            return done.stderr.strip()
-    return None
-
-
-def fill(folder):
-    """A file that leaves no room."""
-    path = os.path.join(folder, "filler")
-    with open(path, "wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            pass
-    return path
 
 
 def send(collector):
@@ -94,7 +69,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="whereto-full-") as folder:
         journal = os.path.join(folder, "journal")
         os.mkdir(journal)
-        reason = small_disk(journal)
+        reason = small_disk(journal, "16m")
         if reason:
             return skip_all(reason)
         try:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every question of examples/grafana-postgresql.json is put to a real PostgreSQL that a collector writes to, with Grafana's
-macros and variables replaced as Grafana does: each has an answer, and the sums are those that were sent."""
+"""Every question of the dashboards in examples/ is put to a real PostgreSQL and real ClickHouses that a collector writes to, with
+Grafana's macros and variables replaced as Grafana does: each has an answer, and the sums are those that were sent."""
 
 import contextlib
 import json
@@ -13,23 +13,88 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import chdb  # noqa: E402
+import clickhouse  # noqa: E402
+import postgres  # noqa: E402
 from collector import Collector  # noqa: E402
 from mrtgen import write_paths  # noqa: E402
-from postgres import Server, unavailable  # noqa: E402
-from tap import Tap, skip_all  # noqa: E402
+from tap import Tap  # noqa: E402
 
-DASHBOARD = os.path.join(HERE, "..", "..", "examples", "grafana-postgresql.json")
+EXAMPLES = os.path.join(HERE, "..", "..", "examples")
 RECORDS = 400
 BYTES = 1500
 
 
-def expand(sql, values):
+class Postgres:
     """What Grafana's PostgreSQL source makes of a panel's text: pkg/tsdb of its macros, and ${name:format} of variables."""
-    now = int(time.time())
-    sql = re.sub(r"\$\{router:sqlstring\}", ",".join(f"'{name}'" for name in values["router"]), sql)
-    sql = re.sub(r"\$\{(\w+)\}", lambda m: values[m[1]], sql)
-    sql = re.sub(r"\$__unixEpochFilter\(([^)]*)\)", rf"\1 >= {now - 86400} AND \1 <= {now + 60}", sql)
-    return re.sub(r"\$__unixEpochGroup\(([^,]*), (\d+)\)", r"floor((\1)/\2)*\2", sql)
+
+    name, dashboard = "PostgreSQL", "grafana-postgresql.json"
+
+    def __init__(self):
+        self.server = postgres.Server()
+
+    @staticmethod
+    def unavailable():
+        return postgres.unavailable()
+
+    def url(self):
+        return self.server.url
+
+    def ask(self, sql, values):
+        sql = re.sub(r"\$__unixEpochFilter\(([^)]*)\)", rf"\1 >= {values['from']} AND \1 <= {values['to']}",
+                     variables(sql, values, "sqlstring"))
+        sql = re.sub(r"\$__unixEpochGroup\(([^,]*), (\d+)\)", r"floor((\1)/\2)*\2", sql)
+        return sql, json.loads(self.server.ask(f"SELECT coalesce(json_agg(q), '[]') FROM ({sql}) q"))
+
+    @staticmethod
+    def variable(sql):
+        return sql
+
+
+class Clickhouse:
+    """The same of ClickHouse's source: pkg/macros."""
+
+    name, dashboard = "ClickHouse", "grafana-clickhouse.json"
+
+    def __init__(self):
+        self.server = clickhouse.Server()
+
+    @staticmethod
+    def unavailable():
+        return clickhouse.unavailable()
+
+    def url(self):
+        return self.server.url("results")
+
+    def ask(self, sql, values):
+        sql = variables(sql, values, "singlequote")
+        for macro, word in (("$__fromTime", "from"), ("$__toTime", "to")):
+            sql = sql.replace(macro, f"toDateTime({values[word]})")
+        return sql, json.loads(self.server.ask(sql + " FORMAT JSON", output_format_json_quote_64bit_integers="0"))["data"]
+
+    @staticmethod
+    def variable(sql):
+        return sql.replace("${database}", "results")
+
+
+class CurrentClickhouse(Clickhouse):
+    name = "current ClickHouse"
+
+    def __init__(self):   # pylint: disable=super-init-not-called
+        self.server = clickhouse.Engine()
+
+    @staticmethod
+    def unavailable():
+        try:
+            chdb.library()
+        except chdb.Unavailable as reason:
+            return reason
+        return None
+
+
+def variables(sql, values, quoted):
+    sql = sql.replace("${router:%s}" % quoted, ",".join(f"'{name}'" for name in values["router"]))
+    return re.sub(r"\$\{(\w+)\}", lambda m: values[m[1]], sql)
 
 
 def send(collector):
@@ -45,47 +110,52 @@ def change_path(collector, table):
     collector.wait(lambda: collector.api("changes")["rows"], "a path change", 60)
 
 
-def answers(server, sql):
-    text = server.ask(f"SELECT coalesce(json_agg(q), '[]') FROM ({sql}) q")
-    return json.loads(text)
-
-
-def check_panels(tap, server, dashboard, level):
-    values = {"router": ["edge1"], "level": level, "step": "300", "packets": "100"}
+def check_panels(tap, source, dashboard, level):
+    now = int(time.time())
+    values = {"router": ["edge1"], "level": level, "step": "300", "packets": "100", "database": "results", "from": now - 86400,
+              "to": now + 60}
     found = {}
+    what = f"{source.name}: {level}"
     for panel in dashboard["panels"]:
-        sql = expand(panel["targets"][0]["rawSql"], values)
-        tap.check("$" not in sql, f"{level}: {panel['title']}: nothing is left of its variables", sql)
-        found[panel["title"]] = answers(server, sql)
+        title = panel["title"]
+        sql, found[title] = source.ask(panel["targets"][0]["rawSql"], values)
+        tap.check("$" not in sql, f"{what}: {title}: nothing is left of its variables", sql)
         # Countries: none are configured here.
-        tap.check(found[panel["title"]] or panel["title"] == "Largest countries", f"{level}: {panel['title']} has an answer", sql)
-    tap.equal(found["Sent"][0]["bytes"], RECORDS * BYTES, f"{level}: the bytes that were sent")
-    tap.equal(found["Retransmit rate"][0]["rate"], 0.05, f"{level}: the retransmit rate")
+        tap.check(found[title] or title == "Largest countries", f"{what}: {title} has an answer", sql)
+    tap.equal(found["Sent"][0]["bytes"], RECORDS * BYTES, f"{what}: the bytes that were sent")
+    tap.equal(found["Retransmit rate"][0]["rate"], 0.05, f"{what}: the retransmit rate")
     tap.equal({row["origin"]: row["bytes"] for row in found["Largest origins"]},
-              {64510: RECORDS // 2 * BYTES, 64520: RECORDS // 2 * BYTES}, f"{level}: each origin's share")
-    tap.equal(sum(row["value"] * 300 / 8 for row in found["Traffic by type"]), RECORDS * BYTES,
-              f"{level}: the series' sum is the total")
+              {64510: RECORDS // 2 * BYTES, 64520: RECORDS // 2 * BYTES}, f"{what}: each origin's share")
+    for title in ("Traffic by type", "Traffic by neighbour"):
+        tap.equal(sum(row["value"] * 300 / 8 for row in found[title]), RECORDS * BYTES, f"{what}: {title}: the sum is the total")
+
+
+def check_dashboard(tap, folder, source):
+    with open(os.path.join(EXAMPLES, source.dashboard), encoding="utf-8") as file:
+        dashboard = json.load(file)
+    table = os.path.join(folder, "edge1.mrt")
+    write_paths(table, [("203.0.113.0/24", [64500, 64510]), ("203.0.114.0/24", [64501, 64520])])
+    routers = [{"name": "edge1", "serves": ["192.0.2.0/24"], "sources": [{"mrt": {"file": table}}]}]
+    with Collector(os.path.join(folder, "collector"), store={"url": source.url()}, routers=routers) as collector:
+        send(collector)
+        collector.wait(lambda: collector.top()["total"]["records"] == RECORDS, "the records")
+        change_path(collector, table)
+        [router] = [variable for variable in dashboard["templating"]["list"] if variable["name"] == "router"]
+        tap.equal(source.server.ask(source.variable(router["query"])), "edge1", f"{source.name}: the variable lists the routers")
+        for level in ("minute", "hour"):
+            check_panels(tap, source, dashboard, level)
 
 
 def main():
-    reason = unavailable()
-    if reason:
-        skip_all(reason)
     tap = Tap()
-    with open(DASHBOARD, encoding="utf-8") as file:
-        dashboard = json.load(file)
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Server()) as server:
-        table = os.path.join(folder, "edge1.mrt")
-        write_paths(table, [("203.0.113.0/24", [64500, 64510]), ("203.0.114.0/24", [64501, 64520])])
-        routers = [{"name": "edge1", "serves": ["192.0.2.0/24"], "sources": [{"mrt": {"file": table}}]}]
-        with Collector(os.path.join(folder, "collector"), store={"url": server.url}, routers=routers) as collector:
-            send(collector)
-            collector.wait(lambda: collector.top()["total"]["records"] == RECORDS, "the records")
-            change_path(collector, table)
-            router = dashboard["templating"]["list"][1]
-            tap.equal(server.ask(router["query"]), "edge1", "the variable `router` lists the routers")
-            for level in ("minute", "hour"):
-                check_panels(tap, server, dashboard, level)
+    for kind in (Postgres, Clickhouse, CurrentClickhouse):
+        reason = kind.unavailable()
+        if reason:
+            tap.skip(kind.name, reason)
+            continue
+        source = kind()
+        with tempfile.TemporaryDirectory() as folder, contextlib.closing(source.server):
+            check_dashboard(tap, folder, source)
     return tap.done()
 
 

@@ -16,7 +16,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from mrtgen import write_paths
 import tap
 from collector import Collector
-from nginx import Nginx, free_port, unavailable
+from nginx import Nginx, unavailable
+from processes import free_port
 
 TABLE = [("127.0.1.0/24", [64500, 64496]), ("127.0.2.0/24", [64500, 64497]), ("203.0.113.0/24", [64500, 64498]),
          ("::1/128", [64500, 64499])]

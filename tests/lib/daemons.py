@@ -14,7 +14,6 @@ line tells it; shown() is what it can tell of a table: nothing in it but what th
 kill() is kill -9; start() again finds the same configuration. Every process is ended with the test."""
 
 import collections
-import ctypes
 import json
 import os
 import re
@@ -25,12 +24,11 @@ import subprocess
 import time
 
 from bgptable import NAMED, Attributes, ext_community, ext_community_raw, sort_communities, sort_sets
+from processes import spawn
 
 ASN = 64500
 FEEDER, SECOND_FEEDER = "127.0.2.1", "127.0.2.2"
 ORIGINS = ("igp", "egp", "incomplete")
-PR_SET_PDEATHSIG = 1
-libc = ctypes.CDLL(None)
 
 # The collector seen from a router. local: our address towards it, when it is not the router's.
 Neighbour = collections.namedtuple("Neighbour", "host port asn local md5 add_path",
@@ -40,10 +38,6 @@ Station = collections.namedtuple("Station", "host port policy", defaults=("post"
 
 class DaemonError(Exception):
     """A router did not do what the tests rely on; the text holds what it logged."""
-
-
-def die_with_parent():
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Daemon:
@@ -85,9 +79,9 @@ class Daemon:
         self.write("config", self.config())
         self.nudged = time.monotonic()
         with open(self.path("output"), "ab") as output:
-            self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=output, stderr=output,
-                                            stdin=subprocess.DEVNULL, start_new_session=True,
-                                            preexec_fn=die_with_parent, env={**os.environ, **self.environment()})
+            self.process = spawn(self.command(), cwd=self.folder, stdout=output, stderr=output,
+                                 stdin=subprocess.DEVNULL, start_new_session=True,
+                                 env={**os.environ, **self.environment()})
         self.wait(self.answers, "its command line")
 
     def kill(self):

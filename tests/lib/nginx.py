@@ -14,7 +14,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -35,14 +34,6 @@ def unavailable():
     if not module or not os.path.exists(module):
         return "the nginx module isn't built (nginx-dev)"
     return None
-
-
-def free_port(address="127.0.0.1"):
-    """A TCP port nobody listens on, to put into a configuration."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as trial:
-        trial.bind((address, 0))
-        return trial.getsockname()[1]
 
 
 class Nginx:

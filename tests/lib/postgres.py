@@ -6,18 +6,15 @@
         server.ask("SELECT sum(requests) FROM whereto.total_minute")
         server.end(signal.SIGKILL)"""
 
-import ctypes
 import glob
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 
-PR_SET_PDEATHSIG = 1
-libc = ctypes.CDLL(None)
+from processes import spawn, unprivileged
 
 
 def _programs():
@@ -34,9 +31,11 @@ def unavailable():
 class Server:
     """A cluster in a folder of its own, reached by a socket in it."""
 
+    STOP = signal.SIGINT
+
     def __init__(self, start=True):
         self.programs = _programs()[-1]
-        self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+        self.user = unprivileged("postgres")
         self.folder = tempfile.mkdtemp(prefix="whereto-pg-")
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
@@ -49,16 +48,9 @@ class Server:
             self.start()
 
     def _spawn(self, program, *arguments):
-        def prepare():
-            if self.user:
-                os.setgroups([])
-                os.setgid(self.user.pw_gid)
-                os.setuid(self.user.pw_uid)
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
-
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            return subprocess.Popen([os.path.join(self.programs, program), "-D", os.path.join(self.folder, "data"),
-                                     *arguments], cwd="/", stdout=log, stderr=log, preexec_fn=prepare)
+            return spawn([os.path.join(self.programs, program), "-D", os.path.join(self.folder, "data"), *arguments],
+                         user=self.user, death=signal.SIGQUIT, cwd="/", stdout=log, stderr=log)
 
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
@@ -71,7 +63,7 @@ class Server:
                 raise RuntimeError(self.log())
             time.sleep(0.02)
 
-    def end(self, number=signal.SIGINT):
+    def end(self, number=STOP):
         if self.process:
             self.process.send_signal(number)
             self.process.wait()

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the files of the ClickHouse store share; only store.c and they include it. See clickhouse.c. */
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "store/cube.h"
+
+extern const struct store_ops clickhouse_ops;
+
+#define CLICKHOUSE_SCHEMA_VERSION 1
+
+/* ---- the URL (clickhouse_url.c) ---- */
+
+#define CH_NAME_MAX  256
+#define CH_AT_MAX    128 /* HOST:PORT */
+#define CH_HOSTS_MAX 16
+
+struct ch_url {
+	char *user, *password, *password_file, *database, *cluster, *ca_file; /* NULL: not given; user and database are */
+	bool tls;
+	char hosts[CH_HOSTS_MAX][CH_AT_MAX];
+	unsigned host_count;
+	char name[CH_NAME_MAX]; /* user@host:port/database, for messages */
+};
+
+/* Errors do not quote what may be a password. */
+int ch_url_parse(const char *text, struct ch_url *ret, struct error *err) MUST_USE;
+void ch_url_done(struct ch_url *u);
+
+/* ---- one server (clickhouse_http.c) ---- */
+
+/* Settings that some versions have and others refuse. */
+enum ch_setting {
+	CH_async_insert,
+	CH_cancel_http_readonly_queries_on_client_close,
+	CH_max_ast_elements,
+	CH_max_expanded_ast_elements,
+	CH_max_query_size,
+	CH_merge_tree_fsync_after_insert,
+	CH_merge_tree_fsync_part_directory,
+	CH_merge_tree_non_replicated_deduplication_window,
+	CH_merge_tree_replicated_deduplication_window,
+	CH_SETTING_COUNT
+};
+
+/* A connection; used by one thread. It is made when it is needed, and made again. */
+struct ch_conn {
+	const struct ch_url *url;
+	char at[CH_AT_MAX];
+	CURL *curl;
+	struct curl_slist *headers;
+	uint32_t settings; /* bits of enum ch_setting: what this server knows */
+	bool met;          /* it has been asked for that */
+	int code;          /* ClickHouse's own of the last failure; 0: it did not say one */
+};
+
+int ch_conn_init(struct ch_conn *c, const struct ch_url *url, const char *at, struct error *err) MUST_USE;
+void ch_conn_done(struct ch_conn *c);
+
+struct ch_request {
+	const char *sql;       /* NULL: -ENOMEM */
+	const char *query_id;  /* NULL: the server chooses */
+	const char *doing;     /* for messages */
+	uint64_t deadline_ns;  /* 0: a time within which any such request ends */
+	bool without_database; /* it may not be there yet */
+	bool with_data;        /* what follows the statement: */
+	struct view data;
+};
+
+#define CH_CODE_RUNNING 216 /* a statement of the same query_id is running */
+
+/* A statement whose rows, if any, nobody wants. "clickhouse store NAME: DOING: what the server says" and the errno that
+ * stands for it: -EBUSY away or busy, -EACCES not for us, -ENOSPC, -EROFS, -ETIMEDOUT past the deadline, -ECANCELED is
+ * never the server's, -ENOENT a table or database that is not there, -EPROTO anything else. After a failure of the
+ * connection the statement may have run, may be running or may run yet. */
+int ch_run(struct ch_conn *c, const struct ch_request *q, struct error *err) MUST_USE;
+
+/* Reads one row of an answer. When the reader has failed the row is not whole yet: the function has done nothing and is
+ * called again with more. A negative return ends the answer with it. */
+typedef int ch_row_fn(void *ctx, struct rd *r, struct error *err);
+/* A SELECT, row by row (FORMAT RowBinary is added). */
+int ch_select(struct ch_conn *c, const struct ch_request *q, ch_row_fn *fn, void *ctx, struct error *err) MUST_USE;
+/* One number of up to 64 bits; no row leaves *ret alone. */
+int ch_number(struct ch_conn *c, const struct ch_request *q, unsigned bytes, uint64_t *ret, struct error *err) MUST_USE;
+
+int ch_no_memory(const struct ch_url *u, struct error *err);
+int ch_too_late(struct error *err);
+
+/* ---- values as they are stored (clickhouse_value.c) ---- */
+
+/* Room to read values into. */
+struct ch_scratch {
+	struct buffer text;
+	uint8_t *path; /* PATH_BYTES_MAX; NULL until it is needed */
+};
+void ch_scratch_done(struct ch_scratch *s);
+
+/* Bytes of a dimension's column; 0: a String. */
+unsigned ch_width(enum dimension dim);
+/* "UInt32" */
+const char *ch_type(enum dimension dim);
+/* Appends a String column's value; nothing for an unknown one. */
+void ch_encode(enum dimension_kind kind, const struct dim_value *v, struct buffer *out);
+/* Reads a column's value, which lives until the next one is read into the same scratch. -EBADMSG; fails r when it is not
+ * whole. */
+int ch_read_value(struct rd *r, enum dimension dim, struct ch_scratch *s, struct dim_value *ret) MUST_USE;
+struct view ch_read_string(struct rd *r);
+/* 'text', whatever bytes are in it. */
+void ch_quote(struct sql *s, struct view v);
+void ch_quote_text(struct sql *s, const char *text);
+/* The expression that shows a column to people, NULL for unknown. */
+void ch_readable(struct sql *s, const char *column, enum dimension dim);
+
+/* ---- the store ---- */
+
+struct clickhouse_store {
+	struct store base;
+	struct ch_url url;
+	struct ch_conn conn;
+	bool ready; /* the tables are there and ours */
+	uint64_t retention_s[LEVEL_COUNT];
+	_Atomic uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain, anybody's: buckets that end by then are gone */
+	/* What this process knows of the collector it writes for. */
+	struct {
+		char *name;
+		bool settled;  /* nothing sent before is still under way */
+		bool known;    /* it wrote `last`, and all of it */
+		uint64_t last;
+	} own;
+	bool fresh; /* this process made the tables: nobody wrote before */
+	struct groups scratch[2]; /* kept for their memory, as is the block */
+	struct buffer block;
+};
+
+struct clickhouse_reader {
+	struct store_reader base;
+	struct clickhouse_store *store; /* its URL and cutoffs only */
+	struct ch_conn conn;
+	struct ch_scratch scratch[2];
+};
+
+/* Partitions: so many seconds of a level's buckets each. */
+extern const uint32_t ch_partition_s[LEVEL_COUNT];
+#define CH_CHANGES_PARTITION_MS (1000ull * ch_partition_s[LEVEL_hour])
+
+/* Tables, in the order in which a batch is written: the cubes', path_change, batches, collectors. */
+#define CH_TABLE_changes    (CUBE_COUNT * LEVEL_COUNT)
+#define CH_TABLE_batches    (CH_TABLE_changes + 1)
+#define CH_TABLE_collectors (CH_TABLE_batches + 1)
+#define CH_TABLE_COUNT      (CH_TABLE_collectors + 1)
+
+static inline unsigned ch_table(enum store_cube cube, enum store_level level)
+{
+	return (unsigned)cube * LEVEL_COUNT + (unsigned)level;
+}
+/* Its name; what is stored under it. */
+void ch_table_name(struct sql *s, unsigned table);
+
+/* Brings the tables up to date, or makes them (clickhouse_schema.c). ret_fresh: they were made. */
+int ch_migrate(struct ch_conn *c, bool *ret_fresh, struct error *err) MUST_USE;
+/* Of the schema; 0: nothing there, or not all of it. */
+int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err) MUST_USE;
+/* Values of the table meta that are numbers; a key that is not there leaves *ret alone. */
+int ch_meta_get(struct ch_conn *c, const char *key, uint64_t *ret, struct error *err) MUST_USE;
+int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error *err) MUST_USE;
+
+/* The first start of a bucket that readers see, and how far the store was cleared as its tables have it
+ * (clickhouse_maintain.c). */
+uint64_t ch_first_kept(const struct clickhouse_store *s, enum store_level level);
+int ch_load_cutoffs(struct clickhouse_store *s, struct error *err) MUST_USE;
+
+/* ---- Native blocks (clickhouse_block.c) ---- */
+
+/* A batch's rows of a cube within one partition, and its mark. */
+struct ch_block {
+	enum store_cube cube;
+	const struct groups *rows;
+	uint32_t from, to; /* of the rows */
+	uint64_t marker_ts;
+	const char *mark;
+	const struct view *names, *prefixes, *paths; /* as stored, by the flow table's numbers */
+	const struct view *members;                  /* of each path, numbers of 32 bits */
+};
+void ch_block_write(const struct ch_block *b, struct buffer *out);
+
+/* Any block: begun, then column by column, the values behind each column's head. */
+void ch_block_begin(struct buffer *out, unsigned columns, uint64_t rows);
+void ch_block_column(struct buffer *out, const char *name, const char *type);
+void ch_block_number(struct buffer *out, unsigned bytes, uint64_t value);
+void ch_block_string(struct buffer *out, struct view v);
+
+/* ---- the writer (clickhouse_writer.c) ---- */
+
+/* The connection to a store that is ready, made so if need be. */
+int ch_writer_ready(struct clickhouse_store *s, struct error *err) MUST_USE;
+/* Waits until nothing that was sent for this collector before, by whomever, is still under way. */
+int ch_writer_settle(struct clickhouse_store *s, const char *collector, struct error *err) MUST_USE;
+/* A request of the collector's, of which the server runs one at a time. It is given the query_id. fn NULL: ch_run. */
+int ch_writer_run(struct clickhouse_store *s, const char *collector, struct ch_request *q, ch_row_fn *fn, void *ctx,
+	struct error *err) MUST_USE;
+/* After a failure: what the tables, and a batch under way, are has to be looked at again. */
+void ch_writer_doubt(struct clickhouse_store *s);
+
+/* ---- the hooks ---- */
+
+enum store_result clickhouse_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
+int clickhouse_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);
+int clickhouse_maintain(struct store *store, uint64_t now_s, struct error *err);
+int clickhouse_look(const char *url, struct store_look *ret, struct error *err);
+int clickhouse_collectors(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
+int clickhouse_range(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);
+int clickhouse_query(struct store_reader *reader, const struct store_query *q, store_row_fn *fn, void *ctx,
+	struct error *err);
+int clickhouse_changes(struct store_reader *reader, const struct store_change_query *q, store_change_fn *fn, void *ctx,
+	struct error *err);

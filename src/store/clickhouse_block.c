@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Native blocks: the number of columns and of rows, then each column as its name, its type and all of its values. A
+ * block that is cut off is refused as a whole (a cut body in any format of rows would be taken up to the cut), and
+ * one of a single partition becomes a single part, which is there or not.
+ *
+ * The last row is the batch's mark: no dimensions, no sums. Rows stand row by row where they come from, so the
+ * measures, most of a block, are written in one walk with a place in each column. */
+
+#include "store/clickhouse.h"
+
+#include <string.h>
+
+/* More than anybody sends in a bucket, and 127 of them still add up to a signed number of 64 bits. */
+#define VALUE_MAX (1ull << 56)
+
+#define HEADER_MAX 64 /* a column's name and type */
+
+static void write_string(struct wr *w, struct view v)
+{
+	wr_varint(w, v.len);
+	wr_bytes(w, v.data, v.len);
+}
+
+static void write_text(struct wr *w, const char *text)
+{
+	write_string(w, (struct view){(const uint8_t *)text, strlen(text)});
+}
+
+void ch_block_begin(struct buffer *out, unsigned columns, uint64_t rows)
+{
+	struct wr w = buffer_reserve(out, 20);
+	wr_varint(&w, columns);
+	wr_varint(&w, rows);
+	buffer_commit(out, &w);
+}
+
+void ch_block_column(struct buffer *out, const char *name, const char *type)
+{
+	struct wr w = buffer_reserve(out, HEADER_MAX);
+	write_text(&w, name);
+	write_text(&w, type);
+	buffer_commit(out, &w);
+}
+
+void ch_block_number(struct buffer *out, unsigned bytes, uint64_t value)
+{
+	struct wr w = buffer_reserve(out, bytes);
+	wr_le(&w, value, bytes);
+	buffer_commit(out, &w);
+}
+
+void ch_block_string(struct buffer *out, struct view v)
+{
+	struct wr w = buffer_reserve(out, v.len + 10);
+	write_string(&w, v);
+	buffer_commit(out, &w);
+}
+
+/* ---- columns of a cube's rows ---- */
+
+static uint32_t count_rows(const struct ch_block *b)
+{
+	return b->to - b->from;
+}
+
+static uint64_t word_of(const struct ch_block *b, uint32_t row, unsigned word)
+{
+	return groups_key(b->rows, b->from + row)[word];
+}
+
+static void add_numbers(const struct ch_block *b, const char *name, enum dimension dim, unsigned word, uint64_t marker,
+	struct buffer *out)
+{
+	unsigned width = ch_width(dim);
+	ch_block_column(out, name, ch_type(dim));
+	struct wr w = buffer_reserve(out, ((size_t)count_rows(b) + 1) * width);
+	for (uint32_t i = 0; i < count_rows(b); i++)
+		wr_le(&w, word_of(b, i, word), width);
+	wr_le(&w, marker, width);
+	buffer_commit(out, &w);
+}
+
+static void add_strings(const struct ch_block *b, const char *name, const struct view *values, unsigned word,
+	struct buffer *out)
+{
+	size_t bytes = 1;
+	for (uint32_t i = 0; i < count_rows(b); i++)
+		bytes += 10 + values[word_of(b, i, word)].len;
+	ch_block_column(out, name, "String");
+	struct wr w = buffer_reserve(out, bytes);
+	for (uint32_t i = 0; i < count_rows(b); i++)
+		write_string(&w, values[word_of(b, i, word)]);
+	wr_varint(&w, 0);
+	buffer_commit(out, &w);
+}
+
+static void add_members(const struct ch_block *b, unsigned word, struct buffer *out)
+{
+	uint64_t bytes = 0;
+	ch_block_column(out, "members", "Array(UInt32)");
+	struct wr w = buffer_reserve(out, ((size_t)count_rows(b) + 1) * 8);
+	for (uint32_t i = 0; i < count_rows(b); i++) {
+		bytes += b->members[word_of(b, i, word)].len;
+		wr_le(&w, bytes / 4, 8);
+	}
+	wr_le(&w, bytes / 4, 8);
+	buffer_commit(out, &w);
+	w = buffer_reserve(out, bytes);
+	for (uint32_t i = 0; i < count_rows(b); i++) {
+		struct view v = b->members[word_of(b, i, word)];
+		wr_bytes(&w, v.data, v.len);
+	}
+	buffer_commit(out, &w);
+}
+
+static void add_mark(const struct ch_block *b, struct buffer *out)
+{
+	ch_block_column(out, "mark", "String");
+	struct wr w = buffer_reserve(out, count_rows(b) + strlen(b->mark) + 10);
+	memset(w.p, 0, wr_ok(&w) ? count_rows(b) : 0); /* as many empty texts */
+	(void)wr_carve(&w, count_rows(b));
+	write_text(&w, b->mark);
+	buffer_commit(out, &w);
+}
+
+static void add_measures(const struct ch_block *b, struct buffer *out)
+{
+	struct wr columns[MEASURE_COUNT];
+	size_t bytes = ((size_t)count_rows(b) + 1) * 8;
+	struct wr w = buffer_reserve(out, MEASURE_COUNT * (HEADER_MAX + bytes));
+	for (unsigned m = 0; m < MEASURE_COUNT; m++) {
+		write_text(&w, measure_table[m].name);
+		write_text(&w, "UInt64");
+		columns[m] = wr_carve(&w, bytes);
+	}
+	for (uint32_t i = 0; i < count_rows(b) && wr_ok(&w); i++) {
+		const uint64_t *sums = groups_sums(b->rows, b->from + i);
+		for (unsigned m = 0; m < MEASURE_COUNT; m++)
+			wr_le(&columns[m], sums[m] < VALUE_MAX ? sums[m] : VALUE_MAX, 8);
+	}
+	for (unsigned m = 0; m < MEASURE_COUNT; m++)
+		wr_le(&columns[m], 0, 8);
+	buffer_commit(out, &w);
+}
+
+static void add_markers(const struct ch_block *b, struct buffer *out)
+{
+	ch_block_column(out, "marker", "UInt8");
+	struct wr w = buffer_reserve(out, (size_t)count_rows(b) + 1);
+	for (uint32_t i = 0; i < count_rows(b); i++)
+		wr_u8(&w, 0);
+	wr_u8(&w, 1);
+	buffer_commit(out, &w);
+}
+
+static const struct view *values_of(const struct ch_block *b, enum dimension dim)
+{
+	return dim == DIM_prefix ? b->prefixes : dim == DIM_path ? b->paths : b->names;
+}
+
+void ch_block_write(const struct ch_block *b, struct buffer *out)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	unsigned n = (unsigned)cube_key(b->cube, key);
+	bool with_path = cube_dims[b->cube] & DIM_BIT(DIM_path);
+
+	buffer_clear(out);
+	ch_block_begin(out, 1 + n + with_path + 1 + MEASURE_COUNT + 1, (uint64_t)count_rows(b) + 1);
+	add_numbers(b, "ts", DIM_time, 0, b->marker_ts, out);
+	for (unsigned i = 0; i < n; i++) {
+		const char *name = dimension_table[key[i]].name;
+		if (ch_width(key[i]))
+			add_numbers(b, name, key[i], 1 + i, 0, out);
+		else
+			add_strings(b, name, values_of(b, key[i]), 1 + i, out);
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (key[i] == DIM_path)
+			add_members(b, 1 + i, out);
+	add_mark(b, out);
+	add_measures(b, out);
+	add_markers(b, out);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Answering: a query is one statement, a SELECT ... GROUP BY for each of its segments, which the server adds up and
+ * sends row by row.
+ *
+ * Rows that are older than what the store keeps are left out by their time: a partition is dropped when all of it is. The
+ * store has no snapshots: each query sees what has been written when it begins. */
+
+#include "store/clickhouse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+struct job {
+	struct clickhouse_reader *reader;
+	const struct store_query *q;
+	store_row_fn *fn;
+	void *ctx;
+	enum dimension dims[CUBE_KEY_MAX];
+	unsigned dim_count;
+	bool with_time;
+	uint8_t measures[MEASURE_COUNT];
+	unsigned measure_count;
+	struct sql where;
+	unsigned rows;
+};
+
+#define ROWS_A_CLOCK 1024
+
+/* ---- conditions ---- */
+
+static int add_value(struct sql *s, const struct store_filter *f, const struct dim_value *v)
+{
+	CLEANUP(buffer_done) struct buffer b = {0};
+	if (f->dim == DIM_via || ch_width(f->dim)) {
+		sql_add(s, "%llu", (unsigned long long)v->number);
+		return 0;
+	}
+	ch_encode(dimension_table[f->dim].kind, v, &b);
+	ch_quote(s, (struct view){b.data, b.len});
+	return b.failed ? -ENOMEM : 0;
+}
+
+static int add_condition(struct job *j, const struct store_filter *f)
+{
+	const char *name = dimension_table[f->dim].name, *comma = "";
+	bool unknown = false, via = f->dim == DIM_via;
+	struct sql *s = &j->where;
+	int r = 0;
+	sql_add(s, " AND %s(0", f->negate ? "NOT " : "");
+	for (size_t i = 0; i < f->value_count && r == 0; i++) {
+		if (!f->values[i].known) {
+			unknown = true;
+			continue;
+		}
+		if (!*comma)
+			sql_add(s, via ? " OR hasAny(members, [" : " OR %s IN (", name);
+		sql_add(s, "%s", comma);
+		r = add_value(s, f, &f->values[i]);
+		comma = ", ";
+	}
+	if (*comma)
+		sql_add(s, via ? "])" : ")");
+	if (unknown)
+		sql_add(s, via ? " OR empty(members)" : ch_width(f->dim) ? " OR %s = 0" : " OR %s = ''", name);
+	sql_add(s, ")");
+	return r;
+}
+
+/* ---- the statement ---- */
+
+static void add_bucket(struct sql *s, const struct job *j)
+{
+	sql_add(s, "toUInt64(intDiv(ts, %u) * %u)", j->q->step_s, j->q->step_s);
+}
+
+static void add_select(struct sql *s, const struct job *j, const struct store_segment *seg)
+{
+	uint64_t kept = ch_first_kept(j->reader->store, seg->level), from = seg->from_s > kept ? seg->from_s : kept;
+	const char *comma = "";
+	sql_add(s, "SELECT ");
+	if (j->with_time)
+		add_bucket(s, j);
+	else
+		sql_add(s, "count()");
+	for (unsigned i = 0; i < j->dim_count; i++)
+		sql_add(s, ", %s", dimension_table[j->dims[i]].name);
+	for (unsigned i = 0; i < j->measure_count; i++)
+		sql_add(s, ", sum(%s)", measure_table[j->measures[i]].name);
+	sql_add(s, " FROM ");
+	schema_table(s, j->q->cube, seg->level);
+	sql_add(s, " WHERE ts >= %llu AND ts < %llu AND marker = 0%s", (unsigned long long)from,
+		(unsigned long long)seg->to_s, sql_text(&j->where));
+	if (j->with_time || j->dim_count)
+		sql_add(s, " GROUP BY ");
+	if (j->with_time) {
+		add_bucket(s, j);
+		comma = ", ";
+	}
+	for (unsigned i = 0; i < j->dim_count; i++, comma = ", ")
+		sql_add(s, "%s%s", comma, dimension_table[j->dims[i]].name);
+	sql_add(s, " HAVING count() > 0"); /* without a key there would be a row of nothing */
+}
+
+static int on_row(void *ctx, struct rd *r, struct error *err)
+{
+	struct job *j = ctx;
+	struct store_row row = {0};
+	uint64_t first = rd_le(r, 8);
+	if (j->with_time)
+		row.values[DIM_time] = (struct dim_value){.known = true, .number = first};
+	for (unsigned i = 0; i < j->dim_count; i++)
+		if (ch_read_value(r, j->dims[i], &j->reader->scratch[0], &row.values[j->dims[i]]) < 0)
+			return error_set(err, -EBADMSG, "clickhouse store %s: a %s in it cannot be read", j->reader->store->url.name,
+				dimension_table[j->dims[i]].name);
+	for (unsigned i = 0; i < j->measure_count; i++)
+		row.m.v[j->measures[i]] = rd_le(r, 8);
+	if (!rd_ok(r))
+		return 0;
+	if (j->q->deadline_ns && j->rows++ % ROWS_A_CLOCK == 0 && clock_mono_ns() >= j->q->deadline_ns)
+		return ch_too_late(err);
+	int result = j->fn(j->ctx, &row);
+	return result < 0 ? result : 0;
+}
+
+static int run(struct job *j, struct error *err)
+{
+	const struct store_query *q = j->q;
+	CLEANUP(sql_done) struct sql sql = {0};
+	int r = 0;
+	j->with_time = q->dims & DIM_BIT(DIM_time);
+	j->dim_count = query_dims(q, j->dims);
+	j->measure_count = query_measures(q, j->measures);
+	for (size_t i = 0; i < q->filter_count && r == 0; i++)
+		r = add_condition(j, &q->filters[i]);
+	if (r < 0 || !sql_text(&j->where))
+		return ch_no_memory(&j->reader->store->url, err);
+	for (size_t i = 0; i < q->segment_count; i++) {
+		sql_add(&sql, i ? " UNION ALL " : "");
+		add_select(&sql, j, &q->segments[i]);
+	}
+	struct ch_request request = {.sql = sql_text(&sql), .doing = "reading", .deadline_ns = q->deadline_ns};
+	return ch_select(&j->reader->conn, &request, on_row, j, err);
+}
+
+int clickhouse_query(struct store_reader *base, const struct store_query *q, store_row_fn *fn, void *ctx, struct error *err)
+{
+	struct clickhouse_reader *reader = CONTAINER_OF(base, struct clickhouse_reader, base);
+	CLEANUP(free_p) struct job *j = calloc(1, sizeof(*j));
+	if (!j)
+		return ch_no_memory(&reader->store->url, err);
+	*j = (struct job){.reader = reader, .q = q, .fn = fn, .ctx = ctx};
+	int r = q->segment_count ? run(j, err) : 0;
+	sql_done(&j->where);
+	return r;
+}

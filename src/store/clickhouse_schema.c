@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Tables and views of the ClickHouse store, and the steps from one version of them to the next.
+ *
+ * A cube's table is a SummingMergeTree: rows of equal keys are added up when their parts are merged, and by the query
+ * until then. Its key is the cube's, and behind it `mark`, which is empty but in the marks of clickhouse_write.c
+ * (`marker` = 1). A partition is a fixed number of days, so that retention drops whole partitions. path_change is a
+ * MergeTree with the same marks.
+ *
+ * Nothing here is a transaction, so everything may be repeated: each statement makes what is not there, and the version is
+ * written to the table meta at last. Tables that are missing although it says so are made again. Steps are numbered and
+ * never changed once released; a schema that is newer than the program is left alone, and so is a database with tables
+ * but without meta. */
+
+#include "store/clickhouse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static const char updating[] = "updating the schema", reading[] = "reading the schema version";
+
+/* Days are whole in each of them. */
+const uint32_t ch_partition_s[LEVEL_COUNT] = {[LEVEL_minute] = 86400, [LEVEL_hour] = 30 * 86400, [LEVEL_day] = 365 * 86400};
+
+void ch_table_name(struct sql *s, unsigned table)
+{
+	static const char *const others[] = {"path_change", "batches", "collectors"};
+	if (table < CH_TABLE_changes)
+		schema_table(s, (enum store_cube)(table / LEVEL_COUNT), (enum store_level)(table % LEVEL_COUNT));
+	else
+		sql_add(s, "%s", others[table - CH_TABLE_changes]);
+}
+
+/* ---- statements ---- */
+
+static int run(struct ch_conn *c, const struct sql *sql, bool without_database, struct error *err)
+{
+	struct ch_request q = {.sql = sql_text(sql), .doing = updating, .without_database = without_database};
+	return ch_run(c, &q, err);
+}
+
+static void column_definition(struct sql *s, const char *name)
+{
+	sql_add(s, "%s UInt64", name);
+}
+
+static void column_plain(struct sql *s, const char *name)
+{
+	sql_add(s, "%s", name);
+}
+
+/* What a table of its own settings gets where the server has them: parts that are on disk when an INSERT is answered,
+ * and memory of the last blocks, one of which is then not taken twice. */
+static void add_engine_settings(struct sql *s, const struct ch_conn *c)
+{
+	static const struct {
+		enum ch_setting setting;
+		const char *text;
+	} table[] = {
+		{CH_merge_tree_fsync_after_insert, "fsync_after_insert = 1"},
+		{CH_merge_tree_fsync_part_directory, "fsync_part_directory = 1"},
+		{CH_merge_tree_non_replicated_deduplication_window, "non_replicated_deduplication_window = 1000"},
+	};
+	sql_add(s, " SETTINGS index_granularity = 8192");
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (c->settings & 1u << table[i].setting)
+			sql_add(s, ", %s", table[i].text);
+}
+
+static void add_cube_table(struct sql *s, const struct ch_conn *c, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+
+	sql_add(s, "CREATE TABLE IF NOT EXISTS ");
+	schema_table(s, cube, level);
+	sql_add(s, "(ts UInt32");
+	for (size_t i = 0; i < n; i++)
+		sql_add(s, ", %s %s", dimension_table[key[i]].name, ch_type(key[i]));
+	if (cube_dims[cube] & DIM_BIT(DIM_path))
+		sql_add(s, ", members Array(UInt32)");
+	sql_add(s, ", mark String");
+	schema_measures(s, column_definition);
+	sql_add(s, ", marker UInt8) ENGINE = SummingMergeTree((marker");
+	schema_measures(s, column_plain);
+	sql_add(s, ")) PARTITION BY intDiv(ts, %u) ORDER BY (", ch_partition_s[level]);
+	schema_key_columns(s, cube);
+	sql_add(s, ", mark)");
+	add_engine_settings(s, c);
+}
+
+/* A view's columns have the tables' names, and their expressions are made of columns of other names: an expression of
+ * what it is called itself is no expression to a server. */
+struct view_column {
+	const char *name;
+	enum dimension dim;
+};
+
+static void add_view_columns(struct sql *s, const struct view_column *columns, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char stored[40];
+		(void)snprintf(stored, sizeof(stored), "%s_stored", columns[i].name);
+		sql_add(s, ", ");
+		ch_readable(s, stored, columns[i].dim);
+		sql_add(s, " AS %s", columns[i].name);
+	}
+}
+
+static void add_view_sources(struct sql *s, const struct view_column *columns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sql_add(s, ", %s AS %s_stored", columns[i].name, columns[i].name);
+}
+
+static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	struct view_column columns[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+	const char *members = cube_dims[cube] & DIM_BIT(DIM_path) ? ", members" : "";
+	for (size_t i = 0; i < n; i++)
+		columns[i] = (struct view_column){dimension_table[key[i]].name, key[i]};
+
+	sql_add(s, "CREATE VIEW IF NOT EXISTS v_");
+	schema_table(s, cube, level);
+	sql_add(s, " AS SELECT ts, toDateTime(ts) AS time");
+	add_view_columns(s, columns, n);
+	sql_add(s, "%s", members);
+	schema_measures(s, column_plain);
+	sql_add(s, " FROM (SELECT ts");
+	add_view_sources(s, columns, n);
+	sql_add(s, "%s", members);
+	schema_measures(s, column_plain);
+	sql_add(s, " FROM ");
+	schema_table(s, cube, level);
+	sql_add(s, " WHERE marker = 0)");
+}
+
+static void add_changes_table(struct sql *s, const struct ch_conn *c)
+{
+	sql_add(s, "CREATE TABLE IF NOT EXISTS path_change(time_ms UInt64, collector String, batch UInt64, number UInt32,"
+		   " router String, prefix String, path_before String, path_after String, mark String, marker UInt8)"
+		   " ENGINE = MergeTree PARTITION BY intDiv(time_ms, %llu) ORDER BY (time_ms, collector, batch, number)",
+		CH_CHANGES_PARTITION_MS);
+	add_engine_settings(s, c);
+}
+
+static void add_changes_view(struct sql *s)
+{
+	static const struct view_column columns[] = {{"router", DIM_router}, {"prefix", DIM_prefix},
+		{"path_before", DIM_path}, {"path_after", DIM_path}};
+	sql_add(s, "CREATE VIEW IF NOT EXISTS v_path_change AS SELECT time_ms,"
+		   " toDateTime(toUInt32(intDiv(time_ms, 1000))) AS time, collector, batch, number");
+	add_view_columns(s, columns, ARRAY_LEN(columns));
+	sql_add(s, " FROM (SELECT time_ms, collector, batch, number");
+	add_view_sources(s, columns, ARRAY_LEN(columns));
+	sql_add(s, " FROM path_change WHERE marker = 0)");
+}
+
+static int make_cube(struct ch_conn *c, enum store_cube cube, enum store_level level, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	add_cube_table(&s, c, cube, level);
+	int r = run(c, &s, false, err);
+	sql_clear(&s);
+	add_cube_view(&s, cube, level);
+	return r < 0 ? r : run(c, &s, false, err);
+}
+
+static int make_changes(struct ch_conn *c, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	add_changes_table(&s, c);
+	int r = run(c, &s, false, err);
+	sql_clear(&s);
+	add_changes_view(&s);
+	return r < 0 ? r : run(c, &s, false, err);
+}
+
+/* A batch that is written again replaces its row; of a collector the last batch stays. */
+static int make_batches(struct ch_conn *c, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "CREATE TABLE IF NOT EXISTS batches(collector String, id UInt64, flows UInt64, changes UInt64,"
+		    " changes_left_out UInt64) ENGINE = ReplacingMergeTree ORDER BY (collector, id)");
+	add_engine_settings(&s, c);
+	int r = run(c, &s, false, err);
+	sql_clear(&s);
+	sql_add(&s, "CREATE TABLE IF NOT EXISTS collectors(collector String, batch UInt64)"
+		    " ENGINE = ReplacingMergeTree(batch) ORDER BY collector");
+	add_engine_settings(&s, c);
+	return r < 0 ? r : run(c, &s, false, err);
+}
+
+/* The first of all: what is in a database with this table is ours. */
+static int make_meta(struct ch_conn *c, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "CREATE DATABASE IF NOT EXISTS %s", c->url->database);
+	int r = run(c, &s, true, err);
+	sql_clear(&s);
+	sql_add(&s, "CREATE TABLE IF NOT EXISTS meta(key String, value UInt64, version UInt64)"
+		    " ENGINE = ReplacingMergeTree(version) ORDER BY key");
+	add_engine_settings(&s, c);
+	return r < 0 ? r : run(c, &s, false, err);
+}
+
+/* ---- versions ---- */
+
+/* Version 1: everything. */
+static int step_1(struct ch_conn *c, struct error *err)
+{
+	int r = 0;
+	for (int cube = 0; cube < CUBE_COUNT; cube++)
+		for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
+			r = make_cube(c, (enum store_cube)cube, (enum store_level)level, err);
+	if (r == 0)
+		r = make_changes(c, err);
+	return r < 0 ? r : make_batches(c, err);
+}
+
+static int (*const steps[])(struct ch_conn *c, struct error *err) = {step_1};
+_Static_assert(ARRAY_LEN(steps) == CLICKHOUSE_SCHEMA_VERSION, "one step a version");
+
+int ch_meta_get(struct ch_conn *c, const char *key, uint64_t *ret, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "SELECT argMax(value, version) FROM meta WHERE key = '%s' HAVING count() > 0", key);
+	struct ch_request q = {.sql = sql_text(&s), .doing = reading};
+	return ch_number(c, &q, 8, ret, err);
+}
+
+int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "INSERT INTO meta(key, value, version) VALUES ('%s', %llu, %llu)", key, (unsigned long long)value,
+		(unsigned long long)clock_wall_ms());
+	return run(c, &s, false, err);
+}
+
+struct tables {
+	uint64_t all, meta, ours;
+};
+
+static int on_tables(void *ctx, struct rd *r, struct error *err)
+{
+	struct tables *t = ctx, read = {rd_le(r, 8), rd_le(r, 8), rd_le(r, 8)};
+	if (rd_ok(r))
+		*t = read;
+	return 0;
+}
+
+static int count_tables(struct ch_conn *c, struct tables *ret, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "SELECT count(), countIf(name = 'meta'), countIf(name IN (");
+	for (unsigned table = 0; table < CH_TABLE_COUNT; table++) {
+		sql_add(&s, table ? "', '" : "'");
+		ch_table_name(&s, table);
+	}
+	sql_add(&s, "')) FROM system.tables WHERE database = '%s'", c->url->database);
+	struct ch_request q = {.sql = sql_text(&s), .doing = reading, .without_database = true};
+	return ch_select(c, &q, on_tables, ret, err);
+}
+
+static int look_at(struct ch_conn *c, struct tables *ret, uint64_t *ret_version, struct error *err)
+{
+	uint64_t version = 0;
+	int r = count_tables(c, ret, err);
+	if (r == 0 && ret->meta)
+		r = ch_meta_get(c, "schema_version", &version, err);
+	if (r < 0)
+		return r;
+	if (ret->all && !ret->meta)
+		return error_set(err, -EPROTO, "clickhouse store %s: this database was not made by whereto; give it one of its"
+			" own", c->url->name);
+	if (version > CLICKHOUSE_SCHEMA_VERSION)
+		return error_set(err, -EPROTO, "clickhouse store %s: schema version %llu was made by a newer whereto; this"
+			" program knows versions up to %d: upgrade it, or use another database", c->url->name,
+			(unsigned long long)version, CLICKHOUSE_SCHEMA_VERSION);
+	*ret_version = version == CLICKHOUSE_SCHEMA_VERSION && ret->ours < CH_TABLE_COUNT ? 0 : version;
+	return 0;
+}
+
+int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err)
+{
+	struct tables t = {0};
+	return look_at(c, &t, ret, err);
+}
+
+int ch_migrate(struct ch_conn *c, bool *ret_fresh, struct error *err)
+{
+	struct tables t = {0};
+	uint64_t version = 0;
+	int r = look_at(c, &t, &version, err);
+	if (r < 0 || version == CLICKHOUSE_SCHEMA_VERSION)
+		return r;
+	if (version == 0)
+		r = make_meta(c, err);
+	while (r == 0 && version < CLICKHOUSE_SCHEMA_VERSION)
+		r = steps[version++](c, err);
+	if (r == 0)
+		r = ch_meta_set(c, "schema_version", version, err);
+	*ret_fresh = r == 0 && !t.all;
+	return r;
+}

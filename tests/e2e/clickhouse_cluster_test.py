@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Collectors whose store is a ClickHouse cluster: two shards, then two shards of two replicas with a ZooKeeper. Two collectors
+write to it under load while one and the other die and come back; a shard is killed and comes back; a replica is dead, and
+reading and writing go on; ZooKeeper is away. Everything is there once, and an origin's rows are on one shard."""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import clickhouse  # noqa: E402
+from collector import Collector  # noqa: E402
+from collectors import check_send  # noqa: E402
+from mrtgen import write_paths  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
+
+ORIGINS = range(64600, 64640)
+RECORDS = 2000
+TABLES = [f"{cube}_{level}" for cube in ("total", "origin", "country", "neighbour", "origin_by", "flow")
+          for level in ("minute", "hour", "day")]
+ORIGIN_TABLES = [table for table in TABLES if table.startswith(("origin", "flow"))]
+
+
+class Lab:
+    """A cluster, and two collectors that write to it, each by way of another server."""
+
+    def __init__(self, folder, stack, shards, replicas):
+        self.name = f"{shards} shards of {replicas}"
+        self.cluster = stack.enter_context(contextlib.closing(clickhouse.Cluster(shards, replicas)))
+        os.makedirs(folder)
+        table = os.path.join(folder, "edge1.mrt")
+        write_paths(table, [(f"10.{origin - ORIGINS[0]}.0.0/16", [64500, origin]) for origin in ORIGINS])
+        routers = [{"name": "edge1", "serves": ["192.0.2.0/24"], "sources": [{"mrt": {"file": table}}]}]
+        ways = list(self.cluster.servers)
+        self.collectors = []
+        for name, way in (("one", ways[0]), ("two", ways[-1])):
+            keys = self.collectors[0].config["telemetry"]["keys"] if self.collectors else None
+            telemetry = {"telemetry": {"listen": ["127.0.0.1:0"], "keys": keys}} if keys else {}
+            self.collectors.append(stack.enter_context(Collector(
+                os.path.join(folder, name), name=name, routers=routers, store={"url": self.cluster.url("whereto", at=way)},
+                **telemetry)))
+        self.sent = 0
+
+    def send(self, tap, what):
+        """To both, of every origin and of none."""
+        for collector in self.collectors:
+            start, self.sent = self.sent, self.sent + RECORDS
+            status = collector.send(({"client": f"10.{i % (len(ORIGINS) + 5)}.0.1", "server": "192.0.2.10", "type": "plain",
+                                      "requests": 1, "bytes_sent": i} for i in range(start, start + RECORDS)),
+                                    check=False, timeout_s=60)
+            tap.equal(status, 0, f"{self.name}: {what}: acknowledged")
+
+    def in_database(self, kind):
+        """(requests, bytes) of a traffic type, as the cluster says."""
+        return tuple(map(int, self.cluster.server().ask(
+            f"SELECT sum(requests), sum(bytes_sent) FROM whereto.total_minute WHERE type = '{kind}'").split("\t")))
+
+    def check_stored(self, tap, what):
+        for collector in self.collectors:
+            stored_of(collector, self.sent)
+        tap.equal(self.in_database("plain"), (self.sent, self.sent * (self.sent - 1) // 2), f"{self.name}: {what}: all of it once")
+        sums = {self.cluster.server().ask(f"SELECT sum(bytes_sent) FROM whereto.{table}") for table in TABLES}
+        tap.equal(len(sums), 1, f"{self.name}: {what}: every table adds up to the same")
+
+
+def stored_of(collector, count):
+    """Until the API has all of the traffic type `plain`."""
+    def requests():
+        rows = [row for row in collector.top(by="type")["rows"] if row["type"] == "plain"]
+        return rows and rows[0]["requests"] == count
+    collector.wait(requests, f"{count} requests", 60)
+
+
+def waiting(collector):
+    return collector.api("senders")["backlog"]["batches"]
+
+
+def origins_at(server, table):
+    answer = server.ask(f"SELECT DISTINCT origin FROM whereto.{table}{clickhouse.LOCAL}")
+    return set(answer.split("\n")) - {""}
+
+
+def check_places(tap, lab):
+    """Each origin has its rows at one shard, of every table that has origins, and both shards have some."""
+    shards = sorted({shard for shard, _ in lab.cluster.servers})
+    for table in ORIGIN_TABLES:
+        here, there = (origins_at(lab.cluster.server(shard), table) for shard in shards)
+        tap.check(here and there and not here & there and len(here | there) >= len(ORIGINS),
+                  f"{lab.name}: {table}: an origin is at one shard", (here, there))
+
+
+def check_shard_away(tap, lab, servers):
+    """While a shard is away everything waits, and questions have no half answers."""
+    for server in servers:
+        server.end()
+    lab.send(tap, "a shard away")
+    for collector in lab.collectors:
+        status, text = collector.http("/api/v1/top?by=type")
+        tap.check(status >= 500, f"{lab.name}: a shard away: no half answers", text)
+        collector.wait(lambda: waiting(collector), "a batch that waits", 60)
+    for server in servers:
+        server.launch_server()
+    for server in servers:
+        server.wait_ready()
+    lab.check_stored(tap, "a shard that came back")
+
+
+def check_shards(tap, folder):
+    with contextlib.ExitStack() as stack:
+        lab = Lab(folder, stack, 2, 1)
+        lab.send(tap, "two collectors")
+        lab.check_stored(tap, "two collectors")
+        check_send(tap, lab.in_database, lab.collectors)
+        check_shard_away(tap, lab, [lab.cluster.server(2)])
+        check_shard_away(tap, lab, [lab.cluster.server(1)])
+        check_places(tap, lab)
+
+
+def replicas_agree(lab):
+    """Each replica of a shard has the same rows."""
+    for table in TABLES:
+        for shard in {shard for shard, _ in lab.cluster.servers}:
+            sums = {server.ask(f"SELECT sum(records), sum(bytes_sent) FROM whereto.{table}{clickhouse.LOCAL}")
+                    for place, server in lab.cluster.servers.items() if place[0] == shard}
+            if len(sums) > 1:
+                return False
+    return True
+
+
+def check_replica_away(tap, lab, place):
+    """Neither writing nor reading minds."""
+    lab.cluster.servers[place].end()
+    lab.send(tap, f"replica {place} away")
+    lab.check_stored(tap, f"replica {place} away")
+    lab.cluster.servers[place].start()
+    lab.collectors[0].wait(lambda: replicas_agree(lab), "replicas that agree", 60)
+    tap.check(True, f"{lab.name}: replica {place} has caught up")
+
+
+def check_zookeeper_away(tap, lab):
+    """Questions are answered; what is to be written waits."""
+    lab.cluster.zookeeper.end()
+    before = lab.collectors[0].top(by="type")["total"]["requests"]
+    tap.check(before, f"{lab.name}: ZooKeeper away: questions are answered")
+    lab.send(tap, "ZooKeeper away")
+    lab.collectors[0].wait(lambda: waiting(lab.collectors[0]), "a batch that waits", 60)
+    lab.cluster.zookeeper.start()
+    lab.check_stored(tap, "ZooKeeper is back")
+
+
+def check_replicas(tap, folder):
+    with contextlib.ExitStack() as stack:
+        lab = Lab(folder, stack, 2, 2)
+        lab.send(tap, "two collectors")
+        lab.check_stored(tap, "two collectors")
+        check_replica_away(tap, lab, (1, 2))
+        check_replica_away(tap, lab, (2, 1))
+        check_shard_away(tap, lab, [lab.cluster.servers[2, replica] for replica in (1, 2)])
+        check_zookeeper_away(tap, lab)
+        check_send(tap, lab.in_database, lab.collectors)
+        lab.collectors[0].wait(lambda: replicas_agree(lab), "replicas that agree", 60)
+        tap.check(True, f"{lab.name}: replicas agree in the end")
+        check_places(tap, lab)
+
+
+def main():
+    tap = Tap()
+    reason = clickhouse.unavailable()
+    if reason:
+        return skip_all(reason)
+    with tempfile.TemporaryDirectory(prefix="whereto-cluster-") as folder:
+        check_shards(tap, os.path.join(folder, "shards"))
+        reason = clickhouse.unavailable(zookeeper=True)
+        if reason:
+            tap.skip("replicas", reason)
+        else:
+            check_replicas(tap, os.path.join(folder, "replicas"))
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
