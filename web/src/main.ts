@@ -35,20 +35,17 @@ type Theme = "auto" | "light" | "dark";
 const THEMES: Theme[] = ["auto", "light", "dark"];
 
 function theme(): Theme {
-    return (document.documentElement.dataset.theme as Theme | undefined) ?? "auto";
+    return (document.documentElement.dataset.choice as Theme | undefined) ?? "auto";
 }
 
 function setTheme(next: Theme): void {
-    if (next === "auto")
-        delete document.documentElement.dataset.theme;
-    else
-        document.documentElement.dataset.theme = next;
+    document.documentElement.dataset.choice = next;
     try {
         localStorage.setItem("whereto.theme", next);
     } catch {
         // it holds until the tab is closed
     }
-    themeChanged();
+    dispatchEvent(new Event("whereto-theme"));
 }
 
 function themeChanged(): void {
@@ -110,7 +107,7 @@ function help(): void {
         h("dl", {class: "keys"}, rows.map(([key, what]) => [h("dt", null, key.split(" ").map((k) => h("kbd", null, k))), h("dd", null, what)])),
         h("p", {class: "note"}, "Drag across a chart to zoom into that time. Everything on the screen has its own address: copy it to share."),
         h("p", {class: "note"}, h("a", {href: "/api"}, "The API's list"), " · ", h("a", {href: "/web/licences.txt"}, "Licences of what the dashboard is made of")),
-        h("form", {method: "dialog", class: "buttons"}, h("button", {class: "primary"}, "Close")));
+        h("form", {method: "dialog", class: "buttons"}, h("button", {class: "primary", autofocus: true}, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();
@@ -288,7 +285,7 @@ onNavigate(navigate);
 document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => document.hidden || schedule(current()));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChanged);
+addEventListener("whereto-theme", themeChanged); // early.ts has heard it before
 void charts.load().catch(() => null);
 void drawAbout();
 themeChanged();

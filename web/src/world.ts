@@ -47,17 +47,18 @@ function option(rows: Map<string, Row>, of: MapOf): Option {
     const {DOTS, outlined, projection} = loaded!;
     const most = Math.max(...[...rows.values()].map((r) => r.bytes_sent), 1);
     const dots = Object.keys(DOTS).filter((code) => rows.has(code) && !outlined.has(code));
+    const formatter = (p: {name: string}) => tip(p.name, rows.get(p.name));
     const style = {borderColor: color("--surface"), borderWidth: 0.6};
     return {
         animation: false, textStyle: {fontFamily: FONT},
-        tooltip: tooltipOption({trigger: "item", formatter: (p: {name: string}) => tip(p.name, rows.get(p.name))}),
+        tooltip: tooltipOption({trigger: "item", formatter}),
         geo: {
             map: "world", projection, left: 4, right: 4, top: 4, bottom: 4, roam: false, selectedMode: false,
             itemStyle: {...style, areaColor: color("--land")}, label: {show: false},
-            emphasis: {label: {show: false}, itemStyle: {areaColor: undefined, borderColor: color("--ink"), borderWidth: 1.2}},
+            emphasis: {label: {show: false}, itemStyle: {areaColor: color("--land"), borderColor: color("--ink"), borderWidth: 1.2}},
             regions: [...rows].map(([name, row]) => ({name, itemStyle: {areaColor: fill(row, of, most)},
                 emphasis: {itemStyle: {areaColor: fill(row, of, most), borderColor: color("--ink"), borderWidth: 1.2}}})),
-            tooltip: {show: true},
+            tooltip: {show: true, formatter},
         },
         series: [{type: "scatter", coordinateSystem: "geo", symbolSize: 9,
             data: dots.map((code) => ({name: code, value: DOTS[code], itemStyle: {color: fill(rows.get(code)!, of, most),

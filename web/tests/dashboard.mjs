@@ -43,6 +43,18 @@ async function overview(browser) {
     equal(await values(page, `${cardOf("Largest networks")} tbody td:nth-child(2) data`), largest.rows.map((r) => r.bytes_sent), "the largest networks");
     const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .code`, (list) => list.map((e) => e.textContent));
     check(worst.length === 8 && !worst.includes(`AS${setting.few}`), "a rate over a handful of packets is not among the worst", worst);
+    for (const [chart, x, y, text] of [["series", 0.5, 0.5, "All"], ["map", 0.53, 0.5, ""]]) {
+        await page.waitForSelector(`.chart-overview-${chart}[data-drawn]`);
+        await page.locator(`.chart-overview-${chart}`).scrollIntoViewIfNeeded();
+        const box = await page.locator(`.chart-overview-${chart}`).boundingBox();
+        await page.mouse.move(box.x + box.width * x, box.y + box.height * y, {steps: 3});
+        await page.waitForSelector(`.tip:visible .tip-title`);
+        check((await page.textContent(".tip:visible")).includes(text) && (await page.textContent(".tip:visible .tip-title")).length > 2,
+            `the ${chart} tells figures under the pointer`, await page.textContent(".tip:visible"));
+        await page.mouse.move(5, 5);
+        await page.waitForFunction(() => ![...document.querySelectorAll(".tip")].some((e) =>
+            e.checkVisibility({visibilityProperty: true, opacityProperty: true})), null, {timeout: 5000});
+    }
     await page.selectOption("#select-by", "country");
     await ready(page);
     check(page.url().includes("by=country") && (await page.locator(".legend li").count()) === 8, "the series are split by country: seven and the others", page.url());
@@ -261,7 +273,8 @@ async function accessible(browser) {
         for (const [path, title] of Object.entries(PAGES)) {
             await go(page, path + (path === "/routes" ? "?q=100.64.0.0/20" : ""));
             await page.addScriptTag({path: axe});
-            const {violations} = await page.evaluate(() => globalThis.axe.run(document, {resultTypes: ["violations"]}));
+            const only = colorScheme === "dark" ? {runOnly: ["color-contrast"]} : {}; // all that a theme changes
+            const {violations} = await page.evaluate((o) => globalThis.axe.run(document, {resultTypes: ["violations"], ...o}), only);
             const found = violations.filter((v) => ["serious", "critical"].includes(v.impact))
                 .map((v) => `${v.id}: ${v.nodes.slice(0, 4).map((n) => `${n.target} ${n.failureSummary}`).join(" | ")}`);
             equal(found, [], `${title} is accessible in ${colorScheme}`);

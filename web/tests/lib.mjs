@@ -55,7 +55,7 @@ export async function api(name, parameters = {}) {
 // ---- the browser ----
 
 export function launch() {
-    return chromium.launch({executablePath: setting.chromium, args: ["--no-sandbox"]});
+    return chromium.launch({executablePath: setting.chromium, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]});
 }
 
 export const ready = (page) => page.waitForFunction(
