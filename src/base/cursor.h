@@ -14,6 +14,7 @@
  * numbers are big-endian, as on the wire, but those of rd_le and wr_le; varints are little-endian base
  * 128 (LEB128), at most ten bytes. */
 
+#include <endian.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -113,13 +114,12 @@ static inline uint64_t rd_u64(struct rd *r)
 /* A number of n bytes (8 at most), the least significant first. */
 static inline uint64_t rd_le(struct rd *r, unsigned n)
 {
-	uint64_t v = 0;
+	uint64_t le = 0;
 	if (!rd_need(r, n))
 		return 0;
-	for (unsigned i = 0; i < n; i++)
-		v |= (uint64_t)r->p[i] << (8 * i);
+	memcpy(&le, r->p, n);
 	r->p += n;
-	return v;
+	return le64toh(le);
 }
 
 /* LEB128; more than ten bytes, or bits past the 64th, fail. */
@@ -245,10 +245,11 @@ static inline void wr_u64(struct wr *w, uint64_t v)
 /* The n low bytes of a number, the least significant first. */
 static inline void wr_le(struct wr *w, uint64_t v, unsigned n)
 {
+	uint64_t le = htole64(v);
 	if (!wr_need(w, n))
 		return;
-	for (unsigned i = 0; i < n; i++)
-		*w->p++ = (uint8_t)(v >> (8 * i));
+	memcpy(w->p, &le, n);
+	w->p += n;
 }
 
 static inline void wr_varint(struct wr *w, uint64_t v)

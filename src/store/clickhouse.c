@@ -32,10 +32,10 @@ static void clickhouse_close(struct store *store)
 	if (!store)
 		return;
 	struct clickhouse_store *s = CONTAINER_OF(store, struct clickhouse_store, base);
-	ch_conn_done(&s->conn);
+	ch_posts_done(&s->posts);
+	ch_nodes_done(s);
 	groups_done(&s->scratch[0]);
 	groups_done(&s->scratch[1]);
-	buffer_done(&s->block);
 	ch_url_done(&s->url);
 	free(s->own.name);
 	free(s);
@@ -53,11 +53,13 @@ static int clickhouse_open(const struct store_config *config, struct store **ret
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	int r = ch_url_parse(config->url, &s->url, err);
 	if (r == 0)
-		r = ch_conn_init(&s->conn, &s->url, s->url.hosts[0], err);
+		r = ch_posts_init(&s->posts, &s->url, err);
 	if (r == 0)
 		r = ch_writer_ready(s, err);
 	if (r == 0)
 		r = ch_load_cutoffs(s, err);
+	if (r == 0)
+		ch_nodes_tend(s);
 	if (r < 0) {
 		clickhouse_close(&s->base);
 		return r;

@@ -38,6 +38,8 @@ void ch_url_done(struct ch_url *u);
 enum ch_setting {
 	CH_async_insert,
 	CH_cancel_http_readonly_queries_on_client_close,
+	CH_connect_timeout_with_failover_ms,
+	CH_load_balancing,
 	CH_max_ast_elements,
 	CH_max_expanded_ast_elements,
 	CH_max_query_size,
@@ -45,6 +47,8 @@ enum ch_setting {
 	CH_merge_tree_fsync_part_directory,
 	CH_merge_tree_non_replicated_deduplication_window,
 	CH_merge_tree_replicated_deduplication_window,
+	CH_prefer_localhost_replica,
+	CH_skip_unavailable_shards,
 	CH_SETTING_COUNT
 };
 
@@ -72,17 +76,15 @@ struct ch_request {
 	struct view data;
 };
 
-#define CH_CODE_RUNNING 216 /* a statement of the same query_id is running */
-
-/* A statement whose rows, if any, nobody wants. "clickhouse store NAME: DOING: what the server says" and the errno that
- * stands for it: -EBUSY away or busy, -EACCES not for us, -ENOSPC, -EROFS, -ETIMEDOUT past the deadline, -ECANCELED is
- * never the server's, -ENOENT a table or database that is not there, -EPROTO anything else. After a failure of the
- * connection the statement may have run, may be running or may run yet. */
-int ch_run(struct ch_conn *c, const struct ch_request *q, struct error *err) MUST_USE;
-
 /* Reads one row of an answer. When the reader has failed the row is not whole yet: the function has done nothing and is
  * called again with more. A negative return ends the answer with it. */
 typedef int ch_row_fn(void *ctx, struct rd *r, struct error *err);
+
+/* A statement whose rows, if any, nobody wants. "clickhouse store NAME: DOING: what the server says" and the errno that
+ * stands for it: -EBUSY away or busy, -EACCES not for us, -ENOSPC, -EROFS, -ETIMEDOUT past the deadline, -ENOENT a
+ * table or database that is not there, -EBADMSG no answer of a ClickHouse, -EPROTO anything else. After a failure of
+ * the connection (c->code is 0) the statement may have run, may be running or may run yet. */
+int ch_run(struct ch_conn *c, const struct ch_request *q, struct error *err) MUST_USE;
 /* A SELECT, row by row (FORMAT RowBinary is added). */
 int ch_select(struct ch_conn *c, const struct ch_request *q, ch_row_fn *fn, void *ctx, struct error *err) MUST_USE;
 /* One number of up to 64 bits; no row leaves *ret alone. */
@@ -90,6 +92,56 @@ int ch_number(struct ch_conn *c, const struct ch_request *q, unsigned bytes, uin
 
 int ch_no_memory(const struct ch_url *u, struct error *err);
 int ch_too_late(struct error *err);
+
+/* A request under way. */
+struct ch_answer {
+	struct ch_conn *c;
+	const struct ch_request *q;
+	ch_row_fn *fn; /* NULL: rows are not wanted */
+	void *ctx;
+	struct error *err;
+	struct buffer rows; /* what is not read yet */
+	struct rd data;     /* of the request */
+	int result;         /* of fn */
+	int code;           /* in a header */
+	size_t text_len;    /* what the server says instead of an answer: */
+	char text[1024];
+	char curl_text[CURL_ERROR_SIZE];
+};
+/* Sets c->curl up for it, whose end tells. The connection has been met (ch_conn_meet): its server was asked what it knows. */
+int ch_answer_begin(struct ch_answer *a, struct error *err) MUST_USE;
+int ch_answer_end(struct ch_answer *a, CURLcode curl, struct error *err) MUST_USE;
+int ch_conn_meet(struct ch_conn *c, uint64_t deadline_ns, struct error *err) MUST_USE;
+
+/* ---- several INSERTs at a time (clickhouse_post.c) ---- */
+
+#define CH_POSTS 3
+
+struct ch_node;
+
+struct ch_post {
+	struct ch_conn conn; /* a handle of its own to the node's server */
+	struct ch_node *node; /* NULL: nothing is under way */
+	struct ch_request q;
+	struct ch_answer answer;
+	struct sql sql, query_id;
+	struct buffer block;
+};
+
+struct ch_posts {
+	CURLM *multi;
+	struct ch_post posts[CH_POSTS];
+	int result; /* the first failure's */
+};
+
+int ch_posts_init(struct ch_posts *p, const struct ch_url *url, struct error *err) MUST_USE;
+void ch_posts_done(struct ch_posts *p);
+/* One whose block, sql and query_id are empty, to be filled; waits for one. NULL: something failed. */
+struct ch_post *ch_posts_take(struct ch_posts *p, struct error *err);
+/* Sends it, and may return before it has arrived. */
+int ch_posts_send(struct ch_posts *p, struct ch_post *post, struct ch_node *node, struct error *err) MUST_USE;
+/* Until all have been answered; the first failure of any since the last call. Gives large blocks' memory back. */
+int ch_posts_wait(struct ch_posts *p, struct error *err) MUST_USE;
 
 /* ---- values as they are stored (clickhouse_value.c) ---- */
 
@@ -118,11 +170,30 @@ void ch_readable(struct sql *s, const char *column, enum dimension dim);
 
 /* ---- the store ---- */
 
+#define CH_NODES_MAX 128
+
+/* A server that holds rows. */
+struct ch_node {
+	struct ch_conn conn;
+	unsigned shard;    /* from 0 */
+	bool ready;        /* its tables are there and ours */
+	uint64_t retry_ns; /* it was away: not before */
+};
+
+/* How rows are laid out; the same for all who use the tables, and written down in them. */
+struct ch_layout {
+	unsigned shards;
+	bool cluster;    /* each shard's tables have another name; Distributed ones have theirs */
+	bool replicated; /* by ZooKeeper or Keeper */
+};
+
 struct clickhouse_store {
 	struct store base;
 	struct ch_url url;
-	struct ch_conn conn;
-	bool ready; /* the tables are there and ours */
+	struct ch_node *nodes; /* shard by shard */
+	unsigned node_count;
+	struct ch_layout layout;
+	bool known; /* the layout */
 	uint64_t retention_s[LEVEL_COUNT];
 	_Atomic uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain, anybody's: buckets that end by then are gone */
 	/* What this process knows of the collector it writes for. */
@@ -133,14 +204,15 @@ struct clickhouse_store {
 		uint64_t last;
 	} own;
 	bool fresh; /* this process made the tables: nobody wrote before */
-	struct groups scratch[2]; /* kept for their memory, as is the block */
-	struct buffer block;
+	struct groups scratch[2]; /* kept for their memory */
+	struct ch_posts posts;
 };
 
 struct clickhouse_reader {
 	struct store_reader base;
 	struct clickhouse_store *store; /* its URL and cutoffs only */
 	struct ch_conn conn;
+	unsigned way; /* which of the URL's hosts and the cluster's servers it is to */
 	struct ch_scratch scratch[2];
 };
 
@@ -158,14 +230,15 @@ static inline unsigned ch_table(enum store_cube cube, enum store_level level)
 {
 	return (unsigned)cube * LEVEL_COUNT + (unsigned)level;
 }
-/* Its name; what is stored under it. */
+/* Its name for questions; that of the one with a server's own rows. */
 void ch_table_name(struct sql *s, unsigned table);
+void ch_table_local(struct sql *s, const struct ch_layout *layout, unsigned table);
 
-/* Brings the tables up to date, or makes them (clickhouse_schema.c). ret_fresh: they were made. */
-int ch_migrate(struct ch_conn *c, bool *ret_fresh, struct error *err) MUST_USE;
+/* Brings a server's tables up to date, or makes them (clickhouse_schema.c). *ret_fresh: there was nothing. */
+int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_fresh, struct error *err) MUST_USE;
 /* Of the schema; 0: nothing there, or not all of it. */
 int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err) MUST_USE;
-/* Values of the table meta that are numbers; a key that is not there leaves *ret alone. */
+/* Values of the table meta; a key that is not there leaves *ret alone. */
 int ch_meta_get(struct ch_conn *c, const char *key, uint64_t *ret, struct error *err) MUST_USE;
 int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error *err) MUST_USE;
 
@@ -174,13 +247,37 @@ int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error
 uint64_t ch_first_kept(const struct clickhouse_store *s, enum store_level level);
 int ch_load_cutoffs(struct clickhouse_store *s, struct error *err) MUST_USE;
 
+/* ---- servers (clickhouse_nodes.c) ---- */
+
+/* Finds the servers, and how the rows are or shall be laid out over them. */
+int ch_nodes_find(struct clickhouse_store *s, struct error *err) MUST_USE;
+void ch_nodes_done(struct clickhouse_store *s);
+/* A server of the shard that answers and has its tables. -EBUSY: there is none now. */
+int ch_node_get(struct clickhouse_store *s, unsigned shard, struct ch_node **ret, struct error *err) MUST_USE;
+/* It failed: the next one is asked, and it again after a while. */
+void ch_node_failed(struct ch_node *node);
+/* A SELECT at one server, which may fail thereby. */
+int ch_node_select(struct ch_node *node, const struct ch_request *q, ch_row_fn *fn, void *ctx, struct error *err) MUST_USE;
+/* Makes the tables of servers that were away; nothing is said about those that still are. */
+void ch_nodes_tend(struct clickhouse_store *s);
+/* The shard that holds what has this key. */
+unsigned ch_shard_of(const struct clickhouse_store *s, struct view key);
+
+/* A SELECT at any server, by its tables for questions. */
+int ch_select_any(struct clickhouse_store *s, const struct ch_request *q, ch_row_fn *fn, void *ctx, struct error *err) MUST_USE;
+
+/* A reader's SELECT; of a cluster another server is asked when one is away. */
+int ch_reader_select(struct clickhouse_reader *reader, const struct ch_request *q, ch_row_fn *fn, void *ctx,
+	struct error *err) MUST_USE;
+
 /* ---- Native blocks (clickhouse_block.c) ---- */
 
-/* A batch's rows of a cube within one partition, and its mark. */
+/* A batch's rows of a cube within one partition and shard, and its mark. */
 struct ch_block {
 	enum store_cube cube;
 	const struct groups *rows;
-	uint32_t from, to; /* of the rows */
+	const uint32_t *at; /* which rows */
+	uint32_t count;
 	uint64_t marker_ts;
 	const char *mark;
 	const struct view *names, *prefixes, *paths; /* as stored, by the flow table's numbers */
@@ -196,13 +293,12 @@ void ch_block_string(struct buffer *out, struct view v);
 
 /* ---- the writer (clickhouse_writer.c) ---- */
 
-/* The connection to a store that is ready, made so if need be. */
+/* The store can be written to: its servers are known, and one of each shard answers. */
 int ch_writer_ready(struct clickhouse_store *s, struct error *err) MUST_USE;
 /* Waits until nothing that was sent for this collector before, by whomever, is still under way. */
 int ch_writer_settle(struct clickhouse_store *s, const char *collector, struct error *err) MUST_USE;
-/* A request of the collector's, of which the server runs one at a time. It is given the query_id. fn NULL: ch_run. */
-int ch_writer_run(struct clickhouse_store *s, const char *collector, struct ch_request *q, ch_row_fn *fn, void *ctx,
-	struct error *err) MUST_USE;
+/* How the query_id of each of its INSERTs begins. */
+void ch_writer_id(struct sql *s, const struct clickhouse_store *store, const char *collector);
 /* After a failure: what the tables, and a batch under way, are has to be looked at again. */
 void ch_writer_doubt(struct clickhouse_store *s);
 

@@ -59,14 +59,9 @@ void ch_block_string(struct buffer *out, struct view v)
 
 /* ---- columns of a cube's rows ---- */
 
-static uint32_t count_rows(const struct ch_block *b)
-{
-	return b->to - b->from;
-}
-
 static uint64_t word_of(const struct ch_block *b, uint32_t row, unsigned word)
 {
-	return groups_key(b->rows, b->from + row)[word];
+	return groups_key(b->rows, b->at[row])[word];
 }
 
 static void add_numbers(const struct ch_block *b, const char *name, enum dimension dim, unsigned word, uint64_t marker,
@@ -74,8 +69,8 @@ static void add_numbers(const struct ch_block *b, const char *name, enum dimensi
 {
 	unsigned width = ch_width(dim);
 	ch_block_column(out, name, ch_type(dim));
-	struct wr w = buffer_reserve(out, ((size_t)count_rows(b) + 1) * width);
-	for (uint32_t i = 0; i < count_rows(b); i++)
+	struct wr w = buffer_reserve(out, ((size_t)b->count + 1) * width);
+	for (uint32_t i = 0; i < b->count; i++)
 		wr_le(&w, word_of(b, i, word), width);
 	wr_le(&w, marker, width);
 	buffer_commit(out, &w);
@@ -85,11 +80,11 @@ static void add_strings(const struct ch_block *b, const char *name, const struct
 	struct buffer *out)
 {
 	size_t bytes = 1;
-	for (uint32_t i = 0; i < count_rows(b); i++)
+	for (uint32_t i = 0; i < b->count; i++)
 		bytes += 10 + values[word_of(b, i, word)].len;
 	ch_block_column(out, name, "String");
 	struct wr w = buffer_reserve(out, bytes);
-	for (uint32_t i = 0; i < count_rows(b); i++)
+	for (uint32_t i = 0; i < b->count; i++)
 		write_string(&w, values[word_of(b, i, word)]);
 	wr_varint(&w, 0);
 	buffer_commit(out, &w);
@@ -99,15 +94,15 @@ static void add_members(const struct ch_block *b, unsigned word, struct buffer *
 {
 	uint64_t bytes = 0;
 	ch_block_column(out, "members", "Array(UInt32)");
-	struct wr w = buffer_reserve(out, ((size_t)count_rows(b) + 1) * 8);
-	for (uint32_t i = 0; i < count_rows(b); i++) {
+	struct wr w = buffer_reserve(out, ((size_t)b->count + 1) * 8);
+	for (uint32_t i = 0; i < b->count; i++) {
 		bytes += b->members[word_of(b, i, word)].len;
 		wr_le(&w, bytes / 4, 8);
 	}
 	wr_le(&w, bytes / 4, 8);
 	buffer_commit(out, &w);
 	w = buffer_reserve(out, bytes);
-	for (uint32_t i = 0; i < count_rows(b); i++) {
+	for (uint32_t i = 0; i < b->count; i++) {
 		struct view v = b->members[word_of(b, i, word)];
 		wr_bytes(&w, v.data, v.len);
 	}
@@ -117,9 +112,9 @@ static void add_members(const struct ch_block *b, unsigned word, struct buffer *
 static void add_mark(const struct ch_block *b, struct buffer *out)
 {
 	ch_block_column(out, "mark", "String");
-	struct wr w = buffer_reserve(out, count_rows(b) + strlen(b->mark) + 10);
-	memset(w.p, 0, wr_ok(&w) ? count_rows(b) : 0); /* as many empty texts */
-	(void)wr_carve(&w, count_rows(b));
+	struct wr w = buffer_reserve(out, b->count + strlen(b->mark) + 10);
+	memset(w.p, 0, wr_ok(&w) ? b->count : 0); /* as many empty texts */
+	(void)wr_carve(&w, b->count);
 	write_text(&w, b->mark);
 	buffer_commit(out, &w);
 }
@@ -127,15 +122,15 @@ static void add_mark(const struct ch_block *b, struct buffer *out)
 static void add_measures(const struct ch_block *b, struct buffer *out)
 {
 	struct wr columns[MEASURE_COUNT];
-	size_t bytes = ((size_t)count_rows(b) + 1) * 8;
+	size_t bytes = ((size_t)b->count + 1) * 8;
 	struct wr w = buffer_reserve(out, MEASURE_COUNT * (HEADER_MAX + bytes));
 	for (unsigned m = 0; m < MEASURE_COUNT; m++) {
 		write_text(&w, measure_table[m].name);
 		write_text(&w, "UInt64");
 		columns[m] = wr_carve(&w, bytes);
 	}
-	for (uint32_t i = 0; i < count_rows(b) && wr_ok(&w); i++) {
-		const uint64_t *sums = groups_sums(b->rows, b->from + i);
+	for (uint32_t i = 0; i < b->count && wr_ok(&w); i++) {
+		const uint64_t *sums = groups_sums(b->rows, b->at[i]);
 		for (unsigned m = 0; m < MEASURE_COUNT; m++)
 			wr_le(&columns[m], sums[m] < VALUE_MAX ? sums[m] : VALUE_MAX, 8);
 	}
@@ -147,8 +142,8 @@ static void add_measures(const struct ch_block *b, struct buffer *out)
 static void add_markers(const struct ch_block *b, struct buffer *out)
 {
 	ch_block_column(out, "marker", "UInt8");
-	struct wr w = buffer_reserve(out, (size_t)count_rows(b) + 1);
-	for (uint32_t i = 0; i < count_rows(b); i++)
+	struct wr w = buffer_reserve(out, (size_t)b->count + 1);
+	for (uint32_t i = 0; i < b->count; i++)
 		wr_u8(&w, 0);
 	wr_u8(&w, 1);
 	buffer_commit(out, &w);
@@ -166,7 +161,7 @@ void ch_block_write(const struct ch_block *b, struct buffer *out)
 	bool with_path = cube_dims[b->cube] & DIM_BIT(DIM_path);
 
 	buffer_clear(out);
-	ch_block_begin(out, 1 + n + with_path + 1 + MEASURE_COUNT + 1, (uint64_t)count_rows(b) + 1);
+	ch_block_begin(out, 1 + n + with_path + 1 + MEASURE_COUNT + 1, (uint64_t)b->count + 1);
 	add_numbers(b, "ts", DIM_time, 0, b->marker_ts, out);
 	for (unsigned i = 0; i < n; i++) {
 		const char *name = dimension_table[key[i]].name;

@@ -84,12 +84,12 @@ int clickhouse_changes(struct store_reader *base, const struct store_change_quer
 		.deadline_ns = q->deadline_ns};
 	if (q->from_ms >= q->to_ms || !q->limit)
 		return 0;
-	int r = ch_select(&reader->conn, &request, on_collector, &j, err);
+	int r = ch_reader_select(reader, &request, on_collector, &j, err);
 	if (r == 0 && (!sql_text(&j.applied) || add_select(&sql, &j, q) < 0))
 		r = ch_no_memory(&reader->store->url, err);
 	request.sql = sql_text(&sql);
 	if (r == 0)
-		r = ch_select(&reader->conn, &request, on_change, &j, err);
+		r = ch_reader_select(reader, &request, on_change, &j, err);
 	sql_done(&j.applied);
 	return r;
 }

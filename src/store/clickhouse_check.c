@@ -14,9 +14,13 @@ int clickhouse_look(const char *text, struct store_look *ret, struct error *err)
 		return r;
 	*ret = (struct store_look){.known = CLICKHOUSE_SCHEMA_VERSION};
 	(void)snprintf(ret->name, sizeof(ret->name), "clickhouse store %s", url.name);
-	r = ch_conn_init(&c, &url, url.hosts[0], err);
-	if (r == 0)
-		r = ch_version(&c, &version, err);
+	r = -EBUSY;
+	for (unsigned i = 0; i < url.host_count && r == -EBUSY; i++) {
+		ch_conn_done(&c);
+		r = ch_conn_init(&c, &url, url.hosts[i], err);
+		if (r == 0)
+			r = ch_version(&c, &version, err);
+	}
 	ret->version = (unsigned)version;
 	return r;
 }
@@ -44,7 +48,7 @@ int clickhouse_range(struct store *store, struct store_table table, uint64_t ret
 	sql_add(&sql, " WHERE marker = 0 AND ts >= %llu", (unsigned long long)ch_first_kept(s, table.level));
 	struct ch_request q = {.sql = sql_text(&sql), .doing = "reading a table's range"};
 	if (r == 0)
-		r = ch_select(&s->conn, &q, on_range, &range, err);
+		r = ch_select_any(s, &q, on_range, &range, err);
 	if (r < 0) {
 		ch_writer_doubt(s);
 		return r;
@@ -81,7 +85,7 @@ int clickhouse_collectors(struct store *store, store_collector_fn *fn, void *ctx
 		.doing = "listing the collectors"};
 	int r = ch_writer_ready(s, err);
 	if (r == 0)
-		r = ch_select(&s->conn, &q, on_collector, &(struct list){fn, ctx}, err);
+		r = ch_select_any(s, &q, on_collector, &(struct list){fn, ctx}, err);
 	if (r < 0)
 		ch_writer_doubt(s);
 	return r;

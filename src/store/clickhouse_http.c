@@ -23,10 +23,9 @@
 #include "base/secret.h"
 
 #define CONNECT_MS     5000L
-#define REQUEST_MS     300000L /* of a request without a deadline */
+#define REQUEST_MS     120000L /* of a request without a deadline */
 #define IDLE_S         2L
 #define TRANSFER_BYTES 262144L
-#define ERROR_BYTES    1024
 
 /* ---- errors ---- */
 
@@ -76,22 +75,7 @@ int ch_too_late(struct error *err)
 		" narrower filter");
 }
 
-struct answer {
-	struct ch_conn *c;
-	const struct ch_request *q;
-	ch_row_fn *fn; /* NULL: rows are not wanted */
-	void *ctx;
-	struct error *err;
-	struct buffer rows; /* what is not read yet */
-	struct rd data;     /* of the request */
-	int result;         /* of fn */
-	int code;           /* in a header */
-	size_t text_len;    /* what the server says instead of an answer: */
-	char text[ERROR_BYTES];
-	char curl_text[CURL_ERROR_SIZE];
-};
-
-static int fail(const struct answer *a, int error, const char *text, struct error *err)
+static int fail(const struct ch_answer *a, int error, const char *text, struct error *err)
 {
 	return error_set(err, error, "clickhouse store %s: %s: %.300s%s", a->c->url->name, a->q->doing, text,
 		error == -ENOSPC ? "; free some space or shorten the retention" : "");
@@ -99,7 +83,7 @@ static int fail(const struct answer *a, int error, const char *text, struct erro
 
 /* "Code: 81, e.displayText() = DB::Exception: TEXT, e.what() = DB::Exception" of old servers,
  * "Code: 81. DB::Exception: TEXT. (NAME) (version 26.7)" of new ones. */
-static int server_error(struct answer *a, long status, struct error *err)
+static int server_error(struct ch_answer *a, long status, struct error *err)
 {
 	static const char before[] = "DB::Exception: ";
 	a->text[a->text_len] = '\0';
@@ -122,7 +106,7 @@ static int server_error(struct answer *a, long status, struct error *err)
 	return fail(a, error, *text ? text : "an answer without a text", err);
 }
 
-static int connection_error(struct answer *a, CURLcode curl, struct error *err)
+static int connection_error(struct ch_answer *a, CURLcode curl, struct error *err)
 {
 	const char *text = *a->curl_text ? a->curl_text : curl_easy_strerror(curl);
 	if (curl == CURLE_OPERATION_TIMEDOUT && a->q->deadline_ns && clock_mono_ns() >= a->q->deadline_ns)
@@ -135,7 +119,7 @@ static int connection_error(struct answer *a, CURLcode curl, struct error *err)
 /* ---- what comes and goes ---- */
 
 /* Whole rows; keeps the rest. */
-static int read_rows(struct answer *a)
+static int read_rows(struct ch_answer *a)
 {
 	struct rd left = rd_make(a->rows.data, a->rows.len);
 	while (rd_more(&left)) {
@@ -158,11 +142,11 @@ static int read_rows(struct answer *a)
 
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
-	struct answer *a = ctx;
+	struct ch_answer *a = ctx;
 	long status = 0;
 	(void)curl_easy_getinfo(a->c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200 || a->code) {
-		size_t room = ERROR_BYTES - 1 - a->text_len, take = n < room ? n : room;
+		size_t room = sizeof(a->text) - 1 - a->text_len, take = n < room ? n : room;
 		memcpy(a->text + a->text_len, data, take);
 		a->text_len += take;
 		return n;
@@ -179,7 +163,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 {
 	static const char name[] = "X-ClickHouse-Exception-Code:";
-	struct answer *a = ctx;
+	struct ch_answer *a = ctx;
 	char line[64];
 	if (n > strlen(name) && n < sizeof(line) && strncasecmp(data, name, strlen(name)) == 0) {
 		memcpy(line, data, n);
@@ -191,7 +175,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 
 static size_t on_data(char *data, size_t size, size_t n, void *ctx)
 {
-	struct answer *a = ctx;
+	struct ch_answer *a = ctx;
 	size_t left = rd_left(&a->data), take = left < size * n ? left : size * n;
 	rd_copy(&a->data, data, take);
 	return take;
@@ -204,6 +188,12 @@ static const struct {
 } settings[CH_SETTING_COUNT] = {
 	[CH_async_insert] = {"async_insert", "0"},
 	[CH_cancel_http_readonly_queries_on_client_close] = {"cancel_http_readonly_queries_on_client_close", "1"},
+	/* Where a replica is away the next one is asked; a shard without any is an error and not half an answer. What was just
+	 * written to the first replica of a shard is read there, too. */
+	[CH_connect_timeout_with_failover_ms] = {"connect_timeout_with_failover_ms", "2000"},
+	[CH_load_balancing] = {"load_balancing", "in_order"},
+	[CH_prefer_localhost_replica] = {"prefer_localhost_replica", "0"},
+	[CH_skip_unavailable_shards] = {"skip_unavailable_shards", "0"},
 	[CH_max_ast_elements] = {"max_ast_elements", "1000000"},
 	[CH_max_expanded_ast_elements] = {"max_expanded_ast_elements", "1000000"},
 	[CH_max_query_size] = {"max_query_size", "67108864"},
@@ -251,7 +241,7 @@ static void add_url(struct sql *s, const struct ch_conn *c, const struct ch_requ
 		add_escaped(s, "query", q->sql);
 }
 
-static void set_options(struct answer *a, const char *url, long ms)
+static void set_options(struct ch_answer *a, const char *url, long ms)
 {
 	const struct ch_request *q = a->q;
 	CURL *h = a->c->curl;
@@ -272,18 +262,25 @@ static void set_options(struct answer *a, const char *url, long ms)
 		q->with_data ? (curl_off_t)q->data.len : (curl_off_t)strlen(q->sql));
 }
 
-static int perform(struct answer *a, struct error *err)
+int ch_answer_begin(struct ch_answer *a, struct error *err)
 {
 	CLEANUP(sql_done) struct sql url = {0};
-	long ms = time_left_ms(a->q), status = 0;
+	long ms = time_left_ms(a->q);
 	if (!ms)
 		return ch_too_late(err);
 	add_url(&url, a->c, a->q, ms);
 	if (!a->q->sql || !sql_text(&url))
 		return ch_no_memory(a->c->url, err);
-	set_options(a, sql_text(&url), ms);
+	a->data = rd_view(a->q->data);
+	a->err = err;
 	a->c->code = 0;
-	CURLcode curl = curl_easy_perform(a->c->curl);
+	set_options(a, sql_text(&url), ms);
+	return 0;
+}
+
+int ch_answer_end(struct ch_answer *a, CURLcode curl, struct error *err)
+{
+	long status = 0;
 	if (a->result < 0)
 		return a->result;
 	if (curl != CURLE_OK) {
@@ -294,6 +291,12 @@ static int perform(struct answer *a, struct error *err)
 	if (status != 200 || a->code)
 		return server_error(a, status, err);
 	return a->rows.len ? fail(a, -EBADMSG, "its answer ends within a row", err) : 0;
+}
+
+static int perform(struct ch_answer *a, struct error *err)
+{
+	int r = ch_answer_begin(a, err);
+	return r < 0 ? r : ch_answer_end(a, curl_easy_perform(a->c->curl), err);
 }
 
 /* ---- meeting a server ---- */
@@ -347,13 +350,13 @@ static int select_rows(struct ch_conn *c, const struct ch_request *q, ch_row_fn 
 	sql_add(&sql, "%s FORMAT RowBinary", q->sql ? q->sql : "");
 	struct ch_request with_format = *q;
 	with_format.sql = q->sql ? sql_text(&sql) : NULL;
-	struct answer a = {.c = c, .q = &with_format, .fn = fn, .ctx = ctx, .err = err};
+	struct ch_answer a = {.c = c, .q = &with_format, .fn = fn, .ctx = ctx};
 	int r = perform(&a, err);
 	buffer_done(&a.rows);
 	return r;
 }
 
-static int meet(struct ch_conn *c, uint64_t deadline_ns, struct error *err)
+int ch_conn_meet(struct ch_conn *c, uint64_t deadline_ns, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
 	struct ch_request q = {.doing = "connecting", .deadline_ns = deadline_ns, .without_database = true};
@@ -401,14 +404,14 @@ void ch_conn_done(struct ch_conn *c)
 
 int ch_run(struct ch_conn *c, const struct ch_request *q, struct error *err)
 {
-	struct answer a = {.c = c, .q = q, .err = err, .data = rd_view(q->data)};
-	int r = meet(c, q->deadline_ns, err);
+	struct ch_answer a = {.c = c, .q = q};
+	int r = ch_conn_meet(c, q->deadline_ns, err);
 	return r < 0 ? r : perform(&a, err);
 }
 
 int ch_select(struct ch_conn *c, const struct ch_request *q, ch_row_fn *fn, void *ctx, struct error *err)
 {
-	int r = meet(c, q->deadline_ns, err);
+	int r = ch_conn_meet(c, q->deadline_ns, err);
 	return r < 0 ? r : select_rows(c, q, fn, ctx, err);
 }
 

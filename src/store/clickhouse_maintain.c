@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct doomed {
-	struct clickhouse_store *s;
+	const struct clickhouse_store *s;
 	struct sql list; /* "TABLE PARTITION\n" */
 };
 
@@ -27,15 +27,26 @@ uint64_t ch_first_kept(const struct clickhouse_store *s, enum store_level level)
 
 int ch_load_cutoffs(struct clickhouse_store *s, struct error *err)
 {
-	int r = 0;
+	struct ch_node *node;
+	int r = ch_node_get(s, 0, &node, err);
 	for (int level = 0; level < LEVEL_COUNT && r == 0; level++) {
 		char key[32];
 		uint64_t cutoff = 0;
 		key_of((enum store_level)level, key);
-		r = ch_meta_get(&s->conn, key, &cutoff, err);
+		r = ch_meta_get(&node->conn, key, &cutoff, err);
 		if (r == 0)
 			s->cutoff_s[level] = cutoff;
 	}
+	return r;
+}
+
+/* To every server that is there. */
+static int write_cutoff(struct clickhouse_store *s, const char *key, uint64_t cutoff, struct error *err)
+{
+	int r = 0;
+	for (unsigned i = 0; i < s->node_count && r == 0; i++)
+		if (s->nodes[i].ready)
+			r = ch_meta_set(&s->nodes[i].conn, key, cutoff, err);
 	return r;
 }
 
@@ -50,7 +61,7 @@ static int set_cutoffs(struct clickhouse_store *s, uint64_t now_s, struct error 
 		if (cutoff == s->cutoff_s[level])
 			continue;
 		key_of((enum store_level)level, key);
-		r = ch_meta_set(&s->conn, key, cutoff, err);
+		r = write_cutoff(s, key, cutoff, err);
 		if (r == 0)
 			s->cutoff_s[level] = cutoff;
 	}
@@ -73,7 +84,7 @@ static int on_partition(void *ctx, struct rd *r, struct error *err)
 		return 0;
 	for (unsigned table = 0; table <= CH_TABLE_changes; table++) {
 		CLEANUP(sql_done) struct sql text = {0};
-		ch_table_name(&text, table);
+		ch_table_local(&text, &d->s->layout, table);
 		if (sql_text(&text) && text.len == name.len && memcmp(text.text, name.data, name.len) == 0 &&
 			is_over(d->s, table, partition))
 			sql_add(&d->list, "ALTER TABLE %s DROP PARTITION %llu\n", text.text, (unsigned long long)partition);
@@ -81,28 +92,32 @@ static int on_partition(void *ctx, struct rd *r, struct error *err)
 	return 0;
 }
 
-static int drop(struct clickhouse_store *s, char *statements, struct error *err)
+static int drop(struct ch_node *node, char *statements, struct error *err)
 {
 	int r = 0;
 	for (char *at = statements, *line; r == 0 && (line = strsep(&at, "\n")) && *line;) {
 		struct ch_request q = {.sql = line, .doing = "dropping what is older than its retention"};
-		r = ch_run(&s->conn, &q, err);
+		r = ch_run(&node->conn, &q, err);
 	}
 	return r;
 }
 
-static int drop_partitions(struct clickhouse_store *s, struct error *err)
+/* Of a shard, by one of its servers; replicas do as it does. */
+static int drop_partitions(struct clickhouse_store *s, unsigned shard, struct error *err)
 {
 	struct doomed d = {.s = s};
+	struct ch_node *node;
 	CLEANUP(sql_done) struct sql sql = {0};
 	sql_add(&sql, "SELECT DISTINCT table, toUInt64(partition) FROM system.parts WHERE active AND database = '%s'"
 		      " AND match(partition, '^[0-9]+$')", s->url.database);
 	struct ch_request q = {.sql = sql_text(&sql), .doing = "listing partitions"};
-	int r = ch_select(&s->conn, &q, on_partition, &d, err);
+	int r = ch_node_get(s, shard, &node, err);
+	if (r == 0)
+		r = ch_select(&node->conn, &q, on_partition, &d, err);
 	if (r == 0 && d.list.failed)
 		r = ch_no_memory(&s->url, err);
 	if (r == 0 && d.list.len)
-		r = drop(s, d.list.text, err);
+		r = drop(node, d.list.text, err);
 	sql_done(&d.list);
 	return r;
 }
@@ -111,10 +126,12 @@ int clickhouse_maintain(struct store *store, uint64_t now_s, struct error *err)
 {
 	struct clickhouse_store *s = CONTAINER_OF(store, struct clickhouse_store, base);
 	int r = ch_writer_ready(s, err);
-	if (r == 0)
+	if (r == 0) {
+		ch_nodes_tend(s);
 		r = set_cutoffs(s, now_s, err);
-	if (r == 0)
-		r = drop_partitions(s, err);
+	}
+	for (unsigned shard = 0; shard < s->layout.shards && r == 0; shard++)
+		r = drop_partitions(s, shard, err);
 	if (r < 0)
 		ch_writer_doubt(s);
 	return r;

@@ -142,7 +142,7 @@ static int run(struct job *j, struct error *err)
 		add_select(&sql, j, &q->segments[i]);
 	}
 	struct ch_request request = {.sql = sql_text(&sql), .doing = "reading", .deadline_ns = q->deadline_ns};
-	return ch_select(&j->reader->conn, &request, on_row, j, err);
+	return ch_reader_select(j->reader, &request, on_row, j, err);
 }
 
 int clickhouse_query(struct store_reader *base, const struct store_query *q, store_row_fn *fn, void *ctx, struct error *err)

@@ -24,6 +24,13 @@ static const char updating[] = "updating the schema", reading[] = "reading the s
 /* Days are whole in each of them. */
 const uint32_t ch_partition_s[LEVEL_COUNT] = {[LEVEL_minute] = 86400, [LEVEL_hour] = 30 * 86400, [LEVEL_day] = 365 * 86400};
 
+/* What the statements are made for. */
+struct target {
+	struct ch_node *node;
+	const struct ch_layout *layout;
+	struct error *err;
+};
+
 void ch_table_name(struct sql *s, unsigned table)
 {
 	static const char *const others[] = {"path_change", "batches", "collectors"};
@@ -33,12 +40,18 @@ void ch_table_name(struct sql *s, unsigned table)
 		sql_add(s, "%s", others[table - CH_TABLE_changes]);
 }
 
+void ch_table_local(struct sql *s, const struct ch_layout *layout, unsigned table)
+{
+	ch_table_name(s, table);
+	sql_add(s, layout->cluster ? "_local" : "");
+}
+
 /* ---- statements ---- */
 
-static int run(struct ch_conn *c, const struct sql *sql, bool without_database, struct error *err)
+static int run(const struct target *t, const struct sql *sql, bool without_database)
 {
 	struct ch_request q = {.sql = sql_text(sql), .doing = updating, .without_database = without_database};
-	return ch_run(c, &q, err);
+	return ch_run(&t->node->conn, &q, t->err);
 }
 
 static void column_definition(struct sql *s, const char *name)
@@ -51,9 +64,30 @@ static void column_plain(struct sql *s, const char *name)
 	sql_add(s, "%s", name);
 }
 
-/* What a table of its own settings gets where the server has them: parts that are on disk when an INSERT is answered,
- * and memory of the last blocks, one of which is then not taken twice. */
-static void add_engine_settings(struct sql *s, const struct ch_conn *c)
+/* The beginning of a table's statement, and what comes before the arguments of its engine. Replicas find each other by a
+ * path that says it all, and are told apart by their hosts. */
+static void add_create(struct sql *s, const struct target *t, unsigned table)
+{
+	sql_add(s, "CREATE TABLE IF NOT EXISTS ");
+	ch_table_local(s, t->layout, table);
+}
+
+static void add_engine(struct sql *s, const struct target *t, unsigned table, const char *engine, const char *arguments)
+{
+	sql_add(s, ") ENGINE = ");
+	if (!t->layout->replicated) {
+		sql_add(s, *arguments ? "%s(%s)" : "%s", engine, arguments);
+		return;
+	}
+	sql_add(s, "Replicated%s('/clickhouse/whereto/%s/%s/%u/", engine, t->node->conn.url->cluster,
+		t->node->conn.url->database, t->node->shard);
+	ch_table_name(s, table);
+	sql_add(s, "', '%s'%s%s)", t->node->conn.at, *arguments ? ", " : "", arguments);
+}
+
+/* What a table gets where the server has the setting: parts that are on disk when an INSERT is answered, and memory of the
+ * last blocks, one of which is then not taken twice. */
+static void add_engine_settings(struct sql *s, const struct target *t)
 {
 	static const struct {
 		enum ch_setting setting;
@@ -62,20 +96,21 @@ static void add_engine_settings(struct sql *s, const struct ch_conn *c)
 		{CH_merge_tree_fsync_after_insert, "fsync_after_insert = 1"},
 		{CH_merge_tree_fsync_part_directory, "fsync_part_directory = 1"},
 		{CH_merge_tree_non_replicated_deduplication_window, "non_replicated_deduplication_window = 1000"},
+		{CH_merge_tree_replicated_deduplication_window, "replicated_deduplication_window = 10000"},
 	};
 	sql_add(s, " SETTINGS index_granularity = 8192");
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (c->settings & 1u << table[i].setting)
+		if (t->node->conn.settings & 1u << table[i].setting)
 			sql_add(s, ", %s", table[i].text);
 }
 
-static void add_cube_table(struct sql *s, const struct ch_conn *c, enum store_cube cube, enum store_level level)
+static void add_cube_table(struct sql *s, const struct target *t, enum store_cube cube, enum store_level level)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	size_t n = cube_key(cube, key);
+	CLEANUP(sql_done) struct sql sums = {0};
 
-	sql_add(s, "CREATE TABLE IF NOT EXISTS ");
-	schema_table(s, cube, level);
+	add_create(s, t, ch_table(cube, level));
 	sql_add(s, "(ts UInt32");
 	for (size_t i = 0; i < n; i++)
 		sql_add(s, ", %s %s", dimension_table[key[i]].name, ch_type(key[i]));
@@ -83,12 +118,16 @@ static void add_cube_table(struct sql *s, const struct ch_conn *c, enum store_cu
 		sql_add(s, ", members Array(UInt32)");
 	sql_add(s, ", mark String");
 	schema_measures(s, column_definition);
-	sql_add(s, ", marker UInt8) ENGINE = SummingMergeTree((marker");
-	schema_measures(s, column_plain);
-	sql_add(s, ")) PARTITION BY intDiv(ts, %u) ORDER BY (", ch_partition_s[level]);
+	sql_add(s, ", marker UInt8");
+	sql_add(&sums, "(marker");
+	schema_measures(&sums, column_plain);
+	sql_add(&sums, ")");
+	s->failed |= sums.failed;
+	add_engine(s, t, ch_table(cube, level), "SummingMergeTree", sums.failed ? "" : sums.text);
+	sql_add(s, " PARTITION BY intDiv(ts, %u) ORDER BY (", ch_partition_s[level]);
 	schema_key_columns(s, cube);
 	sql_add(s, ", mark)");
-	add_engine_settings(s, c);
+	add_engine_settings(s, t);
 }
 
 /* A view's columns have the tables' names, and their expressions are made of columns of other names: an expression of
@@ -139,13 +178,33 @@ static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level 
 	sql_add(s, " WHERE marker = 0)");
 }
 
-static void add_changes_table(struct sql *s, const struct ch_conn *c)
+static void add_changes_table(struct sql *s, const struct target *t)
 {
-	sql_add(s, "CREATE TABLE IF NOT EXISTS path_change(time_ms UInt64, collector String, batch UInt64, number UInt32,"
-		   " router String, prefix String, path_before String, path_after String, mark String, marker UInt8)"
-		   " ENGINE = MergeTree PARTITION BY intDiv(time_ms, %llu) ORDER BY (time_ms, collector, batch, number)",
-		CH_CHANGES_PARTITION_MS);
-	add_engine_settings(s, c);
+	add_create(s, t, CH_TABLE_changes);
+	sql_add(s, "(time_ms UInt64, collector String, batch UInt64, number UInt32, router String, prefix String,"
+		   " path_before String, path_after String, mark String, marker UInt8");
+	add_engine(s, t, CH_TABLE_changes, "MergeTree", "");
+	sql_add(s, " PARTITION BY intDiv(time_ms, %llu) ORDER BY (time_ms, collector, batch, number)", CH_CHANGES_PARTITION_MS);
+	add_engine_settings(s, t);
+}
+
+/* A batch that is written again replaces its row; of a collector the last batch stays. */
+static void add_batches_table(struct sql *s, const struct target *t)
+{
+	add_create(s, t, CH_TABLE_batches);
+	sql_add(s, "(collector String, id UInt64, flows UInt64, changes UInt64, changes_left_out UInt64");
+	add_engine(s, t, CH_TABLE_batches, "ReplacingMergeTree", "");
+	sql_add(s, " ORDER BY (collector, id)");
+	add_engine_settings(s, t);
+}
+
+static void add_collectors_table(struct sql *s, const struct target *t)
+{
+	add_create(s, t, CH_TABLE_collectors);
+	sql_add(s, "(collector String, batch UInt64");
+	add_engine(s, t, CH_TABLE_collectors, "ReplacingMergeTree", "batch");
+	sql_add(s, " ORDER BY collector");
+	add_engine_settings(s, t);
 }
 
 static void add_changes_view(struct sql *s)
@@ -160,69 +219,87 @@ static void add_changes_view(struct sql *s)
 	sql_add(s, " FROM path_change WHERE marker = 0)");
 }
 
-static int make_cube(struct ch_conn *c, enum store_cube cube, enum store_level level, struct error *err)
+/* A table, its Distributed one, its view: the statement made for the first is run, and text is left empty. */
+static int make_table(const struct target *t, struct sql *text, unsigned table)
+{
+	int r = run(t, text, false);
+	sql_clear(text);
+	if (r < 0 || !t->layout->cluster)
+		return r;
+	sql_add(text, "CREATE TABLE IF NOT EXISTS ");
+	ch_table_name(text, table);
+	sql_add(text, " AS ");
+	ch_table_local(text, t->layout, table);
+	sql_add(text, " ENGINE = Distributed('%s', '%s', '", t->node->conn.url->cluster, t->node->conn.url->database);
+	ch_table_local(text, t->layout, table);
+	sql_add(text, "')");
+	r = run(t, text, false);
+	sql_clear(text);
+	return r;
+}
+
+static int make_cube(const struct target *t, enum store_cube cube, enum store_level level)
 {
 	CLEANUP(sql_done) struct sql s = {0};
-	add_cube_table(&s, c, cube, level);
-	int r = run(c, &s, false, err);
-	sql_clear(&s);
+	add_cube_table(&s, t, cube, level);
+	int r = make_table(t, &s, ch_table(cube, level));
 	add_cube_view(&s, cube, level);
-	return r < 0 ? r : run(c, &s, false, err);
+	return r < 0 ? r : run(t, &s, false);
 }
 
-static int make_changes(struct ch_conn *c, struct error *err)
+static int make_others(const struct target *t)
 {
 	CLEANUP(sql_done) struct sql s = {0};
-	add_changes_table(&s, c);
-	int r = run(c, &s, false, err);
-	sql_clear(&s);
+	add_changes_table(&s, t);
+	int r = make_table(t, &s, CH_TABLE_changes);
+	if (r < 0)
+		return r;
 	add_changes_view(&s);
-	return r < 0 ? r : run(c, &s, false, err);
-}
-
-/* A batch that is written again replaces its row; of a collector the last batch stays. */
-static int make_batches(struct ch_conn *c, struct error *err)
-{
-	CLEANUP(sql_done) struct sql s = {0};
-	sql_add(&s, "CREATE TABLE IF NOT EXISTS batches(collector String, id UInt64, flows UInt64, changes UInt64,"
-		    " changes_left_out UInt64) ENGINE = ReplacingMergeTree ORDER BY (collector, id)");
-	add_engine_settings(&s, c);
-	int r = run(c, &s, false, err);
+	r = run(t, &s, false);
+	if (r < 0)
+		return r;
 	sql_clear(&s);
-	sql_add(&s, "CREATE TABLE IF NOT EXISTS collectors(collector String, batch UInt64)"
-		    " ENGINE = ReplacingMergeTree(batch) ORDER BY collector");
-	add_engine_settings(&s, c);
-	return r < 0 ? r : run(c, &s, false, err);
+	add_batches_table(&s, t);
+	r = make_table(t, &s, CH_TABLE_batches);
+	if (r < 0)
+		return r;
+	add_collectors_table(&s, t);
+	return make_table(t, &s, CH_TABLE_collectors);
 }
 
-/* The first of all: what is in a database with this table is ours. */
-static int make_meta(struct ch_conn *c, struct error *err)
+/* The first of all: what is in a database with this table is ours. Each server has its own. */
+static int make_meta(const struct target *t)
 {
 	CLEANUP(sql_done) struct sql s = {0};
+	struct ch_conn *c = &t->node->conn;
 	sql_add(&s, "CREATE DATABASE IF NOT EXISTS %s", c->url->database);
-	int r = run(c, &s, true, err);
+	int r = run(t, &s, true);
 	sql_clear(&s);
 	sql_add(&s, "CREATE TABLE IF NOT EXISTS meta(key String, value UInt64, version UInt64)"
 		    " ENGINE = ReplacingMergeTree(version) ORDER BY key");
-	add_engine_settings(&s, c);
-	return r < 0 ? r : run(c, &s, false, err);
+	add_engine_settings(&s, t);
+	if (r == 0)
+		r = run(t, &s, false);
+	if (r == 0 && t->layout->cluster)
+		r = ch_meta_set(c, "shards", t->layout->shards, t->err);
+	if (r == 0 && t->layout->cluster)
+		r = ch_meta_set(c, "shard", t->node->shard, t->err);
+	return r < 0 || !t->layout->replicated ? r : ch_meta_set(c, "replicated", 1, t->err);
 }
 
 /* ---- versions ---- */
 
 /* Version 1: everything. */
-static int step_1(struct ch_conn *c, struct error *err)
+static int step_1(const struct target *t)
 {
 	int r = 0;
 	for (int cube = 0; cube < CUBE_COUNT; cube++)
 		for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
-			r = make_cube(c, (enum store_cube)cube, (enum store_level)level, err);
-	if (r == 0)
-		r = make_changes(c, err);
-	return r < 0 ? r : make_batches(c, err);
+			r = make_cube(t, (enum store_cube)cube, (enum store_level)level);
+	return r < 0 ? r : make_others(t);
 }
 
-static int (*const steps[])(struct ch_conn *c, struct error *err) = {step_1};
+static int (*const steps[])(const struct target *t) = {step_1};
 _Static_assert(ARRAY_LEN(steps) == CLICKHOUSE_SCHEMA_VERSION, "one step a version");
 
 int ch_meta_get(struct ch_conn *c, const char *key, uint64_t *ret, struct error *err)
@@ -238,7 +315,8 @@ int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error
 	CLEANUP(sql_done) struct sql s = {0};
 	sql_add(&s, "INSERT INTO meta(key, value, version) VALUES ('%s', %llu, %llu)", key, (unsigned long long)value,
 		(unsigned long long)clock_wall_ms());
-	return run(c, &s, false, err);
+	struct ch_request q = {.sql = sql_text(&s), .doing = updating};
+	return ch_run(c, &q, err);
 }
 
 struct tables {
@@ -291,19 +369,40 @@ int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err)
 	return look_at(c, &t, ret, err);
 }
 
-int ch_migrate(struct ch_conn *c, bool *ret_fresh, struct error *err)
+/* The rows are where this program looks for them. */
+static int check_layout(const struct target *t)
 {
-	struct tables t = {0};
-	uint64_t version = 0;
-	int r = look_at(c, &t, &version, err);
-	if (r < 0 || version == CLICKHOUSE_SCHEMA_VERSION)
-		return r;
-	if (version == 0)
-		r = make_meta(c, err);
-	while (r == 0 && version < CLICKHOUSE_SCHEMA_VERSION)
-		r = steps[version++](c, err);
+	struct ch_conn *c = &t->node->conn;
+	uint64_t shards = 0, shard = t->node->shard;
+	int r = ch_meta_get(c, "shards", &shards, t->err);
 	if (r == 0)
-		r = ch_meta_set(c, "schema_version", version, err);
-	*ret_fresh = r == 0 && !t.all;
+		r = ch_meta_get(c, "shard", &shard, t->err);
+	if (r < 0 || (shards == (t->layout->cluster ? t->layout->shards : 0) && shard == t->node->shard))
+		return r;
+	if (!t->layout->cluster)
+		return error_set(t->err, -EPROTO, "clickhouse store %s: its tables are those of a cluster: name it in the url,"
+			" ?cluster=NAME", c->url->name);
+	return error_set(t->err, -EPROTO, "clickhouse store %s: the tables at %s were made for shard %llu of %llu, and it is shard %u"
+		" of %u in the cluster %s; rows do not move, give it another database", c->url->name, c->at,
+		(unsigned long long)shard + 1, (unsigned long long)shards, t->node->shard + 1, t->layout->shards, c->url->cluster);
+}
+
+int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_fresh, struct error *err)
+{
+	struct target t = {node, layout, err};
+	struct tables tables = {0};
+	uint64_t version = 0;
+	int r = look_at(&node->conn, &tables, &version, err);
+	if (r < 0)
+		return r;
+	if (version == CLICKHOUSE_SCHEMA_VERSION)
+		return check_layout(&t);
+	if (version == 0)
+		r = make_meta(&t);
+	while (r == 0 && version < CLICKHOUSE_SCHEMA_VERSION)
+		r = steps[version++](&t);
+	if (r == 0)
+		r = ch_meta_set(&node->conn, "schema_version", version, err);
+	*ret_fresh = r == 0 && !tables.all;
 	return r;
 }

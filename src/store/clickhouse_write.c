@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Applying a batch: one INSERT a table and partition, the batch's row in `batches`, and the collector's in
+/* Applying a batch: one INSERT a table, shard and partition, the batch's row in `batches`, and the collector's in
  * `collectors`, at last. Each is one block that becomes one part, so it is there as a whole or not at all; but together they
  * are no transaction.
  *
@@ -26,10 +26,8 @@
 
 #define MEMBERS_MAX (PATH_BYTES_MAX / 4)
 
-static const char writing[] = "writing a batch";
-
 struct place {
-	unsigned table;
+	unsigned table, shard;
 	uint64_t partition;
 };
 
@@ -46,20 +44,25 @@ struct job {
 	struct view *names, *prefixes, *paths, *members; /* as stored, by the flow table's numbers */
 	struct sql mark;
 	struct places wanted, done; /* of the marks */
+	unsigned asked;             /* the shard that is asked for them */
+	uint32_t *at;               /* a table's rows, block by block */
+	uint16_t *shards;           /* their shards; NULL: there is one */
+	uint32_t row_cap;           /* of both */
+	struct buffer key;
 	struct error *err;
 };
 
-static bool has_place(const struct places *p, unsigned table, uint64_t partition)
+static bool has_place(const struct places *p, struct place place)
 {
 	for (size_t i = p->count; i-- > 0;)
-		if (p->v[i].partition == partition && p->v[i].table == table)
+		if (p->v[i].partition == place.partition && p->v[i].table == place.table && p->v[i].shard == place.shard)
 			return true;
 	return false;
 }
 
-static int add_place(struct places *p, unsigned table, uint64_t partition)
+static int add_place(struct places *p, struct place place)
 {
-	if (has_place(p, table, partition))
+	if (has_place(p, place))
 		return 0;
 	if (p->count == p->cap) {
 		size_t cap = p->cap ? p->cap * 2 : 64;
@@ -69,8 +72,19 @@ static int add_place(struct places *p, unsigned table, uint64_t partition)
 		p->v = v;
 		p->cap = cap;
 	}
-	p->v[p->count++] = (struct place){table, partition};
+	p->v[p->count++] = place;
 	return 0;
+}
+
+static struct view text_view(const char *text)
+{
+	return (struct view){(const uint8_t *)text, strlen(text)};
+}
+
+/* Where the rows of `batches` and `collectors` are. */
+static struct place own_place(const struct job *j, unsigned table)
+{
+	return (struct place){table, ch_shard_of(j->s, text_view(j->batch->collector)), 0};
 }
 
 /* Seconds, or milliseconds of path_change, that a table's partition holds. */
@@ -96,7 +110,7 @@ static bool change_is_kept(const struct clickhouse_store *s, const struct path_c
 
 /* ---- what is there already ---- */
 
-/* Where the batch will be: any cube has rows wherever a flow is. */
+/* Where the batch will be, whatever the shard: any cube has rows wherever a flow is. */
 static int want_level(struct job *j, enum store_level level)
 {
 	const struct flow_table *flows = j->batch->flows;
@@ -110,7 +124,7 @@ static int want_level(struct job *j, enum store_level level)
 			continue;
 		last = partition;
 		for (unsigned cube = first; cube < end && r == 0; cube++)
-			r = add_place(&j->wanted, ch_table((enum store_cube)cube, level), partition);
+			r = add_place(&j->wanted, (struct place){ch_table((enum store_cube)cube, level), 0, partition});
 	}
 	return r;
 }
@@ -124,7 +138,8 @@ static int want_places(struct job *j)
 			r = want_level(j, (enum store_level)level);
 	for (uint32_t i = 0; i < flows->change_count && r == 0; i++)
 		if (change_is_kept(j->s, &flows->changes[i]))
-			r = add_place(&j->wanted, CH_TABLE_changes, flows->changes[i].time_ms / CH_CHANGES_PARTITION_MS);
+			r = add_place(&j->wanted,
+				(struct place){CH_TABLE_changes, 0, flows->changes[i].time_ms / CH_CHANGES_PARTITION_MS});
 	return r;
 }
 
@@ -133,7 +148,7 @@ static void add_question(struct sql *s, const struct job *j, unsigned table)
 	const char *column = table == CH_TABLE_changes ? "time_ms" : "ts", *comma = "";
 	sql_add(s, "SELECT materialize(toUInt8(%u)), toUInt64(intDiv(%s, %llu)) FROM ", table, column,
 		(unsigned long long)partition_width(table));
-	ch_table_name(s, table);
+	ch_table_local(s, &j->s->layout, table);
 	sql_add(s, " WHERE marker = 1 AND mark = ");
 	ch_quote_text(s, sql_text(&j->mark));
 	sql_add(s, " AND %s IN (", column);
@@ -143,7 +158,7 @@ static void add_question(struct sql *s, const struct job *j, unsigned table)
 		sql_add(s, "%s%llu", comma, (unsigned long long)marker_time(table, j->wanted.v[i].partition));
 		comma = ", ";
 	}
-	sql_add(s, ") UNION ALL ");
+	sql_add(s, ")");
 }
 
 static int on_mark(void *ctx, struct rd *r, struct error *err)
@@ -151,32 +166,59 @@ static int on_mark(void *ctx, struct rd *r, struct error *err)
 	struct job *j = ctx;
 	unsigned table = (unsigned)rd_le(r, 1);
 	uint64_t partition = rd_le(r, 8);
-	if (rd_ok(r) && add_place(&j->done, table, partition) < 0)
+	if (rd_ok(r) && add_place(&j->done, (struct place){table, j->asked, partition}) < 0)
 		return ch_no_memory(&j->s->url, err);
 	return 0;
 }
 
-/* One question for all of its marks. */
-static int find_marks(struct job *j)
+/* Whether its rows in `batches` and `collectors` are there. */
+static void add_own_questions(struct sql *s, const struct job *j)
+{
+	const struct ch_layout *layout = &j->s->layout;
+	unsigned long long id = j->batch->id;
+	sql_add(s, "SELECT materialize(toUInt8(%u)), toUInt64(0) FROM ", (unsigned)CH_TABLE_batches);
+	ch_table_local(s, layout, CH_TABLE_batches);
+	sql_add(s, " WHERE id = %llu AND collector = ", id);
+	ch_quote_text(s, j->batch->collector);
+	sql_add(s, " UNION ALL SELECT materialize(toUInt8(%u)), toUInt64(0) FROM ", (unsigned)CH_TABLE_collectors);
+	ch_table_local(s, layout, CH_TABLE_collectors);
+	sql_add(s, " WHERE batch >= %llu AND collector = ", id);
+	ch_quote_text(s, j->batch->collector);
+}
+
+/* One question for all that a shard has of it. */
+static int ask_shard(struct job *j, unsigned shard)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	unsigned long long id = j->batch->id;
-	bool asked[CH_TABLE_COUNT] = {false}, follows = j->s->own.known && j->batch->id == j->s->own.last + 1;
-	if (!follows && want_places(j) < 0)
-		return ch_no_memory(&j->s->url, j->err);
+	struct ch_node *node;
+	bool asked[CH_TABLE_COUNT] = {false};
+	if (shard == own_place(j, 0).shard)
+		add_own_questions(&sql, j);
 	for (size_t i = 0; i < j->wanted.count; i++) {
-		if (!asked[j->wanted.v[i].table])
-			add_question(&sql, j, j->wanted.v[i].table);
-		asked[j->wanted.v[i].table] = true;
+		unsigned table = j->wanted.v[i].table;
+		if (asked[table])
+			continue;
+		asked[table] = true;
+		sql_add(&sql, sql.len ? " UNION ALL " : "");
+		add_question(&sql, j, table);
 	}
-	sql_add(&sql, "SELECT materialize(toUInt8(%u)), toUInt64(0) FROM batches WHERE id = %llu AND collector = ",
-		(unsigned)CH_TABLE_batches, id);
-	ch_quote_text(&sql, j->batch->collector);
-	sql_add(&sql, " UNION ALL SELECT materialize(toUInt8(%u)), toUInt64(0) FROM collectors WHERE batch >= %llu AND collector = ",
-		(unsigned)CH_TABLE_collectors, id);
-	ch_quote_text(&sql, j->batch->collector);
+	if (!sql.len && !sql.failed)
+		return 0;
 	struct ch_request q = {.sql = sql_text(&sql), .doing = "asking what is there of a batch"};
-	return ch_writer_run(j->s, j->batch->collector, &q, on_mark, j, j->err);
+	int r = ch_node_get(j->s, shard, &node, j->err);
+	j->asked = shard;
+	if (r == 0)
+		r = ch_node_select(node, &q, on_mark, j, j->err);
+	return r;
+}
+
+static int find_marks(struct job *j)
+{
+	bool follows = j->s->own.known && j->batch->id == j->s->own.last + 1;
+	int r = !follows && want_places(j) < 0 ? ch_no_memory(&j->s->url, j->err) : 0;
+	for (unsigned shard = 0; shard < j->s->layout.shards && r == 0; shard++)
+		r = ask_shard(j, shard);
+	return r;
 }
 
 /* ---- values ---- */
@@ -244,18 +286,81 @@ static int encode_values(struct job *j)
 
 /* ---- blocks ---- */
 
-/* The store's block into a table. */
-static int insert(struct job *j, unsigned table)
+/* A block to be filled; NULL: an earlier one has failed. */
+static struct ch_post *take(struct job *j)
 {
-	CLEANUP(sql_done) struct sql sql = {0};
-	struct buffer *block = &j->s->block;
-	sql_add(&sql, "INSERT INTO ");
-	ch_table_name(&sql, table);
-	sql_add(&sql, " FORMAT Native");
-	if (block->failed)
-		return ch_no_memory(&j->s->url, j->err);
-	struct ch_request q = {.sql = sql_text(&sql), .doing = writing, .with_data = true, .data = {block->data, block->len}};
-	return ch_writer_run(j->s, j->batch->collector, &q, NULL, NULL, j->err);
+	return ch_posts_take(&j->s->posts, j->err);
+}
+
+/* Sends it on its way. */
+static int insert(struct job *j, struct ch_post *post, struct place place)
+{
+	struct ch_node *node;
+	sql_add(&post->sql, "INSERT INTO ");
+	ch_table_local(&post->sql, &j->s->layout, place.table);
+	sql_add(&post->sql, " FORMAT Native");
+	ch_writer_id(&post->query_id, j->s, j->batch->collector);
+	sql_add(&post->query_id, "%s %u %u %llu", sql_text(&j->mark), place.table, place.shard, (unsigned long long)place.partition);
+	int r = ch_node_get(j->s, place.shard, &node, j->err);
+	return r < 0 ? r : ch_posts_send(&j->s->posts, post, node, j->err);
+}
+
+static const struct view *values_of(const struct job *j, enum dimension dim)
+{
+	return dim == DIM_prefix ? j->prefixes : dim == DIM_path ? j->paths : j->names;
+}
+
+/* A row's shard, by its origin or by all of its dimensions. */
+static unsigned shard_of_row(struct job *j, enum store_cube cube, const uint64_t *words)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	size_t n = cube_key(cube, key);
+	bool by_origin = cube_dims[cube] & DIM_BIT(DIM_origin);
+	buffer_clear(&j->key);
+	for (size_t i = 0; i < n; i++) {
+		if (by_origin && key[i] != DIM_origin)
+			continue;
+		if (ch_width(key[i]))
+			ch_block_number(&j->key, ch_width(key[i]), words[1 + i]);
+		else
+			ch_block_string(&j->key, values_of(j, key[i])[words[1 + i]]);
+	}
+	return ch_shard_of(j->s, (struct view){j->key.data, j->key.len});
+}
+
+static int place_rows(struct job *j, enum store_cube cube, const struct groups *rows)
+{
+	if (rows->count > j->row_cap) {
+		free(j->at);
+		free(j->shards);
+		j->row_cap = rows->count;
+		j->at = malloc(rows->count * sizeof(*j->at));
+		j->shards = calloc(rows->count, sizeof(*j->shards));
+		if (!j->at || !j->shards)
+			return ch_no_memory(&j->s->url, j->err);
+	}
+	for (uint32_t i = 0; i < rows->count && j->s->layout.shards > 1; i++)
+		j->shards[i] = (uint16_t)shard_of_row(j, cube, groups_key(rows, i));
+	return j->key.failed ? ch_no_memory(&j->s->url, j->err) : 0;
+}
+
+/* The rows [from, to) that are of the place's shard. */
+static int write_block(struct job *j, struct place place, enum store_cube cube, const struct groups *rows, uint32_t from,
+	uint32_t to)
+{
+	struct ch_block b = {.cube = cube, .rows = rows, .at = j->at, .mark = sql_text(&j->mark),
+		.marker_ts = marker_time(place.table, place.partition), .names = j->names, .prefixes = j->prefixes,
+		.paths = j->paths, .members = j->members};
+	for (; from < to; from++)
+		if (j->shards[from] == place.shard)
+			j->at[b.count++] = from;
+	if (!b.count || has_place(&j->done, place))
+		return 0;
+	struct ch_post *post = take(j);
+	if (!post)
+		return j->s->posts.result;
+	ch_block_write(&b, &post->block);
+	return insert(j, post, place);
 }
 
 /* One table's, which come in the order of their time. */
@@ -263,38 +368,37 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 {
 	struct job *j = ctx;
 	uint32_t from = 0, to;
-	int r = 0;
+	int r = place_rows(j, cube, rows);
 	while (from < rows->count && !row_is_kept(j->s, level, groups_key(rows, from)[0]))
 		from++;
 	for (; from < rows->count && r == 0; from = to) {
-		unsigned table = ch_table(cube, level);
 		uint64_t partition = groups_key(rows, from)[0] / ch_partition_s[level];
 		for (to = from; to < rows->count && groups_key(rows, to)[0] / ch_partition_s[level] == partition; to++)
 			;
-		if (has_place(&j->done, table, partition))
-			continue;
-		struct ch_block b = {.cube = cube, .rows = rows, .from = from, .to = to, .mark = sql_text(&j->mark),
-			.marker_ts = marker_time(table, partition), .names = j->names, .prefixes = j->prefixes,
-			.paths = j->paths, .members = j->members};
-		ch_block_write(&b, &j->s->block);
-		r = insert(j, table);
+		for (unsigned shard = 0; shard < j->s->layout.shards && r == 0; shard++)
+			r = write_block(j, (struct place){ch_table(cube, level), shard, partition}, cube, rows, from, to);
 	}
 	return r;
 }
 
-static struct view text_view(const char *text)
+static struct place place_of_change(const struct job *j, const struct path_change *c)
 {
-	return (struct view){(const uint8_t *)text, strlen(text)};
+	return (struct place){CH_TABLE_changes, ch_shard_of(j->s, j->prefixes[c->prefix]), c->time_ms / CH_CHANGES_PARTITION_MS};
 }
 
-/* A batch's changes of one partition, or their mark when c is NULL: the value of column `column`. */
-static void add_change_value(struct job *j, unsigned column, uint64_t partition, const struct path_change *c)
+static bool is_at(const struct job *j, const struct path_change *c, struct place place)
+{
+	struct place own = place_of_change(j, c);
+	return own.partition == place.partition && own.shard == place.shard && change_is_kept(j->s, c);
+}
+
+/* A change's value in column `column`, or that of the mark when c is NULL. */
+static void add_change_value(struct job *j, struct buffer *out, unsigned column, struct place place, const struct path_change *c)
 {
 	const struct view none = {0};
-	struct buffer *out = &j->s->block;
 	switch (column) {
 	case 0:
-		ch_block_number(out, 8, c ? c->time_ms : marker_time(CH_TABLE_changes, partition));
+		ch_block_number(out, 8, c ? c->time_ms : marker_time(CH_TABLE_changes, place.partition));
 		break;
 	case 1:
 		ch_block_string(out, text_view(j->batch->collector));
@@ -325,7 +429,7 @@ static void add_change_value(struct job *j, unsigned column, uint64_t partition,
 	}
 }
 
-static int write_changes_of(struct job *j, uint64_t partition)
+static int write_changes_at(struct job *j, struct place place)
 {
 	static const struct {
 		const char *name, *type;
@@ -334,20 +438,20 @@ static int write_changes_of(struct job *j, uint64_t partition)
 		{"mark", "String"}, {"marker", "UInt8"}};
 	const struct flow_table *flows = j->batch->flows;
 	uint64_t rows = 1;
+	struct ch_post *post = take(j);
+	if (!post)
+		return j->s->posts.result;
 	for (uint32_t i = 0; i < flows->change_count; i++)
-		rows += flows->changes[i].time_ms / CH_CHANGES_PARTITION_MS == partition && change_is_kept(j->s, &flows->changes[i]);
-	buffer_clear(&j->s->block);
-	ch_block_begin(&j->s->block, ARRAY_LEN(columns), rows);
+		rows += is_at(j, &flows->changes[i], place);
+	ch_block_begin(&post->block, ARRAY_LEN(columns), rows);
 	for (unsigned column = 0; column < ARRAY_LEN(columns); column++) {
-		ch_block_column(&j->s->block, columns[column].name, columns[column].type);
-		for (uint32_t i = 0; i < flows->change_count; i++) {
-			const struct path_change *c = &flows->changes[i];
-			if (c->time_ms / CH_CHANGES_PARTITION_MS == partition && change_is_kept(j->s, c))
-				add_change_value(j, column, partition, c);
-		}
-		add_change_value(j, column, partition, NULL);
+		ch_block_column(&post->block, columns[column].name, columns[column].type);
+		for (uint32_t i = 0; i < flows->change_count; i++)
+			if (is_at(j, &flows->changes[i], place))
+				add_change_value(j, &post->block, column, place, &flows->changes[i]);
+		add_change_value(j, &post->block, column, place, NULL);
 	}
-	return insert(j, CH_TABLE_changes);
+	return insert(j, post, place);
 }
 
 static int write_changes(struct job *j)
@@ -355,46 +459,45 @@ static int write_changes(struct job *j)
 	const struct flow_table *flows = j->batch->flows;
 	int r = 0;
 	for (uint32_t i = 0; i < flows->change_count && r == 0; i++) {
-		uint64_t partition = flows->changes[i].time_ms / CH_CHANGES_PARTITION_MS;
-		if (!change_is_kept(j->s, &flows->changes[i]) || has_place(&j->done, CH_TABLE_changes, partition))
+		struct place place = place_of_change(j, &flows->changes[i]);
+		if (!change_is_kept(j->s, &flows->changes[i]) || has_place(&j->done, place))
 			continue;
-		r = write_changes_of(j, partition);
-		if (r == 0 && add_place(&j->done, CH_TABLE_changes, partition) < 0)
+		r = write_changes_at(j, place);
+		if (r == 0 && add_place(&j->done, place) < 0)
 			r = ch_no_memory(&j->s->url, j->err);
 	}
 	return r;
 }
 
+/* A row of the collector's name and numbers, when all before it is there. */
+static int write_own_row(struct job *j, unsigned table, const char *const names[], const uint64_t values[], unsigned n)
+{
+	int r = ch_posts_wait(&j->s->posts, j->err);
+	struct ch_post *post = r == 0 ? take(j) : NULL;
+	if (r < 0 || !post)
+		return r < 0 ? r : j->s->posts.result;
+	ch_block_begin(&post->block, 1 + n, 1);
+	ch_block_column(&post->block, "collector", "String");
+	ch_block_string(&post->block, text_view(j->batch->collector));
+	for (unsigned i = 0; i < n; i++) {
+		ch_block_column(&post->block, names[i], "UInt64");
+		ch_block_number(&post->block, 8, values[i]);
+	}
+	return insert(j, post, own_place(j, table));
+}
+
 static int write_batch_row(struct job *j)
 {
+	static const char *const names[] = {"id", "flows", "changes", "changes_left_out"};
 	const struct flow_table *flows = j->batch->flows;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} numbers[] = {{"id", j->batch->id}, {"flows", flows->row_count}, {"changes", flows->change_count},
-		{"changes_left_out", flows->changes_left_out}};
-	struct buffer *out = &j->s->block;
-	buffer_clear(out);
-	ch_block_begin(out, 1 + ARRAY_LEN(numbers), 1);
-	ch_block_column(out, "collector", "String");
-	ch_block_string(out, text_view(j->batch->collector));
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		ch_block_column(out, numbers[i].name, "UInt64");
-		ch_block_number(out, 8, numbers[i].value);
-	}
-	return insert(j, CH_TABLE_batches);
+	const uint64_t values[] = {j->batch->id, flows->row_count, flows->change_count, flows->changes_left_out};
+	return write_own_row(j, CH_TABLE_batches, names, values, ARRAY_LEN(names));
 }
 
 static int write_collector_row(struct job *j)
 {
-	struct buffer *out = &j->s->block;
-	buffer_clear(out);
-	ch_block_begin(out, 2, 1);
-	ch_block_column(out, "collector", "String");
-	ch_block_string(out, text_view(j->batch->collector));
-	ch_block_column(out, "batch", "UInt64");
-	ch_block_number(out, 8, j->batch->id);
-	return insert(j, CH_TABLE_collectors);
+	static const char *const names[] = {"batch"};
+	return write_own_row(j, CH_TABLE_collectors, names, &j->batch->id, 1);
 }
 
 /* ---- a batch ---- */
@@ -405,13 +508,16 @@ static int write_content(struct job *j)
 	if (r == 0) {
 		r = cube_walk(&j->src, j->batch->only, j->s->scratch, write_rows, j);
 		if (r == -ENOMEM || r == -E2BIG)
-			return ch_no_memory(&j->s->url, j->err);
+			(void)ch_no_memory(&j->s->url, j->err);
 	}
 	if (r == 0)
 		r = write_changes(j);
-	if (r == 0 && !has_place(&j->done, CH_TABLE_batches, 0))
+	if (r == 0 && !has_place(&j->done, own_place(j, CH_TABLE_batches)))
 		r = write_batch_row(j);
-	return r < 0 ? r : write_collector_row(j);
+	if (r == 0)
+		r = write_collector_row(j);
+	int late = ch_posts_wait(&j->s->posts, r < 0 ? NULL : j->err);
+	return r < 0 ? r : late;
 }
 
 static void job_done(struct job *j)
@@ -423,6 +529,9 @@ static void job_done(struct job *j)
 	free(j->prefixes);
 	free(j->paths);
 	free(j->members);
+	free(j->at);
+	free(j->shards);
+	buffer_done(&j->key);
 	free(j->wanted.v);
 	free(j->done.v);
 }
@@ -435,7 +544,7 @@ static int apply(struct job *j, bool *ret_new)
 		r = find_marks(j);
 	if (r < 0)
 		return r;
-	*ret_new = !has_place(&j->done, CH_TABLE_batches, 0) || !has_place(&j->done, CH_TABLE_collectors, 0);
+	*ret_new = !has_place(&j->done, own_place(j, CH_TABLE_batches)) || !has_place(&j->done, own_place(j, CH_TABLE_collectors));
 	if (!*ret_new)
 		return 0;
 	r = write_content(j);
@@ -468,15 +577,23 @@ int clickhouse_last_batch(struct store *store, const char *collector, uint64_t *
 {
 	struct clickhouse_store *s = CONTAINER_OF(store, struct clickhouse_store, base);
 	CLEANUP(sql_done) struct sql sql = {0};
+	struct ch_node *node;
 	uint64_t last = 0;
 	int r = ch_writer_ready(s, err);
 	if (r == 0)
 		r = ch_writer_settle(s, collector, err);
-	sql_add(&sql, "SELECT max(batch) FROM collectors WHERE collector = ");
+	if (r == 0)
+		r = ch_node_get(s, ch_shard_of(s, text_view(collector)), &node, err);
+	sql_add(&sql, "SELECT max(batch) FROM ");
+	ch_table_local(&sql, &s->layout, CH_TABLE_collectors);
+	sql_add(&sql, " WHERE collector = ");
 	ch_quote_text(&sql, collector);
 	struct ch_request q = {.sql = sql_text(&sql), .doing = "reading the last batch"};
-	if (r == 0)
-		r = ch_number(&s->conn, &q, 8, &last, err);
+	if (r == 0) {
+		r = ch_number(&node->conn, &q, 8, &last, err);
+		if (r < 0 && node->conn.code == 0)
+			ch_node_failed(node);
+	}
 	if (r == 0)
 		*ret = last;
 	else

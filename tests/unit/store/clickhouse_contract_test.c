@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* On one server; on a cluster with WT_CLICKHOUSE=2x1 or 2x2 (shards, replicas) in the environment, on a current ClickHouse with
+ * WT_CLICKHOUSE=current. */
 #include "../../contract/store_contract.h"
 #include "wt_clickhouse.h"
 #include "wt_test.h"
@@ -15,7 +18,10 @@ int main(void)
 	struct error err;
 	const char *missing;
 	wt_random_init();
-	bool there = ch_create(0, 1, &missing);
+	const char *wanted = getenv("WT_CLICKHOUSE");
+	unsigned shards = 0, replicas = 1;
+	(void)sscanf(wanted ? wanted : "", "%ux%u", &shards, &replicas);
+	bool there = ch_create(shards, replicas, &missing);
 	if (missing) {
 		printf("1..0 # SKIP %s\n", missing);
 		return 0;
