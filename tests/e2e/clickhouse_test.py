@@ -162,6 +162,12 @@ def table_sums(server, database):
         f"SELECT sum(requests), sum(bytes_sent) FROM {database}.{cube}_{level}").split("\t"))) for cube in CUBES for level in LEVELS}
 
 
+def settled(collector, count):
+    """Until all tables have it, too: a reader may see a part of a batch."""
+    stored(collector, count)
+    collector.wait(lambda: not collector.api("senders")["backlog"]["batches"], "the rest of a batch")
+
+
 def inserts(server):
     return int(server.ask("SELECT sum(value) FROM system.events WHERE event = 'InsertQuery'"))
 
@@ -191,7 +197,7 @@ def check_killed(tap, folder, server, rng):
             tap.equal(sent, [0], f"killed at insert {killer}: everything was acknowledged")
             count += 20000
             server.start()
-            stored(collector, count)
+            settled(collector, count)
         tap.equal(set(table_sums(server, "killed").values()), {expected_sums(count)}, "killed: every table has all of it once")
 
 
@@ -206,16 +212,16 @@ def check_slow(tap, folder, server):
             collector.wait(lambda: collector.api("senders")["backlog"]["batches"], "a batch that waits", 90)
         finally:
             server.resume()
-        stored(collector, 1100)
+        settled(collector, 1100)
         tap.equal(set(table_sums(server, "slow").values()), {expected_sums(1100)}, "and stored once when it goes on")
 
 
 def check_full_disk(tap, folder):
-    disk = os.path.join(folder, "disk")
-    os.mkdir(disk)
+    disk = tempfile.mkdtemp(prefix="whereto-disk-")   # the server's user cannot enter the folder of this test
     reason = small_disk(disk, "96m")
     if reason:
         tap.skip("a full disk", reason)
+        os.rmdir(disk)
         return
     try:
         with contextlib.closing(clickhouse.Server(folder=disk)) as server, \
@@ -228,10 +234,11 @@ def check_full_disk(tap, folder):
             error = collector.api("senders")["backlog"]["store_error"]
             tap.check(error and "space" in error.lower(), "full disk: the error says so", error)
             os.unlink(filler)
-            stored(collector, 20100)
+            settled(collector, 20100)
             tap.equal(set(table_sums(server, "full").values()), {expected_sums(20100)}, "full disk: with room again all is stored once")
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+        os.rmdir(disk)
 
 
 # ---- whereto store, rights, certificates ----
@@ -319,7 +326,8 @@ def check_retention(tap, folder, server):
     now = int(time.time())
     ages = (0, 3 * DAY, 40 * DAY)
     url = server.url("old")
-    with Collector(os.path.join(folder, "old"), store={"url": url}) as collector:
+    forever = dict.fromkeys(LEVELS, "forever")
+    with Collector(os.path.join(folder, "old"), store={"url": url, "retention": forever}) as collector:
         collector.send({"time": now - age, "client": "203.0.113.1", "server": "192.0.2.1", "requests": 1} for age in ages)
         collector.top()
         collector.stop()

@@ -25,7 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = os.path.join(HERE, "..", "lab", "chdb")
 LIBRARY = os.path.join("node_modules", "@chdb", "lib-linux-x64-gnu", "libchdb.so")
 INSTALL_S = 240
-NOT_SETTINGS = {"query", "database", "query_id", "user", "password", "default_format"}
+NOT_SETTINGS = {"query", "database", "query_id", "user", "password", "default_format",   # of HTTP's parameters
+                "wait_end_of_query", "buffer_size"}
 
 CONFIG = """<clickhouse>
 <remote_servers><{name}><shard><internal_replication>true</internal_replication>
