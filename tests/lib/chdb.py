@@ -27,6 +27,7 @@ LIBRARY = os.path.join("node_modules", "@chdb", "lib-linux-x64-gnu", "libchdb.so
 INSTALL_S = 240
 NOT_SETTINGS = {"query", "database", "query_id", "user", "password", "default_format",   # of HTTP's parameters
                 "wait_end_of_query", "buffer_size"}
+FORMAT = re.compile(rb"\sFORMAT\s+(\w+)\s*$", re.IGNORECASE)
 
 CONFIG = """<clickhouse>
 <remote_servers><{name}><shard><internal_replication>true</internal_replication>
@@ -87,6 +88,12 @@ class Engine:
         "chdb_connect": (ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)),
         "chdb_close_conn": (None, ctypes.POINTER(ctypes.c_void_p)),
         "chdb_query_n": (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t),
+        "chdb_stream_insert_n": (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p,
+                                 ctypes.c_size_t),
+        "chdb_stream_insert_error": (ctypes.c_char_p, ctypes.c_void_p),
+        "chdb_stream_append": (ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
+        "chdb_stream_done": (ctypes.c_void_p, ctypes.c_void_p),
+        "chdb_destroy_insert_stream": (None, ctypes.c_void_p),
         "chdb_result_buffer": (ctypes.c_void_p, ctypes.c_void_p),
         "chdb_result_length": (ctypes.c_size_t, ctypes.c_void_p),
         "chdb_result_error": (ctypes.c_char_p, ctypes.c_void_p),
@@ -117,7 +124,21 @@ class Engine:
         return connection
 
     def _run(self, connection, statement, output):
-        result = self.library.chdb_query_n(connection[0], statement, len(statement), output, len(output))
+        return self._answer(self.library.chdb_query_n(connection[0], statement, len(statement), output, len(output)))
+
+    def _insert(self, connection, statement, name, data):
+        """Data that are not text must not stand behind a statement: some of their bytes would be taken for a part of it."""
+        stream = self.library.chdb_stream_insert_n(connection[0], statement, len(statement), name, len(name))
+        try:
+            error = self.library.chdb_stream_insert_error(stream)
+            if error:
+                raise RuntimeError(error.decode(errors="replace"))
+            self.library.chdb_stream_append(stream, data, len(data))   # its error is told at the end
+            return self._answer(self.library.chdb_stream_done(stream))
+        finally:
+            self.library.chdb_destroy_insert_stream(stream)
+
+    def _answer(self, result):
         try:
             error = self.library.chdb_result_error(result)
             if error:
@@ -127,8 +148,8 @@ class Engine:
         finally:
             self.library.chdb_destroy_query_result(result)
 
-    def run(self, statement, database, settings, output):
-        """In a session of its own. An error of the engine is a RuntimeError."""
+    def run(self, statement, data, database, settings, output):
+        """data: the rest of an INSERT ... FORMAT NAME. In a session of its own. An error of the engine is a RuntimeError."""
         connection = self._connect()
         try:
             if database:
@@ -136,7 +157,10 @@ class Engine:
             for name, value in settings.items():
                 quoted = value.replace("\\", "\\\\").replace("'", "\\'")
                 self._run(connection, f"SET {name} = '{quoted}'".encode(), b"Null")
-            return self._run(connection, statement, output)
+            insert = FORMAT.search(statement) if data else None
+            if insert:
+                return self._insert(connection, statement[:insert.start()], insert[1], data)
+            return self._run(connection, statement + b"\n" + data if statement else data, output)
         finally:
             self.library.chdb_close_conn(connection)
 
@@ -167,11 +191,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _ask(self, body):
         given = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query, keep_blank_values=True))
-        statement = given.get("query", "").encode()
-        statement = statement + b"\n" + body if statement else body
         settings = {name: value for name, value in given.items() if name not in NOT_SETTINGS}
         try:
-            result = self.engine.run(statement, given.get("database") or self.headers.get("X-ClickHouse-Database"), settings,
+            result = self.engine.run(given.get("query", "").encode(), body, given.get("database"), settings,
                                      given.get("default_format", "TabSeparated").encode())
         except RuntimeError as error:
             code = re.match(r"Code: (\d+)", str(error))
