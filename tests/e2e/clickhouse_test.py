@@ -16,6 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import chdb  # noqa: E402
 import clickhouse  # noqa: E402
 from away import RECORDS, check_away, check_late, stored  # noqa: E402
 from collector import Collector, program  # noqa: E402
@@ -180,11 +181,11 @@ def kill_after(server, more):
     server.end(signal.SIGKILL)
 
 
-def check_killed(tap, folder, server, rng):
+def check_killed(tap, folder, server, rng, rounds):
     """The server is killed when it has some of a batch's tables."""
     count = 0
     with Collector(os.path.join(folder, "killed"), store={"url": server.url("killed")}, **write_world(folder)) as collector:
-        for _ in range(6):
+        for _ in range(rounds):
             sent = []
             sender = threading.Thread(target=lambda: sent.append(collector.send(burst(count), check=False)))
             killer = rng.randrange(1, 18)
@@ -289,6 +290,26 @@ def check_rights(tap, folder, server):
     tap.check(status == 0, "one that may only read can check", text)
     status, text = whereto_store("migrate", server.url("open", user=clickhouse.OPEN))
     tap.check(status == 0, "a user without a password", text)
+    check_rights_lost(tap, os.path.join(folder, "lost"), server)
+
+
+def check_rights_lost(tap, folder, server):
+    """Of a user that could make the tables once: it is said, and nothing is lost."""
+    with Collector(folder, store={"url": server.url("rights")}) as collector:
+        collector.send(burst(0, 10))
+        collector.top()
+        collector.stop()
+        collector.config["store"] = {"url": server.url("rights", user=clickhouse.READER)}
+        collector.start()
+        tap.equal(collector.send(burst(10, 10), check=False), 0, "rights lost: acknowledged")
+        collector.wait(lambda: collector.metrics()["whereto_store_up"] == 0, "a store that fails")
+        error = collector.api("senders")["backlog"]["store_error"]
+        tap.check(error and "readonly" in error, "rights lost: the error says so", error)
+        collector.kill()
+        collector.config["store"] = {"url": server.url("rights")}
+        collector.start()
+        settled(collector, 20)
+        tap.equal(set(table_sums(server, "rights").values()), {expected_sums(20)}, "rights regained: all is stored once")
 
 
 def check_certificates(tap, folder, server, authority):
@@ -344,6 +365,18 @@ def check_retention(tap, folder, server):
               "retention: what is too old is gone")
 
 
+def check_current(tap, folder, seed, rng):
+    try:
+        server = clickhouse.Engine()
+    except chdb.Unavailable as reason:
+        tap.skip("a current ClickHouse", reason)
+        return
+    with contextlib.closing(server):
+        tap.note(f"ClickHouse {server.ask('SELECT version()')}")
+        check_same(tap, os.path.join(folder, "same"), server, seed)
+        check_killed(tap, folder, server, rng, 2)
+
+
 def main():
     tap = Tap()
     reason = clickhouse.unavailable()
@@ -360,10 +393,11 @@ def main():
             check_rights(tap, folder, server)
             check_certificates(tap, folder, server, authority)
             check_retention(tap, folder, server)
-            check_killed(tap, folder, server, rng)
+            check_killed(tap, folder, server, rng, 6)
             check_slow(tap, folder, server)
             check_first(tap, folder, server)
         check_full_disk(tap, folder)
+        check_current(tap, os.path.join(folder, "current"), seed, rng)
     return tap.done()
 
 
