@@ -393,7 +393,7 @@ def main():
             check_rights(tap, folder, server)
             check_certificates(tap, folder, server, authority)
             check_retention(tap, folder, server)
-            check_killed(tap, folder, server, rng, 6)
+            check_killed(tap, folder, server, rng, 4)
             check_slow(tap, folder, server)
             check_first(tap, folder, server)
         check_full_disk(tap, folder)
