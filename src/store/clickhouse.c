@@ -38,6 +38,7 @@ static void clickhouse_close(struct store *store)
 	groups_done(&s->scratch[1]);
 	ch_url_done(&s->url);
 	free(s->own.name);
+	ch_place_done(&s->own.marks);
 	free(s);
 }
 

@@ -187,6 +187,26 @@ struct ch_layout {
 	bool replicated; /* by ZooKeeper or Keeper */
 };
 
+/* Where a batch's block is. */
+struct ch_place {
+	unsigned table, shard;
+	uint64_t partition, batch;
+};
+
+struct ch_place_list {
+	struct ch_place *v;
+	size_t count, cap;
+};
+
+bool ch_place_has(const struct ch_place_list *list, const struct ch_place *place);
+/* Each once. -ENOMEM. */
+int ch_place_add(struct ch_place_list *list, const struct ch_place *place) MUST_USE;
+void ch_place_done(struct ch_place_list *list);
+/* Seconds, or milliseconds of path_change, that a partition of a table holds. */
+uint64_t ch_place_width(unsigned table);
+/* The time at which a partition's marks stand. */
+uint64_t ch_place_time(const struct ch_place *place);
+
 struct clickhouse_store {
 	struct store base;
 	struct ch_url url;
@@ -202,6 +222,7 @@ struct clickhouse_store {
 		bool settled;  /* nothing sent before is still under way */
 		bool known;    /* it wrote `last`, and all of it */
 		uint64_t last;
+		struct ch_place_list marks; /* of its batches, those that nobody will ask for any more */
 	} own;
 	bool fresh; /* this process made the tables: nobody wrote before */
 	struct groups scratch[2]; /* kept for their memory */
@@ -242,6 +263,11 @@ int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err) MUST_USE;
 int ch_meta_get(struct ch_conn *c, const char *key, uint64_t *ret, struct error *err) MUST_USE;
 int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error *err) MUST_USE;
 
+/* A collector's mark of a batch: "17/NAME". */
+void ch_mark(struct sql *s, uint64_t batch, const char *collector);
+/* Takes the marks of applied batches out again (clickhouse_marks.c), once. */
+int ch_marks_clear(struct clickhouse_store *s, struct error *err) MUST_USE;
+
 /* The first start of a bucket that readers see, and how far the store was cleared as its tables have it
  * (clickhouse_maintain.c). */
 uint64_t ch_first_kept(const struct clickhouse_store *s, enum store_level level);
@@ -279,11 +305,16 @@ struct ch_block {
 	const uint32_t *at; /* which rows */
 	uint32_t count;
 	uint64_t marker_ts;
-	const char *mark;
+	const struct view *marks; /* of these */
+	uint32_t mark_count;
+	uint8_t marker; /* CH_MARK, CH_UNMARK */
 	const struct view *names, *prefixes, *paths; /* as stored, by the flow table's numbers */
 	const struct view *members;                  /* of each path, numbers of 32 bits */
 };
 void ch_block_write(const struct ch_block *b, struct buffer *out);
+/* They add up to 0, and a row of nothing but zeros is left out of a merge. */
+#define CH_MARK   1
+#define CH_UNMARK 255
 
 /* Any block: begun, then column by column, the values behind each column's head. */
 void ch_block_begin(struct buffer *out, unsigned columns, uint64_t rows);

@@ -4,7 +4,7 @@
  * block that is cut off is refused as a whole (a cut body in any format of rows would be taken up to the cut), and
  * one of a single partition becomes a single part, which is there or not.
  *
- * The last row is the batch's mark: no dimensions, no sums. Rows stand row by row where they come from, so the
+ * The last row is the batch's mark (or there are several, and nothing else): no dimensions, no sums. Rows stand row by row where they come from, so the
  * measures, most of a block, are written in one walk with a place in each column. */
 
 #include "store/clickhouse.h"
@@ -20,6 +20,13 @@ static void write_string(struct wr *w, struct view v)
 {
 	wr_varint(w, v.len);
 	wr_bytes(w, v.data, v.len);
+}
+
+static void write_zeros(struct wr *w, size_t n)
+{
+	struct wr zeros = wr_carve(w, n);
+	if (wr_ok(&zeros) && n)
+		memset(zeros.p, 0, n);
 }
 
 static void write_text(struct wr *w, const char *text)
@@ -64,29 +71,35 @@ static uint64_t word_of(const struct ch_block *b, uint32_t row, unsigned word)
 	return groups_key(b->rows, b->at[row])[word];
 }
 
+static size_t count_all(const struct ch_block *b)
+{
+	return (size_t)b->count + b->mark_count;
+}
+
 static void add_numbers(const struct ch_block *b, const char *name, enum dimension dim, unsigned word, uint64_t marker,
 	struct buffer *out)
 {
 	unsigned width = ch_width(dim);
 	ch_block_column(out, name, ch_type(dim));
-	struct wr w = buffer_reserve(out, ((size_t)b->count + 1) * width);
+	struct wr w = buffer_reserve(out, count_all(b) * width);
 	for (uint32_t i = 0; i < b->count; i++)
 		wr_le(&w, word_of(b, i, word), width);
-	wr_le(&w, marker, width);
+	for (uint32_t i = 0; i < b->mark_count; i++)
+		wr_le(&w, marker, width);
 	buffer_commit(out, &w);
 }
 
 static void add_strings(const struct ch_block *b, const char *name, const struct view *values, unsigned word,
 	struct buffer *out)
 {
-	size_t bytes = 1;
+	size_t bytes = b->mark_count;
 	for (uint32_t i = 0; i < b->count; i++)
 		bytes += 10 + values[word_of(b, i, word)].len;
 	ch_block_column(out, name, "String");
 	struct wr w = buffer_reserve(out, bytes);
 	for (uint32_t i = 0; i < b->count; i++)
 		write_string(&w, values[word_of(b, i, word)]);
-	wr_varint(&w, 0);
+	write_zeros(&w, b->mark_count);
 	buffer_commit(out, &w);
 }
 
@@ -94,12 +107,13 @@ static void add_members(const struct ch_block *b, unsigned word, struct buffer *
 {
 	uint64_t bytes = 0;
 	ch_block_column(out, "members", "Array(UInt32)");
-	struct wr w = buffer_reserve(out, ((size_t)b->count + 1) * 8);
+	struct wr w = buffer_reserve(out, count_all(b) * 8);
 	for (uint32_t i = 0; i < b->count; i++) {
 		bytes += b->members[word_of(b, i, word)].len;
 		wr_le(&w, bytes / 4, 8);
 	}
-	wr_le(&w, bytes / 4, 8);
+	for (uint32_t i = 0; i < b->mark_count; i++)
+		wr_le(&w, bytes / 4, 8);
 	buffer_commit(out, &w);
 	w = buffer_reserve(out, bytes);
 	for (uint32_t i = 0; i < b->count; i++) {
@@ -109,20 +123,23 @@ static void add_members(const struct ch_block *b, unsigned word, struct buffer *
 	buffer_commit(out, &w);
 }
 
-static void add_mark(const struct ch_block *b, struct buffer *out)
+static void add_marks(const struct ch_block *b, struct buffer *out)
 {
+	size_t bytes = b->count;
+	for (uint32_t i = 0; i < b->mark_count; i++)
+		bytes += 10 + b->marks[i].len;
 	ch_block_column(out, "mark", "String");
-	struct wr w = buffer_reserve(out, b->count + strlen(b->mark) + 10);
-	memset(w.p, 0, wr_ok(&w) ? b->count : 0); /* as many empty texts */
-	(void)wr_carve(&w, b->count);
-	write_text(&w, b->mark);
+	struct wr w = buffer_reserve(out, bytes);
+	write_zeros(&w, b->count); /* as many empty texts */
+	for (uint32_t i = 0; i < b->mark_count; i++)
+		write_string(&w, b->marks[i]);
 	buffer_commit(out, &w);
 }
 
 static void add_measures(const struct ch_block *b, struct buffer *out)
 {
 	struct wr columns[MEASURE_COUNT];
-	size_t bytes = ((size_t)b->count + 1) * 8;
+	size_t bytes = count_all(b) * 8;
 	struct wr w = buffer_reserve(out, MEASURE_COUNT * (HEADER_MAX + bytes));
 	for (unsigned m = 0; m < MEASURE_COUNT; m++) {
 		write_text(&w, measure_table[m].name);
@@ -135,17 +152,17 @@ static void add_measures(const struct ch_block *b, struct buffer *out)
 			wr_le(&columns[m], sums[m] < VALUE_MAX ? sums[m] : VALUE_MAX, 8);
 	}
 	for (unsigned m = 0; m < MEASURE_COUNT; m++)
-		wr_le(&columns[m], 0, 8);
+		write_zeros(&columns[m], (size_t)b->mark_count * 8);
 	buffer_commit(out, &w);
 }
 
 static void add_markers(const struct ch_block *b, struct buffer *out)
 {
 	ch_block_column(out, "marker", "UInt8");
-	struct wr w = buffer_reserve(out, (size_t)b->count + 1);
-	for (uint32_t i = 0; i < b->count; i++)
-		wr_u8(&w, 0);
-	wr_u8(&w, 1);
+	struct wr w = buffer_reserve(out, count_all(b));
+	write_zeros(&w, b->count);
+	for (uint32_t i = 0; i < b->mark_count; i++)
+		wr_u8(&w, b->marker);
 	buffer_commit(out, &w);
 }
 
@@ -161,7 +178,7 @@ void ch_block_write(const struct ch_block *b, struct buffer *out)
 	bool with_path = cube_dims[b->cube] & DIM_BIT(DIM_path);
 
 	buffer_clear(out);
-	ch_block_begin(out, 1 + n + with_path + 1 + MEASURE_COUNT + 1, (uint64_t)b->count + 1);
+	ch_block_begin(out, 1 + n + with_path + 1 + MEASURE_COUNT + 1, count_all(b));
 	add_numbers(b, "ts", DIM_time, 0, b->marker_ts, out);
 	for (unsigned i = 0; i < n; i++) {
 		const char *name = dimension_table[key[i]].name;
@@ -173,7 +190,7 @@ void ch_block_write(const struct ch_block *b, struct buffer *out)
 	for (unsigned i = 0; i < n; i++)
 		if (key[i] == DIM_path)
 			add_members(b, 1 + i, out);
-	add_mark(b, out);
+	add_marks(b, out);
 	add_measures(b, out);
 	add_markers(b, out);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Retention: partitions all of whose buckets are too old are dropped, which costs next to nothing; what is too old in
+/* Housekeeping: servers that were away get their tables, marks that are not needed go (clickhouse_marks.c), and what is
+ * too old does.
+ *
+ * Retention: partitions all of whose buckets are too old are dropped, which costs next to nothing; what is too old in
  * the others is left out by readers. How far that goes is written to the table meta, so that a store that is opened
  * shows the same at once, whatever it is configured to keep; it is the last collector to keep house that says it. */
 
@@ -128,8 +131,10 @@ int clickhouse_maintain(struct store *store, uint64_t now_s, struct error *err)
 	int r = ch_writer_ready(s, err);
 	if (r == 0) {
 		ch_nodes_tend(s);
-		r = set_cutoffs(s, now_s, err);
+		r = ch_marks_clear(s, err);
 	}
+	if (r == 0)
+		r = set_cutoffs(s, now_s, err);
 	for (unsigned shard = 0; shard < s->layout.shards && r == 0; shard++)
 		r = drop_partitions(s, shard, err);
 	if (r < 0)

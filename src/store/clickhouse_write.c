@@ -14,6 +14,8 @@
  * the last two are asked for, because somebody else may have the same name. What else must be waited for is told in
  * clickhouse_writer.c.
  *
+ * Of an applied batch nobody asks for the marks any more; they are taken out again from time to time (clickhouse_marks.c).
+ *
  * Cost: a part each, about 20 a batch, which the server merges at its leisure. */
 
 #include "store/clickhouse.h"
@@ -25,16 +27,7 @@
 #include "route/path.h"
 
 #define MEMBERS_MAX (PATH_BYTES_MAX / 4)
-
-struct place {
-	unsigned table, shard;
-	uint64_t partition;
-};
-
-struct places {
-	struct place *v;
-	size_t count, cap;
-};
+#define MARKS_MAX   20000 /* to be cleared: some minutes of batches */
 
 struct job {
 	struct clickhouse_store *s;
@@ -43,7 +36,7 @@ struct job {
 	struct arena arena;
 	struct view *names, *prefixes, *paths, *members; /* as stored, by the flow table's numbers */
 	struct sql mark;
-	struct places wanted, done; /* of the marks */
+	struct ch_place_list wanted, done, written; /* of the marks */
 	unsigned asked;             /* the shard that is asked for them */
 	uint32_t *at;               /* a table's rows, block by block */
 	uint16_t *shards;           /* their shards; NULL: there is one */
@@ -52,50 +45,15 @@ struct job {
 	struct error *err;
 };
 
-static bool has_place(const struct places *p, struct place place)
-{
-	for (size_t i = p->count; i-- > 0;)
-		if (p->v[i].partition == place.partition && p->v[i].table == place.table && p->v[i].shard == place.shard)
-			return true;
-	return false;
-}
-
-static int add_place(struct places *p, struct place place)
-{
-	if (has_place(p, place))
-		return 0;
-	if (p->count == p->cap) {
-		size_t cap = p->cap ? p->cap * 2 : 64;
-		struct place *v = realloc(p->v, cap * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		p->v = v;
-		p->cap = cap;
-	}
-	p->v[p->count++] = place;
-	return 0;
-}
-
 static struct view text_view(const char *text)
 {
 	return (struct view){(const uint8_t *)text, strlen(text)};
 }
 
 /* Where the rows of `batches` and `collectors` are. */
-static struct place own_place(const struct job *j, unsigned table)
+static struct ch_place own_place(const struct job *j, unsigned table)
 {
-	return (struct place){table, ch_shard_of(j->s, text_view(j->batch->collector)), 0};
-}
-
-/* Seconds, or milliseconds of path_change, that a table's partition holds. */
-static uint64_t partition_width(unsigned table)
-{
-	return table == CH_TABLE_changes ? CH_CHANGES_PARTITION_MS : ch_partition_s[table % LEVEL_COUNT];
-}
-
-static uint64_t marker_time(unsigned table, uint64_t partition)
-{
-	return partition * partition_width(table) + 1;
+	return (struct ch_place){.table = table, .shard = ch_shard_of(j->s, text_view(j->batch->collector))};
 }
 
 static bool row_is_kept(const struct clickhouse_store *s, enum store_level level, uint64_t ts)
@@ -124,7 +82,8 @@ static int want_level(struct job *j, enum store_level level)
 			continue;
 		last = partition;
 		for (unsigned cube = first; cube < end && r == 0; cube++)
-			r = add_place(&j->wanted, (struct place){ch_table((enum store_cube)cube, level), 0, partition});
+			r = ch_place_add(&j->wanted,
+				&(struct ch_place){.table = ch_table((enum store_cube)cube, level), .partition = partition});
 	}
 	return r;
 }
@@ -138,16 +97,15 @@ static int want_places(struct job *j)
 			r = want_level(j, (enum store_level)level);
 	for (uint32_t i = 0; i < flows->change_count && r == 0; i++)
 		if (change_is_kept(j->s, &flows->changes[i]))
-			r = add_place(&j->wanted,
-				(struct place){CH_TABLE_changes, 0, flows->changes[i].time_ms / CH_CHANGES_PARTITION_MS});
+			r = ch_place_add(&j->wanted, &(struct ch_place){.table = CH_TABLE_changes,
+				.partition = flows->changes[i].time_ms / CH_CHANGES_PARTITION_MS});
 	return r;
 }
 
 static void add_question(struct sql *s, const struct job *j, unsigned table)
 {
 	const char *column = table == CH_TABLE_changes ? "time_ms" : "ts", *comma = "";
-	sql_add(s, "SELECT materialize(toUInt8(%u)), toUInt64(intDiv(%s, %llu)) FROM ", table, column,
-		(unsigned long long)partition_width(table));
+	sql_add(s, "SELECT materialize(toUInt8(%u)), toUInt64(%s) FROM ", table, column);
 	ch_table_local(s, &j->s->layout, table);
 	sql_add(s, " WHERE marker = 1 AND mark = ");
 	ch_quote_text(s, sql_text(&j->mark));
@@ -155,7 +113,7 @@ static void add_question(struct sql *s, const struct job *j, unsigned table)
 	for (size_t i = 0; i < j->wanted.count; i++) {
 		if (j->wanted.v[i].table != table)
 			continue;
-		sql_add(s, "%s%llu", comma, (unsigned long long)marker_time(table, j->wanted.v[i].partition));
+		sql_add(s, "%s%llu", comma, (unsigned long long)ch_place_time(&j->wanted.v[i]));
 		comma = ", ";
 	}
 	sql_add(s, ")");
@@ -164,9 +122,10 @@ static void add_question(struct sql *s, const struct job *j, unsigned table)
 static int on_mark(void *ctx, struct rd *r, struct error *err)
 {
 	struct job *j = ctx;
-	unsigned table = (unsigned)rd_le(r, 1);
-	uint64_t partition = rd_le(r, 8);
-	if (rd_ok(r) && add_place(&j->done, (struct place){table, j->asked, partition}) < 0)
+	struct ch_place place = {.table = (unsigned)rd_le(r, 1), .shard = j->asked};
+	uint64_t time = rd_le(r, 8);
+	place.partition = place.table <= CH_TABLE_changes ? time / ch_place_width(place.table) : 0;
+	if (rd_ok(r) && ch_place_add(&j->done, &place) < 0)
 		return ch_no_memory(&j->s->url, err);
 	return 0;
 }
@@ -293,7 +252,7 @@ static struct ch_post *take(struct job *j)
 }
 
 /* Sends it on its way. */
-static int insert(struct job *j, struct ch_post *post, struct place place)
+static int insert(struct job *j, struct ch_post *post, struct ch_place place)
 {
 	struct ch_node *node;
 	sql_add(&post->sql, "INSERT INTO ");
@@ -345,16 +304,21 @@ static int place_rows(struct job *j, enum store_cube cube, const struct groups *
 }
 
 /* The rows [from, to) that are of the place's shard. */
-static int write_block(struct job *j, struct place place, enum store_cube cube, const struct groups *rows, uint32_t from,
+static int write_block(struct job *j, struct ch_place place, enum store_cube cube, const struct groups *rows, uint32_t from,
 	uint32_t to)
 {
-	struct ch_block b = {.cube = cube, .rows = rows, .at = j->at, .mark = sql_text(&j->mark),
-		.marker_ts = marker_time(place.table, place.partition), .names = j->names, .prefixes = j->prefixes,
-		.paths = j->paths, .members = j->members};
+	struct view mark = text_view(sql_text(&j->mark));
+	struct ch_block b = {.cube = cube, .rows = rows, .at = j->at, .marks = &mark, .mark_count = 1, .marker = CH_MARK,
+		.marker_ts = ch_place_time(&place), .names = j->names, .prefixes = j->prefixes, .paths = j->paths,
+		.members = j->members};
 	for (; from < to; from++)
 		if (j->shards[from] == place.shard)
 			j->at[b.count++] = from;
-	if (!b.count || has_place(&j->done, place))
+	if (!b.count)
+		return 0;
+	if (ch_place_add(&j->written, &place) < 0)
+		return ch_no_memory(&j->s->url, j->err);
+	if (ch_place_has(&j->done, &place))
 		return 0;
 	struct ch_post *post = take(j);
 	if (!post)
@@ -376,29 +340,30 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 		for (to = from; to < rows->count && groups_key(rows, to)[0] / ch_partition_s[level] == partition; to++)
 			;
 		for (unsigned shard = 0; shard < j->s->layout.shards && r == 0; shard++)
-			r = write_block(j, (struct place){ch_table(cube, level), shard, partition}, cube, rows, from, to);
+			r = write_block(j, (struct ch_place){.table = ch_table(cube, level), .shard = shard, .partition = partition}, cube, rows, from, to);
 	}
 	return r;
 }
 
-static struct place place_of_change(const struct job *j, const struct path_change *c)
+static struct ch_place place_of_change(const struct job *j, const struct path_change *c)
 {
-	return (struct place){CH_TABLE_changes, ch_shard_of(j->s, j->prefixes[c->prefix]), c->time_ms / CH_CHANGES_PARTITION_MS};
+	return (struct ch_place){.table = CH_TABLE_changes, .shard = ch_shard_of(j->s, j->prefixes[c->prefix]),
+		.partition = c->time_ms / CH_CHANGES_PARTITION_MS};
 }
 
-static bool is_at(const struct job *j, const struct path_change *c, struct place place)
+static bool is_at(const struct job *j, const struct path_change *c, struct ch_place place)
 {
-	struct place own = place_of_change(j, c);
+	struct ch_place own = place_of_change(j, c);
 	return own.partition == place.partition && own.shard == place.shard && change_is_kept(j->s, c);
 }
 
 /* A change's value in column `column`, or that of the mark when c is NULL. */
-static void add_change_value(struct job *j, struct buffer *out, unsigned column, struct place place, const struct path_change *c)
+static void add_change_value(struct job *j, struct buffer *out, unsigned column, struct ch_place place, const struct path_change *c)
 {
 	const struct view none = {0};
 	switch (column) {
 	case 0:
-		ch_block_number(out, 8, c ? c->time_ms : marker_time(CH_TABLE_changes, place.partition));
+		ch_block_number(out, 8, c ? c->time_ms : ch_place_time(&place));
 		break;
 	case 1:
 		ch_block_string(out, text_view(j->batch->collector));
@@ -429,7 +394,7 @@ static void add_change_value(struct job *j, struct buffer *out, unsigned column,
 	}
 }
 
-static int write_changes_at(struct job *j, struct place place)
+static int write_changes_at(struct job *j, struct ch_place place)
 {
 	static const struct {
 		const char *name, *type;
@@ -459,11 +424,11 @@ static int write_changes(struct job *j)
 	const struct flow_table *flows = j->batch->flows;
 	int r = 0;
 	for (uint32_t i = 0; i < flows->change_count && r == 0; i++) {
-		struct place place = place_of_change(j, &flows->changes[i]);
-		if (!change_is_kept(j->s, &flows->changes[i]) || has_place(&j->done, place))
+		struct ch_place place = place_of_change(j, &flows->changes[i]);
+		if (!change_is_kept(j->s, &flows->changes[i]) || ch_place_has(&j->done, &place))
 			continue;
 		r = write_changes_at(j, place);
-		if (r == 0 && add_place(&j->done, place) < 0)
+		if (r == 0 && ch_place_add(&j->done, &place) < 0)
 			r = ch_no_memory(&j->s->url, j->err);
 	}
 	return r;
@@ -502,6 +467,12 @@ static int write_collector_row(struct job *j)
 
 /* ---- a batch ---- */
 
+static bool is_done(const struct job *j, unsigned table)
+{
+	struct ch_place place = own_place(j, table);
+	return ch_place_has(&j->done, &place);
+}
+
 static int write_content(struct job *j)
 {
 	int r = encode_values(j);
@@ -512,7 +483,7 @@ static int write_content(struct job *j)
 	}
 	if (r == 0)
 		r = write_changes(j);
-	if (r == 0 && !has_place(&j->done, own_place(j, CH_TABLE_batches)))
+	if (r == 0 && !is_done(j, CH_TABLE_batches))
 		r = write_batch_row(j);
 	if (r == 0)
 		r = write_collector_row(j);
@@ -532,8 +503,9 @@ static void job_done(struct job *j)
 	free(j->at);
 	free(j->shards);
 	buffer_done(&j->key);
-	free(j->wanted.v);
-	free(j->done.v);
+	ch_place_done(&j->wanted);
+	ch_place_done(&j->done);
+	ch_place_done(&j->written);
 }
 
 static int apply(struct job *j, bool *ret_new)
@@ -544,15 +516,20 @@ static int apply(struct job *j, bool *ret_new)
 		r = find_marks(j);
 	if (r < 0)
 		return r;
-	*ret_new = !has_place(&j->done, own_place(j, CH_TABLE_batches)) || !has_place(&j->done, own_place(j, CH_TABLE_collectors));
+	*ret_new = !is_done(j, CH_TABLE_batches) || !is_done(j, CH_TABLE_collectors);
 	if (!*ret_new)
 		return 0;
 	r = write_content(j);
-	if (r == 0) {
-		s->own.known = true;
-		s->own.last = j->batch->id;
+	if (r < 0)
+		return r;
+	s->own.known = true;
+	s->own.last = j->batch->id;
+	for (size_t i = 0; i < j->written.count; i++) {
+		j->written.v[i].batch = j->batch->id;
+		if (s->own.marks.count < MARKS_MAX && ch_place_add(&s->own.marks, &j->written.v[i]) < 0)
+			break; /* those stay, which harms nobody */
 	}
-	return r;
+	return 0;
 }
 
 enum store_result clickhouse_write_batch(struct store *store, const struct store_batch *batch, struct error *err)
@@ -561,7 +538,7 @@ enum store_result clickhouse_write_batch(struct store *store, const struct store
 	CLEANUP(job_done) struct job j = {.s = s, .batch = batch, .err = err};
 	bool is_new = false;
 	arena_init(&j.arena);
-	sql_add(&j.mark, "%llu/%s", (unsigned long long)batch->id, batch->collector);
+	ch_mark(&j.mark, batch->id, batch->collector);
 	int r = ch_writer_ready(s, err);
 	if (r == 0 && (!sql_text(&j.mark) || cube_source_init(&j.src, batch->flows, batch->only) < 0))
 		r = ch_no_memory(&s->url, err);

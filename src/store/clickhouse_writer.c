@@ -101,6 +101,8 @@ int ch_writer_settle(struct clickhouse_store *s, const char *collector, struct e
 	char *name = strdup(collector);
 	if (!name)
 		return ch_no_memory(&s->url, err);
+	if (!same)
+		ch_place_done(&s->own.marks);
 	free(s->own.name);
 	s->own.name = name;
 	s->own.known = false;
