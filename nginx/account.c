@@ -28,11 +28,30 @@
  * realip replaces the connection's address per request; its variable $realip_remote_addr still
  * gives the true one (getpeername would fail for a client that has reset its connection).
  *
- * Cost: one getsockopt a request, one getsockname and one small allocation a connection. */
+ * With a probe on the host (whereto probe) all this is its affair: it has the connection's
+ * complete figures, and is only told their type, by a socket option (wire/tag.h). Whether a probe
+ * is there is what that call answers, so it is made for every request, before the type can matter:
+ *
+ *   it is taken           the record has the request and no figures
+ *   no longer             the probe is gone: from here on the differences of TCP_INFO count, so
+ *                         the reading to start from is taken at once, and what went before
+ *                         was the probe's
+ *   not, and now it is    also at the request's end: the probe has been counting some of this
+ *                         connection, nobody can tell how much, so that nothing is said
+ *
+ * A response under way when the probe comes or goes is therefore counted in part; nothing is
+ * ever counted twice. The type is named when the location is known, so that a request's body has
+ * it, and again at the response's header if it is another one or was not named yet (`return`,
+ * errors), and at the log if there was no header (444).
+ *
+ * Cost: one getsockopt a request, one getsockname and one small allocation a connection, and two
+ * setsockopt a request that fail at once; with a probe one setsockopt a request and no
+ * getsockopt. */
 
 #include "account.h"
 
 #include "tcp_info.h"
+#include "wire/tag.h"
 
 struct snapshot {
 	struct addr client; /* ADDR_NONE: not to be counted */
@@ -41,6 +60,9 @@ struct snapshot {
 	struct tcp_reading reading;
 	bool seen;            /* in a record before */
 	bool seen_retransmit; /* in a record before */
+	bool probed;          /* a probe has taken the last tag: it counts this connection */
+	uint32_t tag;         /* the last that was tried */
+	const ngx_http_request_t *asked; /* for which it was tried; no more than a name */
 };
 
 /* The address of the TCP peer; ADDR_NONE for a unix socket. */
@@ -114,7 +136,6 @@ static void add_request(struct record *rec, ngx_http_request_t *r, struct snapsh
 	uint64_t *v = rec->values;
 	v[FIELD_bytes_sent] = (uint64_t)r->connection->sent;
 	v[FIELD_bytes_received] = (uint64_t)r->request_length;
-	v[FIELD_requests] = 1;
 	v[FIELD_duration_ms] = ngx_current_msec - s->time;
 	v[FIELD_connections] = !s->seen;
 	s->seen = true;
@@ -122,32 +143,6 @@ static void add_request(struct record *rec, ngx_http_request_t *r, struct snapsh
 		v[FIELD_connections_with_retransmit] = 1;
 		s->seen_retransmit = true;
 	}
-}
-
-bool account_request(ngx_http_request_t *r, bool counted, struct record *ret)
-{
-	if (r != r->main || r->connection->type != SOCK_STREAM)
-		return false;
-	struct snapshot *s = snapshot_get(r);
-	struct tcp_reading reading;
-	if (!s || s->client.family == ADDR_NONE || tcp_info_read(r->connection->fd, &reading) < 0)
-		return false;
-
-	if (counted) {
-		ngx_time_t *now = ngx_timeofday();
-		ret->time_ms = (uint64_t)now->sec * 1000 + now->msec;
-		ret->client = s->client;
-		ret->server = s->server;
-		ret->type = (struct view){0};
-		ret->approximate = true;
-		ret->rtt_count = 0;
-		memset(ret->values, 0, sizeof(ret->values));
-		add_tcp(ret, &reading, &s->reading);
-		add_request(ret, r, s);
-	}
-	s->reading = reading;
-	s->time = ngx_current_msec;
-	return counted;
 }
 
 static bool is_plain(const ngx_str_t *text)
@@ -193,7 +188,10 @@ static size_t clean_type(const ngx_str_t *text, uint8_t buf[static RECORD_TYPE_M
 	return len;
 }
 
-struct view account_type(ngx_http_request_t *r, ngx_http_complex_value_t *expression)
+/* The traffic type of a request: the expression's value, made a valid type name (cut at
+ * RECORD_TYPE_MAX bytes; what isn't printable UTF-8 becomes '?'). Empty without an expression.
+ * The view is valid as long as the request, and until the next call. */
+static struct view type_of(ngx_http_request_t *r, ngx_http_complex_value_t *expression)
 {
 	static uint8_t buf[RECORD_TYPE_MAX];
 	ngx_str_t text;
@@ -202,4 +200,106 @@ struct view account_type(ngx_http_request_t *r, ngx_http_complex_value_t *expres
 	if (is_plain(&text))
 		return (struct view){text.data, text.len};
 	return (struct view){buf, clean_type(&text, buf)};
+}
+
+/* The connection's snapshot; NULL when this is nothing to count: a subrequest, not TCP, a client
+ * on a unix socket, no memory. */
+static struct snapshot *countable(ngx_http_request_t *r)
+{
+	if (r != r->main || r->connection->type != SOCK_STREAM)
+		return NULL;
+	struct snapshot *s = snapshot_get(r);
+	return s && s->client.family != ADDR_NONE ? s : NULL;
+}
+
+/* Now the module has to count what the probe did until now. */
+static void take_over(struct snapshot *s, int fd)
+{
+	if (tcp_info_read(fd, &s->reading) < 0)
+		return; /* nor will it be readable at the request's end */
+	s->seen_retransmit = s->reading.segments_retransmitted > 0;
+	s->time = ngx_current_msec;
+}
+
+/* Tells the log when a probe comes and goes, at most once a minute: it may count some connections
+ * and others not. */
+static void log_probe(bool there)
+{
+	static bool was_there;
+	static ngx_msec_t quiet_until;
+	if (there == was_there || (ngx_msec_int_t)(ngx_current_msec - quiet_until) < 0)
+		return;
+	was_there = there;
+	quiet_until = ngx_current_msec + 60000;
+	ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+		there ? "whereto: a probe counts the connections, requests are counted here"
+		      : "whereto: no probe counts the connections, figures are approximate");
+}
+
+static void tell_probe(struct snapshot *s, int fd, uint32_t tag, enum account_probe probe)
+{
+	bool before = s->probed;
+	int rc = setsockopt(fd, TAG_LEVEL, TAG_OPTION, &tag, sizeof(tag));
+	s->tag = tag;
+	s->probed = rc == 0 || probe == ACCOUNT_PROBE_ALWAYS;
+	log_probe(s->probed);
+	if (s->probed)
+		s->seen = true; /* the probe counts connections, too */
+	else if (before)
+		take_over(s, fd);
+}
+
+void account_begin(ngx_http_request_t *r, const struct account_how *how)
+{
+	struct snapshot *s;
+	if (how->probe == ACCOUNT_PROBE_NEVER || !(s = countable(r)))
+		return;
+	if (!how->counted && s->tag == TAG_NONE)
+		return;
+	struct view type = how->counted ? type_of(r, how->type) : (struct view){0};
+	uint32_t tag = tag_of_type(type.data, type.len);
+	if (s->asked == r && s->tag == tag)
+		return;
+	s->asked = r;
+	tell_probe(s, r->connection->fd, tag, how->probe);
+}
+
+static void start_record(struct record *rec, const struct snapshot *s, struct view type)
+{
+	ngx_time_t *now = ngx_timeofday();
+	rec->time_ms = (uint64_t)now->sec * 1000 + now->msec;
+	rec->client = s->client;
+	rec->server = s->server;
+	rec->type = type;
+	rec->approximate = false;
+	rec->rtt_count = 0;
+	memset(rec->values, 0, sizeof(rec->values));
+	rec->values[FIELD_requests] = 1;
+}
+
+bool account_request(ngx_http_request_t *r, const struct account_how *how, struct record *ret)
+{
+	struct snapshot *s = countable(r);
+	if (!s)
+		return false;
+	s->asked = NULL;
+	struct view type = how->counted ? type_of(r, how->type) : (struct view){0};
+	if (how->counted && !s->probed && how->probe != ACCOUNT_PROBE_NEVER)
+		tell_probe(s, r->connection->fd, tag_of_type(type.data, type.len), how->probe);
+	struct tcp_reading reading;
+	if (!s->probed && tcp_info_read(r->connection->fd, &reading) < 0)
+		return false;
+
+	if (how->counted)
+		start_record(ret, s, type);
+	if (s->probed)
+		return how->counted;
+	if (how->counted) {
+		ret->approximate = true;
+		add_tcp(ret, &reading, &s->reading);
+		add_request(ret, r, s);
+	}
+	s->reading = reading;
+	s->time = ngx_current_msec;
+	return how->counted;
 }

@@ -10,13 +10,27 @@
 
 #include "wire/record.h"
 
-/* The traffic type of a request: the expression's value, made a valid type name (cut at
- * RECORD_TYPE_MAX bytes; what isn't printable UTF-8 becomes '?'). Empty without an expression.
- * The view is valid as long as the request, and until the next call. May be called in any phase. */
-struct view account_type(ngx_http_request_t *r, ngx_http_complex_value_t *expression);
+/* What the configuration says to whether a probe on this host counts the connections. */
+enum account_probe {
+	ACCOUNT_PROBE_AUTO,   /* one that takes tags is asked, at every request */
+	ACCOUNT_PROBE_ALWAYS, /* one is there, also where it takes no tags */
+	ACCOUNT_PROBE_NEVER,  /* none is, nothing is asked */
+};
 
-/* What happened on the request's connection since it was last asked about, as a record without a
- * type. To be called once for every request at its end; one that is not to be counted takes its
- * share away, so that it counts nowhere. False when there is no record: not counted, a
- * subrequest, not TCP, a client on a unix socket. */
-bool account_request(ngx_http_request_t *r, bool counted, struct record *ret);
+/* How a request is to be counted; of its location. */
+struct account_how {
+	bool counted;
+	ngx_http_complex_value_t *type; /* NULL: none */
+	enum account_probe probe;
+};
+
+/* Names the request's type to the probe, if there is one. To be called when the request's location is
+ * known, and again before its response begins. Does nothing when there is nothing new to tell. */
+void account_begin(ngx_http_request_t *r, const struct account_how *how);
+
+/* What happened on the request's connection since it was last asked about, as a record; with a
+ * probe, which reports that itself, only that there was a request. To be called once for every
+ * request at its end; one that is not to be counted takes its share away, so that it counts
+ * nowhere. False when there is no record: not counted, a subrequest, not TCP, a client on a unix
+ * socket. The record's type is valid as long as the request, and until the next call. */
+bool account_request(ngx_http_request_t *r, const struct account_how *how, struct record *ret);

@@ -7,16 +7,11 @@
  *   configuration  the master (and `nginx -t`) resolves the collectors and reads the key, so that
  *                  workers need no right to read it, and mistakes stop a reload, not the server
  *   init_process   each worker opens a session of its own; cache helpers don't
+ *   preaccess      on_preaccess names the request's traffic type to a probe on the host, if one is
+ *                  there, and so does the header filter; account.c tells why both
  *   log phase      on_log, after the response, for every request, in every location; with `whereto
  *                  off` the connection's figures are read too and thrown away
- *   exit_process   a worker, after a reload too, says good-bye to the collector
- *
- * The traffic type has one source, account_type(), which may be asked in any phase. A probe on
- * the same host sees the complete figures of each connection but not its type; it takes the type
- * from setsockopt(fd, 0x5754, 1, &type, 4) on the connection (ENOPROTOOPT: no probe is there)
- * and splits the connection's figures at that moment. The place for this is a preaccess handler
- * that calls account_type and keeps the last tag in account.c's snapshot, to tag only when the
- * type changes; with a probe, on_log then reports requests only. */
+ *   exit_process   a worker, after a reload too, says good-bye to the collector */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -40,6 +35,7 @@ struct main_conf {
 	struct link_config link;
 	size_t buffer;
 	ngx_msec_t linger;
+	ngx_uint_t probe; /* enum account_probe */
 	bool used; /* `whereto on` somewhere */
 };
 
@@ -50,14 +46,35 @@ struct location_conf {
 
 extern ngx_module_t ngx_http_whereto_module;
 
+static ngx_http_output_header_filter_pt next_header_filter;
+
+static struct account_how how_to(ngx_http_request_t *r)
+{
+	struct main_conf *mc = ngx_http_get_module_main_conf(r, ngx_http_whereto_module);
+	struct location_conf *lc = ngx_http_get_module_loc_conf(r, ngx_http_whereto_module);
+	return (struct account_how){lc->enabled, lc->type, (enum account_probe)mc->probe};
+}
+
+static ngx_int_t on_preaccess(ngx_http_request_t *r)
+{
+	struct account_how how = how_to(r);
+	account_begin(r, &how);
+	return NGX_DECLINED;
+}
+
+static ngx_int_t on_header(ngx_http_request_t *r)
+{
+	struct account_how how = how_to(r);
+	account_begin(r, &how);
+	return next_header_filter(r);
+}
+
 static ngx_int_t on_log(ngx_http_request_t *r)
 {
 	static struct record rec; /* large, and there is one thread */
-	struct location_conf *lc = ngx_http_get_module_loc_conf(r, ngx_http_whereto_module);
-	if (!account_request(r, lc->enabled, &rec))
-		return NGX_OK;
-	rec.type = account_type(r, lc->type);
-	link_add(&rec);
+	struct account_how how = how_to(r);
+	if (account_request(r, &how, &rec))
+		link_add(&rec);
 	return NGX_OK;
 }
 
@@ -144,6 +161,7 @@ static void *create_main_conf(ngx_conf_t *cf)
 		return NULL;
 	mc->buffer = NGX_CONF_UNSET_SIZE;
 	mc->linger = NGX_CONF_UNSET_MSEC;
+	mc->probe = NGX_CONF_UNSET_UINT;
 	cleanup->handler = forget_key;
 	cleanup->data = mc;
 	return mc;
@@ -160,6 +178,7 @@ static char *init_main_conf(ngx_conf_t *cf, void *conf)
 	mc->link.buffer_bytes = mc->buffer;
 	ngx_conf_init_msec_value(mc->linger, LINGER_DEFAULT_MS);
 	mc->link.linger_ms = mc->linger;
+	ngx_conf_init_uint_value(mc->probe, ACCOUNT_PROBE_AUTO);
 	if (!mc->link.name[0]) {
 		const ngx_str_t *host = &cf->cycle->hostname;
 		memcpy(mc->link.name, host->data, ngx_min(host->len, SENDER_NAME_MAX));
@@ -187,6 +206,16 @@ static char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child)
 	return NGX_CONF_OK;
 }
 
+static ngx_int_t add_handler(
+	ngx_http_core_main_conf_t *core, ngx_http_phases phase, ngx_http_handler_pt handler)
+{
+	ngx_http_handler_pt *place = ngx_array_push(&core->phases[phase].handlers);
+	if (!place)
+		return NGX_ERROR;
+	*place = handler;
+	return NGX_OK;
+}
+
 /* After all merges. Without `whereto on` anywhere the module takes no part in any request. */
 static ngx_int_t postconfiguration(ngx_conf_t *cf)
 {
@@ -201,11 +230,13 @@ static ngx_int_t postconfiguration(ngx_conf_t *cf)
 			mc->link.collector_count ? "whereto_key" : "whereto_collector");
 		return NGX_ERROR;
 	}
-	ngx_http_handler_pt *handler = ngx_array_push(&core->phases[NGX_HTTP_LOG_PHASE].handlers);
-	if (!handler)
+	if (add_handler(core, NGX_HTTP_LOG_PHASE, on_log) != NGX_OK)
 		return NGX_ERROR;
-	*handler = on_log;
-	return NGX_OK;
+	if (mc->probe == ACCOUNT_PROBE_NEVER)
+		return NGX_OK;
+	next_header_filter = ngx_http_top_header_filter;
+	ngx_http_top_header_filter = on_header;
+	return add_handler(core, NGX_HTTP_PREACCESS_PHASE, on_preaccess);
 }
 
 static ngx_int_t init_process(ngx_cycle_t *cycle)
@@ -222,6 +253,13 @@ static void exit_process(ngx_cycle_t *cycle)
 	link_close(ngx_terminate ? GRACE_FAST_MS : GRACE_MS);
 }
 
+static ngx_conf_enum_t probe_values[] = {
+	{ngx_string("auto"), ACCOUNT_PROBE_AUTO},
+	{ngx_string("always"), ACCOUNT_PROBE_ALWAYS},
+	{ngx_string("never"), ACCOUNT_PROBE_NEVER},
+	{ngx_null_string, 0},
+};
+
 static ngx_command_t commands[] = {
 	{ngx_string("whereto_collector"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_collectors,
 		NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
@@ -233,6 +271,8 @@ static ngx_command_t commands[] = {
 		NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct main_conf, buffer), NULL},
 	{ngx_string("whereto_linger"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
 		NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct main_conf, linger), NULL},
+	{ngx_string("whereto_probe"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+		NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct main_conf, probe), probe_values},
 	{ngx_string("whereto"),
 		NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_FLAG,
 		ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
