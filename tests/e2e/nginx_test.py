@@ -147,11 +147,11 @@ def wait_stored(collector, nginx):
 def keep_alive(t, path, collector, nginx):
     """A connection that is read to its end before its last, small request: when nginx logs that one the kernel
     has done with all before, so the module sees every loss but, perhaps, the last packet's."""
-    before = path.counters()["to_client"]
+    before = path.wire()
     client = Client(path, CLIENT_A, SERVER_1)
     client.get("video.test", "/1m", "/100k", "/small")
     wait_stored(collector, nginx)
-    after = path.counters()["to_client"]
+    after = path.wire()
     client.close()
     wire = {name: after[name] - before[name] for name in after}
     row = collector.top()["total"]
@@ -216,7 +216,7 @@ def check_store(t, collector, nginx, path):
     total = collector.top()["total"]
     t.equal(total["connections"], len({a["connection"] for a in accesses}), "connections are the access log's")
     t.equal(total["records_approximate"], total["records"], "every record is flagged approximate")
-    wire = path.counters()["to_client"]
+    wire = path.wire()
     t.check(0 < total["packets_retransmitted"] <= wire["retransmissions"],
             "no more retransmits than on the wire", (total, wire))
     t.check(total["packets_sent"] <= wire["data_segments"], "no more packets than on the wire", (total, wire))

@@ -7,19 +7,27 @@
  * later or never.
  *
  *     relay NETNS-A DEVICE-A NETNS-B DEVICE-B [--delay-us N] [--mbit N] [--drop-ab N] [--drop-ba N]
+ *           [--drop-fin-ab N] [--drop-synack-ab N]
  *
  * NETNS is a file such as /proc/PID/ns/net. The delay is for each way; --mbit the rate of each
  * way. --drop-ab N loses every Nth TCP data segment from A to B that isn't a retransmission, so
  * every loss is repaired by one retransmission and nothing is left to chance. A segment is a
- * retransmission when its first byte lies below what was seen of its flow. TUN devices know no
- * segmentation offload: a packet here is a packet on the wire.
+ * retransmission when its first byte lies below what was seen of its flow. The same for FINs
+ * without data and for SYN-ACKs. TUN devices know no segmentation offload: a packet here is a
+ * packet on the wire.
+ *
+ * What keeps that "one" exact: a segment right behind a missing one isn't lost too, the next that
+ * may be is (the sender might send both again in one); and with --drop-synack-ab a SYN that comes
+ * again is lost, so that only the server's timer sends the SYN-ACK again, not the client's as well.
+ * A retransmission of what was not lost (a sender may take a delay for a loss, the more so on a
+ * busy machine) is counted as `needless`: again = dropped + needless, once all is repaired.
  *
  * Prints `ready` when both devices exist (addresses and routes are the caller's), and a line of
- * JSON with the exact counters at SIGUSR1 and at the end (SIGTERM, SIGINT, or the parent's
- * death). The devices vanish with the program.
+ * JSON with the exact counters, also by A's port and kind of segment, at SIGUSR1 and at the end
+ * (SIGTERM, SIGINT, or the parent's death). The devices vanish with the program.
  *
  * Bounds: QUEUE packets under way each way (`overflowed` counts what found no room), FLOWS
- * flows. */
+ * flows, PORTS ports of A, MISSING losses of a flow that wait for repair. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,9 +57,17 @@
 #define PACKET_MAX 2048
 #define FLOWS      65536
 #define READ_BATCH 64
+#define PORTS      64
+#define MISSING    8
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+/* Segments that take up sequence numbers, so that losing one causes a retransmission. */
+enum kind { KIND_DATA, KIND_FIN, KIND_SYNACK, KIND_SYN, KIND_COUNT, KIND_NONE = KIND_COUNT };
+
+static const char *const kind_names[KIND_COUNT] = {"data", "fin", "synack", "syn"};
 
 struct packet {
 	uint64_t due_ns;
@@ -64,9 +80,28 @@ struct flow_key {
 	uint16_t source_port, destination_port;
 };
 
+struct range {
+	uint32_t start, end; /* sequence numbers */
+};
+
 struct flow {
 	struct flow_key key;
-	uint32_t end; /* sequence number behind the furthest byte seen */
+	uint32_t start; /* its SYN's sequence number */
+	uint32_t end;   /* sequence number behind the furthest byte seen */
+	struct range missing[MISSING]; /* lost and not repaired yet */
+	uint32_t missing_count;
+};
+
+struct tally {
+	uint64_t segments, bytes; /* bytes: payload */
+	uint64_t again;           /* of the segments, retransmissions */
+	uint64_t needless;        /* of these, of what was not lost */
+	uint64_t dropped;
+};
+
+struct port {
+	uint16_t number;
+	struct tally tallies[KIND_COUNT];
 };
 
 struct segment {
@@ -79,7 +114,10 @@ struct segment {
 struct way {
 	int in, out;
 	struct loop_fd readable;
-	uint64_t drop_every; /* 0: nothing is lost */
+	bool from_server; /* A to B: A's port is the source's */
+	uint64_t drop_every[KIND_COUNT]; /* 0: nothing is lost */
+	uint64_t until_drop[KIND_COUNT]; /* segments that may be lost, before the next that is */
+	bool drop_syn_again;
 
 	struct packet *queue; /* head..tail-1, modulo QUEUE */
 	uint64_t head, tail;
@@ -88,8 +126,10 @@ struct way {
 	struct flow *flows;
 	struct index flow_index;
 
+	struct port ports[PORTS];
+	uint32_t port_count;
+
 	uint64_t packets, bytes;
-	uint64_t data_segments, data_bytes, retransmissions;
 	uint64_t dropped, overflowed;
 };
 
@@ -171,9 +211,88 @@ static struct flow *flow_get(struct way *way, const struct segment *s)
 			errno = ENOSPC;
 			fail("flows");
 		}
-		way->flows[pos] = (struct flow){.key = s->key, .end = s->seq};
+		way->flows[pos] = (struct flow){.key = s->key, .start = s->seq, .end = s->seq};
 	}
 	return &way->flows[pos];
+}
+
+static struct port *port_get(struct way *way, const struct segment *s)
+{
+	uint16_t number = way->from_server ? s->key.source_port : s->key.destination_port;
+	struct port *p = way->ports, *end = p + way->port_count;
+	while (p < end && p->number != number)
+		p++;
+	if (p == way->ports + PORTS) {
+		errno = ENOSPC;
+		fail("ports");
+	}
+	if (p == end) {
+		way->port_count++;
+		p->number = number;
+	}
+	return p;
+}
+
+static enum kind kind_of(const struct segment *s)
+{
+	if (s->flags & TCP_SYN)
+		return s->flags & TCP_ACK ? KIND_SYNACK : KIND_SYN;
+	return s->len ? KIND_DATA : s->flags & TCP_FIN ? KIND_FIN : KIND_NONE;
+}
+
+/* Moves the flow's end; true when the segment was seen before. */
+static bool seen_again(struct flow *flow, const struct segment *s, uint32_t end)
+{
+	bool again;
+	if (s->flags & TCP_SYN) { /* another first number: the ports are used again */
+		again = flow->start == s->seq && flow->end != s->seq;
+		if (!again)
+			*flow = (struct flow){.key = flow->key, .start = s->seq, .end = end};
+		return again;
+	}
+	again = (int32_t)(flow->end - s->seq) > 0;
+	if (!again)
+		flow->end = end;
+	return again;
+}
+
+/* True when the segment repairs a loss, which is forgotten. */
+static bool repairs(struct flow *flow, uint32_t start, uint32_t end)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < flow->missing_count;) {
+		struct range *m = &flow->missing[i];
+		if ((int32_t)(m->end - start) <= 0 || (int32_t)(end - m->start) <= 0) {
+			i++;
+			continue;
+		}
+		*m = flow->missing[--flow->missing_count];
+		found = true;
+	}
+	return found;
+}
+
+static bool may_be_lost(const struct flow *flow, uint32_t start)
+{
+	for (uint32_t i = 0; i < flow->missing_count; i++)
+		if (flow->missing[i].end == start)
+			return false;
+	return flow->missing_count < MISSING;
+}
+
+/* True when the segment, which is new, is one to lose. */
+static bool lose(struct way *way, struct flow *flow, enum kind kind, uint32_t start, uint32_t end)
+{
+	if (!way->drop_every[kind])
+		return false;
+	if (way->until_drop[kind] > 1)
+		way->until_drop[kind]--;
+	else if (may_be_lost(flow, start)) {
+		way->until_drop[kind] = way->drop_every[kind];
+		flow->missing[flow->missing_count++] = (struct range){start, end};
+		return true;
+	}
+	return false;
 }
 
 /* Counts the packet; true when it is one to lose. */
@@ -186,20 +305,19 @@ static bool examine(struct way *way, struct view packet)
 		return false;
 	struct flow *flow = flow_get(way, &s);
 	uint32_t end = s.seq + s.len + !!(s.flags & TCP_SYN) + !!(s.flags & TCP_FIN);
-	if (s.flags & TCP_SYN) { /* the ports may be used again */
-		flow->end = end;
+	bool again = seen_again(flow, &s, end);
+	enum kind kind = kind_of(&s);
+	if (kind == KIND_NONE)
 		return false;
-	}
-	bool again = (int32_t)(flow->end - s.seq) > 0;
-	if (!again)
-		flow->end = end;
-	if (!s.len)
-		return false;
-	way->data_segments++;
-	way->data_bytes += s.len;
-	way->retransmissions += again;
-	uint64_t fresh = way->data_segments - way->retransmissions;
-	return !again && way->drop_every && fresh % way->drop_every == 0;
+	struct tally *tally = &port_get(way, &s)->tallies[kind];
+	tally->segments++;
+	tally->bytes += s.len;
+	tally->again += again;
+	if (again && !repairs(flow, s.seq, end))
+		tally->needless++;
+	bool lost = again ? kind == KIND_SYN && way->drop_syn_again : lose(way, flow, kind, s.seq, end);
+	tally->dropped += lost;
+	return lost;
 }
 
 /* ---- passing on ---- */
@@ -284,13 +402,42 @@ static void on_readable(struct loop_fd *self, uint32_t events)
 
 /* ---- start and end ---- */
 
+static void add_tally(struct tally *sum, const struct tally *t)
+{
+	sum->segments += t->segments;
+	sum->bytes += t->bytes;
+	sum->again += t->again;
+	sum->needless += t->needless;
+	sum->dropped += t->dropped;
+}
+
+static void print_tallies(const struct tally tallies[static KIND_COUNT])
+{
+	for (int k = 0; k < KIND_COUNT; k++) {
+		const struct tally *t = &tallies[k];
+		printf("%s\"%s\":{\"segments\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"again\":%" PRIu64
+		       ",\"needless\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
+			k ? "," : "", kind_names[k], t->segments, t->bytes, t->again, t->needless,
+			t->dropped);
+	}
+}
+
 static void print_way(const char *name, const struct way *w)
 {
-	printf("\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"data_segments\":%" PRIu64
-	       ",\"data_bytes\":%" PRIu64 ",\"retransmissions\":%" PRIu64 ",\"dropped\":%" PRIu64
-	       ",\"overflowed\":%" PRIu64 "}",
-		name, w->packets, w->bytes, w->data_segments, w->data_bytes, w->retransmissions,
-		w->dropped, w->overflowed);
+	struct tally sums[KIND_COUNT] = {0};
+	printf("\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"dropped\":%" PRIu64
+	       ",\"overflowed\":%" PRIu64 ",\"ports\":{",
+		name, w->packets, w->bytes, w->dropped, w->overflowed);
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		printf("%s\"%u\":{", i ? "," : "", w->ports[i].number);
+		print_tallies(w->ports[i].tallies);
+		printf("}");
+		for (int k = 0; k < KIND_COUNT; k++)
+			add_tally(&sums[k], &w->ports[i].tallies[k]);
+	}
+	printf("},");
+	print_tallies(sums);
+	printf("}");
 }
 
 static void print_counters(void *ctx)
@@ -330,6 +477,7 @@ static void start_way(struct way *way, int in, int out)
 {
 	way->in = in;
 	way->out = out;
+	memcpy(way->until_drop, way->drop_every, sizeof(way->until_drop));
 	way->queue = calloc(QUEUE, sizeof(*way->queue));
 	way->flows = calloc(FLOWS, sizeof(*way->flows));
 	way->readable = (struct loop_fd){.fd = in, .fn = on_readable, .ctx = way};
@@ -354,7 +502,10 @@ static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {{"delay-us", required_argument, NULL, 'd'},
 		{"mbit", required_argument, NULL, 'm'}, {"drop-ab", required_argument, NULL, 'a'},
-		{"drop-ba", required_argument, NULL, 'b'}, {0}};
+		{"drop-ba", required_argument, NULL, 'b'},
+		{"drop-fin-ab", required_argument, NULL, 'f'},
+		{"drop-synack-ab", required_argument, NULL, 's'}, {0}};
+	uint64_t *drop_ab = relay.ways[0].drop_every, *drop_ba = relay.ways[1].drop_every;
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
 		case 'd':
@@ -364,10 +515,17 @@ static void parse_options(int argc, char **argv)
 			relay.mbit = parse_number(optarg);
 			break;
 		case 'a':
-			relay.ways[0].drop_every = parse_number(optarg);
+			drop_ab[KIND_DATA] = parse_number(optarg);
 			break;
 		case 'b':
-			relay.ways[1].drop_every = parse_number(optarg);
+			drop_ba[KIND_DATA] = parse_number(optarg);
+			break;
+		case 'f':
+			drop_ab[KIND_FIN] = parse_number(optarg);
+			break;
+		case 's':
+			drop_ab[KIND_SYNACK] = parse_number(optarg);
+			relay.ways[1].drop_syn_again = drop_ab[KIND_SYNACK] > 0;
 			break;
 		default:
 			exit(2);
@@ -375,7 +533,7 @@ static void parse_options(int argc, char **argv)
 	}
 	if (argc - optind != 4) {
 		fprintf(stderr, "usage: relay NETNS-A DEVICE-A NETNS-B DEVICE-B [--delay-us N] [--mbit N] "
-				"[--drop-ab N] [--drop-ba N]\n");
+				"[--drop-ab N] [--drop-ba N] [--drop-fin-ab N] [--drop-synack-ab N]\n");
 		exit(2);
 	}
 }
@@ -394,6 +552,7 @@ int main(int argc, char **argv)
 		loop_signal(relay.loop, SIGINT, stop, NULL) < 0 ||
 		prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		fail("start");
+	relay.ways[0].from_server = true;
 	start_way(&relay.ways[0], a, b);
 	start_way(&relay.ways[1], b, a);
 	puts("ready");

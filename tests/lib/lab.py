@@ -9,12 +9,12 @@
         ...                                   # this process is in the server's namespace
         with path.client():                   # sockets and processes made here are the client's
             connection = socket.create_connection(("192.0.2.10", 80), source_address=("203.0.113.1", 0))
-        path.counters()["to_client"]["dropped"]
+        path.wire()["dropped"]
 
 Entering a Lab moves the calling thread, and so everything it starts, into a fresh namespace for good.
 The client's namespace belongs to a child process; nothing has a name in the system, and all of it
 vanishes with the test, however it ends. The path is $WHERETO_RELAY (tests/lab/relay.c), which says what
-its loss means; congestion control is cubic both ways."""
+its loss means; congestion control is cubic both ways, but towards clients that are named in bbr."""
 
 import contextlib
 import ctypes
@@ -26,6 +26,7 @@ import subprocess
 
 CLONE_NEWNET = 0x40000000
 TUN = "/dev/net/tun"
+REPEATED = ("data", "fin", "synack")  # what the kernel counts among a server's retransmissions
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -55,15 +56,26 @@ def _ip(*arguments):
     subprocess.run(["ip", *arguments], check=True)
 
 
-def _configure(device, addresses):
+def _family_bits(address):
+    return ("-6", 128) if ":" in address else ("-4", 32)
+
+
+def _add_address(device, address):
+    family, bits = _family_bits(address)
+    _ip(family, "address", "add", f"{address}/{bits}", "dev", device, *(["nodad"] if bits == 128 else []))
+
+
+def _configure(device, addresses, bbr=()):
     """In the current namespace: loopback, and everything else through the device."""
     _ip("link", "set", "lo", "up")
     _ip("link", "set", device, "txqueuelen", "10000", "up")
     for address in addresses:
-        family, bits = ("-6", 128) if ":" in address else ("-4", 32)
-        _ip(family, "address", "add", f"{address}/{bits}", "dev", device, *(["nodad"] if bits == 128 else []))
+        _add_address(device, address)
     for family in ("-4", "-6"):
         _ip(family, "route", "add", "default", "dev", device, "congctl", "cubic")
+    for address in bbr:
+        family, bits = _family_bits(address)
+        _ip(family, "route", "add", f"{address}/{bits}", "dev", device, "congctl", "bbr")
     with open("/proc/sys/net/ipv4/tcp_no_metrics_save", "w", encoding="ascii") as setting:
         setting.write("1")
 
@@ -75,17 +87,20 @@ def alone(addresses):
         return f"network namespaces: {os.strerror(ctypes.get_errno())}"
     _ip("link", "set", "lo", "up")
     for address in addresses:
-        family, bits = ("-6", 128) if ":" in address else ("-4", 32)
-        _ip(family, "address", "add", f"{address}/{bits}", "dev", "lo", *(["nodad"] if bits == 128 else []))
+        _add_address("lo", address)
     return None
 
 
 class Lab:
-    def __init__(self, server, client, delay_ms=0, mbit=0, drop_to_client=0, drop_to_server=0):
-        """Addresses of both ends; delay and rate of each way; drop_...=N loses every Nth data segment."""
+    def __init__(self, server, client, *, bbr=(), delay_ms=0, mbit=0, drop_to_client=0, drop_to_server=0, drop_fin=0,
+                 drop_synack=0):
+        """Addresses of both ends, and of those of the client's that the server talks to by bbr; delay and rate of
+        each way; drop_...=N loses every Nth data segment, bare FIN of the server, SYN-ACK."""
         self.addresses = {"server": server, "client": client}
+        self.bbr = bbr
         self.options = ["--delay-us", str(int(delay_ms * 1000)), "--mbit", str(mbit),
-                        "--drop-ab", str(drop_to_client), "--drop-ba", str(drop_to_server)]
+                        "--drop-ab", str(drop_to_client), "--drop-ba", str(drop_to_server),
+                        "--drop-fin-ab", str(drop_fin), "--drop-synack-ab", str(drop_synack)]
         self.holder = None
         self.relay = None
         self.namespaces = {}
@@ -111,11 +126,25 @@ class Lab:
             _enter(self.namespaces["server"])
 
     def counters(self):
-        """What went through so far: {"to_client": {...}, "to_server": {...}}, each packets, bytes,
-        data_segments (with retransmissions), data_bytes, retransmissions, dropped, overflowed."""
+        """What went through so far: {"to_client": {...}, "to_server": {...}}, each packets, bytes, dropped,
+        overflowed, then for each kind of segment (data fin synack syn), in all and by the server's port below
+        "ports": segments, bytes, again, needless, dropped."""
         self.relay.send_signal(signal.SIGUSR1)
         ways = json.loads(self.relay.stdout.readline())
         return {"to_client": ways["ab"], "to_server": ways["ba"]}
+
+    def wire(self, *ports):
+        """Sums of what the server has sent, from these ports or in all: data_segments (with retransmissions),
+        data_bytes, connections, and retransmissions, needless, dropped of data, FINs and SYN-ACKs together."""
+        counters = self.counters()["to_client"]
+        parts = [counters["ports"][str(port)] for port in ports if str(port) in counters["ports"]] if ports else [counters]
+
+        def total(figure, *kinds):
+            return sum(part[kind][figure] for part in parts for kind in kinds)
+        return {"data_segments": total("segments", "data"), "data_bytes": total("bytes", "data"),
+                "connections": total("segments", "synack") - total("again", "synack"),
+                "retransmissions": total("again", *REPEATED), "needless": total("needless", *REPEATED),
+                "dropped": total("dropped", *REPEATED)}
 
     def close(self):
         for process in (self.relay, self.holder):
@@ -145,6 +174,6 @@ class Lab:
             stdout=subprocess.PIPE, text=True)
         if self.relay.stdout.readline() != "ready\n":
             raise RuntimeError("the relay didn't start")
-        _configure("server0", self.addresses["server"])
+        _configure("server0", self.addresses["server"], self.bbr)
         with self.client():
             _configure("client0", self.addresses["client"])
