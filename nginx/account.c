@@ -39,6 +39,10 @@
  *   not, and now it is    also at the request's end: the probe has been counting some of this
  *                         connection, nobody can tell how much, so that nothing is said
  *
+ * The call says that we count the connection ourselves when it is refused (TAG_OPTION_OWN): the
+ * probe's part in the kernel may outlive the probe, and then stops telling of this connection at
+ * that moment, until a tag is taken again.
+ *
  * A response under way when the probe comes or goes is therefore counted in part; nothing is
  * ever counted twice. The type is named when the location is known, so that a request's body has
  * it, and again at the response's header if it is another one or was not named yet (`return`,
@@ -239,7 +243,8 @@ static void log_probe(bool there)
 static void tell_probe(struct snapshot *s, int fd, uint32_t tag, enum account_probe probe)
 {
 	bool before = s->probed;
-	int rc = setsockopt(fd, TAG_LEVEL, TAG_OPTION, &tag, sizeof(tag));
+	int option = probe == ACCOUNT_PROBE_ALWAYS ? TAG_OPTION : TAG_OPTION_OWN;
+	int rc = setsockopt(fd, TAG_LEVEL, option, &tag, sizeof(tag));
 	s->tag = tag;
 	s->probed = rc == 0 || probe == ACCOUNT_PROBE_ALWAYS;
 	log_probe(s->probed);
