@@ -8,8 +8,8 @@
  *     accepted
  *   - connections are announced when they are freed, not when they end; those of clients too. A server's are known by the
  *     port: somebody listens on it, or did at the last look. Of one that began and ended to listen between two looks, nothing is known
- *   - the kernel counts the peer's FIN as a byte received, and whether it has come isn't told with the end: where the client
- *     closed first it is one byte too much
+ *   - the kernel counts the peer's FIN as a byte received, and whether it has come isn't told with the end: where it has, it is
+ *     one byte too much
  *   - no mark, no cgroup, no tag
  *   - what a burst overruns in the socket's buffer is gone
  *

@@ -95,6 +95,7 @@ struct flow {
 struct tally {
 	uint64_t segments, bytes; /* bytes: payload */
 	uint64_t again;           /* of the segments, retransmissions */
+	uint64_t again_bytes;
 	uint64_t needless;        /* of these, of what was not lost */
 	uint64_t dropped;
 };
@@ -313,6 +314,7 @@ static bool examine(struct way *way, struct view packet)
 	tally->segments++;
 	tally->bytes += s.len;
 	tally->again += again;
+	tally->again_bytes += again ? s.len : 0;
 	if (again && !repairs(flow, s.seq, end))
 		tally->needless++;
 	bool lost = again ? kind == KIND_SYN && way->drop_syn_again : lose(way, flow, kind, s.seq, end);
@@ -407,6 +409,7 @@ static void add_tally(struct tally *sum, const struct tally *t)
 	sum->segments += t->segments;
 	sum->bytes += t->bytes;
 	sum->again += t->again;
+	sum->again_bytes += t->again_bytes;
 	sum->needless += t->needless;
 	sum->dropped += t->dropped;
 }
@@ -416,9 +419,9 @@ static void print_tallies(const struct tally tallies[static KIND_COUNT])
 	for (int k = 0; k < KIND_COUNT; k++) {
 		const struct tally *t = &tallies[k];
 		printf("%s\"%s\":{\"segments\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"again\":%" PRIu64
-		       ",\"needless\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
-			k ? "," : "", kind_names[k], t->segments, t->bytes, t->again, t->needless,
-			t->dropped);
+		       ",\"again_bytes\":%" PRIu64 ",\"needless\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
+			k ? "," : "", kind_names[k], t->segments, t->bytes, t->again, t->again_bytes,
+			t->needless, t->dropped);
 	}
 }
 

@@ -128,20 +128,23 @@ class Lab:
     def counters(self):
         """What went through so far: {"to_client": {...}, "to_server": {...}}, each packets, bytes, dropped,
         overflowed, then for each kind of segment (data fin synack syn), in all and by the server's port below
-        "ports": segments, bytes, again, needless, dropped."""
+        "ports": segments, bytes, again, again_bytes, needless, dropped."""
         self.relay.send_signal(signal.SIGUSR1)
         ways = json.loads(self.relay.stdout.readline())
         return {"to_client": ways["ab"], "to_server": ways["ba"]}
 
     def wire(self, *ports):
         """Sums of what the server has sent, from these ports or in all: data_segments (with retransmissions),
-        data_bytes, connections, and retransmissions, needless, dropped of data, FINs and SYN-ACKs together."""
+        payload (bytes, each once), payload_again, connections, and retransmissions, needless, dropped of data, FINs and
+        SYN-ACKs together."""
         counters = self.counters()["to_client"]
         parts = [counters["ports"][str(port)] for port in ports if str(port) in counters["ports"]] if ports else [counters]
 
         def total(figure, *kinds):
             return sum(part[kind][figure] for part in parts for kind in kinds)
-        return {"data_segments": total("segments", "data"), "data_bytes": total("bytes", "data"),
+        return {"data_segments": total("segments", "data"),
+                "payload": total("bytes", "data") - total("again_bytes", "data"),
+                "payload_again": total("again_bytes", "data"),
                 "connections": total("segments", "synack") - total("again", "synack"),
                 "retransmissions": total("again", *REPEATED), "needless": total("needless", *REPEATED),
                 "dropped": total("dropped", *REPEATED)}

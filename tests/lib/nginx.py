@@ -37,15 +37,16 @@ def unavailable():
 
 
 class Nginx:
-    def __init__(self, folder, http, workers=2, start=True):
+    def __init__(self, folder, http, workers=2, start=True, module=True):
         self.folder = os.path.abspath(folder)
         self.log_file = os.path.join(self.folder, "error.log")
         self.process = None
         os.makedirs(os.path.join(self.folder, "html"), exist_ok=True)
         log_format = ",".join(f'"{name}":"${name}"' for name in LOG_FIELDS)
         user = "user root;" if os.geteuid() == 0 else ""
+        load = f'load_module {os.path.abspath(os.environ["WHERETO_NGINX_MODULE"])};' if module else ""
         self.config = f"""
-            load_module {os.path.abspath(os.environ["WHERETO_NGINX_MODULE"])};
+            {load}
             {user}
             daemon off;
             pid nginx.pid;
