@@ -41,6 +41,11 @@ def question_options(program):
                    for head, text in found.items())
 
 
+def probe_options(program):
+    found = re.findall(r"^  (--\S+)( \S+)?  +(\S.*)$", ask(program, "probe", "--help"), re.M)
+    return "".join(entry(f"\\fB{roff(name)}\\fR{roff(value)}", roff(text)) for name, value, text in found)
+
+
 def keys(program):
     out = ""
     for line in ask(program, "check", "--options").splitlines():
@@ -60,7 +65,8 @@ def main():
     with open(template, encoding="utf-8") as file:
         text = file.read()
     text = text.replace("@VERSION@", ask(program, "version").split()[-1])
-    for name, make in (("COMMANDS", commands), ("QUESTION_OPTIONS", question_options), ("KEYS", keys)):
+    for name, make in (("COMMANDS", commands), ("QUESTION_OPTIONS", question_options),
+                       ("PROBE_OPTIONS", probe_options), ("KEYS", keys)):
         if f"@{name}@\n" in text:
             text = text.replace(f"@{name}@\n", make(program))
     sys.stdout.reconfigure(encoding="utf-8")

@@ -26,6 +26,14 @@ static void print_listens(const char *what, const struct listen_addr *listen, si
 static void print_summary(const struct config *c)
 {
 	char store[1024];
+	const struct config_probe *p = &c->probe;
+	if (p->interval_ms) {
+		printf("%s: probe %s, %zu collector%s, %zu named type%s, %zu rule%s\n", c->file, p->name, p->collector_count,
+			p->collector_count == 1 ? "" : "s", p->type_count, p->type_count == 1 ? "" : "s", p->rule_count,
+			p->rule_count == 1 ? "" : "s");
+		if (!c->telemetry.key_count)
+			return;
+	}
 	printf("%s: collector %s, %zu router%s\n", c->file, c->name, c->router_count,
 		c->router_count == 1 ? "" : "s");
 	print_listens("telemetry", c->telemetry.listen, c->telemetry.listen_count);

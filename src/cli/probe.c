@@ -23,29 +23,41 @@
 struct probe_options {
 	const char *file; /* -c */
 	json_t *section;  /* of the other options; empty: none */
-	bool dry_run, status, json, forget;
+	bool dry_run, status, json, forget, help;
 };
 
-/* What --NAME sets: `key` of the section, or of the map `map` in it; list: it may come again. */
+/* What --NAME VALUE sets: `key` of the section, or of the map `map` in it; list: it may come again. */
 static const struct {
-	const char *name, *map, *key;
+	const char *name, *value, *map, *key;
 	bool list;
 } keys[] = {
-	{"to", NULL, "collectors", true},
-	{"key", "key", "file", false},
-	{"key-id", "key", "id", false},
-	{"name", NULL, "name", false},
-	{"interval", NULL, "interval", false},
-	{"backend", NULL, "backend", false},
-	{"tagging", NULL, "tagging", false},
-	{"type", NULL, "types", true},
-	{"type-rule", NULL, "type_rules", true},
-	{"namespace", NULL, "namespaces", true},
-	{"pin", NULL, "pin", false},
-	{"user", NULL, "user", false},
-	{"status-socket", NULL, "status", false},
-	{"spool", "spool", "dir", false},
-	{"spool-size", "spool", "max_size", false},
+	{"to", "HOST:PORT", NULL, "collectors", true},
+	{"key", "FILE", "key", "file", false},
+	{"key-id", "N", "key", "id", false},
+	{"name", "NAME", NULL, "name", false},
+	{"interval", "DURATION", NULL, "interval", false},
+	{"backend", "BACKEND", NULL, "backend", false},
+	{"tagging", "WHETHER", NULL, "tagging", false},
+	{"type", "NAME", NULL, "types", true},
+	{"type-rule", "KEY=VALUE,...", NULL, "type_rules", true},
+	{"namespace", "FILE", NULL, "namespaces", true},
+	{"pin", "DIR", NULL, "pin", false},
+	{"user", "USER", NULL, "user", false},
+	{"status-socket", "FILE", NULL, "status", false},
+	{"spool", "DIR", "spool", "dir", false},
+	{"spool-size", "SIZE", "spool", "max_size", false},
+};
+
+/* The others. */
+static const struct {
+	const char *name, *help;
+	int code;
+} switches[] = {
+	{"dry-run", "print records as JSON lines instead of sending them, and leave nothing behind", 'd'},
+	{"status", "say how the running probe is", 's'},
+	{"json", "with --status: as JSON", 'j'},
+	{"forget", "take out of the kernel what a probe that has ended left there", 'f'},
+	{"help", "print this help", 'h'},
 };
 
 /* ---- options ---- */
@@ -101,14 +113,11 @@ static bool set_key(json_t *section, size_t i, const char *text)
 
 static int parse_options(int argc, char **argv, struct probe_options *o)
 {
-	struct option options[ARRAY_LEN(keys) + 5] = {
-		[ARRAY_LEN(keys)] = {"dry-run", no_argument, NULL, 'd'},
-		{"status", no_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{"forget", no_argument, NULL, 'f'},
-	};
+	struct option options[ARRAY_LEN(keys) + ARRAY_LEN(switches) + 1] = {0};
 	for (int i = 0; i < (int)ARRAY_LEN(keys); i++)
 		options[i] = (struct option){keys[i].name, required_argument, NULL, FIRST_OPTION + i};
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
+		options[ARRAY_LEN(keys) + i] = (struct option){switches[i].name, no_argument, NULL, switches[i].code};
 	int opt;
 	while ((opt = getopt_long(argc, argv, "c:v", options, NULL)) != -1) {
 		if (opt == 'c')
@@ -123,6 +132,8 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 			o->json = true;
 		else if (opt == 'f')
 			o->forget = true;
+		else if (opt == 'h')
+			o->help = true;
 		else if (opt < FIRST_OPTION)
 			return command_usage(argv[0], NULL);
 		else if (!set_key(o->section, (size_t)opt - FIRST_OPTION, optarg))
@@ -132,10 +143,25 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 		return command_usage(argv[0], "arguments are not expected");
 	if (o->file && json_object_size(o->section))
 		return command_usage(argv[0], "with -c all other options stand in the file");
-	if (!o->file && !o->dry_run && !o->status && !o->forget && (!json_object_get(o->section, "collectors") ||
+	if (!o->file && !o->dry_run && !o->status && !o->forget && !o->help && (!json_object_get(o->section, "collectors") ||
 		!json_object_get(o->section, "key")))
 		return command_usage(argv[0], "-c, or --to and --key, or --dry-run, --status or --forget is needed");
 	return EXIT_DONE;
+}
+
+static void print_help(void)
+{
+	puts("usage: whereto probe -c FILE [-v]\n       whereto probe OPTIONS\n\noptions:");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		char left[64], section[32];
+		(void)snprintf(left, sizeof(left), "--%s %s", keys[i].name, keys[i].value);
+		(void)snprintf(section, sizeof(section), "probe%s%s", keys[i].map ? "." : "", keys[i].map ? keys[i].map : "");
+		printf("  %-26s  %s%s\n", left, config_option_doc(section, keys[i].key), keys[i].list ? " (may come again)" : "");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
+		printf("  --%-24s  %s\n", switches[i].name, switches[i].help);
+	puts("\nKeys of --type-rule are those of an entry of type_rules: type=video,port=8080,address=192.0.2.0/24,cgroup=...,"
+		"mark=...,tag=...");
 }
 
 static int load(const struct probe_options *o, struct config **ret, struct error *err)
@@ -244,7 +270,9 @@ int command_probe(int argc, char **argv)
 {
 	struct probe_options options = {.section = json_object()};
 	int status = parse_options(argc, argv, &options);
-	if (status == EXIT_DONE)
+	if (status == EXIT_DONE && options.help)
+		print_help();
+	else if (status == EXIT_DONE)
 		status = run(&options);
 	json_decref(options.section);
 	return status;

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +42,6 @@ const struct section_info section_table[SECTION_COUNT] = {
 #define ENTRY(name, type, path, doc)   typedef struct type in_##name;
 #include "collector/config.def"
 
-#define LIST_TEXT_MAX 261 /* HOST:PORT */
-
 const struct option option_table[] = {
 #define OPTION(s, k, t, field, fall, lo, hi, text)                                                 \
 	{.section = SECTION_##s, .type = OPTION_##t, .key = #k, .offset = offsetof(in_##s, field),     \
@@ -53,7 +52,10 @@ const struct option option_table[] = {
 #define LIST(s, k, t, field, count, entries, fall, fewest, text)                                   \
 	{.section = SECTION_##s, .type = OPTION_##t, .key = #k, .offset = offsetof(in_##s, field),     \
 		.count_offset = offsetof(in_##s, count), .sub = SECTION_##entries, .fallback = fall,       \
-		.min = fewest, .max = LIST_TEXT_MAX, .doc = text},
+		.min = fewest, .doc = text},
+#define LIMITED(s, k, t, field, count, fall, longest, entries, text)                               \
+	{.section = SECTION_##s, .type = OPTION_##t, .key = #k, .offset = offsetof(in_##s, field),     \
+		.count_offset = offsetof(in_##s, count), .fallback = fall, .max = longest, .most = entries, .doc = text},
 #define MAP(s, k, map, fall, text)                                                                 \
 	{.section = SECTION_##s, .type = OPTION_MAP, .key = #k, .sub = SECTION_##map, .fallback = fall, \
 		.doc = text},
@@ -202,8 +204,9 @@ static int read_list(struct load *l, const struct option *o, const struct tree *
 	size_t count = one ? 1 : n->count;
 	if (count < o->min)
 		return load_fail(l, n->line, "%s is an empty list: it needs at least one entry", option_path(o));
-	if (count > ENTRIES_MAX)
-		return load_fail(l, n->line, "%s has more than %d entries", option_path(o), ENTRIES_MAX);
+	size_t most = o->most ? o->most : ENTRIES_MAX;
+	if (count > most)
+		return load_fail(l, n->line, "%s has more than %zu entries", option_path(o), most);
 	if (count == 0)
 		return 0;
 	size_t size = entry_size(o);

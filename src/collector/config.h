@@ -79,6 +79,7 @@ struct config_probe {
 	size_t collector_count;
 	uint32_t key_id;
 	char *key_file;       /* NULL */
+	unsigned key_line;
 	uint64_t interval_ms; /* 0: there is no section `probe` */
 	enum probe_backend backend;
 	enum probe_tagging tagging;
@@ -178,5 +179,7 @@ int config_tls(const struct config *c, char **ret_certificate, char **ret_key, s
 int config_check_files(const struct config *c, void (*report)(void *ctx, const char *text), void *ctx,
 	struct error *err) MUST_USE;
 
+/* What config.def says of a key, for the command line's options that stand for one. Section "probe", "probe.key" ... */
+const char *config_option_doc(const char *section, const char *key);
 /* The manual of all options as Markdown tables, made from config.def. */
 void config_print_options(FILE *out);

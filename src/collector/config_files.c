@@ -181,6 +181,23 @@ static int check_tls(const struct check *k)
 	return 0;
 }
 
+static int check_probe(const struct check *k)
+{
+	const struct config_probe *p = &k->c->probe;
+	struct key loaded;
+	if (!p->interval_ms)
+		return 0;
+	if (!p->collector_count || !p->key_file) /* good for a dry run */
+		report(k, "probe: has no %s: it can only run with --dry-run", p->collector_count ? "key" : "collectors");
+	if (!p->key_file)
+		return 0;
+	int r = at_line(k, p->key_line, key_load(p->key_file, p->key_id, &loaded, k->err));
+	explicit_bzero(&loaded, sizeof(loaded));
+	if (r == 0)
+		report(k, "probe: key %u: %s", p->key_id, p->key_file);
+	return r;
+}
+
 int config_check_files(const struct config *c, void (*report_line)(void *ctx, const char *text), void *ctx,
 	struct error *err)
 {
@@ -194,5 +211,7 @@ int config_check_files(const struct config *c, void (*report_line)(void *ctx, co
 		r = check_asnames(&k);
 	if (r == 0)
 		r = check_token(&k);
-	return r < 0 ? r : check_tls(&k);
+	if (r == 0)
+		r = check_tls(&k);
+	return r < 0 ? r : check_probe(&k);
 }

@@ -56,7 +56,8 @@ struct option {
 	size_t count_offset; /* lists */
 	size_t line_offset;  /* where the line is noted; 0: nowhere */
 	enum section sub;    /* of the entries of a list, or the map */
-	uint64_t min, max;   /* lists: min is the fewest entries */
+	uint64_t min, max;   /* lists: min is the fewest entries, max the longest text */
+	size_t most;         /* lists: entries; 0: ENTRIES_MAX */
 	const char *fallback;
 	const char *doc;
 };

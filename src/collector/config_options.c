@@ -53,6 +53,9 @@ static void print_type(FILE *out, const struct option *o)
 	case OPTION_SIZE:
 		fprintf(out, ", at least %s", size_format(o->min, min));
 		break;
+	case OPTION_TEXTS:
+		fprintf(out, ", at most %zu of %u bytes", o->most, (unsigned)o->max);
+		break;
 	default:
 		if (o->min && o->type != OPTION_ONE_PATH && o->type != OPTION_KIND)
 			fputs(", not empty", out);
@@ -100,4 +103,12 @@ void config_print_options(FILE *out)
 {
 	for (int s = 0; s < SECTION_COUNT; s++)
 		print_section(out, (enum section)s);
+}
+
+const char *config_option_doc(const char *section, const char *key)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (strcmp(section_table[option_table[i].section].path, section) == 0 && strcmp(option_table[i].key, key) == 0)
+			return option_table[i].doc;
+	return "";
 }

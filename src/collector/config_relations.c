@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "collector/config_load.h"
-#include "wire/record.h"
 
 static int check_keys(struct load *l)
 {
@@ -137,24 +136,9 @@ static int check_store(struct load *l)
 	return store_find(c->store.url, &e) ? 0 : load_fail(l, c->store.url_line, "store.url: %s", e.text);
 }
 
-#define PROBE_COLLECTORS_MAX 8
-#define PROBE_NAMESPACES_MAX 16
-#define SOCKET_PATH_MAX      107 /* of struct sockaddr_un */
-
 static int check_probe(struct load *l)
 {
 	const struct config_probe *p = &l->config->probe;
-	if (!p->interval_ms)
-		return 0;
-	if (p->collector_count > PROBE_COLLECTORS_MAX)
-		return load_fail(l, 1, "probe.collectors has more than %d entries", PROBE_COLLECTORS_MAX);
-	if (p->namespace_count > PROBE_NAMESPACES_MAX)
-		return load_fail(l, 1, "probe.namespaces has more than %d entries", PROBE_NAMESPACES_MAX);
-	if (strlen(p->status) > SOCKET_PATH_MAX)
-		return load_fail(l, 1, "probe.status is longer than %d bytes, so it can be no socket's name", SOCKET_PATH_MAX);
-	for (size_t i = 0; i < p->type_count; i++)
-		if (strlen(p->types[i]) > RECORD_TYPE_MAX)
-			return load_fail(l, 1, "probe.types: '%.60s...' is longer than %d bytes", p->types[i], RECORD_TYPE_MAX);
 	for (size_t i = 0; i < p->rule_count; i++) {
 		const struct config_type_rule *rule = &p->rules[i];
 		if (rule->cgroup && *rule->cgroup != '/')

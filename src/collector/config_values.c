@@ -79,7 +79,11 @@ int value_path(struct load *l, const struct option *o, const struct tree *n, cha
 {
 	const char *path;
 	int r = printable(l, o, n, "a file name", &path);
-	return r < 0 ? r : resolve(l, "", path, ret);
+	if (r == 0)
+		r = resolve(l, "", path, ret);
+	if (r == 0 && o->max && strlen(*ret) > o->max)
+		r = load_fail(l, n->line, "%s: %s is longer than %" PRIu64 " bytes", option_path(o), *ret, o->max);
+	return r;
 }
 
 int value_host(struct load *l, const struct option *o, const struct tree *n, char **ret)

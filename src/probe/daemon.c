@@ -220,9 +220,9 @@ static int start(struct probe *p, struct error *err)
 	if (r == 0)
 		r = open_fds(p, err);
 	if (r == 0)
+		r = p->outbox ? outbox_open_spool(p->outbox, err) : 0;
+	if (r == 0)
 		r = privileges_drop(p->config->user, err);
-	if (r == 0 && p->outbox)
-		r = outbox_open_spool(p->outbox, err);
 	return r < 0 ? r : p->ops->start(p->backend, err);
 }
 

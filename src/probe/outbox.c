@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "probe/privileges.h"
 #include "probe/spool.h"
 #include "wire/datagram.h"
 
@@ -177,6 +178,8 @@ int outbox_open_spool(struct outbox *o, struct error *err)
 	if (!o->config->spool_dir)
 		return 0;
 	int r = spool_open(o->config->spool_dir, o->config->spool_max_bytes, &o->spool, err);
+	if (r == 0)
+		r = privileges_give(o->config->spool_dir, o->config->user, err);
 	if (r < 0)
 		return r;
 	struct spool_notes *notes = spool_notes(o->spool);

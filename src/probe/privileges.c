@@ -48,12 +48,28 @@ int privileges_limit(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static int become(const char *user, struct error *err)
+static int find_user(const char *user, const struct passwd **ret, struct error *err)
 {
 	errno = 0;
-	const struct passwd *pw = getpwnam(user);
-	if (!pw)
-		return error_set(err, errno ? -errno : -ENOENT, "no user '%s'", user);
+	*ret = getpwnam(user);
+	return *ret ? 0 : error_set(err, errno ? -errno : -ENOENT, "no user '%s'", user);
+}
+
+int privileges_give(const char *path, const char *user, struct error *err)
+{
+	const struct passwd *pw;
+	int r = user ? find_user(user, &pw, err) : 0;
+	if (user && r == 0 && chown(path, pw->pw_uid, pw->pw_gid) < 0)
+		r = error_set(err, -errno, "%s cannot be given to user '%s': %s", path, user, strerror(errno));
+	return r;
+}
+
+static int become(const char *user, struct error *err)
+{
+	const struct passwd *pw;
+	int r = find_user(user, &pw, err);
+	if (r < 0)
+		return r;
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(user, pw->pw_gid) < 0 ||
 		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 		return error_set(err, -errno, "cannot become user '%s': %s", user, strerror(errno));

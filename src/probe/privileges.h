@@ -10,6 +10,8 @@
 /* Becomes the user (NULL: stays who it is) and gives up every capability but CAP_BPF, if it has that, for good. Of this
  * thread: capabilities are a thread's own in Linux. */
 int privileges_drop(const char *user, struct error *err) MUST_USE;
+/* Gives the user (NULL: nothing is done) what the process has made before. */
+int privileges_give(const char *path, const char *user, struct error *err) MUST_USE;
 /* The second half alone. */
 int privileges_limit(void) MUST_USE;
 /* "none", or their names. Returns buf. */

@@ -25,7 +25,7 @@ import lab
 from mrtgen import write_paths
 import tap
 from collector import Collector
-from nginx import Nginx, unavailable
+from nginx import Nginx, fetch_http2, make_certificate, unavailable
 
 SERVER_1, SERVER_1_V6, SERVER_2 = "192.0.2.10", "2001:db8:1::10", "198.51.100.10"
 CLIENT_A, CLIENT_B, CLIENT_C, CLIENT_V6 = "203.0.113.1", "203.0.113.70", "203.0.113.130", "2001:db8:ffff::1"
@@ -104,17 +104,6 @@ def fetch(path, source, server, host, *uris):
         client.close()
 
 
-def fetch_http2(path, source, server, hosts, uris):
-    """One HTTP/2 connection a host, with all of uris fetched at once."""
-    urls = [f"https://{host}{uri}" for host in hosts for uri in uris]
-    resolve = [word for host in hosts for word in ("--resolve", f"{host}:443:{server}")]
-    with path.client():
-        curl = subprocess.run(["curl", "--silent", "--show-error", "--fail", "--insecure", "--http2", "--parallel",
-                               "--max-time", "40", "--interface", source, *resolve, *urls],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
-    return len(curl.stdout)
-
-
 def expected_rows(accesses):
     """{(router, type, prefix): (bytes sent, bytes received, requests)} of the access log."""
     rows = collections.defaultdict(lambda: (0, 0, 0))
@@ -177,7 +166,7 @@ def many_ways(t, path):
     client = Client(path, CLIENT_B, SERVER_1, tls=True)
     client.get("api.test", "/100k", "/quiet/100k", "/small")
     client.close()
-    size = fetch_http2(path, CLIENT_C, SERVER_1, ("video.test", "api.test"), ["/100k"] * 8 + ["/small"] * 8)
+    size = fetch_http2(path, CLIENT_C, SERVER_1, [f"https://{host}{uri}" for host in TYPE_OF for uri in ["/100k"] * 8 + ["/small"] * 8])
     t.equal(size, 2 * 8 * (100_000 + 100), "HTTP/2: everything was received")
 
 
@@ -241,12 +230,6 @@ def check_errors(t, nginx):
     bad = [line for line in nginx.log().splitlines()
            if re.search(r"\[(emerg|alert|crit|error)\]", line) and "open()" not in line]
     t.equal(bad, [], "nginx has nothing to complain about")
-
-
-def make_certificate(folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-keyout", "tls.key", "-out", "tls.crt", "-days", "2", "-subj", "/CN=video.test"],
-                   cwd=folder, check=True, stderr=subprocess.DEVNULL)
 
 
 def start_collector(folder):

@@ -22,7 +22,7 @@ import lab
 import probe
 import tap
 from collector import Collector
-from servers import wait_until
+from servers import State, sockets, wait_until
 
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 LINGER_0 = struct.pack("ii", 1, 0)
@@ -93,9 +93,9 @@ def client_closes_first(path, port, family, stored):
     return got
 
 
-def server_closes_first(path, port, family, stored):
+def serve_and_close(path, port, family, stored, size):
     with Connection(path, port, family) as c:
-        c.server.sendall(PAYLOAD[:SMALL])
+        c.server.sendall(PAYLOAD[:size])
         c.server.close()
         got = c.read()
         c.client.close()
@@ -103,14 +103,12 @@ def server_closes_first(path, port, family, stored):
     return got
 
 
-def closed_with_unsent_data(path, port, family, stored):
-    with Connection(path, port, family) as c:
-        c.server.sendall(PAYLOAD)
-        c.server.close()
-        got = c.read()
-        c.client.close()
-        stored()
-    return got
+def server_closes_first(*case):
+    return serve_and_close(*case, SMALL)
+
+
+def closed_with_unsent_data(*case):
+    return serve_and_close(*case, BIG)
 
 
 def client_keeps_its_half(path, port, family, stored):
@@ -170,7 +168,8 @@ def unread_input(path, port, family, stored):
 def never_accepted(path, port, family, stored):
     with Connection(path, port, family, accept=False) as c:
         c.client.sendall(b"q")  # a connection on which nothing passes is none
-        wait_until(lambda: received(port), "the connection, and its byte, in the listener's queue")
+        wait_until(lambda: any(each.state is State.ESTABLISHED and each.unread for each in sockets(port)),
+                   "the connection, and its byte, in the listener's queue")
         c.listener.close()
         stored()
     return 0
@@ -205,14 +204,6 @@ CASES = {8000 + 2 * number + (family == 6): (ending, family)
 def name_of(port):
     ending, family = CASES[port]
     return f"{ending.__name__.replace('_', ' ')} IPv{family}"
-
-
-def received(port):
-    """A server's connection has something to be read."""
-    with open("/proc/thread-self/net/tcp6", encoding="ascii") as v6, open("/proc/thread-self/net/tcp", encoding="ascii") as v4:
-        lines = [line.split() for line in [*v6, *v4]]
-    return any(words[1].endswith(f":{port:04X}") and words[3] == "01" and not words[4].endswith(":00000000")
-               for words in lines)
 
 
 class Cases:

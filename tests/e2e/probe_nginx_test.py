@@ -10,6 +10,7 @@ import collections
 import contextlib
 import http.client
 import os
+import shutil
 import sys
 import tempfile
 
@@ -21,10 +22,11 @@ import probe
 import tap
 from collector import Collector, CollectorError
 from mrtgen import write_paths
+from servers import wait_quiet
 
 SERVER = "192.0.2.10"
-SPLIT, SHORT, PLAIN, AWAY, KILLED, UNPINNED, DIAG = (f"203.0.113.{number}" for number in range(1, 8))
-NETWORKS = {address: f"{address}/32" for address in (SPLIT, SHORT, PLAIN, AWAY, KILLED, UNPINNED, DIAG)}
+SPLIT, SHORT, PLAIN, STREAMS, AWAY, KILLED, UNPINNED, DIAG = (f"203.0.113.{number}" for number in range(1, 9))
+NETWORKS = {address: f"{address}/32" for address in (SPLIT, SHORT, PLAIN, STREAMS, AWAY, KILLED, UNPINNED, DIAG)}
 SIZES = {"small": 100, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 FIGURES = {"bytes_sent": "payload", "packets_sent": "data_segments", "packets_retransmitted": "retransmissions",
            "bytes_retransmitted": "payload_again"}
@@ -44,6 +46,13 @@ HTTP = """
         location = /dropped {{ return 444; }}
     }}
     server {{ listen 80; server_name off.test; whereto off; }}
+    server {{
+        listen 443 ssl http2;
+        ssl_certificate {folder}/tls.crt;
+        ssl_certificate_key {folder}/tls.key;
+        location /video/ {{ whereto_type video; alias html/; }}
+        location /api/ {{ whereto_type api; alias html/; }}
+    }}
 """
 
 
@@ -71,7 +80,8 @@ class Connection:
         self.http.close()
 
     def settle(self):
-        """What has passed is put down to the last request."""
+        """What has passed is put down to the last request, which is over."""
+        wait_quiet(80)
         now = self.path.wire(80)
         if self.host:
             self.sent[self.host].update({figure: now[name] - self.before[name] for figure, name in FIGURES.items()})
@@ -177,6 +187,19 @@ def check_once(world, client, connection, what, requests, approximate=None):
         t.equal(total["records_approximate"], approximate, f"{what}: what the module counted itself is approximate")
 
 
+def streams(world):
+    """HTTP/2: one connection, of which streams of two types take their parts at once. The parts are arbitrary, their sum is
+    what was sent."""
+    count, t = 8, world.t
+    nginx.fetch_http2(world.path, STREAMS, SERVER, [f"https://h2.test/{kind}/100k" for kind in ("video", "api") * count])
+    wire = {figure: world.path.wire(443)[name] for figure, name in FIGURES.items()}
+    total = world.wait(STREAMS, requests=2 * count, bytes_sent=wire["bytes_sent"])
+    rows = world.rows(STREAMS)
+    t.equal({kind: row["requests"] for kind, row in rows.items()}, {"video": count, "api": count}, "HTTP/2: requests by type")
+    t.equal((figures(total), total["connections"], total["records_approximate"]), (wire, 1, 0),
+            "HTTP/2: both types have all that was sent")
+
+
 def stop_and_start(world, client, what):
     """The probe goes and comes below a connection, between two responses."""
     connection = Connection(world.path, client)
@@ -246,8 +269,9 @@ def start_collector(folder):
 
 
 def start_nginx(folder, collector):
+    nginx.make_certificate(folder)
     web = nginx.Nginx(os.path.join(folder, "nginx"), start=False, workers=1,
-                      http=HTTP.format(telemetry=collector.telemetry, key=collector.key_file))
+                      http=HTTP.format(telemetry=collector.telemetry, key=collector.key_file, folder=folder))
     for name, size in SIZES.items():
         web.write_file(name, size)
     web.start()
@@ -256,6 +280,8 @@ def start_nginx(folder, collector):
 
 def main():
     reason = lab.unavailable() or nginx.unavailable() or probe.unavailable("ebpf", tags=True) or probe.own_mounts()
+    for tool in ("curl", "openssl"):
+        reason = reason or (None if shutil.which(tool) else f"needs {tool}")
     if reason:
         tap.skip_all(reason)
     t = tap.Tap()
@@ -264,9 +290,9 @@ def main():
         path = stack.enter_context(lab.Lab(server=[SERVER], client=list(NETWORKS), delay_ms=5, drop_to_client=30))
         collector = stack.enter_context(start_collector(folder))
         web = stack.enter_context(start_nginx(folder, collector))
-        prober = stack.enter_context(probe.Probe(folder, collector, backend="ebpf", pin=True, types=["video", "api"]))
+        prober = stack.enter_context(probe.Probe(folder, collector, backend="ebpf", pin=True, interval="1h", types=["video", "api"]))
         world = World(t, path, collector, web, prober)
-        for part in (two_hosts, short_ones, off_and_back, probe_away, probe_killed, probe_without_pins, probe_without_tags):
+        for part in (two_hosts, short_ones, off_and_back, streams, probe_away, probe_killed, probe_without_pins, probe_without_tags):
             part(world)
         t.check("a probe counts the connections" in web.log(), "nginx's log says that there is a probe", web.log())
     return t.done()

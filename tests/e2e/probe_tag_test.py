@@ -22,7 +22,7 @@ import lab
 import probe
 import tap
 from collector import Collector, CollectorError
-from servers import wait_until
+from servers import State, sockets, wait_quiet, wait_until
 
 SERVER = {4: "192.0.2.10", 6: "2001:db8:1::10"}
 CLIENT = {4: "203.0.113.1", 6: "2001:db8:ffff::1"}
@@ -30,6 +30,7 @@ PORTS = {name: 8000 + number for number, name in enumerate(("late", "listener", 
 TAGS = {7: "seven", 9: "nine"}
 NAMES = ("video", "late", "too late", "all")
 NOBODY = 65534
+OPEN = (State.ESTABLISHED, State.CLOSE_WAIT)
 LINGER_0 = struct.pack("ii", 1, 0)
 FIGURES = {"bytes_sent": "payload", "packets_sent": "data_segments", "packets_retransmitted": "retransmissions",
            "bytes_retransmitted": "payload_again"}
@@ -181,22 +182,16 @@ def turns(world, family):
         client.get(50_000)
         kind, last = plan[0][0], collections.Counter()
         for following, tag, size in plan:
-            client.tag(tag)
+            wait_quiet(port)
             now = world.wire(port)
+            client.tag(tag)
             sums[kind].update(now - last)
             kind, last = following, now
             client.get(size)
         client.socket.close()
-        wait_until(lambda: not alive(port), "the connection's end")
+        wait_until(lambda: not any(each.state in OPEN for each in sockets(port)), "the connection's end")
     sums[kind].update(world.wire(port) - last)
     return sums
-
-
-def alive(port):
-    """A connection of this port's server."""
-    with open("/proc/thread-self/net/tcp6", encoding="ascii") as v6, open("/proc/thread-self/net/tcp", encoding="ascii") as v4:
-        lines = [line.split() for line in [*v6, *v4]]
-    return any(words[1].endswith(f":{port:04X}") and words[3] in ("01", "08") for words in lines)
 
 
 def check(world, four, six):

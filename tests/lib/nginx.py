@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import time
+import urllib.parse
 
 LOG_FIELDS = ("server_addr", "host", "remote_addr", "server_protocol", "request_uri", "status", "bytes_sent",
               "request_length", "connection", "connection_requests")
@@ -34,6 +35,24 @@ def unavailable():
     if not module or not os.path.exists(module):
         return "the nginx module isn't built (nginx-dev)"
     return None
+
+
+def make_certificate(folder):
+    """tls.key and tls.crt, for whoever doesn't look."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", "tls.key", "-out", "tls.crt", "-days", "2", "-subj", "/CN=video.test"],
+                   cwd=folder, check=True, stderr=subprocess.DEVNULL)
+
+
+def fetch_http2(path, source, server, urls):
+    """All at once, by curl in the lab's client, with one HTTP/2 connection a host. Returns the size."""
+    hosts = {urllib.parse.urlsplit(url).hostname for url in urls}
+    resolve = [word for host in hosts for word in ("--resolve", f"{host}:443:{server}")]
+    with path.client():
+        curl = subprocess.run(["curl", "--silent", "--show-error", "--fail", "--insecure", "--http2", "--parallel",
+                               "--max-time", "40", "--interface", source, *resolve, *urls],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    return len(curl.stdout)
 
 
 class Nginx:

@@ -9,6 +9,8 @@ folder, on every address (IPv4 and IPv6) of the namespace they are started in.
 
 They are ready when made, and are ended by their own pid."""
 
+import collections
+import enum
 import fcntl
 import os
 import select
@@ -20,17 +22,34 @@ import termios
 import threading
 import time
 
-LISTEN = "0A"  # the state in /proc/net/tcp6
+class State(enum.Enum):
+    """TCP's states, as /proc/net/tcp has them."""
+    ESTABLISHED = "01"
+    CLOSE_WAIT = "08"
+    LISTEN = "0A"
 
 
-def is_listening(port):
-    """Seen without a connection, which would be counted."""
+Socket = collections.namedtuple("Socket", "state unacknowledged unread")
+
+
+def sockets(port):
+    """Those of a server's port, seen without a connection, which would be counted. State: None for all others."""
+    states = {state.value: state for state in State}
     for name in ("tcp", "tcp6"):
         with open(f"/proc/thread-self/net/{name}", encoding="ascii") as file:
             for words in map(str.split, file):
-                if words[3] == LISTEN and int(words[1].rsplit(":", 1)[1], 16) == port:
-                    return True
-    return False
+                if words[1].endswith(f":{port:04X}"):
+                    sent, received = words[4].split(":")
+                    yield Socket(states.get(words[3]), int(sent, 16), int(received, 16))
+
+
+def is_listening(port):
+    return any(each.state is State.LISTEN for each in sockets(port))
+
+
+def wait_quiet(port):
+    """Until the clients have acknowledged everything, so that nothing more is sent by itself."""
+    wait_until(lambda: not any(each.unacknowledged for each in sockets(port)), "the clients' acknowledgements")
 
 
 def wait_until(condition, what, timeout_s=30):

@@ -83,6 +83,17 @@ def test_example(t, folder):
     t.check(status == 0 and output.endswith("ok\n"), "the example is right once its files are there", output + errors)
 
 
+def test_probe_example(t, folder):
+    text = read(SOURCE, "examples", "probe.yaml")
+    file = os.path.join(folder, "probe.yaml")
+    for name, lines in (("as it is", text), ("with what is commented out", re.sub(r"^# ( types:)", r" \1", text, flags=re.M))):
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(lines.replace("/etc/whereto", folder))
+        status, output, errors = run("check", file)
+        t.check(status == 0 and "1 collector, " in output and "4 rules" in output, f"the probe's example is right {name}",
+                output + errors)
+
+
 def test_comments(t, folder):
     """Lines like `#     - bmp:` and `# bgp:` hold configuration: with all of it in, the file is still one."""
     text, count = re.subn(r"^# ((?: *- | *)(?:\{id|bmp:|bgp:|mmdb:|asnames:|token_file:).*)$", r"  \1",
@@ -104,6 +115,7 @@ def main():
     test_groff(t, pages)
     with tempfile.TemporaryDirectory(prefix="whereto-manual-") as folder:
         test_example(t, folder)
+        test_probe_example(t, folder)
         test_comments(t, folder)
     return t.done()
 

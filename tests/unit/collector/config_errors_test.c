@@ -217,6 +217,50 @@ static void test_relations(void **state)
 	}
 }
 
+static void test_probe(void **state)
+{
+	static const struct sample samples[] = {
+		{"probe: x\n", "t.yaml:1: probe must be a map"},
+		{"probe:\n  colectors: []\n", "t.yaml:2: unknown key 'colectors' in probe, which knows: name, collectors, "},
+		{"probe:\n  interval: 10\n", "t.yaml:2: probe.interval: '10' is no duration"},
+		{"probe:\n  interval: 99ms\n", "t.yaml:2: probe.interval: 99ms is out of range (100ms to 1h)"},
+		{"probe:\n  backend: bpf\n", "t.yaml:2: probe.backend: 'bpf' is none of auto, ebpf, sockdiag"},
+		{"probe:\n  tagging: yes\n", "t.yaml:2: probe.tagging: 'yes' is none of auto, on, off"},
+		{"probe:\n  key: {id: 1}\n", "t.yaml:2: 'file' is missing in probe.key"},
+		{"probe:\n  collectors:\n  - {a: b}\n", "t.yaml:3: probe.collectors must be a text"},
+		{"probe:\n  collectors: [a, b, c, d, e, f, g, h, i]\n", "t.yaml:2: probe.collectors has more than 8 entries"},
+		{"probe:\n  types:\n  - a\n  - a2345678901234567890123456789012345678901234567890123456789012345\n",
+			"t.yaml:4: probe.types is 65 bytes long; 64 are allowed"},
+		{"probe:\n  type_rules:\n  - {port: 1}\n", "t.yaml:3: 'type' is missing in probe.type_rules"},
+		{"probe:\n  type_rules:\n  - {type: a, port: 0}\n", "t.yaml:3: probe.type_rules.port: 0 is out of range (1 to 65535)"},
+		{"probe:\n  type_rules:\n  - {type: a}\n  - {type: a, address: 192.0.2.1/24}\n",
+			"t.yaml:4: probe.type_rules.address: "},
+		{"probe:\n  type_rules:\n  - {type: a, tag: 2147483648}\n", "t.yaml:3: probe.type_rules.tag: 2147483648 is out of range"},
+		{"probe:\n  type_rules:\n  - type: a\n    cgroup: system.slice\n", "t.yaml:3: probe.type_rules.cgroup: 'system.slice' does"},
+		{"probe:\n  spool: {max_size: 1GiB}\n", "t.yaml:2: 'dir' is missing in probe.spool"},
+		{"probe:\n  spool: {dir: a, max_size: 1kB}\n", "t.yaml:2: probe.spool.max_size: 1kB is out of range (at least 64KiB)"},
+		{"probe:\n  status: /a2345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+		 "2345678\n", "t.yaml:2: probe.status: /a23"},
+		{"probe: {}\ntelemetry: {}\n", "t.yaml:2: 'keys' is missing in telemetry"},
+	};
+	expect_errors(samples, ARRAY_LEN(samples));
+}
+
+/* A probe's file needs nothing of a collector's. */
+static void test_probe_alone(void **state)
+{
+	static const char text[] = "probe: {collectors: [\"a:1\"], key: {file: k}}\n";
+	struct config *c;
+	struct error err = {0};
+	if (config_parse("d/t.yaml", text, strlen(text), &c, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(c->telemetry.key_count, 0);
+	assert_string_equal(c->probe.key_file, "d/k");
+	assert_int_equal(c->probe.interval_ms, 10000);
+	assert_string_equal(c->probe.status, "/run/whereto/probe.sock");
+	config_free(c);
+}
+
 static void repeat(const char *start, const char *part, const char *expected)
 {
 	size_t len = 1 << 20;
@@ -261,6 +305,8 @@ int main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_relations),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_probe_alone),
 		cmocka_unit_test(test_bombs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
