@@ -44,11 +44,19 @@ struct probe {
 	struct loop_timer turn, look;
 	struct loop_fd events, acks[FLEET_MAX];
 	uint64_t start_ns, wall_ms, mono_ns; /* of the batch being read */
-	uint64_t records;
+	uint64_t records, ignored;
 	int result;
 };
 
 /* ---- the way of a record ---- */
+
+static bool is_ignored(const struct config_probe *c, const struct addr *client)
+{
+	for (size_t i = 0; i < c->ignore_count; i++)
+		if (prefix_contains(&c->ignore[i], client))
+			return true;
+	return false;
+}
 
 static void take_event(void *ctx, const struct probe_event *e)
 {
@@ -56,6 +64,10 @@ static void take_event(void *ctx, const struct probe_event *e)
 	struct record rec;
 	if (!account_event(e, p->wall_ms, p->mono_ns, &rec))
 		return;
+	if (is_ignored(p->config, &rec.client)) {
+		p->ignored++;
+		return;
+	}
 	rec.type = rules_type(p->rules, e, &rec.server);
 	p->records++;
 	if (p->dry)
@@ -151,6 +163,8 @@ static json_t *make_status(void *ctx)
 		(json_int_t)s.empty, "tags", (json_int_t)s.tags, "records", (json_int_t)p->records, "looks",
 		(json_int_t)s.looks, "look_us", (json_int_t)(s.look_ns / 1000), "cpu_us", (json_int_t)cpu_us(),
 		"kernel_cpu_us", (json_int_t)(s.kernel_ns / 1000));
+	if (o)
+		(void)json_object_set_new(o, "ignored", json_integer((json_int_t)p->ignored));
 	if (o)
 		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)rules_unknown_names(p->rules)));
 	if (o && p->outbox)

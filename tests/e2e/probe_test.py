@@ -100,7 +100,8 @@ def test_servers(t, folder, collector):
     v4, v6, none = listen("127.0.0.1"), listen("::"), listen("127.0.0.1", backlog=0)
     old = listen("127.0.0.1", backlog=0)
     before = connect(old)
-    with probe.Probe(folder, collector, ports=rules(v4=v4, v6=v6, none=none, old=old), name="servers") as prober:
+    with probe.Probe(folder, collector, ports=rules(v4=v4, v6=v6, none=none, old=old), name="servers",
+                     ignore=["127.0.0.8/29"]) as prober:
         sizes = [1, 1000, 100_000, 1_500_000]
         for size in sizes:
             serve(v4, size)
@@ -108,6 +109,10 @@ def test_servers(t, folder, collector):
             serve(v6, size, "::1")
             serve(v6, size, client_first=True)
             serve(none, size)
+        ignored = socket.create_connection(v4.getsockname(), source_address=("127.0.0.9", 0)), v4.accept()[0]
+        exchange(*ignored, 123)
+        for end in ignored:
+            end.close()
         exchange(*before, 500)
         for end in before:
             end.close()
@@ -124,6 +129,7 @@ def test_servers(t, folder, collector):
         expect(t, collector, "none", 7, sum(sizes) + 30, "a backlog of 0, and connections that outlive the listening socket")
         expect(t, collector, "old", 0, 500, "a connection from before the probe is no new one", len(REQUEST))
         t.check(prober.status()["empty"] >= 1, "a connection without a byte is counted as empty")
+        t.check(prober.status()["ignored"] == 1, "a client that is to be ignored is")
         rows = collector.top(by="match")["total"]
         t.check(rows["records_approximate"] == 0, "nothing is approximate", rows)
     for server in (v4, v6):
