@@ -8,7 +8,10 @@
 static void check(const struct config *c)
 {
 	FUZZ_CHECK(c->name && *c->name && strlen(c->name) <= 64 && c->store.url && c->journal.dir);
-	FUZZ_CHECK(c->telemetry.key_count && c->telemetry.listen_count && c->http.listen_count);
+	FUZZ_CHECK((c->telemetry.key_count && c->telemetry.listen_count) || c->probe.interval_ms);
+	FUZZ_CHECK(c->http.listen_count);
+	for (size_t i = 0; i < c->probe.rule_count; i++)
+		FUZZ_CHECK(c->probe.rules[i].type && c->probe.rules[i].port <= 65535 && c->probe.rules[i].tag <= INT32_MAX);
 	for (size_t i = 0; i < c->telemetry.key_count; i++)
 		FUZZ_CHECK(c->telemetry.keys[i].id && c->telemetry.keys[i].file && c->telemetry.keys[i].line);
 	for (size_t i = 0; i < c->router_count; i++) {

@@ -40,6 +40,7 @@ static const struct {
 	{"tagging", "WHETHER", NULL, "tagging", false},
 	{"type", "NAME", NULL, "types", true},
 	{"type-rule", "KEY=VALUE,...", NULL, "type_rules", true},
+	{"ignore", "NETWORK", NULL, "ignore", true},
 	{"namespace", "FILE", NULL, "namespaces", true},
 	{"pin", "DIR", NULL, "pin", false},
 	{"user", "USER", NULL, "user", false},

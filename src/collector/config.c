@@ -179,7 +179,7 @@ static int read_entry(struct load *l, const struct option *o, const struct tree 
 		return value_listen(l, o, n, entry);
 	case OPTION_PREFIXES:
 		r = value_prefix(l, o, n, entry);
-		return r < 0 ? r : remember_served(l, entry, n->line);
+		return r < 0 || o->section != SECTION_router ? r : remember_served(l, entry, n->line);
 	case OPTION_PATHS:
 	case OPTION_ONE_PATH:
 		return value_path(l, o, n, entry);
@@ -408,6 +408,7 @@ static void probe_done(struct config_probe *p)
 	}
 	free(p->rules);
 	texts_done(p->types, p->type_count);
+	free(p->ignore);
 	texts_done(p->collectors, p->collector_count);
 	texts_done(p->namespaces, p->namespace_count);
 	free(p->name);

@@ -87,6 +87,8 @@ struct config_probe {
 	size_t type_count;
 	struct config_type_rule *rules; /* the first that fits */
 	size_t rule_count;
+	struct prefix *ignore; /* clients */
+	size_t ignore_count;
 	char **namespaces; /* files; none: the probe's own */
 	size_t namespace_count;
 	char *pin_dir;

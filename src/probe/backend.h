@@ -35,9 +35,10 @@ struct backend_ops {
 	int (*fd)(const struct backend *b);
 	/* Hands over every event there is. -errno. */
 	int (*read)(struct backend *b, void (*fn)(void *ctx, const struct probe_event *e), void *ctx);
-	/* Looks at the connections that live; read tells what was new. -errno. */
+	/* Looks at the connections that live; read tells what was new. 1: there was no room for all of it, so read and look
+	 * again; -errno. */
 	int (*look)(struct backend *b);
-	/* The last look, before close: no tag is taken from here on, so that servers know who counts. -errno. */
+	/* The last look, before close: no tag is taken from here on, so that servers know who counts. As look. */
 	int (*end)(struct backend *b);
 	/* Events lost since it was asked last, by this run or one before. */
 	uint64_t (*take_lost)(struct backend *b);

@@ -29,6 +29,7 @@
 #include "probe/status.h"
 
 #define TURN_NS        (100 * NS_PER_MS)
+#define LOOKS_MAX      100 /* at once */
 
 struct probe {
 	const struct config_probe *config;
@@ -43,11 +44,19 @@ struct probe {
 	struct loop_timer turn, look;
 	struct loop_fd events, acks[FLEET_MAX];
 	uint64_t start_ns, wall_ms, mono_ns; /* of the batch being read */
-	uint64_t records;
+	uint64_t records, ignored;
 	int result;
 };
 
 /* ---- the way of a record ---- */
+
+static bool is_ignored(const struct config_probe *c, const struct addr *client)
+{
+	for (size_t i = 0; i < c->ignore_count; i++)
+		if (prefix_contains(&c->ignore[i], client))
+			return true;
+	return false;
+}
 
 static void take_event(void *ctx, const struct probe_event *e)
 {
@@ -55,6 +64,10 @@ static void take_event(void *ctx, const struct probe_event *e)
 	struct record rec;
 	if (!account_event(e, p->wall_ms, p->mono_ns, &rec))
 		return;
+	if (is_ignored(p->config, &rec.client)) {
+		p->ignored++;
+		return;
+	}
 	rec.type = rules_type(p->rules, e, &rec.server);
 	p->records++;
 	if (p->dry)
@@ -93,11 +106,23 @@ static void on_turn(struct loop_timer *self)
 		fail(p, -ENOMEM, "the timer");
 }
 
+/* What has no room in the ring is told by the next look: at once, since the order is the same each time, and the last ones
+ * would never have their turn. */
+static int look(struct probe *p, int (*first)(struct backend *b))
+{
+	int r = first(p->backend);
+	work(p);
+	for (int i = 0; r == 1 && i < LOOKS_MAX; i++) {
+		r = p->ops->look(p->backend);
+		work(p);
+	}
+	return r;
+}
+
 static void on_look(struct loop_timer *self)
 {
 	struct probe *p = self->ctx;
-	int r = p->ops->look(p->backend);
-	work(p);
+	int r = look(p, p->ops->look);
 	if (r < 0)
 		fail(p, r, "connections cannot be looked at");
 	if (loop_timer_set(p->loop, self, p->config->interval_ms * NS_PER_MS) < 0)
@@ -139,6 +164,8 @@ static json_t *make_status(void *ctx)
 		(json_int_t)s.looks, "look_us", (json_int_t)(s.look_ns / 1000), "cpu_us", (json_int_t)cpu_us(),
 		"kernel_cpu_us", (json_int_t)(s.kernel_ns / 1000));
 	if (o)
+		(void)json_object_set_new(o, "ignored", json_integer((json_int_t)p->ignored));
+	if (o)
 		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)rules_unknown_names(p->rules)));
 	if (o && p->outbox)
 		(void)json_object_set_new(o, "sender", outbox_status(p->outbox));
@@ -162,7 +189,8 @@ static int open_backend(struct probe *p, struct error *err)
 	enum probe_backend wanted = p->config->backend;
 	if (wanted != PROBE_BACKEND_SOCKDIAG) {
 		int r = open_ebpf(p, err);
-		if (r == 0 || wanted == PROBE_BACKEND_EBPF || r == -EBUSY)
+		bool needed = wanted == PROBE_BACKEND_EBPF || p->config->tagging == PROBE_TAGGING_ON;
+		if (r == 0 || needed || r == -EBUSY)
 			return r;
 		(void)snprintf(p->why, sizeof(p->why), "no eBPF: %.500s", err->text);
 	} else {
@@ -229,10 +257,9 @@ static int start(struct probe *p, struct error *err)
 /* What living connections did, and what is buffered, goes out. */
 static void finish(struct probe *p)
 {
-	int r = p->ops->end(p->backend);
+	int r = look(p, p->ops->end);
 	if (r < 0)
 		log_warning("connections cannot be looked at: %s", strerror(-r));
-	work(p);
 	if (p->outbox)
 		outbox_finish(p->outbox);
 }

@@ -405,13 +405,13 @@ static int ebpf_read(struct backend *b, void (*fn)(void *ctx, const struct probe
 
 static int ebpf_look(struct backend *b)
 {
-	uint64_t start_ns = clock_mono_ns();
+	uint64_t start_ns = clock_mono_ns(), delayed = b->page->delayed;
 	int r = 0;
 	for (uint32_t i = 0; i < namespaces_count(b->namespaces) && r == 0; i++)
 		r = namespaces_run(b->namespaces, i, look_here, b);
 	b->looks++;
 	b->look_ns += clock_mono_ns() - start_ns;
-	return r;
+	return r < 0 ? r : b->page->delayed != delayed;
 }
 
 static int ebpf_end(struct backend *b)

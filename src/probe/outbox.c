@@ -28,6 +28,7 @@
 #define MEMORY_BYTES (12u << 20)
 #define STOP_NS      (3 * NS_PER_S) /* at the end, for acknowledgements */
 #define RESUMED_MAX  32
+#define TOO_OLD_MS   (6 * 86400000ull) /* docs/wire.md: a collector that has forgotten a session takes it no more after 7 days */
 #define BACK_PER_TURN 128 /* bodies from the spool; a turn is a tenth of a second */
 
 struct resumed {
@@ -129,6 +130,8 @@ static int resume(struct outbox *o, const char *name, struct view saved, char ad
 	address[text.len] = '\0';
 	if (!is_configured(o->config, address))
 		return -EHOSTUNREACH;
+	if (strtoull(name, NULL, 10) + TOO_OLD_MS < clock_wall_ms()) /* its name is when it was saved */
+		return -ETIME;
 	int e = fleet_resume(&o->sender, rd_rest(&r), clock_mono_ns(), &n->fleet);
 	if (e == 0)
 		e = transport_open((const char *const[]){address}, 1, &n->transport, &err);
@@ -152,9 +155,11 @@ static void take_session(void *ctx, const char *name, struct view saved)
 	if (r == 0)
 		log_info("an earlier run owes %s %" PRIu64 " records; they are sent again", address,
 			fleet_stats(o->resumed[o->resumed_count - 1].fleet).records);
-	else
-		log_error("what an earlier run owed %s cannot be sent (%s), it may have it or not: see the spool's file %s", address,
-			r == -EHOSTUNREACH ? "no longer configured" : strerror(-r), name);
+	else if (r == -ETIME)
+		spool_drop_session(o->spool, name);
+	if (r < 0)
+		log_error("what an earlier run owed %s cannot be sent (%s), it may have it or not: the spool's file %s", address,
+			r == -EHOSTUNREACH ? "no longer configured" : r == -ETIME ? "too old" : strerror(-r), name);
 }
 
 static void pump_resumed(struct outbox *o)

@@ -240,8 +240,9 @@ static __always_inline void tell_end(struct sock *sk, struct tcp_sock *tp, __u32
 	if (!p || !passive || !p->active || (t && t->flags & TOLD_OWN))
 		return;
 	read_counters(true, tp, &now);
-	if (!is_new(&now, t ? &t->counters : &none))
-		__sync_fetch_and_add(&p->empty, !t || !(t->flags & TOLD_BEFORE));
+	/* The time since it was told last is news, too. */
+	if (!is_new(&now, t ? &t->counters : &none) && !(t && t->flags & TOLD_BEFORE))
+		__sync_fetch_and_add(&p->empty, 1);
 	else if (tell(true, tp, &now, t, netns, PROBE_CLOSE, old_state))
 		__sync_fetch_and_add(&p->events, 1);
 	else

@@ -217,8 +217,8 @@ static void on_end(struct backend *b, const struct message *m, uint16_t place)
 	const struct counters *last = c ? &c->told : &none;
 	if (is_cleared(&now, last)) {
 		b->lost++;
-	} else if (!is_new(&now, last)) {
-		b->empty += !c;
+	} else if (!is_new(&now, last) && !c) {
+		b->empty++;
 	} else {
 		struct probe_event e = make_event(b, m, &now, c, place);
 		e.kind = PROBE_CLOSE;

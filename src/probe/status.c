@@ -5,6 +5,8 @@
 #include "probe/status.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -76,6 +78,18 @@ static void answer(struct loop_fd *self, uint32_t events)
 	json_decref(told);
 }
 
+/* /run/whereto, say, which is gone after a reboot. */
+static void make_parent(const char *path)
+{
+	char parent[PATH_MAX];
+	(void)snprintf(parent, sizeof(parent), "%s", path);
+	char *slash = strrchr(parent, '/');
+	if (slash && slash != parent) {
+		*slash = '\0';
+		(void)mkdir(parent, 0755); /* what goes wrong, bind says */
+	}
+}
+
 static int bind_to(const char *path, struct error *err)
 {
 	struct sockaddr_un address;
@@ -85,6 +99,7 @@ static int bind_to(const char *path, struct error *err)
 		return error_set(err, -EADDRINUSE, "%s is another probe's", path);
 	if (make_address(path, &address, err) < 0)
 		return -ENAMETOOLONG;
+	make_parent(path);
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(path);
 	CLEANUP(close_p) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -100,7 +100,8 @@ def test_servers(t, folder, collector):
     v4, v6, none = listen("127.0.0.1"), listen("::"), listen("127.0.0.1", backlog=0)
     old = listen("127.0.0.1", backlog=0)
     before = connect(old)
-    with probe.Probe(folder, collector, ports=rules(v4=v4, v6=v6, none=none, old=old), name="servers") as prober:
+    with probe.Probe(folder, collector, ports=rules(v4=v4, v6=v6, none=none, old=old), name="servers",
+                     ignore=["127.0.0.8/29"]) as prober:
         sizes = [1, 1000, 100_000, 1_500_000]
         for size in sizes:
             serve(v4, size)
@@ -108,6 +109,10 @@ def test_servers(t, folder, collector):
             serve(v6, size, "::1")
             serve(v6, size, client_first=True)
             serve(none, size)
+        ignored = socket.create_connection(v4.getsockname(), source_address=("127.0.0.9", 0)), v4.accept()[0]
+        exchange(*ignored, 123)
+        for end in ignored:
+            end.close()
         exchange(*before, 500)
         for end in before:
             end.close()
@@ -124,6 +129,7 @@ def test_servers(t, folder, collector):
         expect(t, collector, "none", 7, sum(sizes) + 30, "a backlog of 0, and connections that outlive the listening socket")
         expect(t, collector, "old", 0, 500, "a connection from before the probe is no new one", len(REQUEST))
         t.check(prober.status()["empty"] >= 1, "a connection without a byte is counted as empty")
+        t.check(prober.status()["ignored"] == 1, "a client that is to be ignored is")
         rows = collector.top(by="match")["total"]
         t.check(rows["records_approximate"] == 0, "nothing is approximate", rows)
     for server in (v4, v6):
@@ -190,6 +196,53 @@ def named_namespaces(folder, *fds):
     finally:
         for file in files:
             subprocess.run(["umount", file], check=False)
+
+
+def open_to_all(path):
+    """Every folder on its way may be entered by everybody."""
+    while path != "/":
+        if not os.stat(path).st_mode & 0o001:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+def test_sockdiag(t, folder, collector):
+    """Without eBPF, and with no right to anything."""
+    server, names = listen("127.0.0.1"), ("connections", "bytes_sent", "records_approximate")
+    with probe.Probe(folder, collector, ports=rules(sockdiag=server), interval="200ms", name="sockdiag", backend="sockdiag"):
+        for size in (100, 200_000, 1):
+            serve(server, size)
+        living = connect(server)
+        exchange(*living, 5000)
+        collector.wait(lambda: row(collector, "sockdiag", names) == (4, 205_101, 4), "a connection that lives")
+        exchange(*living, 60)
+        for end in living:
+            end.close()
+        collector.wait(lambda: row(collector, "sockdiag", names)[1] == 205_161, "its end")
+        t.equal(row(collector, "sockdiag", names), (4, 205_161, 5), "sock_diag: each connection once, and approximate")
+    if not open_to_all(program()):
+        t.skip("the probe without a right", "others may not run this build: its folder is closed to them")
+        server.close()
+        return
+    bare = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    with subprocess.Popen([*bare, program(), "probe", "--dry-run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("ready "):
+                break
+        serve(server, 1234)
+        record = json.loads(process.stdout.readline())
+        process.kill()
+    t.check("no eBPF: " in "".join(said) and "backend=sockdiag" in said[-1], "who may not use eBPF is told why", said)
+    t.equal((record["server"], record["bytes_sent"], record["connections"], record["approximate"]),
+            ("127.0.0.1", 1234, 1, True), "a record as a JSON line")
+    sent = {**record, "type": "again"}
+    collector.send([sent])
+    expect(t, collector, "again", 1, 1234, "which `whereto send` reads", record["bytes_received"])
+    server.close()
 
 
 def told(collector):
@@ -273,6 +326,7 @@ def main():
             Collector(os.path.join(folder, "collector")) as collector:
         test_servers(t, os.path.join(folder, "servers"), collector)
         test_clients(t, os.path.join(folder, "clients"), collector)
+        test_sockdiag(t, os.path.join(folder, "sockdiag"), collector)
         test_outage(t, os.path.join(folder, "outage"), collector)
     return t.done()
 

@@ -80,6 +80,11 @@ static void nothing_is_no_record(void **state)
 	struct record r;
 	e.bytes_sent = e.bytes_received = e.packets_sent = e.packets_retransmitted = 0;
 	assert_false(account_event(&e, WALL_MS, MONO_NS, &r));
+	e.flags = 0; /* told before: it has been open, and is over */
+	assert_true(account_event(&e, WALL_MS, MONO_NS, &r));
+	assert_int_equal(r.values[FIELD_duration_ms], 1500);
+	e.kind = PROBE_LOOK;
+	assert_false(account_event(&e, WALL_MS, MONO_NS, &r));
 	e.packets_retransmitted = 1; /* a SYN-ACK that was lost */
 	assert_true(account_event(&e, WALL_MS, MONO_NS, &r));
 	e.family = 1;
