@@ -7,7 +7,8 @@
  * rows read. *In two*, when only the first few are wanted and a smaller cube knows the total: first
  * the sorting measure alone is read to find the winners, then everything of the winners, then the
  * total. Reading one column of thirty is several times faster. It takes a store whose reader sees
- * the same rows three times (snapshots), or sums would not agree.
+ * the same rows three times (snapshots), or sums would not agree. Winners by an AS on the path would be nearly
+ * all rows again, so with via there is one go.
  *
  * Or the groups are given: rows of others are passed over, and there is no total.
  *
@@ -172,7 +173,7 @@ static uint32_t dims_mask(const struct query *q)
 	return dims;
 }
 
-static int ask(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, bool keep_snapshot,
+static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, uint32_t best, bool keep_snapshot,
 	store_row_fn *fn)
 {
 	struct store_query sq = {
@@ -183,11 +184,18 @@ static int ask(struct job *j, enum store_cube cube, uint32_t dims, uint64_t meas
 		.filters = j->filters,
 		.filter_count = j->filter_count,
 		.measures = measures,
+		.best = best,
+		.best_by = best ? (enum measure)j->q->sort : 0,
 		.keep_snapshot = keep_snapshot,
 		.deadline_ns = j->q->deadline_ns,
 	};
 	memcpy(sq.segments, j->plan.segments, sizeof(sq.segments));
 	return j->reader->ops->query(j->reader, &sq, fn, j, j->err);
+}
+
+static int ask(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, bool keep_snapshot, store_row_fn *fn)
+{
+	return ask_best(j, cube, dims, measures, 0, keep_snapshot, fn);
 }
 
 static int on_nothing(void *ctx, const struct store_row *row)
@@ -301,16 +309,20 @@ static int run_in_two(struct job *j, uint32_t **ret, uint32_t *ret_count)
 {
 	set_measures(j, rank_measures(j->q->sort));
 	j->add_new = true;
-	int r = ask(j, j->plan.cube, dims_mask(j->q), rank_measures(j->q->sort), true, on_row);
+	bool by_sum = j->q->sort < MEASURE_COUNT && !j->q->ascending;
+	int r = ask_best(j, j->plan.cube, dims_mask(j->q), rank_measures(j->q->sort), by_sum ? j->q->limit : 0, true, on_row);
 	if (r < 0)
 		return r;
+	bool all_win = j->groups.count < j->q->limit;
 	r = rank(j, ret, ret_count);
 	if (r == 0)
 		r = keep_winners(j, *ret, *ret_count);
 	for (uint32_t i = 0; i < *ret_count; i++)
 		(*ret)[i] = i;
 	j->add_new = false;
-	if (r == 0)
+	if (r == 0 && all_win) /* nothing to narrow it by */
+		r = ask(j, j->plan.cube, dims_mask(j->q), answer_measures(j->q), true, on_row);
+	else if (r == 0)
 		r = ask_for_groups(j, &j->groups, true);
 	if (r < 0) {
 		query_end_snapshot(j->reader);
@@ -520,7 +532,7 @@ int query_run(struct store_reader *reader, const uint64_t retention_s[static LEV
 		return r;
 	job_init(&j);
 	bool two = reader->ops->snapshots && !j.plan.step_s && q->by_count && q->limit &&
-		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube &&
+		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube && j.via_at < 0 &&
 		answer_measures(q) & ~rank_measures(q->sort);
 	if (q->only)
 		r = run_given(&j, &rows, &count);

@@ -139,8 +139,7 @@ static int collect(const struct cube_source *s, enum store_cube cube, struct gro
 		if (r < 0)
 			return r;
 	}
-	groups_sort(ret);
-	return 0;
+	return groups_sort(ret);
 }
 
 /* The rows of a coarser level from those of a finer one. */

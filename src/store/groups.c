@@ -2,7 +2,9 @@
 
 /* Rows stand in one array of words, key before sums, and a hash index finds them: a look-up is a hash
  * of the key and, nearly always, one comparison. Growing copies the array, never the keys' meaning:
- * a row is its number. About 100 ns a row that is added to; sorting moves whole rows once. */
+ * a row is its number. Keys of one small word (the ids of a dictionary, most AS numbers) need no hash: an array
+ * has their rows. About 100 ns a row that is added to, 10 by that array. Sorting sorts the first words of the keys
+ * and then moves each row once. */
 
 #include "store/groups.h"
 
@@ -13,6 +15,8 @@
 #include "base/hash.h"
 
 #define FIRST_ROWS 64u
+#define DIRECT_MAX (1u << 20) /* words below; 4 MB */
+#define SORT_WORDS 3
 
 void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint32_t max)
 {
@@ -23,8 +27,16 @@ void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint3
 void groups_done(struct groups *g)
 {
 	free(g->cells);
+	free(g->direct);
 	index_done(&g->index);
 	*g = (struct groups){0};
+}
+
+static void forget_keys(struct groups *g)
+{
+	index_clear(&g->index);
+	if (g->direct_end)
+		memset(g->direct, 0, g->direct_end * sizeof(*g->direct));
 }
 
 void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words)
@@ -34,7 +46,7 @@ void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words)
 	g->sum_words = sum_words;
 	g->cap = key_words + sum_words ? (uint32_t)(words / (key_words + sum_words)) : 0;
 	g->count = 0;
-	index_clear(&g->index);
+	forget_keys(g);
 }
 
 void groups_limit(struct groups *g, size_t bytes)
@@ -66,9 +78,41 @@ static uint32_t find(const struct groups *g, const uint64_t *key, uint64_t hash)
 	return INDEX_NONE;
 }
 
+static bool is_direct(const struct groups *g, const uint64_t *key)
+{
+	return g->key_words == 1 && *key < DIRECT_MAX;
+}
+
 uint32_t groups_find(const struct groups *g, const uint64_t *key)
 {
+	if (is_direct(g, key)) /* 0 - 1 is INDEX_NONE */
+		return *key < g->direct_end ? g->direct[*key] - 1 : INDEX_NONE;
 	return find(g, key, hash_key(g, key));
+}
+
+static int grow_direct(struct groups *g, uint64_t key)
+{
+	uint32_t end = g->direct_end ? g->direct_end : 1024;
+	while (end <= key)
+		end *= 2;
+	uint32_t *direct = realloc(g->direct, end * sizeof(*direct));
+	if (!direct)
+		return -ENOMEM;
+	memset(direct + g->direct_end, 0, (end - g->direct_end) * sizeof(*direct));
+	g->direct = direct;
+	g->direct_end = end;
+	return 0;
+}
+
+/* Notes that the next row is this key's. */
+static int index_next(struct groups *g, const uint64_t *key)
+{
+	if (!is_direct(g, key))
+		return index_add(&g->index, hash_key(g, key), g->count);
+	int r = *key < g->direct_end ? 0 : grow_direct(g, *key);
+	if (r == 0)
+		g->direct[*key] = g->count + 1;
+	return r;
 }
 
 static int grow(struct groups *g)
@@ -87,8 +131,7 @@ static int grow(struct groups *g)
 
 int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row)
 {
-	uint64_t hash = hash_key(g, key);
-	uint32_t row = find(g, key, hash);
+	uint32_t row = groups_find(g, key);
 	if (row != INDEX_NONE) {
 		*ret_row = row;
 		return 0;
@@ -96,9 +139,8 @@ int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row)
 	if (g->count >= g->max)
 		return -E2BIG;
 	int r = g->count == g->cap ? grow(g) : 0;
-	if (r < 0)
-		return r;
-	r = index_add(&g->index, hash, g->count);
+	if (r == 0)
+		r = index_next(g, key);
 	if (r < 0)
 		return r;
 	if (g->key_words)
@@ -108,20 +150,55 @@ int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row)
 	return 0;
 }
 
-static int cmp_rows(const void *a, const void *b, void *ctx)
+/* ---- order ---- */
+
+/* The first words of a row's key, beside it so that comparing needs not look there; nearly always they tell. */
+struct place {
+	uint64_t words[SORT_WORDS];
+	uint32_t row;
+};
+
+static int cmp_places(const void *a, const void *b, void *ctx)
 {
 	const struct groups *g = ctx;
-	const uint64_t *x = a, *y = b;
-	for (unsigned i = 0; i < g->key_words; i++)
-		if (x[i] != y[i])
-			return x[i] < y[i] ? -1 : 1;
+	const struct place *x = a, *y = b;
+	for (unsigned i = 0; i < SORT_WORDS; i++)
+		if (x->words[i] != y->words[i])
+			return x->words[i] < y->words[i] ? -1 : 1;
+	const uint64_t *k = groups_key(g, x->row), *l = groups_key(g, y->row);
+	for (unsigned i = SORT_WORDS; i < g->key_words; i++)
+		if (k[i] != l[i])
+			return k[i] < l[i] ? -1 : 1;
 	return 0;
 }
 
-void groups_sort(struct groups *g)
+/* The rows in the order of the places, in memory of their own. */
+static uint64_t *rows_in_order(const struct groups *g, const struct place *places)
 {
-	size_t row_bytes = (g->key_words + g->sum_words) * sizeof(*g->cells);
-	if (g->count > 1)
-		qsort_r(g->cells, g->count, row_bytes, cmp_rows, g);
-	index_clear(&g->index);
+	size_t words = g->key_words + g->sum_words;
+	uint64_t *cells = malloc((size_t)g->cap * words * sizeof(*cells));
+	for (uint32_t i = 0; cells && i < g->count; i++)
+		memcpy(cells + i * words, groups_key(g, places[i].row), words * sizeof(*cells));
+	return cells;
+}
+
+int groups_sort(struct groups *g)
+{
+	CLEANUP(free_p) struct place *places = malloc(((size_t)g->count + 1) * sizeof(*places));
+	if (!places)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < g->count; i++) {
+		places[i] = (struct place){.row = i};
+		memcpy(places[i].words, groups_key(g, i), (g->key_words < SORT_WORDS ? g->key_words : SORT_WORDS) * sizeof(uint64_t));
+	}
+	forget_keys(g);
+	if (g->count < 2)
+		return 0;
+	qsort_r(places, g->count, sizeof(*places), cmp_places, g);
+	uint64_t *cells = rows_in_order(g, places);
+	if (!cells)
+		return -ENOMEM;
+	free(g->cells);
+	g->cells = cells;
+	return 0;
 }

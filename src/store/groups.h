@@ -15,6 +15,8 @@ struct groups {
 	uint32_t count, cap;
 	uint32_t max; /* rows at most; -E2BIG beyond */
 	struct index index;
+	uint32_t *direct; /* of keys of one small word: row + 1; 0: none */
+	uint32_t direct_end;
 };
 
 void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint32_t max);
@@ -44,5 +46,5 @@ static inline uint64_t *groups_sums(const struct groups *g, uint32_t row)
 }
 
 /* Puts the rows in the order of their keys, compared word by word. Rows can be walked and grown
- * afterwards, but no key be looked up any more. */
-void groups_sort(struct groups *g);
+ * afterwards, but no key be looked up any more. -ENOMEM. */
+int groups_sort(struct groups *g) MUST_USE;

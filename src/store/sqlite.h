@@ -7,10 +7,11 @@
 
 #include "base/arena.h"
 #include "store/cube.h"
+#include "store/sqlite_cache.h"
 
 extern const struct store_ops sqlite_ops;
 
-#define SQLITE_SCHEMA_VERSION 2
+#define SQLITE_SCHEMA_VERSION 3
 
 /* ---- dictionaries (sqlite_dict.c) ---- */
 
@@ -69,8 +70,10 @@ struct sqlite_store {
 	int64_t share_rows;             /* deleted by one call of maintain */
 	struct dict_ids dicts[DICT_COUNT];
 	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT];
-	sqlite3_stmt *insert_batch, *insert_change;
+	sqlite3_stmt *insert_batch, *insert_change, *mark_bucket;
+	int64_t change; /* the number of the present transaction */
 	struct groups scratch[2]; /* kept for their memory */
+	struct sqlite_cache *cache; /* the readers' */
 };
 
 struct sqlite_reader {
@@ -78,10 +81,14 @@ struct sqlite_reader {
 	const char *path; /* the store's */
 	sqlite3 *db;
 	struct dict_values dicts[DICT_COUNT];
-	struct groups groups;
+	struct groups groups, block; /* the answer's, and those of a part of it */
+	struct sqlite_cache *cache;  /* the store's */
+	sqlite3_stmt *newest_bucket, *next_bucket, *bucket_state; /* sqlite_blocks.c */
 	bool in_snapshot;
 	uint64_t deadline_ns;
 };
+
+#define SQLITE_SUMS_BYTES (256u << 20) /* in one query */
 
 /* "PATH: while DOING: what SQLite says", and the errno that stands for the code (see sqlite.c). */
 int sqlite_error(sqlite3 *db, const char *path, int code, const char *doing, struct error *err);
@@ -104,11 +111,20 @@ int sqlite_migrate(sqlite3 *db, const char *path, struct error *err);
 int sqlite_prepare_writer(struct sqlite_store *s, struct error *err);
 void sqlite_finalize_writer(struct sqlite_store *s);
 
+/* A reader's statements for sqlite_blocks.c. */
+int sqlite_prepare_blocks(struct sqlite_reader *reader);
+void sqlite_finalize_blocks(struct sqlite_reader *reader);
+
 /* Path changes (sqlite_changes.c). SQLITE_OK or an SQLite error code; deleting stops after max_rows, or a few
  * more of the same millisecond. */
 int sqlite_prepare_changes(struct sqlite_store *s);
 int sqlite_write_changes(struct sqlite_store *s, const struct store_batch *batch, const struct cube_source *src);
 int sqlite_delete_changes(struct sqlite_store *s, int64_t max_rows, int64_t *ret_rows);
+
+/* In a transaction that changes rows: takes the next number of changes, and marks a bucket with it. SQLITE_OK or an
+ * SQLite error code. */
+int sqlite_next_change(struct sqlite_store *s);
+int sqlite_mark_bucket(struct sqlite_store *s, enum store_level level, uint64_t ts);
 
 enum store_result sqlite_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
 int sqlite_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);

@@ -63,7 +63,7 @@ static int delete_piece(struct sqlite_store *s, enum store_cube cube, enum store
 		sql_add(&sql, " AND %s <= %lld", dimension_table[key[0]].name, (long long)last);
 	r = sql_text(&sql) ? sqlite_run(s->db, sql_text(&sql)) : SQLITE_NOMEM;
 	*ret_rows = sqlite3_changes64(s->db);
-	return r;
+	return r == SQLITE_OK ? sqlite_mark_bucket(s, level, (uint64_t)ts) : r;
 }
 
 /* One transaction's worth: *ret_rows is 0 when nothing is old enough any more. */
@@ -71,6 +71,8 @@ static int delete_some(struct sqlite_store *s, int64_t *ret_rows)
 {
 	int64_t total = 0, most = piece_rows(s);
 	int r = sqlite_run(s->db, "BEGIN IMMEDIATE");
+	if (r == SQLITE_OK)
+		r = sqlite_next_change(s);
 	for (int level = 0; level < LEVEL_COUNT; level++) {
 		for (int cube = 0; cube < CUBE_COUNT; cube++) {
 			int64_t rows = 1;
@@ -93,6 +95,20 @@ static int delete_some(struct sqlite_store *s, int64_t *ret_rows)
 	return r;
 }
 
+/* Of buckets that are gone. */
+static int delete_marks(struct sqlite_store *s)
+{
+	int r = SQLITE_OK;
+	for (int level = 0; level < LEVEL_COUNT && r == SQLITE_OK; level++) {
+		CLEANUP(sql_done) struct sql sql = {0};
+		uint32_t width = level_seconds[level];
+		sql_add(&sql, "DELETE FROM bucket_change WHERE seconds = %u AND ts <= %lld", width,
+			(long long)sqlite_int64_of(s->cutoff_s[level]) - width);
+		r = sql_text(&sql) ? sqlite_run(s->db, sql_text(&sql)) : SQLITE_NOMEM;
+	}
+	return r;
+}
+
 int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err)
 {
 	struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, base);
@@ -101,6 +117,8 @@ int sqlite_maintain(struct store *store, uint64_t now_s, struct error *err)
 		s->cutoff_s[level] = level_cutoff(s->retention_s, (enum store_level)level, now_s);
 	while (rows > 0 && total < s->share_rows) {
 		int r = delete_some(s, &rows);
+		if (r == SQLITE_OK && !rows)
+			r = delete_marks(s);
 		if (r != SQLITE_OK)
 			return sqlite_error(s->db, s->path, r, "dropping what is older than its retention", err);
 		total += rows;

@@ -4,6 +4,8 @@
  * only the sums are turned into values and handed out. SQLite has no hash aggregate: its GROUP BY
  * sorts, at about 1 us a row; reading a row and adding it up costs a fifth of that.
  *
+ * What a run of buckets gave is kept for the next question (sqlite_blocks.c).
+ *
  * Conditions become lists of numbers in the SQL text. When the first dimension of the key has one
  * and the buckets are few, the buckets are listed too, so that SQLite walks straight to the few rows
  * instead of passing over whole buckets. Membership in a path (via) is decided here, once a path.
@@ -12,7 +14,7 @@
  *
  * A reader that keeps a snapshot keeps its read transaction open between queries. */
 
-#include "store/sqlite.h"
+#include "store/sqlite_query.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,37 +24,14 @@
 
 #define PROGRESS_OPS  20000 /* of SQLite's machine between looks at the clock: about a millisecond */
 #define SEEKS_MAX     20000 /* buckets times values: beyond, a scan is cheaper */
-#define MEMORY_BYTES  (256u << 20) /* of sums in one query */
 #define KEPT_BYTES    (16u << 20)  /* of it kept by a reader for its next one */
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
 
-/* One query on its way. */
-struct job {
-	struct sqlite_reader *reader;
-	const struct store_query *q;
-	store_row_fn *fn;
-	void *ctx;
-	struct error *err;
-	bool as_they_are; /* each row of the tables is one of the answer */
-	bool with_time;
-	enum dimension dims[CUBE_KEY_MAX]; /* in the key of the sums, after the time if asked for */
-	unsigned dim_count;
-	uint8_t measures[MEASURE_COUNT];
-	unsigned measure_count;
-	int path_column; /* where the path stands for via filters; -1: not needed */
-	struct sql where;
-	bool empty; /* no row can match */
-	uint64_t list_values;    /* numbers listed for the key's first dimension; 0: none */
-	uint8_t *path_answers;   /* enum path_answer by path id */
-	size_t path_answer_cap;
-	uint32_t *members;
-	size_t member_cap;
-};
-
-static void job_done(struct job *j)
+static void job_done(struct sqlite_job *j)
 {
 	sql_done(&j->where);
+	free(j->prefix_bits);
 	free(j->path_answers);
 	free(j->members);
 }
@@ -79,7 +58,22 @@ static int number_of(struct sqlite_reader *reader, enum dimension dim, const str
 	return r;
 }
 
-static int add_condition(struct job *j, const struct store_filter *f, bool leads_key)
+static bool keep_prefix(struct sqlite_job *j, uint64_t number)
+{
+	if (number >= j->prefix_end) {
+		uint64_t end = (number / 8 + 1) * 16;
+		uint8_t *bits = realloc(j->prefix_bits, end / 8);
+		if (!bits)
+			return false;
+		memset(bits + j->prefix_end / 8, 0, (end - j->prefix_end) / 8);
+		j->prefix_bits = bits;
+		j->prefix_end = end;
+	}
+	j->prefix_bits[number / 8] |= (uint8_t)(1 << number % 8);
+	return true;
+}
+
+static int add_condition(struct sqlite_job *j, const struct store_filter *f, bool leads_key)
 {
 	size_t listed = 0;
 	const char *name = dimension_table[f->dim].name;
@@ -92,6 +86,8 @@ static int add_condition(struct job *j, const struct store_filter *f, bool leads
 			return r;
 		if (exists)
 			sql_add(&j->where, "%s%llu", listed++ ? "," : "", (unsigned long long)number);
+		if (exists && f->dim == DIM_prefix && !f->negate && !keep_prefix(j, number))
+			return SQLITE_NOMEM;
 	}
 	sql_add(&j->where, ")");
 	if (!listed && !f->negate)
@@ -101,7 +97,17 @@ static int add_condition(struct job *j, const struct store_filter *f, bool leads
 	return SQLITE_OK;
 }
 
-static int add_conditions(struct job *j)
+/* A path's origin is known from the path: rows of certain paths are rows of certain origins, which lead the key. */
+static void add_origins_of(struct sqlite_job *j, const struct store_filter *f)
+{
+	sql_add(&j->where, " AND origin IN (");
+	for (size_t i = 0; i < f->value_count; i++)
+		sql_add(&j->where, "%s%u", i ? "," : "", f->values[i].known ? path_origin(f->values[i].bytes) : 0);
+	sql_add(&j->where, ")");
+	j->list_values = f->value_count;
+}
+
+static int add_conditions(struct sqlite_job *j)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	(void)cube_key(j->q->cube, key);
@@ -113,6 +119,9 @@ static int add_conditions(struct job *j)
 		if (r != SQLITE_OK)
 			return r;
 	}
+	for (size_t i = 0; i < j->q->filter_count && key[0] == DIM_origin && !j->list_values; i++)
+		if (j->q->filters[i].dim == DIM_path && !j->q->filters[i].negate)
+			add_origins_of(j, &j->q->filters[i]);
 	return SQLITE_OK;
 }
 
@@ -129,7 +138,7 @@ static bool member_matches(const struct store_filter *f, const uint32_t *members
 }
 
 /* Puts the path's members into j->members. */
-static int read_members(struct job *j, uint64_t path, size_t *ret)
+static int read_members(struct sqlite_job *j, uint64_t path, size_t *ret)
 {
 	*ret = 0;
 	if (!path)
@@ -151,7 +160,7 @@ static int read_members(struct job *j, uint64_t path, size_t *ret)
 	return SQLITE_OK;
 }
 
-static int ask_path(struct job *j, uint64_t path, enum path_answer *ret)
+static int ask_path(struct sqlite_job *j, uint64_t path, enum path_answer *ret)
 {
 	size_t count;
 	int r = read_members(j, path, &count);
@@ -166,7 +175,7 @@ static int ask_path(struct job *j, uint64_t path, enum path_answer *ret)
 	return SQLITE_OK;
 }
 
-static int path_passes(struct job *j, uint64_t path, bool *ret)
+static int path_passes(struct sqlite_job *j, uint64_t path, bool *ret)
 {
 	if (path >= j->path_answer_cap) {
 		size_t cap = path < 512 ? 1024 : path * 2;
@@ -190,7 +199,7 @@ static int path_passes(struct job *j, uint64_t path, bool *ret)
 
 /* ---- reading ---- */
 
-static void plan_columns(struct job *j)
+static void plan_columns(struct sqlite_job *j)
 {
 	const struct store_query *q = j->q;
 	j->with_time = q->dims & DIM_BIT(DIM_time);
@@ -205,21 +214,21 @@ static void plan_columns(struct job *j)
 			j->path_column = (int)(1 + j->dim_count + j->measure_count);
 }
 
-static void add_range(struct sql *s, const struct job *j, const struct store_segment *seg)
+static void add_range(struct sql *s, const struct sqlite_job *j, const struct row_run *run)
 {
-	uint64_t width = level_seconds[seg->level], buckets = (seg->to_s - seg->from_s) / width;
-	if (!j->list_values || buckets * j->list_values > SEEKS_MAX) {
-		sql_add(s, " WHERE ts >= %llu AND ts < %llu", (unsigned long long)seg->from_s,
-			(unsigned long long)seg->to_s);
+	uint64_t width = level_seconds[run->level], buckets = (run->to_s - run->from_s) / width;
+	uint64_t listed = run->origins ? run->origin_count : j->list_values;
+	if (!listed || buckets * listed > SEEKS_MAX) {
+		sql_add(s, " WHERE ts >= %llu AND ts < %llu", (unsigned long long)run->from_s, (unsigned long long)run->to_s);
 		return;
 	}
 	sql_add(s, " WHERE ts IN (");
-	for (uint64_t ts = seg->from_s; ts < seg->to_s; ts += width)
-		sql_add(s, "%s%llu", ts > seg->from_s ? "," : "", (unsigned long long)ts);
+	for (uint64_t ts = run->from_s; ts < run->to_s; ts += width)
+		sql_add(s, "%s%llu", ts > run->from_s ? "," : "", (unsigned long long)ts);
 	sql_add(s, ")");
 }
 
-static int prepare_segment(const struct job *j, const struct store_segment *seg, sqlite3_stmt **ret)
+static int prepare_run(const struct sqlite_job *j, const struct row_run *run, sqlite3_stmt **ret)
 {
 	CLEANUP(sql_done) struct sql s = {0};
 	sql_add(&s, "SELECT ts");
@@ -230,8 +239,10 @@ static int prepare_segment(const struct job *j, const struct store_segment *seg,
 	if (j->path_column >= 0)
 		sql_add(&s, ", path");
 	sql_add(&s, " FROM ");
-	schema_table(&s, j->q->cube, seg->level);
-	add_range(&s, j, seg);
+	schema_table(&s, j->q->cube, run->level);
+	add_range(&s, j, run);
+	if (run->origins)
+		sql_add(&s, " AND origin IN (%s)", run->origins);
 	const char *where = sql_text(&j->where);
 	if (!where)
 		return SQLITE_NOMEM;
@@ -260,7 +271,7 @@ int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t n
 	return SQLITE_OK;
 }
 
-static int fill_row(struct job *j, const uint64_t *key, const uint64_t *sums, struct store_row *row)
+static int fill_row(struct sqlite_job *j, const uint64_t *key, const uint64_t *sums, struct store_row *row)
 {
 	if (j->with_time)
 		row->values[DIM_time] = (struct dim_value){.known = true, .number = *key++};
@@ -275,7 +286,7 @@ static int fill_row(struct job *j, const uint64_t *key, const uint64_t *sums, st
 }
 
 /* Hands out the row on which the statement stands, its measures being in the columns from `column` on. */
-static int give_row(struct job *j, sqlite3_stmt *stmt, const uint64_t *key, int column, int *ret_error)
+static int give_row(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *key, int column)
 {
 	struct store_row row = {0};
 	uint64_t sums[MEASURE_COUNT];
@@ -286,14 +297,19 @@ static int give_row(struct job *j, sqlite3_stmt *stmt, const uint64_t *key, int 
 		return r;
 	int result = j->fn(j->ctx, &row);
 	if (result < 0)
-		*ret_error = result;
+		j->error = result;
 	return SQLITE_OK;
 }
 
-/* Adds the row on which the statement stands. An errno in *ret_error that is no SQLite error. */
-static int add_row(struct job *j, sqlite3_stmt *stmt, int *ret_error)
+void sqlite_groups_failed(struct sqlite_job *j, int error)
 {
-	struct groups *g = &j->reader->groups;
+	j->error = error_set(j->err, error, "the answer has more groups than memory allows: ask for a shorter range, fewer"
+		" dimensions or a narrower filter");
+}
+
+/* Adds the row on which the statement stands. */
+static int add_row(struct sqlite_job *j, sqlite3_stmt *stmt, struct groups *into)
+{
 	uint64_t key[1 + CUBE_KEY_MAX];
 	unsigned n = 0;
 	int column = 1;
@@ -310,31 +326,31 @@ static int add_row(struct job *j, sqlite3_stmt *stmt, int *ret_error)
 	for (unsigned i = 0; i < j->dim_count; i++)
 		key[n++] = (uint64_t)sqlite3_column_int64(stmt, column++);
 	if (j->as_they_are)
-		return give_row(j, stmt, key, column, ret_error);
+		return give_row(j, stmt, key, column);
 	uint32_t row;
-	int r = groups_get(g, key, &row);
+	int r = groups_get(into, key, &row);
 	if (r < 0) {
-		*ret_error = error_set(j->err, r, "the answer has more groups than memory allows: ask for a shorter"
-			" range, fewer dimensions or a narrower filter");
+		sqlite_groups_failed(j, r);
 		return SQLITE_OK;
 	}
-	uint64_t *sums = groups_sums(g, row);
+	uint64_t *sums = groups_sums(into, row);
 	for (unsigned i = 0; i < j->measure_count; i++)
 		sums[i] += (uint64_t)sqlite3_column_int64(stmt, column++);
 	return SQLITE_OK;
 }
 
-static int read_segment(struct job *j, const struct store_segment *seg, int *ret_error)
+int sqlite_read_run(struct sqlite_job *j, struct row_run *run)
 {
 	sqlite3_stmt *stmt;
-	int r = prepare_segment(j, seg, &stmt);
+	int r = prepare_run(j, run, &stmt);
 	if (r != SQLITE_OK)
 		return r;
-	while (r == SQLITE_OK && *ret_error == 0) {
+	while (r == SQLITE_OK && j->error == 0) {
 		r = sqlite3_step(stmt);
 		if (r != SQLITE_ROW)
 			break;
-		r = add_row(j, stmt, ret_error);
+		run->rows++;
+		r = add_row(j, stmt, run->into);
 	}
 	int end = sqlite3_finalize(stmt);
 	return r == SQLITE_DONE || r == SQLITE_ROW ? end : r;
@@ -342,19 +358,67 @@ static int read_segment(struct job *j, const struct store_segment *seg, int *ret
 
 /* ---- handing out ---- */
 
-static int hand_out(struct job *j, int *ret_error)
+static int cmp_sums(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* Below this sum of column `at` there is nobody among the best: the smallest of the best so far is looked at
+ * first, and they are put in order only now and then, so that many rows cost one comparison each. */
+static uint64_t least_of_best(const struct groups *g, unsigned at, uint32_t best, uint64_t *scratch)
+{
+	uint32_t n = 0;
+	uint64_t least = 0;
+	for (uint32_t i = 0; i < g->count; i++) {
+		uint64_t sum = groups_sums(g, i)[at];
+		if (sum < least)
+			continue;
+		scratch[n++] = sum;
+		if (n < 2 * best)
+			continue;
+		qsort(scratch, n, sizeof(*scratch), cmp_sums);
+		memmove(scratch, scratch + n - best, best * sizeof(*scratch));
+		n = best;
+		least = scratch[0];
+	}
+	qsort(scratch, n, sizeof(*scratch), cmp_sums);
+	return n > best ? scratch[n - best] : least;
+}
+
+/* Rows with less than *ret_least of a measure are not handed out. */
+static int leave_out(const struct sqlite_job *j, unsigned *ret_at, uint64_t *ret_least)
+{
+	*ret_at = 0;
+	*ret_least = 0;
+	while (*ret_at < j->measure_count && j->measures[*ret_at] != j->q->best_by)
+		++*ret_at;
+	if (!j->q->best || *ret_at == j->measure_count || j->reader->groups.count / 4 < j->q->best)
+		return SQLITE_OK;
+	CLEANUP(free_p) uint64_t *scratch = malloc(2 * (size_t)j->q->best * sizeof(*scratch));
+	if (!scratch)
+		return SQLITE_NOMEM;
+	*ret_least = least_of_best(&j->reader->groups, *ret_at, j->q->best, scratch);
+	return SQLITE_OK;
+}
+
+static int hand_out(struct sqlite_job *j)
 {
 	const struct groups *g = &j->reader->groups;
 	struct store_row row = {0};
-	for (uint32_t i = 0; i < g->count && *ret_error >= 0; i++) {
+	unsigned at;
+	uint64_t least;
+	int r = leave_out(j, &at, &least);
+	for (uint32_t i = 0; i < g->count && j->error >= 0 && r == SQLITE_OK; i++) {
 		if (i % 1024 == 0 && deadline_past(j->reader->deadline_ns))
 			return SQLITE_INTERRUPT;
-		int r = fill_row(j, groups_key(g, i), groups_sums(g, i), &row);
-		if (r != SQLITE_OK)
-			return r;
-		*ret_error = j->fn(j->ctx, &row);
+		if (least && groups_sums(g, i)[at] < least)
+			continue;
+		r = fill_row(j, groups_key(g, i), groups_sums(g, i), &row);
+		if (r == SQLITE_OK)
+			j->error = j->fn(j->ctx, &row);
 	}
-	return SQLITE_OK;
+	return r;
 }
 
 /* ---- the query ---- */
@@ -371,16 +435,24 @@ void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
 	sqlite3_progress_handler(reader->db, deadline_ns ? PROGRESS_OPS : 0, on_progress, reader);
 }
 
-static int run(struct job *j, int *ret_error)
+/* Where the key leads to the rows, or each row is one of the answer, there is nothing to keep. */
+static int read_segment(struct sqlite_job *j, const struct store_segment *seg)
+{
+	struct row_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->reader->groups};
+	bool direct = j->as_they_are || j->list_values || !j->reader->cache;
+	return direct ? sqlite_read_run(j, &all) : sqlite_read_blocks(j, seg);
+}
+
+static int run(struct sqlite_job *j)
 {
 	plan_columns(j);
 	groups_reset(&j->reader->groups, j->with_time + j->dim_count, j->measure_count);
-	groups_limit(&j->reader->groups, MEMORY_BYTES);
+	groups_limit(&j->reader->groups, SQLITE_SUMS_BYTES);
 	int r = add_conditions(j);
-	for (size_t i = 0; i < j->q->segment_count && !j->empty && r == SQLITE_OK && *ret_error == 0; i++)
-		r = read_segment(j, &j->q->segments[i], ret_error);
-	if (r == SQLITE_OK && *ret_error == 0)
-		r = hand_out(j, ret_error);
+	for (size_t i = 0; i < j->q->segment_count && !j->empty && r == SQLITE_OK && j->error == 0; i++)
+		r = read_segment(j, &j->q->segments[i]);
+	if (r == SQLITE_OK && j->error == 0)
+		r = hand_out(j);
 	return r;
 }
 
@@ -395,25 +467,26 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	struct error *err)
 {
 	struct sqlite_reader *reader = CONTAINER_OF(base, struct sqlite_reader, base);
-	CLEANUP(job_done) struct job j = {.reader = reader, .q = q, .fn = fn, .ctx = ctx, .err = err};
-	int result = 0, r = SQLITE_OK;
+	CLEANUP(job_done) struct sqlite_job j = {.reader = reader, .q = q, .fn = fn, .ctx = ctx, .err = err};
+	int r = SQLITE_OK;
 	sqlite_set_deadline(reader, q->deadline_ns);
 	if (!reader->in_snapshot && q->segment_count) {
 		r = sqlite_run(reader->db, "BEGIN");
 		reader->in_snapshot = r == SQLITE_OK;
 	}
 	if (r == SQLITE_OK && q->segment_count)
-		r = run(&j, &result);
+		r = run(&j);
 	if (r == SQLITE_INTERRUPT)
-		result = error_set(err, -ETIMEDOUT, "the query took too long: ask for a shorter range, fewer dimensions"
+		j.error = error_set(err, -ETIMEDOUT, "the query took too long: ask for a shorter range, fewer dimensions"
 			" or a narrower filter");
 	else if (r != SQLITE_OK)
-		result = sqlite_error(reader->db, reader->path, r, "reading", err);
+		j.error = sqlite_error(reader->db, reader->path, r, "reading", err);
 	sqlite_set_deadline(reader, 0);
-	if (result < 0 || !q->keep_snapshot)
+	if (j.error < 0 || !q->keep_snapshot)
 		end_snapshot(reader);
 	groups_trim(&reader->groups, KEPT_BYTES);
+	groups_trim(&reader->block, KEPT_BYTES);
 	for (int kind = 0; kind < DICT_COUNT && !reader->in_snapshot; kind++)
 		dict_values_trim(&reader->dicts[kind]);
-	return result;
+	return j.error < 0 ? j.error : 0;
 }

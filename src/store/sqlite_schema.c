@@ -117,7 +117,24 @@ static void step_2(struct sql *s)
 		   "  (SELECT path FROM paths WHERE id = t.path_after) AS path_after FROM path_change t;\n");
 }
 
-static void (*const steps[])(struct sql *s) = {step_1, step_2};
+/* Version 3: when each bucket was changed. Those that are there were by change 1; each is found by one look into
+ * the tree. */
+static void step_3(struct sql *s)
+{
+	sql_add(s, "INSERT INTO meta VALUES('change', 1);\n"
+		   "CREATE TABLE bucket_change(seconds INTEGER NOT NULL, ts INTEGER NOT NULL, change INTEGER NOT NULL,"
+		   " PRIMARY KEY (seconds, ts)) WITHOUT ROWID;\n");
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		CLEANUP(sql_done) struct sql table = {0};
+		schema_table(&table, table_at(i).cube, table_at(i).level);
+		sql_add(s, "WITH RECURSIVE b(ts) AS (SELECT min(ts) FROM %s UNION ALL SELECT (SELECT min(ts) FROM %s WHERE ts > b.ts)"
+			" FROM b WHERE b.ts IS NOT NULL) INSERT OR IGNORE INTO bucket_change SELECT %u, ts, 1 FROM b"
+			" WHERE ts IS NOT NULL;\n", sql_text(&table) ? sql_text(&table) : "", sql_text(&table) ? sql_text(&table) : "",
+			level_seconds[table_at(i).level]);
+	}
+}
+
+static void (*const steps[])(struct sql *s) = {step_1, step_2, step_3};
 _Static_assert(ARRAY_LEN(steps) == SQLITE_SCHEMA_VERSION, "one step a version");
 
 int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err)

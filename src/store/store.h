@@ -121,6 +121,9 @@ struct store_query {
 	const struct store_filter *filters; /* all must hold */
 	size_t filter_count;
 	uint64_t measures;    /* mask of MEASURE_BIT wanted, the others come as 0; 0: all of them */
+	/* Not 0: rows may be left out when so many others have more of the measure `best_by`. */
+	uint32_t best;
+	enum measure best_by;
 	bool keep_snapshot;   /* the reader's next query sees the very same rows; see snapshots below */
 	uint64_t deadline_ns; /* monotonic: give up with -ETIMEDOUT; 0: never */
 };

@@ -332,6 +332,57 @@ static void test_random_queries(void **state)
 	close_fixture(&f);
 }
 
+#define REPEATED 40
+
+/* The same questions again and again, by two readers, while rows come, most of them late: no answer is an old one. */
+static void test_asked_again(void **state)
+{
+	struct fixture f;
+	struct store_reader *second;
+	static struct store_query q[REPEATED];
+	static struct store_filter filters[REPEATED][DIMENSION_COUNT];
+	static struct dim_value values[REPEATED][DIMENSION_COUNT][4];
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	assert_int_equal(contract->ops->reader_open(f.store, &second, NULL), 0);
+	make_samples();
+	for (size_t i = 0; i < REPEATED; i++)
+		random_query(&q[i], filters[i], values[i]);
+	for (size_t at = 0, n; at < SAMPLES; at += n) {
+		n = at ? SAMPLES / 10 : SAMPLES / 2;
+		assert_int_equal(write_samples(f.store, at + 1, samples + at, n), STORE_OK);
+		for (size_t i = 0; i < REPEATED; i++) {
+			check_query(f.reader, &q[i], at + n);
+			check_query(i % 2 ? f.reader : second, &q[i], at + n);
+		}
+	}
+	contract->ops->reader_close(second);
+	close_fixture(&f);
+}
+
+/* Which AS, router and network a prefix or a path had traffic of is asked with nothing else to lead there. */
+static void test_prefixes_and_paths_again(void **state)
+{
+	struct fixture f;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	for (size_t at = 0; at < SAMPLES; at += SAMPLES / 4) {
+		assert_int_equal(write_samples(f.store, at + 1, samples + at, SAMPLES / 4), STORE_OK);
+		for (size_t i = 0; i < 60; i++) {
+			struct dim_value values[3];
+			enum dimension dim = i % 2 ? DIM_prefix : DIM_path;
+			struct store_filter filter = {.dim = dim, .values = values, .value_count = 1 + i % 3};
+			for (size_t v = 0; v < filter.value_count; v++)
+				values[v] = value_from_number(&world, dim, wt_random_below(dim == DIM_prefix ? WORLD_PREFIXES : WORLD_PATHS));
+			int level = (int)(i / 2 % LEVEL_COUNT);
+			struct store_query q = {.cube = CUBE_flow, .segments = {{(enum store_level)level, T0, T0 + 2 * 86400}},
+				.segment_count = 1, .dims = DIM_BIT(dim) | (i % 5 ? 0 : DIM_BIT(DIM_router)), .filters = &filter,
+				.filter_count = 1};
+			check_query(f.reader, &q, at + SAMPLES / 4);
+		}
+	}
+	close_fixture(&f);
+}
+
 static void test_values_never_written_match_nothing(void **state)
 {
 	struct fixture f;
@@ -704,6 +755,8 @@ int store_contract_run(const struct store_contract *c)
 		cmocka_unit_test(test_reopening),
 		cmocka_unit_test(test_zero_rows_are_not_stored),
 		cmocka_unit_test(test_random_queries),
+		cmocka_unit_test(test_asked_again),
+		cmocka_unit_test(test_prefixes_and_paths_again),
 		cmocka_unit_test(test_values_never_written_match_nothing),
 		cmocka_unit_test(test_longest_path),
 		cmocka_unit_test(test_retention),

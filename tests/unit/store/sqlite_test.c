@@ -123,7 +123,7 @@ static void test_newer_schema_is_refused(void **state)
 	s->ops->close(s);
 	by_hand(url, "UPDATE meta SET value = 99 WHERE key = 'schema_version'");
 	must_fail(url, -EPROTO, "schema version 99 was made by a newer whereto");
-	by_hand(url, "UPDATE meta SET value = 2 WHERE key = 'schema_version'");
+	by_hand(url, "UPDATE meta SET value = 3 WHERE key = 'schema_version'");
 	s = must_open(url);
 	s->ops->close(s);
 }
@@ -143,14 +143,18 @@ static void test_older_schema_is_brought_up(void **state)
 	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_OK);
 	s->ops->close(s);
 	by_hand(url, "DROP VIEW v_path_change; DROP TABLE path_change; ALTER TABLE batches DROP COLUMN changes;"
-		     " ALTER TABLE batches DROP COLUMN changes_left_out; UPDATE meta SET value = 1");
+		     " ALTER TABLE batches DROP COLUMN changes_left_out; DROP TABLE bucket_change;"
+		     " DELETE FROM meta WHERE key = 'change'; UPDATE meta SET value = 1");
+	by_hand(url, "INSERT INTO total_hour SELECT ts + 7200, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,"
+		     " 1, 1, 1, 1 FROM total_hour");
 	s = must_open(url);
 	struct path_change change = {.time_ms = T0 * 1000ull};
 	assert_int_equal(flow_table_change(t, &change), 0);
 	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_DUPLICATE);
 	batch.id = 2;
 	assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_OK);
-	check_by_hand(url, "SELECT value FROM meta WHERE key = 'schema_version'", "2");
+	check_by_hand(url, "SELECT value FROM meta WHERE key = 'schema_version'", "3");
+	check_by_hand(url, "SELECT count(*), count(DISTINCT seconds), min(change), max(change) FROM bucket_change", "4|3|1|2");
 	check_by_hand(url, "SELECT sum(flows), sum(changes), (SELECT bytes_sent FROM total_day),"
 			   " (SELECT count(*) FROM path_change) FROM batches", "2|1|10|1");
 	flow_table_free(t);
