@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* whereto store: a look at a store, its schema brought up to date, its retention on demand; `copy` is in
- * store_copy.c.
+/* whereto store: a look at a store, its schema brought up to date, its retention on demand, its country ranges;
+ * `copy` is in store_copy.c.
  *
  * Only `migrate` makes or changes tables. The others look first (store_ops.look changes nothing) and stop
  * at a store that is not of this program's version. URLs may hold a password: what is printed is the
@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/store_copy.h"
-#include "collector/config.h"
+#include "collector/world.h"
 #include "store/schema.h"
 
 struct target {
@@ -127,10 +127,34 @@ static int run_vacuum(const struct target *t, struct error *err)
 	return r;
 }
 
+static int run_countries(const struct target *t, struct error *err)
+{
+	struct store *s = NULL;
+	struct countries *countries = NULL;
+	if (!t->file)
+		return error_set(err, -EINVAL, "countries: the configuration names the files, give it by -c FILE");
+	if (!t->ops->countries)
+		return error_set(err, -EOPNOTSUPP, "%s: this kind of store has no table of country ranges", t->look.name);
+	int r = world_load_countries(t->file, true, &countries, err);
+	if (r == 0)
+		r = open_current(t, &s, err);
+	if (r == 0) {
+		r = s->ops->countries(s, countries, err);
+		s->ops->close(s);
+	}
+	if (r == 0) {
+		struct countries_stats st = countries_stats(countries);
+		printf("%s: country ranges of %zu IPv4 and %zu IPv6 entries\n", t->look.name, st.ranges_v4, st.ranges_v6);
+	}
+	countries_free(countries);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct target *t, struct error *err);
-} actions[] = {{"check", run_check}, {"migrate", run_migrate}, {"vacuum", run_vacuum}};
+} actions[] = {{"check", run_check}, {"migrate", run_migrate}, {"vacuum", run_vacuum},
+	{"countries", run_countries}};
 
 int command_store(int argc, char **argv)
 {
@@ -150,5 +174,5 @@ int command_store(int argc, char **argv)
 		config_free(t.file);
 		return r < 0 ? failed(&err) : EXIT_DONE;
 	}
-	return command_usage(argv[0], "what to do is one of check, migrate, vacuum, copy");
+	return command_usage(argv[0], "what to do is one of check, migrate, vacuum, countries, copy");
 }

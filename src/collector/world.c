@@ -110,23 +110,33 @@ static int load_routes(struct world *w, bool strict, struct error *err)
 	return 0;
 }
 
+int world_load_countries(const struct config *c, bool strict, struct countries **ret, struct error *err)
+{
+	struct countries *countries;
+	int r = countries_new(&countries);
+	if (r < 0)
+		return error_set(err, r, "out of memory");
+	for (size_t i = 0; i < c->country_count && r == 0; i++) {
+		const struct config_country *source = &c->countries[i];
+		if (source->kind == COUNTRY_RIR)
+			r = countries_add_rir(countries, (const char *const *)source->files, source->file_count, err);
+		else
+			r = countries_add_mmdb(countries, source->files[0], err);
+		r = tolerate(r, strict, err);
+	}
+	if (r < 0) {
+		countries_free(countries);
+		return r;
+	}
+	*ret = countries;
+	return 0;
+}
+
 static int load_places(struct world *w, bool strict, struct error *err)
 {
 	const struct config *c = w->config;
-	int r = countries_new(&w->countries);
-	if (r < 0)
-		return error_set(err, r, "out of memory");
-	for (size_t i = 0; i < c->country_count; i++) {
-		const struct config_country *source = &c->countries[i];
-		if (source->kind == COUNTRY_RIR)
-			r = countries_add_rir(w->countries, (const char *const *)source->files, source->file_count, err);
-		else
-			r = countries_add_mmdb(w->countries, source->files[0], err);
-		r = tolerate(r, strict, err);
-		if (r < 0)
-			return r;
-	}
-	if (c->asnames_file)
+	int r = world_load_countries(c, strict, &w->countries, err);
+	if (r == 0 && c->asnames_file)
 		r = tolerate(asnames_load(c->asnames_file, &w->asnames, err), strict, err);
 	return r;
 }

@@ -40,6 +40,8 @@ struct world {
  * source stays empty, since a collector that starts shall not lose traffic for the lack of a table. */
 int world_load(const char *config_file, bool strict, struct world **ret, struct error *err) MUST_USE;
 void world_free(struct world *w);
+/* The configuration's country sources alone; countries_free. */
+int world_load_countries(const struct config *c, bool strict, struct countries **ret, struct error *err) MUST_USE;
 
 /* Index of the router that serves the server, or ROUTER_NONE. */
 uint32_t world_router(const struct world *w, const struct addr *server);

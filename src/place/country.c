@@ -196,6 +196,81 @@ country_code countries_lookup(const struct countries *c, const struct addr *addr
 	return code;
 }
 
+/* ---- walking ---- */
+
+static struct addr addr_of(u128 number, bool v4)
+{
+	uint8_t bytes[16];
+	for (unsigned i = 0, n = v4 ? 4 : 16; i < n; i++)
+		bytes[i] = (uint8_t)(number >> (8 * (n - 1 - i)));
+	return v4 ? addr_from_v4(bytes) : addr_from_v6(bytes);
+}
+
+static const struct range_map *map_of(const struct source *s, bool v4)
+{
+	return v4 ? &s->v4 : &s->v6;
+}
+
+/* Of the whole stretch that begins at the number. */
+static country_code stretch_country(const struct countries *c, u128 number, bool v4)
+{
+	uint16_t value = 0;
+	for (size_t i = 0; i < c->count && !value; i++)
+		value = v4 ? range_map_get_v4(&c->sources[i].v4, (uint32_t)number) : range_map_get_v6(&c->sources[i].v6, number);
+	return value > SOURCE_VIA_V4_MAX ? value : COUNTRY_UNKNOWN;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const u128 *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+/* Where the answer may change: every source's starts, sorted. */
+static int all_starts(const struct countries *c, bool v4, u128 **ret, size_t *ret_count)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < c->count; i++)
+		count += map_of(&c->sources[i], v4)->count;
+	u128 *starts = reallocarray(NULL, count + 1, sizeof(*starts));
+	if (!starts)
+		return -ENOMEM;
+	count = 0;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct range_map *map = map_of(&c->sources[i], v4);
+		for (uint32_t k = 0; k < map->count; k++)
+			starts[count++] = v4 ? map->starts_v4[k] : map->starts_v6[k];
+	}
+	qsort(starts, count, sizeof(*starts), compare_numbers);
+	*ret = starts;
+	*ret_count = count;
+	return 0;
+}
+
+static int walk_family(const struct countries *c, bool v4, country_range_fn *fn, void *ctx)
+{
+	CLEANUP(free_p) u128 *starts = NULL;
+	size_t count = 0;
+	int r = all_starts(c, v4, &starts, &count);
+	for (size_t i = 0, next; i < count && r == 0; i = next) {
+		country_code code = stretch_country(c, starts[i], v4);
+		for (next = i + 1; next < count && stretch_country(c, starts[next], v4) == code; next++)
+			;
+		if (!code)
+			continue;
+		u128 last = next < count ? starts[next] - 1 : v4 ? (u128)UINT32_MAX : ~(u128)0;
+		struct addr from = addr_of(starts[i], v4), to = addr_of(last, v4);
+		r = fn(ctx, &from, &to, code);
+	}
+	return r;
+}
+
+int countries_walk(const struct countries *c, country_range_fn *fn, void *ctx)
+{
+	int r = walk_family(c, true, fn, ctx);
+	return r < 0 ? r : walk_family(c, false, fn, ctx);
+}
+
 struct countries_stats countries_stats(const struct countries *c)
 {
 	struct countries_stats st = {.databases = c->databases, .memory_bytes = sizeof(*c)};

@@ -36,6 +36,12 @@ int countries_add_mmdb(struct countries *c, const char *file, struct error *err)
 
 country_code countries_lookup(const struct countries *c, const struct addr *addr);
 
+/* Every range of addresses of one country, as lookups answer, in order, IPv4 first; neighbours of the same country are one
+ * range. IPv6 addresses whose country is that of an IPv4 address in them (6to4 and the like) are left out. -ENOMEM, or
+ * fn's negative return, which ends the walk. */
+typedef int country_range_fn(void *ctx, const struct addr *first, const struct addr *last, country_code code);
+int countries_walk(const struct countries *c, country_range_fn *fn, void *ctx) MUST_USE;
+
 struct countries_stats {
 	size_t ranges_v4, ranges_v6, databases, memory_bytes;
 };

@@ -5,7 +5,8 @@
  * Files: postgres_schema.c makes the tables, postgres_dict.c numbers names, prefixes and paths,
  * postgres_copy.c speaks COPY, postgres_parts.c makes and drops partitions, postgres_write.c applies batches,
  * postgres_merge.c merges them, postgres_read.c runs a reader's statement,
- * postgres_query.c and postgres_changes.c answer, postgres_maintain.c drops what is too old.
+ * postgres_query.c and postgres_changes.c answer, postgres_maintain.c drops what is too old,
+ * postgres_countries.c keeps a table of country ranges for people.
  *
  * Everything is in a schema of its own, whereto, so the database may hold other things. Prefixes are ip4r's
  * iprange. Only libpq, one connection for the writer and one a reader, each used by one thread.
@@ -33,6 +34,7 @@ static const struct {
 } error_codes[] = {
 	{"57014", -ETIMEDOUT}, /* statement_timeout, cancel */
 	{"53100", -ENOSPC},
+	{"22003", -ERANGE}, /* a number has no room */
 	{"23514", -EBUSY}, /* no partition: the next merge makes it */
 	{"25006", -EROFS},
 	{"42501", -EACCES},
@@ -268,6 +270,7 @@ static int postgres_reader_open(struct store *store, struct store_reader **ret, 
 const struct store_ops postgres_ops = {
 	.scheme = "postgresql",
 	.snapshots = true,
+	.ddl = postgres_ddl,
 	.look = postgres_look,
 	.open = postgres_open,
 	.write_batch = postgres_write_batch,
@@ -275,6 +278,7 @@ const struct store_ops postgres_ops = {
 	.collectors = postgres_collectors,
 	.range = postgres_range,
 	.maintain = postgres_maintain,
+	.countries = postgres_countries,
 	.close = postgres_close,
 	.reader_open = postgres_reader_open,
 	.query = postgres_query,

@@ -2,8 +2,8 @@
 
 /* Tables and views of the PostgreSQL store, and the steps from one version of them to the next.
  *
- * The version stands in whereto.meta. Steps are numbered and never changed once released; all that are due
- * run in one transaction, under a lock that other collectors wait for. A schema that is newer than the
+ * The version stands in whereto.meta. A new database gets the present one at once. Steps are numbered and never
+ * changed once released; all that are due run in one transaction, under a lock that other collectors wait for. A schema that is newer than the
  * program is left alone.
  *
  * Rows hold small numbers for names, prefixes and paths, as wide as they need. The prefix itself is an
@@ -80,17 +80,6 @@ static void add_prefix_index(struct sql *s, enum store_cube cube, enum store_lev
 	sql_add(s, "%s(prefix, ts);\n", part);
 }
 
-static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
-{
-	sql_add(s, "CREATE TABLE ");
-	schema_table(s, cube, level);
-	add_columns(s, cube, "");
-	sql_add(s, ", PRIMARY KEY (");
-	schema_key_columns(s, cube);
-	sql_add(s, ")) WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n", level == LEVEL_minute ? 100 : 70);
-	add_prefix_index(s, cube, level, "");
-}
-
 /* The expression that shows a key column to people; NULL for unknown. */
 static void add_readable(struct sql *s, enum dimension dim)
 {
@@ -140,11 +129,9 @@ static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level 
 	sql_add(s, ";\n");
 }
 
-/* Version 1: everything. A path can be longer than an index takes, its hash cannot. */
-static int step_1(PGconn *pq, const char *name, struct error *err)
+/* All but the cubes. A path can be longer than an index takes, its hash cannot. */
+static void add_base_tables(struct sql *s)
 {
-	CLEANUP(sql_done) struct sql sql = {0};
-	struct sql *s = &sql;
 	sql_add(s, "CREATE TABLE batches(collector text NOT NULL, id bigint NOT NULL, flows bigint NOT NULL,"
 		   " changes bigint NOT NULL, changes_left_out bigint NOT NULL, PRIMARY KEY (collector, id));\n"
 		   "CREATE TABLE names(id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);\n"
@@ -168,16 +155,7 @@ static int step_1(PGconn *pq, const char *name, struct error *err)
 	pg_value_join(s, "path_before", DIM_path);
 	pg_value_join(s, "path_after", DIM_path);
 	sql_add(s, ";\n");
-	for (int cube = 0; cube < CUBE_COUNT; cube++) {
-		for (int level = 0; level < LEVEL_COUNT; level++) {
-			add_cube_table(s, (enum store_cube)cube, (enum store_level)level);
-			add_cube_view(s, (enum store_cube)cube, (enum store_level)level);
-		}
-	}
-	return pg_run(pq, name, sql_text(s), updating, err);
 }
-
-/* ---- version 2: partitions ---- */
 
 static void add_new_table(struct sql *s, enum store_cube cube)
 {
@@ -227,6 +205,74 @@ static void add_both(struct sql *s, enum store_cube cube, enum store_level level
 	sql_add(s, " FROM %s_new WHERE levels & %d <> 0;\n", cube_names[cube], 1 << level);
 }
 
+static const char others[] =
+	"CREATE AGGREGATE add(bigint) (SFUNC = int8pl, STYPE = bigint, COMBINEFUNC = int8pl, PARALLEL = SAFE);\n"
+	"CREATE TABLE country_ranges(range iprange NOT NULL, country text NOT NULL);\n"
+	"CREATE INDEX country_ranges_covering ON country_ranges USING gist (range);\n";
+
+static void add_version(struct sql *s, int version)
+{
+	sql_add(s, "INSERT INTO meta VALUES('schema_version', '%d') ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n", version);
+}
+
+/* The present version, in a schema that is there and on the search path. */
+static void add_everything(struct sql *s)
+{
+	add_base_tables(s);
+	sql_add(s, "%s", others);
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		add_new_table(s, (enum store_cube)cube);
+		for (int level = 0; level < LEVEL_COUNT; level++) {
+			add_merged_table(s, (enum store_cube)cube, (enum store_level)level);
+			add_both(s, (enum store_cube)cube, (enum store_level)level);
+			add_cube_view(s, (enum store_cube)cube, (enum store_level)level);
+		}
+	}
+	add_version(s, POSTGRES_SCHEMA_VERSION);
+}
+
+static const char first[] = "CREATE SCHEMA IF NOT EXISTS whereto;\n"
+	"CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n";
+
+int postgres_ddl(enum store_ddl what, struct sql *ret)
+{
+	if (what == STORE_DDL_LEGACY) {
+		pg_legacy_views(ret);
+		return 0;
+	}
+	sql_add(ret, "-- CREATE EXTENSION ip4r, once, as a superuser; elsewhere than in public, name its schema here too.\n"
+		"%sSET search_path = whereto, public;\n", first);
+	add_everything(ret);
+	return 0;
+}
+
+/* ---- older versions ---- */
+
+static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
+{
+	sql_add(s, "CREATE TABLE ");
+	schema_table(s, cube, level);
+	add_columns(s, cube, "");
+	sql_add(s, ", PRIMARY KEY (");
+	schema_key_columns(s, cube);
+	sql_add(s, ")) WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n", level == LEVEL_minute ? 100 : 70);
+	add_prefix_index(s, cube, level, "");
+}
+
+/* A new database gets the present version at once; this is where steps begin, and what tests make. */
+static int step_1(PGconn *pq, const char *name, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	add_base_tables(&s);
+	for (int cube = 0; cube < CUBE_COUNT; cube++) {
+		for (int level = 0; level < LEVEL_COUNT; level++) {
+			add_cube_table(&s, (enum store_cube)cube, (enum store_level)level);
+			add_cube_view(&s, (enum store_cube)cube, (enum store_level)level);
+		}
+	}
+	return pg_run(pq, name, sql_text(&s), updating, err);
+}
+
 /* What stands in the table of version 1 becomes the first partition, up to the first boundary after it and
  * after now: nothing is copied. An empty one goes. */
 static int keep_rows(PGconn *pq, const char *name, struct store_table table, struct error *err)
@@ -270,9 +316,10 @@ static int partition(PGconn *pq, const char *name, struct store_table table, str
 	return r < 0 ? r : keep_rows(pq, name, table, err);
 }
 
+/* Partitions, country ranges. */
 static int step_2(PGconn *pq, const char *name, struct error *err)
 {
-	int r = 0;
+	int r = pg_run(pq, name, others, updating, err);
 	for (int cube = 0; cube < CUBE_COUNT; cube++)
 		for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
 			r = partition(pq, name, (struct store_table){(enum store_cube)cube, (enum store_level)level}, err);
@@ -327,15 +374,18 @@ static int need_ip4r(PGconn *pq, const char *name, struct error *err)
 static int run_steps(PGconn *pq, const char *name, int64_t version, int to, struct error *err)
 {
 	CLEANUP(sql_done) struct sql s = {0};
+	bool at_once = version == 0 && to == POSTGRES_SCHEMA_VERSION;
 	if (version == 0)
-		sql_add(&s, "CREATE SCHEMA IF NOT EXISTS whereto;\n"
-			    "CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n");
+		sql_add(&s, "%s", first);
 	sql_add(&s, "SET LOCAL search_path = whereto, public;\n"
 		    "SELECT set_config('search_path', 'whereto, ' || quote_ident(n.nspname), true)"
-		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n"
-		    "INSERT INTO meta VALUES('schema_version', '%d') ON CONFLICT (key) DO UPDATE SET value = excluded.value;", to);
+		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n");
+	if (at_once)
+		add_everything(&s);
+	else
+		add_version(&s, to);
 	int r = pg_run(pq, name, sql_text(&s), updating, err);
-	for (; r == 0 && version < to; version++)
+	for (; r == 0 && !at_once && version < to; version++)
 		r = steps[version](pq, name, err);
 	return r;
 }

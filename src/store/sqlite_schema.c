@@ -158,14 +158,28 @@ int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *er
 	return 0;
 }
 
+static void add_step(struct sql *s, int64_t step)
+{
+	if (step == 0)
+		sql_add(s, "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;\n");
+	steps[step](s);
+	sql_add(s, "INSERT INTO meta VALUES('schema_version', %lld)"
+		" ON CONFLICT DO UPDATE SET value = excluded.value;\n", (long long)step + 1);
+}
+
+int sqlite_ddl(enum store_ddl what, struct sql *ret)
+{
+	if (what != STORE_DDL_SCHEMA)
+		return -EOPNOTSUPP;
+	for (int64_t step = 0; step < SQLITE_SCHEMA_VERSION; step++)
+		add_step(ret, step);
+	return 0;
+}
+
 static int run_step(sqlite3 *db, int64_t step)
 {
 	CLEANUP(sql_done) struct sql s = {0};
-	if (step == 0)
-		sql_add(&s, "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;\n");
-	steps[step](&s);
-	sql_add(&s, "INSERT INTO meta VALUES('schema_version', %lld)"
-		" ON CONFLICT DO UPDATE SET value = excluded.value;", (long long)step + 1);
+	add_step(&s, step);
 	const char *text = sql_text(&s);
 	return text ? sqlite_run(db, text) : SQLITE_NOMEM;
 }

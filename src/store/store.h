@@ -13,6 +13,7 @@
  * Reading: any number of threads, each with a reader of its own. */
 
 #include "base/error.h"
+#include "place/country.h"
 #include "traffic/flow.h"
 
 /* ---- dimensions ---- */
@@ -164,8 +165,15 @@ struct store_look {
 };
 typedef int store_collector_fn(void *ctx, const char *collector, uint64_t last);
 
+/* What to print of a store's SQL. */
+enum store_ddl {
+	STORE_DDL_SCHEMA, /* its tables and views, of a new store */
+	STORE_DDL_LEGACY, /* views under the names of the system that was before whereto */
+};
+
 /* ---- the interface ---- */
 
+struct sql;
 struct store;
 struct store_reader;
 
@@ -174,6 +182,8 @@ struct store_ops {
 	/* keep_snapshot works: queries of one reader agree with each other until one comes without it
 	 * (a query of no segments just ends it) or one fails. */
 	bool snapshots;
+	/* Statements as text. -EOPNOTSUPP. NULL: none. */
+	int (*ddl)(enum store_ddl what, struct sql *ret);
 	/* Makes and changes nothing. Schemas that are foreign or newer than the program are errors, as with open. */
 	int (*look)(const char *url, struct store_look *ret, struct error *err);
 	/* Opens or creates (-EBUSY: try again later), and brings the schema up to date. Errors name the store and what to do. */
@@ -189,6 +199,8 @@ struct store_ops {
 	/* Retention and housekeeping; called about once a minute. 1: it did its share and there may be more. A store
 	 * that drops whole partitions does all of it at once. */
 	int (*maintain)(struct store *s, uint64_t now_s, struct error *err);
+	/* Makes the store's own table of country ranges be these; NULL: it keeps none. Called by the writer's thread. */
+	int (*countries)(struct store *s, const struct countries *countries, struct error *err);
 	void (*close)(struct store *s);
 
 	int (*reader_open)(struct store *s, struct store_reader **ret, struct error *err); /* thread-safe */

@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 import time
 
-from processes import spawn, unprivileged
+from disk import small_disk
+from processes import free_port, spawn, unprivileged
 
 
 def _programs():
@@ -29,18 +30,27 @@ def unavailable():
 
 
 class Server:
-    """A cluster in a folder of its own, reached by a socket in it."""
+    """A cluster in a folder of its own, reached by a socket in it; with tcp=True on a port of 127.0.0.1 as well. settings are its
+    options. disk: the size of a disk of its own; `no_disk` then tells why there is none, and nothing else can be used."""
 
     STOP = signal.SIGINT
 
-    def __init__(self, start=True):
+    def __init__(self, start=True, tcp=False, settings=(), disk=None):
         self.programs = _programs()[-1]
         self.user = unprivileged("postgres")
         self.folder = tempfile.mkdtemp(prefix="whereto-pg-")
+        self.disk = disk
+        self.no_disk = small_disk(self.folder, disk) if disk else None
+        self.process = None
+        if self.no_disk:
+            self.disk = None
+            return
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        self.url = f"postgresql://wt@{self.folder.replace('/', '%2F')}/postgres"
-        self.process = None
+        self.port = free_port() if tcp else 5432
+        self.options = ["-k", self.folder, "-p", str(self.port), "-c", f"listen_addresses={'127.0.0.1' if tcp else ''}"]
+        self.options += [word for setting in settings for word in ("-c", setting)]
+        self.url = f"postgresql://wt@{self.folder.replace('/', '%2F')}:{self.port}/postgres"
         initdb = self._spawn("initdb", "-U", "wt", "--auth=trust", "--no-locale", "-E", "UTF8", "--no-sync")
         if initdb.wait() != 0:
             raise RuntimeError(self.log())
@@ -57,8 +67,9 @@ class Server:
             return file.read()
 
     def start(self):
-        self.process = self._spawn("postgres", "-k", self.folder, "-c", "listen_addresses=")
-        while subprocess.run([os.path.join(self.programs, "pg_isready"), "-q", "-h", self.folder]).returncode != 0:
+        self.process = self._spawn("postgres", *self.options)
+        ready = [os.path.join(self.programs, "pg_isready"), "-q", "-h", self.folder, "-p", str(self.port)]
+        while subprocess.run(ready).returncode != 0:
             if self.process.poll() is not None:
                 raise RuntimeError(self.log())
             time.sleep(0.02)
@@ -76,4 +87,6 @@ class Server:
 
     def close(self):
         self.end()
+        if self.disk:
+            subprocess.run(["umount", "--lazy", self.folder], check=True)
         shutil.rmtree(self.folder)

@@ -406,6 +406,43 @@ static struct addr to_addr(bool v6, u128 number)
 	return a;
 }
 
+struct walked {
+	const struct countries *c;
+	struct addr last;
+	size_t ranges, known; /* known: of the naive ranges' ends */
+};
+
+/* A range begins where the country begins and ends where it ends; ranges come in order. */
+static int check_range(void *ctx, const struct addr *first, const struct addr *last, country_code code)
+{
+	struct walked *w = ctx;
+	bool v6 = first->family == ADDR_V6;
+	u128 from = v6 ? range_number_v6(first) : range_number_v4(first), to = v6 ? range_number_v6(last) : range_number_v4(last);
+	struct addr before = to_addr(v6, from - 1), after = to_addr(v6, to + 1);
+	assert_true(from <= to && code);
+	assert_true(!w->ranges || w->last.family < first->family || memcmp(w->last.bytes, first->bytes, 16) < 0);
+	assert_int_equal(countries_lookup(w->c, first), code);
+	assert_int_equal(countries_lookup(w->c, last), code);
+	assert_true(from == 0 || countries_lookup(w->c, &before) != code);
+	assert_true(to == (v6 ? ~(u128)0 : UINT32_MAX) || countries_lookup(w->c, &after) != code);
+	for (size_t i = 0; i < RANGES; i++)
+		w->known += (naive[i].v6 == v6 && from <= naive[i].first && naive[i].first <= to) +
+			(naive[i].v6 == v6 && from <= naive[i].last && naive[i].last <= to);
+	w->last = *last;
+	w->ranges++;
+	return 0;
+}
+
+static void check_walk(const struct countries *c)
+{
+	struct walked w = {.c = c};
+	size_t known = 0;
+	assert_int_equal(countries_walk(c, check_range, &w), 0);
+	for (size_t i = 0; i < RANGES; i++)
+		known += (naive_lookup(naive[i].v6, naive[i].first) != 0) + (naive_lookup(naive[i].v6, naive[i].last) != 0);
+	assert_int_equal(w.known, known);
+}
+
 static void test_random(void **state)
 {
 	const char *files[FILES];
@@ -436,6 +473,31 @@ static void test_random(void **state)
 		}
 	}
 	assert_true(known > RANGES);
+	check_walk(c);
+	countries_free(c);
+}
+
+/* Of sources one behind another the first that knows counts, stretch by stretch. */
+static int print_range(void *ctx, const struct addr *first, const struct addr *last, country_code code)
+{
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], country[3], *text = ctx;
+	(void)snprintf(text + strlen(text), 300 - strlen(text), "%s-%s %s;", addr_format(first, from), addr_format(last, to),
+		country_format(code, country));
+	return 0;
+}
+
+static void test_walk(void **state)
+{
+	const char *file = wt_write_text("a", HEADER "ripencc|DE|ipv4|192.0.2.16|16|20200101|allocated\n"
+		"ripencc|DE|ipv4|192.0.2.32|8|20200101|allocated\nripencc|FR|ipv6|2001:db8::|32|20200101|allocated\n");
+	struct countries *c = load(&file, 1);
+	const char *other = wt_write_text("b", HEADER "ripencc|IT|ipv4|192.0.2.0|64|20200101|allocated\n"
+		"ripencc|IT|ipv4|255.255.255.0|256|20200101|allocated\nripencc|IT|ipv6|2001:db8:1::|48|20200101|allocated\n");
+	assert_int_equal(countries_add_rir(c, &other, 1, NULL), 0);
+	char text[300] = "";
+	assert_int_equal(countries_walk(c, print_range, text), 0);
+	assert_string_equal(text, "192.0.2.0-192.0.2.15 IT;192.0.2.16-192.0.2.39 DE;192.0.2.40-192.0.2.63 IT;"
+		"255.255.255.0-255.255.255.255 IT;2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff FR;");
 	countries_free(c);
 }
 
@@ -466,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_compressed_byte_changed),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

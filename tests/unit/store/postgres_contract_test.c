@@ -23,7 +23,7 @@ int main(void)
 		print_error("no server: see %s/log\n", pg.folder);
 		return 1;
 	}
-	struct store_contract contract = {store_find("postgresql://x", &err), fresh_url, false};
+	struct store_contract contract = {store_find("postgresql://x", &err), fresh_url, true};
 	int failed = store_contract_run(&contract);
 	pg_destroy();
 	return failed;

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What docs/schema.md promises to those who write their own SQL: every question in it is asked of stores that real collectors
+filled, `whereto schema` prints what makes a store, the views under the old names have our sums, and the table of country
+ranges answers and follows its files."""
+
+import contextlib
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from collector import Collector, program  # noqa: E402
+from mrtgen import write_paths  # noqa: E402
+from postgres import Server, unavailable  # noqa: E402
+from tap import Tap  # noqa: E402
+
+RECORDS = 200
+RIR = "2|ripencc|1763852399|3|19830705|20261122|+0100\n"
+
+
+def whereto(*arguments):
+    done = subprocess.run([program(), *arguments], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def documented(dialect):
+    with open(os.path.join(HERE, "..", "..", "docs", "schema.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```sql ([a-z ]+)\n(.*?)^```$", file.read(), re.M | re.S)
+    return [statement.strip() for dialects, text in blocks if dialect in dialects.split()
+            for statement in text.split(";") if statement.strip()]
+
+
+class Site:
+    """Files for a collector: one router whose table changes once, one country."""
+
+    def __init__(self, folder):
+        self.table = os.path.join(folder, "edge1.mrt")
+        self.rir = os.path.join(folder, "delegated")
+        self.countries("DE")
+        self.path(64496)
+
+    def countries(self, code):
+        with open(self.rir, "w", encoding="utf-8") as file:
+            file.write(RIR + f"ripencc|{code}|ipv4|192.0.2.0|200|20200101|allocated\n"
+                       "ripencc|FR|ipv6|2001:db8::|32|20200101|allocated\n")
+
+    def path(self, neighbour):
+        write_paths(self.table, [("192.0.2.0/24", [neighbour, 64500]), ("198.51.100.0/24", [64497, 64501])])
+
+    def config(self, url):
+        return {"store": {"url": url}, "countries": [{"rir": {"files": [self.rir]}}],
+                "routers": [{"name": "edge1", "serves": ["203.0.113.0/24"], "sources": [{"mrt": {"file": self.table}}]}]}
+
+
+def fill(collector, site):
+    collector.send({"client": f"{'192.0.2' if i % 2 else '198.51.100'}.{i % 100}", "server": "203.0.113.10", "type": "video",
+                    "bytes_sent": 1000 + i, "packets_sent": 100, "packets_retransmitted": i % 3, "connections": 1, "requests": 2,
+                    "rtt_us": [15000]} for i in range(RECORDS))
+    collector.wait(lambda: collector.top()["total"]["records"] == RECORDS, "the records")
+    site.path(64499)
+    collector.reload()
+    collector.wait(lambda: collector.api("changes")["rows"], "a path change", 60)
+
+
+def check_questions(tap, dialect, ask):
+    statements = documented(dialect)
+    tap.check(len(statements) >= 9, f"{dialect}: questions are found", len(statements))
+    for statement in statements:
+        rows = ask(statement)
+        tap.check(rows, f"{dialect}: {' '.join(statement.split())[:100]}", statement)
+        if "p95_ms" in statement:
+            tap.equal(str(rows[0][0]), "20", f"{dialect}: the percentile is the bound of its bucket")
+        if "covering" in statement or ">>=" in statement and "v_flow" in statement:
+            tap.equal({row[2] for row in rows}, {"192.0.2.0/24"}, f"{dialect}: what covers the address")
+
+
+def check_sqlite(tap, folder):
+    site = Site(folder)
+    path = os.path.join(folder, "results.db")
+    with Collector(os.path.join(folder, "collector"), **site.config("sqlite:" + path)) as collector:
+        fill(collector, site)
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        check_questions(tap, "sqlite", lambda sql: db.execute(sql).fetchall())
+        db.close()
+    other = os.path.join(folder, "other.db")
+    db = sqlite3.connect(other)
+    db.executescript(whereto("schema")[1])
+    db.close()
+    status, out, err = whereto("store", "check", "sqlite:" + other)
+    tap.check(status == 0 and "flow_day: empty" in out, "sqlite: what `whereto schema` prints makes a store", out + err)
+    status, _, err = whereto("store", "countries", "-c", collector.config_file)
+    tap.check(status == 1 and "no table of country ranges" in err, "sqlite keeps no country ranges, and says so", err)
+
+
+class Database:
+    """psql, in one database of the server."""
+
+    def __init__(self, server, name):
+        self.server = server
+        self.url = server.url.replace("/postgres", "/" + name)
+        if name != "postgres":
+            server.ask(f"CREATE DATABASE {name}")
+
+    def run(self, sql):
+        done = subprocess.run([os.path.join(self.server.programs, "psql"), self.url, "-AtqX", "-F", "\t", "-v", "ON_ERROR_STOP=1"],
+                              input=sql, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{sql}\n{done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def ours(self, sql):
+        return self.run("SET search_path = whereto, public;\n" + sql)
+
+
+def check_legacy(tap, database):
+    database.run(whereto("schema", "--legacy-views")[1])
+    database.run(whereto("schema", "--legacy-views")[1])
+    tap.equal(database.run("SELECT name FROM router"), [["edge1"]], "legacy: router")
+    tap.equal(database.run("SELECT name FROM traffic"), [["video"]], "legacy: traffic")
+    tap.equal(database.run("SELECT DISTINCT cn FROM cntry ORDER BY 1"), [["DE"], ["FR"]], "legacy: cntry")
+    tap.equal(database.run("SELECT r.name, p.pfx, p.aspath, p.asn FROM pfxtmp p JOIN router r ON r.id = p.router ORDER BY 2"),
+              [["edge1", "192.0.2.0/24", "64496 64500", "64500"], ["edge1", "198.51.100.0/24", "64497 64501", "64501"]],
+              "legacy: pfxtmp")
+    sums = "sum(bytes), sum(packets), sum(retrans), sum(conns), sum(requests), sum(rtt_sum_us), sum(rtt_count)"
+    ours = database.ours("SELECT sum(bytes_sent), sum(packets_sent), sum(packets_retransmitted), sum(connections), sum(requests),"
+                         " sum(rtt_sum_us), sum(rtt_count) FROM total_day")
+    tap.equal(database.run(f"SELECT {sums} FROM (SELECT * FROM iptraf UNION ALL SELECT * FROM iptraf_arch) t"), ours,
+              "legacy: iptraf and iptraf_arch together have our sums")
+    for view in ("iptraf_cn", "iptraf_dt"):
+        tap.equal(database.run(f"SELECT {sums} FROM {view}"), ours, f"legacy: {view} has our sums")
+    tap.equal(database.run("SELECT pfx, asn, count(*) FROM iptraf_dt GROUP BY 1, 2 ORDER BY 1"),
+              [["192.0.2.0/24", "64500", "1"], ["198.51.100.0/24", "64501", "1"]], "legacy: one row a prefix and day")
+    tap.equal(database.run("SELECT coalesce(cn, '-'), sum(conns) FROM iptraf_cn GROUP BY 1 ORDER BY 1"),
+              [["-", str(RECORDS // 2)], ["DE", str(RECORDS // 2)]], "legacy: countries")
+
+
+def check_countries(tap, site, config_file, database):
+    def country(address):
+        return database.ours(f"SELECT country FROM country_ranges WHERE range >>= '{address}'")
+
+    status, out, err = whereto("store", "countries", "-c", config_file)
+    tap.check(status == 0, "store countries", out + err)
+    tap.equal([country(address) for address in ("192.0.2.0", "192.0.2.199", "192.0.2.200", "2001:db8:1::")],
+              [[["DE"]], [["DE"]], [], [["FR"]]], "ranges that are no CIDR blocks answer")
+    before = database.ours("SELECT ctid, range FROM country_ranges WHERE country = 'FR'")
+    site.countries("IT")
+    for _ in range(2):
+        tap.equal(whereto("store", "countries", "-c", config_file)[0], 0, "a changed file")
+        tap.equal((country("192.0.2.9"), database.ours("SELECT count(*) FROM country_ranges")), ([["IT"]], [["2"]]), "is followed")
+    tap.equal(database.ours("SELECT ctid, range FROM country_ranges WHERE country = 'FR'"), before, "what stays is not touched")
+    plan = database.ours("SET enable_seqscan = off; EXPLAIN SELECT country FROM country_ranges WHERE range >>= '192.0.2.9'")
+    tap.check(any("country_ranges_covering" in line[0] for line in plan), "the GiST index serves the question", plan)
+    status, _, err = whereto("store", "countries", database.url)
+    tap.check(status == 1 and "-c FILE" in err, "a URL alone names no files", err)
+    site.countries("DE")
+    whereto("store", "countries", "-c", config_file)
+
+
+def check_postgres(tap, folder, server):
+    site = Site(folder)
+    database = Database(server, "postgres")
+    with Collector(os.path.join(folder, "collector"), **site.config(database.url)) as collector:
+        fill(collector, site)
+        check_countries(tap, site, collector.config_file, database)
+        check_questions(tap, "postgresql", database.ours)
+        check_legacy(tap, database)
+    other = Database(server, "other")
+    other.run("CREATE EXTENSION ip4r;\n" + whereto("schema", "--store", "postgresql")[1])
+    status, out, err = whereto("store", "check", other.url)
+    tap.check(status == 0 and "flow_day: empty" in out, "postgresql: what `whereto schema` prints makes a store", out + err)
+    status, out, err = whereto("store", "migrate", other.url)
+    tap.check("up to date" in out, "which is the present one", out + err)
+    status, _, err = whereto("store", "copy", "--from", database.url, "--to", other.url)
+    tap.check(status == 0, "and takes rows", err)
+
+
+def check_usage(tap):
+    for arguments in (("--store",), ("--views",), ("x",)):
+        tap.equal(whereto("schema", *arguments)[0], 2, f"usage: {arguments}")
+    tap.equal(whereto("schema", "--store", "oracle")[0], 1, "a store that nobody knows")
+    tap.equal(whereto("schema", "--store", "sqlite", "--legacy-views")[0], 1, "views that SQLite does not have")
+
+
+def main():
+    tap = Tap()
+    check_usage(tap)
+    with tempfile.TemporaryDirectory() as folder:
+        check_sqlite(tap, os.path.join(folder))
+    if unavailable():
+        tap.skip("PostgreSQL", unavailable())
+        return tap.done()
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Server()) as server:
+        check_postgres(tap, folder, server)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
