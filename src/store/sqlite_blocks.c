@@ -28,6 +28,7 @@
 #include <stdlib.h>
 
 #include "base/deadline.h"
+
 #define BLOCK_BUCKETS 16
 #define ROWS_MIN      32 /* fewer are read again as fast */
 
