@@ -60,6 +60,12 @@ const char *http_param(const struct http_params *params, const char *name);
 /* Whether the list of names with blanks between has this one. */
 bool http_param_known(const char *names, const char *name);
 
+/* Whether it asks the store about a range of time. */
+static inline bool http_asks_store(const struct http_endpoint *e)
+{
+	return http_param_known(e->params, "last");
+}
+
 /* ---- the server's own state ---- */
 
 /* The last place counts every other status. */
@@ -95,7 +101,7 @@ struct http_server {
 	char **hosts; /* names beside localhost */
 	size_t host_count;
 	struct http_readers readers;
-	struct http_jobs jobs;
+	struct http_jobs queries, tables; /* what asks the store; what asks the data plane, which is quick */
 	struct http_guard guard;
 	struct http_cache cache;
 	struct http_retired *retired;

@@ -73,7 +73,7 @@ struct http_config {
 	const char *certificate, *key; /* PEM: TLS; NULL: none */
 	const char *const *hosts;     /* names that browsers may come by beside localhost, when no token is asked for */
 	size_t host_count;
-	unsigned threads;             /* that answer what takes its time */
+	unsigned threads;             /* that ask the store */
 };
 
 /* Listens on every address and serves until http_free. Keeps nothing of the configuration. */

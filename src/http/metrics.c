@@ -75,7 +75,7 @@ static void write_certificate_end_timestamp_seconds(struct http_server *s, const
 
 static void write_requests_waiting(struct http_server *s, const char *name, FILE *out)
 {
-	(void)fprintf(out, "%s %zu\n", name, http_jobs_waiting(&s->jobs));
+	(void)fprintf(out, "%s %zu\n", name, http_jobs_waiting(&s->queries) + http_jobs_waiting(&s->tables));
 }
 
 static const struct {

@@ -256,10 +256,9 @@ static void answer_by_cache(struct http_call *call, const char *key)
 	http_cache_put(cache, key, call->reply.type, call->reply.status == 200 ? call->reply.body : NULL, call->reply.len);
 }
 
-/* Those that ask the store about a range. */
 static bool may_be_older(const struct http_call *call)
 {
-	return call->max_age_ns && http_param_known(call->endpoint->params, "last");
+	return call->max_age_ns && http_asks_store(call->endpoint);
 }
 
 void http_serve_work(struct http_request *r)
@@ -291,7 +290,7 @@ static int go_on(struct http_request *r)
 		return send_request(r);
 	}
 	r->stage = REQUEST_WORKED_ON;
-	if (http_jobs_give(&call->server->jobs, r))
+	if (http_jobs_give(http_asks_store(call->endpoint) ? &call->server->queries : &call->server->tables, r))
 		return MHD_YES;
 	http_reply_error(call, 503, "too many requests are waiting; ask again");
 	return send_request(r);

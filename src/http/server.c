@@ -27,6 +27,7 @@
 #define CONNECTIONS_MAX         2048u /* a listener */
 #define IDLE_SECONDS_MAX        30u
 #define CONNECTION_MEMORY_BYTES ((size_t)64 << 10) /* a request's head must fit */
+#define TABLE_THREADS           2u
 #define LISTEN_BACKLOG          1024
 
 static char tls_priorities[] = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"; /* the library's lists take no const */
@@ -252,7 +253,9 @@ static int parts_init(struct http_server *s, const struct http_config *config, s
 	if (r == 0)
 		r = http_guard_init(&s->guard, CONNECTIONS_MAX * config->listen_count, &guard_times);
 	if (r == 0)
-		r = http_jobs_init(&s->jobs, threads);
+		r = http_jobs_init(&s->queries, threads);
+	if (r == 0)
+		r = http_jobs_init(&s->tables, TABLE_THREADS);
 	return r < 0 ? error_set(err, r, "http: %s", strerror(-r)) : 0;
 }
 
@@ -279,11 +282,13 @@ void http_free(struct http_server *s)
 {
 	if (!s)
 		return;
-	http_jobs_stop(&s->jobs);
+	http_jobs_stop(&s->queries);
+	http_jobs_stop(&s->tables);
 	for (size_t i = 0; i < s->listener_count; i++)
 		MHD_stop_daemon(s->listeners[i].daemon);
 	retired_stop(s, true);
-	http_jobs_done(&s->jobs);
+	http_jobs_done(&s->queries);
+	http_jobs_done(&s->tables);
 	http_guard_done(&s->guard);
 	if (s->has_cache)
 		http_cache_done(&s->cache);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* While queries take their time: what everybody may ask is answered, what is asked behind them waits its turn, and a query
+/* While queries take their time: what everybody may ask is answered, what asks the data plane too, other queries wait their turn, and a query
  * whose client has gone is given up. */
 
 #include <errno.h>
@@ -76,6 +76,8 @@ static void health_does_not_wait(void **state)
 	wait_running(store, THREADS);
 	assert_int_equal(status_of(ask(server, "/healthz")), 200);
 	assert_int_equal(status_of(ask(server, "/api/v1/session")), 200);
+	assert_int_equal(status_of(ask(server, "/api/v1/senders")), 200);
+	assert_int_equal(status_of(ask(server, "/api/v1/lookup?address=192.0.2.1")), 200);
 	assert_int_equal(store->running, THREADS);
 	store->slow = false;
 	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
