@@ -179,10 +179,11 @@ static int connect_writer(struct postgres_store *s, struct error *err)
 	int r = pg_connect(s->url, s->name, &pq, err);
 	if (r < 0)
 		return r;
-	r = pg_migrate(pq, s->name, err);
-	if (r == 0) /* ip4r may have come just now */
+	r = s->read_only ? pg_run(pq, s->name, "SET default_transaction_read_only = on", "connecting", err)
+			 : pg_migrate(pq, s->name, err);
+	if (r == 0 && !s->read_only) /* ip4r may have come just now */
 		r = pg_run(pq, s->name, session, "connecting", err);
-	if (r == 0)
+	if (r == 0 && !s->read_only)
 		r = pg_make_stages(pq, s->name, err);
 	if (r < 0) {
 		PQfinish(pq);
@@ -221,6 +222,7 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 	if (!s)
 		return error_set(err, -ENOMEM, "postgresql store: out of memory");
 	s->base.ops = &postgres_ops;
+	s->read_only = config->read_only;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
 	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);

@@ -32,6 +32,7 @@ struct postgres_store {
 	char *url;
 	char name[PG_NAME_MAX]; /* user@host:port/database, for messages: a URL may hold a password */
 	PGconn *pq;             /* NULL: not connected */
+	bool read_only;         /* as configured */
 	bool in_doubt;          /* the connection may stand within something: make a new one */
 	uint64_t retention_s[LEVEL_COUNT];
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */

@@ -80,34 +80,20 @@ static void add_prefix_index(struct sql *s, enum store_cube cube, enum store_lev
 	sql_add(s, "%s(prefix, ts);\n", part);
 }
 
-/* The expression that shows a key column to people; NULL for unknown. */
+/* Of the joins of pg_value_join. */
+static const struct schema_dialect dialect = {.readable = {
+	[KIND_TEXT] = "d_$.name",
+	[KIND_PREFIX] = "d_$.prefix",
+	[KIND_PATH] = "d_$.path",
+	[KIND_COUNTRY] = "CASE WHEN t.$ > 0 THEN chr(t.$ >> 8) || chr(t.$ & 255) END",
+}};
+
 static void add_readable(struct sql *s, enum dimension dim)
 {
 	const char *name = dimension_table[dim].name;
-	switch (dimension_table[dim].kind) {
-	case KIND_TEXT:
-		sql_add(s, ", d_%s.name AS %s", name, name);
-		break;
-	case KIND_PREFIX:
-		sql_add(s, ", d_%s.prefix AS %s", name, name);
-		break;
-	case KIND_PATH:
-		sql_add(s, ", d_%s.path AS %s", name, name);
-		break;
-	case KIND_COUNTRY:
-		sql_add(s, ", CASE WHEN t.%s > 0 THEN chr(t.%s >> 8) || chr(t.%s & 255) END AS %s", name, name, name, name);
-		break;
-	case KIND_MATCH:
-		sql_add(s, ", CASE t.%s", name);
-		for (int i = 0; i < MATCH_COUNT; i++)
-			sql_add(s, " WHEN %d THEN '%s'", i, route_match_names[i]);
-		sql_add(s, " END AS %s", name);
-		break;
-	case KIND_ASN:
-	case KIND_TIME:
-		sql_add(s, ", nullif(t.%s, 0) AS %s", name, name);
-		break;
-	}
+	sql_add(s, ", ");
+	schema_readable(s, &dialect, name, dim);
+	sql_add(s, " AS %s", name);
 }
 
 static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level level)

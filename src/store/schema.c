@@ -94,6 +94,32 @@ uint64_t level_cutoff(const uint64_t retention_s[static LEVEL_COUNT], enum store
 	return retention_s[level] < now_s ? now_s - retention_s[level] : 0;
 }
 
+static void add_template(struct sql *s, const char *template, const char *column)
+{
+	for (const char *p = template; *p; p += strcspn(p, "$")) {
+		if (*p == '$') {
+			sql_add(s, "%s", column);
+			p++;
+		}
+		sql_add(s, "%.*s", (int)strcspn(p, "$"), p);
+	}
+}
+
+void schema_readable(struct sql *s, const struct schema_dialect *d, const char *column, enum dimension dim)
+{
+	enum dimension_kind kind = dimension_table[dim].kind;
+	if (d->readable[kind]) {
+		add_template(s, d->readable[kind], column);
+	} else if (kind == KIND_MATCH) {
+		sql_add(s, "CASE t.%s", column);
+		for (int i = 0; i < MATCH_COUNT; i++)
+			sql_add(s, " WHEN %d THEN '%s'", i, route_match_names[i]);
+		sql_add(s, " END");
+	} else {
+		add_template(s, "nullif(t.$, 0)", column);
+	}
+}
+
 void schema_table(struct sql *s, enum store_cube cube, enum store_level level)
 {
 	sql_add(s, "%s_%s", cube_names[cube], level_names[level]);

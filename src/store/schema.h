@@ -49,6 +49,14 @@ bool prefix_from_bytes(struct view bytes, struct prefix *ret);
 /* The last address in it, with its full length. */
 struct prefix prefix_last(const struct prefix *p);
 
+/* How a store's SQL shows the column of a row t to people, by the kind of its dimension: "$" stands for the column's name.
+ * NULL: as every dialect does. */
+struct schema_dialect {
+	const char *readable[KIND_MATCH + 1];
+};
+/* The expression; NULL for what is unknown. */
+void schema_readable(struct sql *s, const struct schema_dialect *d, const char *column, enum dimension dim);
+
 /* "flow_minute" */
 void schema_table(struct sql *s, enum store_cube cube, enum store_level level);
 /* "ts, origin, prefix, ..." */

@@ -95,12 +95,12 @@ static const char writer_pragmas[] =
 	"PRAGMA temp_store=MEMORY;";
 
 /* Nothing is changed in a file before its version says that it is ours. */
-static int set_up(struct sqlite_store *s, struct error *err)
+static int set_up(struct sqlite_store *s, bool read_only, struct error *err)
 {
 	int64_t version, synced = 0;
 	(void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
 	int r = sqlite_version(s->db, s->path, &version, err);
-	if (r < 0)
+	if (r < 0 || read_only)
 		return r;
 	int code = sqlite_run(s->db, writer_pragmas);
 	if (code == SQLITE_OK)
@@ -155,10 +155,11 @@ static int sqlite_open(const struct store_config *config, struct store **ret, st
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	s->path = strdup(path);
+	int how = config->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	r = SQLITE_NOMEM;
 	if (s->path && sqlite_cache_new(CACHE_BYTES, &s->cache) == 0)
-		r = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	r = r != SQLITE_OK ? sqlite_error(s->db, path, r, "opening", err) : set_up(s, err);
+		r = sqlite3_open_v2(path, &s->db, how | SQLITE_OPEN_NOMUTEX, NULL);
+	r = r != SQLITE_OK ? sqlite_error(s->db, path, r, "opening", err) : set_up(s, config->read_only, err);
 	if (r < 0) {
 		sqlite_close(&s->base);
 		return r;

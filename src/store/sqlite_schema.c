@@ -31,34 +31,19 @@ static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level
 	sql_add(s, ")) WITHOUT ROWID;\n");
 }
 
-/* The expression that shows a key column to people; NULL for unknown. */
+static const struct schema_dialect dialect = {.readable = {
+	[KIND_TEXT] = "(SELECT name FROM names WHERE id = t.$)",
+	[KIND_PREFIX] = "(SELECT prefix FROM prefixes WHERE id = t.$)",
+	[KIND_PATH] = "(SELECT path FROM paths WHERE id = t.$)",
+	[KIND_COUNTRY] = "CASE WHEN t.$ > 0 THEN char(t.$ >> 8, t.$ & 255) END",
+}};
+
 static void add_readable(struct sql *s, enum dimension dim)
 {
 	const char *name = dimension_table[dim].name;
-	switch (dimension_table[dim].kind) {
-	case KIND_TEXT:
-		sql_add(s, ",\n  (SELECT name FROM names WHERE id = t.%s) AS %s", name, name);
-		break;
-	case KIND_PREFIX:
-		sql_add(s, ",\n  (SELECT prefix FROM prefixes WHERE id = t.%s) AS %s", name, name);
-		break;
-	case KIND_PATH:
-		sql_add(s, ",\n  (SELECT path FROM paths WHERE id = t.%s) AS %s", name, name);
-		break;
-	case KIND_COUNTRY:
-		sql_add(s, ",\n  CASE WHEN t.%s > 0 THEN char(t.%s >> 8, t.%s & 255) END AS %s", name, name, name, name);
-		break;
-	case KIND_MATCH:
-		sql_add(s, ",\n  CASE t.%s", name);
-		for (int i = 0; i < MATCH_COUNT; i++)
-			sql_add(s, " WHEN %d THEN '%s'", i, route_match_names[i]);
-		sql_add(s, " END AS %s", name);
-		break;
-	case KIND_ASN:
-	case KIND_TIME:
-		sql_add(s, ",\n  nullif(t.%s, 0) AS %s", name, name);
-		break;
-	}
+	sql_add(s, ",\n  ");
+	schema_readable(s, &dialect, name, dim);
+	sql_add(s, " AS %s", name);
 }
 
 static void column_plain(struct sql *s, const char *name)

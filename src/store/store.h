@@ -94,6 +94,7 @@ enum store_result {
 struct store_config {
 	const char *url;                         /* "sqlite:/path/file.db" */
 	uint64_t retention_s[LEVEL_COUNT];       /* UINT64_MAX: forever */
+	bool read_only; /* change nothing: a store that is there and of this version; only range, collectors and readers are asked */
 	uint32_t share_rows;                     /* what one call of maintain deletes, about; 0: the store's own measure */
 };
 

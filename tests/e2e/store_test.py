@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`whereto store` with SQLite: what each action does to a store that is missing, current, newer, older, foreign, broken."""
 
+import hashlib
 import os
 import sqlite3
 import subprocess
@@ -59,6 +60,26 @@ def check_actions(tap, path, url):
     tap.check("one: last batch 7\n" in out and "two: last batch 3\n" in out, "the collectors' last batches", out)
 
 
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def check_columns(tap, path, url):
+    """`check` changes nothing, and looks at every column."""
+    before = digest(path)
+    tap.equal(store("check", url)[0], 0, "check of a store that is well")
+    tap.equal(digest(path), before, "does not change a byte")
+    change(path, "ALTER TABLE country_hour RENAME COLUMN rtt_h7 TO gone")
+    status, out, err = store("check", url)
+    tap.check(status == 1 and "rtt_h7" in err, "check: a column is missing", out + err)
+    change(path, "ALTER TABLE country_hour RENAME COLUMN gone TO rtt_h7", "ALTER TABLE path_change RENAME TO elsewhere")
+    status, out, err = store("check", url)
+    tap.check(status == 1 and "path_change" in err, "check: a table is missing", out + err)
+    change(path, "ALTER TABLE elsewhere RENAME TO path_change")
+    tap.equal(store("check", url)[0], 0, "check: all is there again")
+
+
 def check_vacuum(tap, folder, path, url):
     status, out, err = store("vacuum", url)
     tap.check(status == 0 and count(path, "total_day") == 2, "vacuum of a URL keeps everything", out + err)
@@ -100,6 +121,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "store.db")
         check_actions(tap, path, "sqlite:" + path)
+        check_columns(tap, path, "sqlite:" + path)
         check_vacuum(tap, folder, path, "sqlite:" + path)
         check_refusals(tap, folder, path, "sqlite:" + path)
     return tap.done()
