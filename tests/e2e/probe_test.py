@@ -198,6 +198,52 @@ def named_namespaces(folder, *fds):
             subprocess.run(["umount", file], check=False)
 
 
+def cgroup2():
+    """Where cgroup2 is mounted, or None."""
+    with open("/proc/mounts", encoding="utf-8") as mounts:
+        return next((line.split()[1] for line in mounts if line.split()[2] == "cgroup2"), None)
+
+
+@contextlib.contextmanager
+def inside_cgroup(path):
+    """What is made inside is that cgroup's."""
+    def move(to):
+        with open(os.path.join(to, "cgroup.procs"), "w", encoding="ascii") as procs:
+            procs.write(str(os.getpid()))
+
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        home = next(line.strip().split("::", 1)[1] for line in file if line.startswith("0::"))
+    os.makedirs(path)
+    try:
+        move(path)
+        yield
+    finally:
+        move(cgroup2() + home)
+        os.rmdir(path)
+        os.rmdir(os.path.dirname(path))
+
+
+def test_rules(t, folder, collector):
+    """What a socket is, rather than where it listens."""
+    marked, group = listen("127.0.0.1"), f"/whereto-test-{os.getpid()}"
+    type_rules = [{"type": "marked", "mark": 77}, {"type": "unit", "cgroup": group}]
+    with probe.Probe(folder, collector, name="rules", type_rules=type_rules) as prober:
+        client, accepted = connect(marked)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 77)
+        exchange(client, accepted, 4000)
+        for end in (client, accepted):
+            end.close()
+        expect(t, collector, "marked", 1, 4000, "a type by the connection's mark")
+        if not cgroup2() or not os.access(cgroup2(), os.W_OK):
+            t.skip("a type by the server's cgroup", "no cgroup2 file system that can be written is mounted")
+            return
+        with inside_cgroup(cgroup2() + group + "/inner"):
+            server = listen("127.0.0.1")
+            serve(server, 3000)
+            wait(lambda: prober.status()["events"] >= 2, "the event")
+        expect(t, collector, "unit", 1, 3000, "a type by the server's cgroup, made after the probe was started")
+
+
 def open_to_all(path):
     """Every folder on its way may be entered by everybody."""
     while path != "/":
@@ -326,6 +372,7 @@ def main():
             Collector(os.path.join(folder, "collector")) as collector:
         test_servers(t, os.path.join(folder, "servers"), collector)
         test_clients(t, os.path.join(folder, "clients"), collector)
+        test_rules(t, os.path.join(folder, "rules"), collector)
         test_sockdiag(t, os.path.join(folder, "sockdiag"), collector)
         test_outage(t, os.path.join(folder, "outage"), collector)
     return t.done()
