@@ -49,7 +49,7 @@ enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECV = 3, TIME_WAIT = 6, CLOSE = 7, CL
 
 struct counters {
 	uint64_t bytes_sent, bytes_retransmitted, bytes_received; /* sent: each once */
-	uint32_t packets_sent, packets_retransmitted, packets_spurious, rtt_min_us, rtt_us;
+	uint32_t packets_sent, packets_retransmitted, packets_spurious, rtt_min_us;
 };
 
 struct connection {
@@ -57,7 +57,6 @@ struct connection {
 	struct counters told;
 	uint64_t time_ns;
 	uint32_t look; /* at which it was seen last */
-	uint16_t place;
 	bool before; /* in an event */
 };
 
@@ -128,7 +127,6 @@ static struct counters counters_of(const struct message *m)
 		.packets_retransmitted = i->tcpi_total_retrans,
 		.packets_spurious = i->tcpi_dsack_dups,
 		.rtt_min_us = i->tcpi_min_rtt == UINT32_MAX ? 0 : i->tcpi_min_rtt,
-		.rtt_us = i->tcpi_rtt,
 	};
 }
 
@@ -143,7 +141,7 @@ static struct connection *find(struct backend *b, uint64_t cookie)
 	return NULL;
 }
 
-static struct connection *add(struct backend *b, uint64_t cookie, uint16_t place)
+static struct connection *add(struct backend *b, uint64_t cookie)
 {
 	if (!b->free_count)
 		return NULL;
@@ -152,7 +150,7 @@ static struct connection *add(struct backend *b, uint64_t cookie, uint16_t place
 		return NULL;
 	b->free_count--;
 	b->known_count++;
-	b->known[pos] = (struct connection){.cookie = cookie, .place = place, .look = b->look};
+	b->known[pos] = (struct connection){.cookie = cookie, .look = b->look};
 	return &b->known[pos];
 }
 
@@ -167,14 +165,12 @@ static void del(struct backend *b, struct connection *c)
 
 /* ---- events ---- */
 
-static struct probe_event make_event(const struct backend *b, const struct message *m, const struct counters *now,
-	const struct connection *c, uint16_t place)
+static struct probe_event make_event(const struct message *m, const struct counters *now, const struct connection *c)
 {
 	const struct counters none = {0}, *last = c ? &c->told : &none;
 	struct probe_event e = {
 		.time_ns = clock_mono_ns(),
 		.begin_ns = c ? c->time_ns : 0,
-		.cookie = cookie_of(m),
 		.bytes_sent = now->bytes_sent - last->bytes_sent,
 		.bytes_retransmitted = now->bytes_retransmitted - last->bytes_retransmitted,
 		.bytes_received = now->bytes_received - last->bytes_received,
@@ -182,10 +178,7 @@ static struct probe_event make_event(const struct backend *b, const struct messa
 		.packets_retransmitted = now->packets_retransmitted - last->packets_retransmitted,
 		.packets_spurious = now->packets_spurious - last->packets_spurious,
 		.rtt_min_us = now->rtt_min_us,
-		.rtt_us = now->rtt_us,
-		.netns = namespaces_id(b->namespaces, place),
 		.local_port = ntohs(m->diag->id.idiag_sport),
-		.remote_port = ntohs(m->diag->id.idiag_dport),
 		.family = m->diag->idiag_family,
 		.flags = PROBE_APPROXIMATE,
 	};
@@ -210,7 +203,7 @@ static bool is_cleared(const struct counters *now, const struct counters *last)
 		now->bytes_received + 1 < last->bytes_received;
 }
 
-static void on_end(struct backend *b, const struct message *m, uint16_t place)
+static void on_end(struct backend *b, const struct message *m)
 {
 	struct counters now = counters_of(m), none = {0};
 	struct connection *c = find(b, cookie_of(m));
@@ -220,7 +213,7 @@ static void on_end(struct backend *b, const struct message *m, uint16_t place)
 	} else if (!is_new(&now, last) && !c) {
 		b->empty++;
 	} else {
-		struct probe_event e = make_event(b, m, &now, c, place);
+		struct probe_event e = make_event(m, &now, c);
 		e.kind = PROBE_CLOSE;
 		b->events++;
 		b->fn(b->ctx, &e);
@@ -255,10 +248,10 @@ static void on_live(struct backend *b, const struct message *m, uint16_t place)
 		return;
 	if (!b->places[place].listens[ntohs(m->diag->id.idiag_sport)])
 		return;
-	struct probe_event e = make_event(b, m, &now, c, place);
+	struct probe_event e = make_event(m, &now, c);
 	e.kind = PROBE_LOOK;
 	if (!c)
-		c = add(b, cookie, place);
+		c = add(b, cookie);
 	if (!c)
 		return; /* told at its end */
 	if (!b->baseline) {
@@ -360,7 +353,7 @@ static void read_ends(struct backend *b, uint16_t place)
 				continue;
 			struct message m = read_message(h);
 			if (is_end(&m) && (find(b, cookie_of(&m)) || is_server(b, &m, place, &asked)))
-				on_end(b, &m, place);
+				on_end(b, &m);
 		}
 	}
 }
