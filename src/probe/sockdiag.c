@@ -41,6 +41,7 @@
 #define ROOM_BYTES     (8 << 20) /* of a socket that is told of ends */
 #define ANSWER_BYTES   (1 << 17)
 #define PORTS          65536
+#define GONE_NS        (60 * NS_PER_S)
 #define PORT_LOOKS     3 /* a port counts as listened on for so many looks, the first one included */
 
 enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECV = 3, TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, LISTEN = 10,
@@ -56,7 +57,8 @@ struct connection {
 	uint64_t cookie; /* 0: free */
 	struct counters told;
 	uint64_t time_ns;
-	uint32_t look; /* at which it was seen last */
+	uint32_t look; /* at which it was seen last, and when that was */
+	uint64_t seen_ns;
 	bool before; /* in an event */
 };
 
@@ -74,6 +76,7 @@ struct backend {
 	uint32_t known_count, *free, free_count;
 	struct index index;
 	uint32_t look;
+	uint64_t look_start_ns;
 	bool baseline;
 	uint64_t events, lost, lost_taken, empty, overruns, looks, look_ns;
 	void (*fn)(void *ctx, const struct probe_event *e); /* while reading */
@@ -150,7 +153,7 @@ static struct connection *add(struct backend *b, uint64_t cookie)
 		return NULL;
 	b->free_count--;
 	b->known_count++;
-	b->known[pos] = (struct connection){.cookie = cookie, .look = b->look};
+	b->known[pos] = (struct connection){.cookie = cookie, .look = b->look, .seen_ns = b->look_start_ns};
 	return &b->known[pos];
 }
 
@@ -242,8 +245,10 @@ static void on_live(struct backend *b, const struct message *m, uint16_t place)
 	struct counters now = counters_of(m), none = {0};
 	uint64_t cookie = cookie_of(m);
 	struct connection *c = find(b, cookie);
-	if (c)
+	if (c) {
 		c->look = b->look;
+		c->seen_ns = b->look_start_ns;
+	}
 	if (!b->baseline && !is_new(&now, c ? &c->told : &none))
 		return;
 	if (!b->places[place].listens[ntohs(m->diag->id.idiag_sport)])
@@ -444,12 +449,13 @@ static int sockdiag_open(const struct config_probe *config, struct backend **ret
 	return 0;
 }
 
-/* A connection that is no longer there, though nobody said so: what it did last is lost. */
+/* A connection that is no longer there, though nobody said so: what it did last is lost. The kernel takes its time to say
+ * so, and an end that came after its connection was forgotten would be told from the beginning. */
 static void forget_gone(struct backend *b)
 {
 	for (uint32_t i = 0; i < KNOWN_MAX && b->known_count; i++) {
 		struct connection *c = &b->known[i];
-		if (!c->cookie || c->look == b->look || c->look + 1 == b->look)
+		if (!c->cookie || c->look + 1 >= b->look || b->look_start_ns - c->seen_ns < GONE_NS)
 			continue;
 		b->lost += b->overruns > 0;
 		del(b, c);
@@ -458,9 +464,9 @@ static void forget_gone(struct backend *b)
 
 static int sockdiag_look(struct backend *b)
 {
-	uint64_t start_ns = clock_mono_ns();
 	int r = 0;
 	b->look++;
+	b->look_start_ns = clock_mono_ns();
 	for (uint32_t i = 0; i < namespaces_count(b->namespaces) && r == 0; i++) {
 		for (uint32_t port = 0; port < PORTS; port++)
 			b->places[i].listens[port] -= b->places[i].listens[port] > 0;
@@ -470,7 +476,7 @@ static int sockdiag_look(struct backend *b)
 	}
 	forget_gone(b);
 	b->looks++;
-	b->look_ns += clock_mono_ns() - start_ns;
+	b->look_ns += clock_mono_ns() - b->look_start_ns;
 	return r;
 }
 
