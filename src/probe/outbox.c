@@ -99,7 +99,9 @@ const struct transport *outbox_transport(const struct outbox *o)
 
 void outbox_add(struct outbox *o, const struct record *rec, uint64_t now_ns)
 {
-	(void)!fleet_add(o->fleet, rec, now_ns);
+	int r = fleet_add(o->fleet, rec, now_ns);
+	if (r == 0 && o->spool)
+		spool_notes(o->spool)->unsent++; /* at once: there may be no later */
 }
 
 void outbox_count_dropped(struct outbox *o, uint64_t records)

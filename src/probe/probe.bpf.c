@@ -142,7 +142,6 @@ static __always_inline void fill_addresses(bool direct, struct probe_event *e, s
 {
 	e->family = GET(direct, sk, __sk_common.skc_family);
 	e->local_port = __builtin_bswap16(GET(direct, (struct inet_sock *)sk, inet_sport));
-	e->remote_port = __builtin_bswap16(GET(direct, sk, __sk_common.skc_dport));
 	__u32 *local = (__u32 *)e->local, *remote = (__u32 *)e->remote;
 	if (e->family == AF_INET) {
 		local[0] = GET(direct, sk, __sk_common.skc_rcv_saddr);
@@ -183,24 +182,20 @@ static __always_inline __u64 begin_of(const struct told *t, __u64 cookie)
 }
 
 /* Tells the ring what is new since t (NULL: all is). False when it has no room. */
-static __always_inline bool tell(bool direct, struct tcp_sock *tp, const struct counters *now, const struct told *t,
-	__u32 netns, __u8 kind, __u8 old_state)
+static __always_inline bool tell(bool direct, struct tcp_sock *tp, const struct counters *now, const struct told *t, __u8 kind)
 {
 	struct sock *sk = (struct sock *)tp;
 	struct probe_event *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	if (!e)
 		return false;
 	e->time_ns = bpf_ktime_get_ns();
-	e->cookie = GET(direct, sk, __sk_common.skc_cookie.counter);
-	e->begin_ns = begin_of(t, e->cookie);
+	e->begin_ns = begin_of(t, GET(direct, sk, __sk_common.skc_cookie.counter));
 	e->cgroup = direct ? sk->sk_cgrp_data.cgroup->kn->id : BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 	e->mark = GET(direct, sk, sk_mark);
-	e->netns = netns;
-	e->rtt_us = GET(direct, tp, srtt_us) >> 3;
 	__u32 rtt_min = GET(direct, tp, rtt_min.s[0].v);
 	e->rtt_min_us = rtt_min == ~0u ? 0 : rtt_min;
 	e->kind = kind;
-	e->old_state = old_state;
+	e->unused[0] = e->unused[1] = e->unused[2] = 0;
 	fill_figures(e, now, t);
 	fill_addresses(direct, e, sk);
 	bool full = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= PROBE_WAKE_BYTES;
@@ -231,7 +226,7 @@ static __always_inline void connection_made(struct sock *sk, struct tcp_sock *tp
 		t->flags |= TOLD_PASSIVE;
 }
 
-static __always_inline void tell_end(struct sock *sk, struct tcp_sock *tp, __u32 netns, __u8 old_state)
+static __always_inline void tell_end(struct sock *sk, struct tcp_sock *tp)
 {
 	struct told *t = bpf_sk_storage_get(&told, sk, 0, 0);
 	struct probe_page *p = get_page();
@@ -243,16 +238,16 @@ static __always_inline void tell_end(struct sock *sk, struct tcp_sock *tp, __u32
 	/* The time since it was told last is news, too. */
 	if (!is_new(&now, t ? &t->counters : &none) && !(t && t->flags & TOLD_BEFORE))
 		__sync_fetch_and_add(&p->empty, 1);
-	else if (tell(true, tp, &now, t, netns, PROBE_CLOSE, old_state))
+	else if (tell(true, tp, &now, t, PROBE_CLOSE))
 		__sync_fetch_and_add(&p->events, 1);
 	else
 		__sync_fetch_and_add(&p->lost, 1);
 }
 
-static __always_inline void connection_over(struct sock *sk, struct tcp_sock *tp, __u32 netns, __u8 old_state)
+static __always_inline void connection_over(struct sock *sk, struct tcp_sock *tp)
 {
 	__u64 cookie = ((struct sock *)tp)->__sk_common.skc_cookie.counter;
-	tell_end(sk, tp, netns, old_state);
+	tell_end(sk, tp);
 	bpf_map_delete_elem(&young, &cookie);
 }
 
@@ -263,8 +258,7 @@ int BPF_PROG(state, struct sock *sk, int old_state, int new_state)
 	bool over = new_state == TCP_CLOSE && old_state != TCP_LISTEN && old_state != TCP_SYN_SENT;
 	if (!made && !over)
 		return 0;
-	__u32 netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (!is_watched(netns))
+	if (!is_watched(sk->__sk_common.skc_net.net->ns.inum))
 		return 0;
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
@@ -272,7 +266,7 @@ int BPF_PROG(state, struct sock *sk, int old_state, int new_state)
 	if (made)
 		connection_made(sk, tp);
 	else
-		connection_over(sk, tp, netns, old_state);
+		connection_over(sk, tp);
 	return 0;
 }
 
@@ -302,7 +296,7 @@ static __always_inline void look_at(struct tcp_sock *tp, struct probe_page *p, _
 		return;
 	t->flags |= unseen ? TOLD_PASSIVE : 0;
 	__u64 cookie = bpf_get_socket_cookie(sk);
-	if (!baseline && !tell(true, tp, &now, t, netns, PROBE_LOOK, 0)) {
+	if (!baseline && !tell(true, tp, &now, t, PROBE_LOOK)) {
 		__sync_fetch_and_add(&p->delayed, 1);
 		return;
 	}
@@ -346,12 +340,12 @@ static __always_inline struct tcp_sock *copy_address(struct bpf_sock *sk)
 }
 
 /* What happened up to now was the old tag's; where `silent`, somebody else has told it. */
-static __always_inline void end_tag(struct tcp_sock *tp, struct told *t, struct probe_page *p, __u32 netns, bool silent)
+static __always_inline void end_tag(struct tcp_sock *tp, struct told *t, struct probe_page *p, bool silent)
 {
 	struct counters now;
 	read_counters(false, tp, &now);
 	if (!silent && p->active && is_new(&now, &t->counters)) {
-		bool taken = tell(false, tp, &now, t, netns, PROBE_RETAG, 0);
+		bool taken = tell(false, tp, &now, t, PROBE_RETAG);
 		__sync_fetch_and_add(&p->events, taken);
 		__sync_fetch_and_add(&p->lost, !taken);
 	}
@@ -360,11 +354,11 @@ static __always_inline void end_tag(struct tcp_sock *tp, struct told *t, struct 
 }
 
 /* A connection's tag. What it did before its first one goes with that. */
-static __always_inline void set_tag(struct tcp_sock *tp, struct told *t, struct probe_page *p, __u32 netns, __u32 value)
+static __always_inline void set_tag(struct tcp_sock *tp, struct told *t, struct probe_page *p, __u32 value)
 {
 	bool own = t->flags & TOLD_OWN;
 	if (own || (t->flags & TOLD_TAGGED && t->tag != value))
-		end_tag(tp, t, p, netns, own);
+		end_tag(tp, t, p, own);
 	t->tag = value;
 	t->flags = (t->flags | TOLD_TAGGED) & ~TOLD_OWN;
 }
@@ -389,9 +383,9 @@ static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, 
 		t->tag = value;
 		t->flags |= TOLD_TAGGED;
 	} else if (alive) {
-		set_tag(tp, t, p, netns, value);
+		set_tag(tp, t, p, value);
 	} else if (!(t->flags & TOLD_OWN)) {
-		end_tag(tp, t, p, netns, false);
+		end_tag(tp, t, p, false);
 		t->flags |= TOLD_OWN;
 	}
 	return alive;

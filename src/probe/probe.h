@@ -34,7 +34,6 @@ enum probe_kind {
 struct probe_event {
 	__u64 time_ns;  /* monotonic */
 	__u64 begin_ns; /* of the last event, or of the connection; 0: not known */
-	__u64 cookie;
 	__u64 cgroup; /* id of the one the listening socket was made in; 0: not known */
 	__u64 bytes_sent; /* each once */
 	__u64 bytes_retransmitted;
@@ -43,16 +42,13 @@ struct probe_event {
 	__u32 packets_retransmitted;
 	__u32 packets_spurious;
 	__u32 rtt_min_us; /* 0: none measured */
-	__u32 rtt_us;
 	__u32 tag; /* 0: none */
 	__u32 mark;
-	__u32 netns;
-	__u16 local_port; /* host order, both */
-	__u16 remote_port;
+	__u16 local_port; /* host order */
 	__u8 family; /* AF_INET, AF_INET6 */
 	__u8 kind;
 	__u8 flags;
-	__u8 old_state; /* TCP's, when it is over: the state it was in */
+	__u8 unused[3];
 	__u8 local[16], remote[16];
 };
 

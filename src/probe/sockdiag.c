@@ -41,6 +41,7 @@
 #define ROOM_BYTES     (8 << 20) /* of a socket that is told of ends */
 #define ANSWER_BYTES   (1 << 17)
 #define PORTS          65536
+#define GONE_NS        (60 * NS_PER_S)
 #define PORT_LOOKS     3 /* a port counts as listened on for so many looks, the first one included */
 
 enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECV = 3, TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, LISTEN = 10,
@@ -49,15 +50,15 @@ enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECV = 3, TIME_WAIT = 6, CLOSE = 7, CL
 
 struct counters {
 	uint64_t bytes_sent, bytes_retransmitted, bytes_received; /* sent: each once */
-	uint32_t packets_sent, packets_retransmitted, packets_spurious, rtt_min_us, rtt_us;
+	uint32_t packets_sent, packets_retransmitted, packets_spurious, rtt_min_us;
 };
 
 struct connection {
 	uint64_t cookie; /* 0: free */
 	struct counters told;
 	uint64_t time_ns;
-	uint32_t look; /* at which it was seen last */
-	uint16_t place;
+	uint32_t look; /* at which it was seen last, and when that was */
+	uint64_t seen_ns;
 	bool before; /* in an event */
 };
 
@@ -75,6 +76,7 @@ struct backend {
 	uint32_t known_count, *free, free_count;
 	struct index index;
 	uint32_t look;
+	uint64_t look_start_ns;
 	bool baseline;
 	uint64_t events, lost, lost_taken, empty, overruns, looks, look_ns;
 	void (*fn)(void *ctx, const struct probe_event *e); /* while reading */
@@ -128,7 +130,6 @@ static struct counters counters_of(const struct message *m)
 		.packets_retransmitted = i->tcpi_total_retrans,
 		.packets_spurious = i->tcpi_dsack_dups,
 		.rtt_min_us = i->tcpi_min_rtt == UINT32_MAX ? 0 : i->tcpi_min_rtt,
-		.rtt_us = i->tcpi_rtt,
 	};
 }
 
@@ -143,7 +144,7 @@ static struct connection *find(struct backend *b, uint64_t cookie)
 	return NULL;
 }
 
-static struct connection *add(struct backend *b, uint64_t cookie, uint16_t place)
+static struct connection *add(struct backend *b, uint64_t cookie)
 {
 	if (!b->free_count)
 		return NULL;
@@ -152,7 +153,7 @@ static struct connection *add(struct backend *b, uint64_t cookie, uint16_t place
 		return NULL;
 	b->free_count--;
 	b->known_count++;
-	b->known[pos] = (struct connection){.cookie = cookie, .place = place, .look = b->look};
+	b->known[pos] = (struct connection){.cookie = cookie, .look = b->look, .seen_ns = b->look_start_ns};
 	return &b->known[pos];
 }
 
@@ -167,14 +168,12 @@ static void del(struct backend *b, struct connection *c)
 
 /* ---- events ---- */
 
-static struct probe_event make_event(const struct backend *b, const struct message *m, const struct counters *now,
-	const struct connection *c, uint16_t place)
+static struct probe_event make_event(const struct message *m, const struct counters *now, const struct connection *c)
 {
 	const struct counters none = {0}, *last = c ? &c->told : &none;
 	struct probe_event e = {
 		.time_ns = clock_mono_ns(),
 		.begin_ns = c ? c->time_ns : 0,
-		.cookie = cookie_of(m),
 		.bytes_sent = now->bytes_sent - last->bytes_sent,
 		.bytes_retransmitted = now->bytes_retransmitted - last->bytes_retransmitted,
 		.bytes_received = now->bytes_received - last->bytes_received,
@@ -182,10 +181,7 @@ static struct probe_event make_event(const struct backend *b, const struct messa
 		.packets_retransmitted = now->packets_retransmitted - last->packets_retransmitted,
 		.packets_spurious = now->packets_spurious - last->packets_spurious,
 		.rtt_min_us = now->rtt_min_us,
-		.rtt_us = now->rtt_us,
-		.netns = namespaces_id(b->namespaces, place),
 		.local_port = ntohs(m->diag->id.idiag_sport),
-		.remote_port = ntohs(m->diag->id.idiag_dport),
 		.family = m->diag->idiag_family,
 		.flags = PROBE_APPROXIMATE,
 	};
@@ -210,7 +206,7 @@ static bool is_cleared(const struct counters *now, const struct counters *last)
 		now->bytes_received + 1 < last->bytes_received;
 }
 
-static void on_end(struct backend *b, const struct message *m, uint16_t place)
+static void on_end(struct backend *b, const struct message *m)
 {
 	struct counters now = counters_of(m), none = {0};
 	struct connection *c = find(b, cookie_of(m));
@@ -220,7 +216,7 @@ static void on_end(struct backend *b, const struct message *m, uint16_t place)
 	} else if (!is_new(&now, last) && !c) {
 		b->empty++;
 	} else {
-		struct probe_event e = make_event(b, m, &now, c, place);
+		struct probe_event e = make_event(m, &now, c);
 		e.kind = PROBE_CLOSE;
 		b->events++;
 		b->fn(b->ctx, &e);
@@ -249,16 +245,18 @@ static void on_live(struct backend *b, const struct message *m, uint16_t place)
 	struct counters now = counters_of(m), none = {0};
 	uint64_t cookie = cookie_of(m);
 	struct connection *c = find(b, cookie);
-	if (c)
+	if (c) {
 		c->look = b->look;
+		c->seen_ns = b->look_start_ns;
+	}
 	if (!b->baseline && !is_new(&now, c ? &c->told : &none))
 		return;
 	if (!b->places[place].listens[ntohs(m->diag->id.idiag_sport)])
 		return;
-	struct probe_event e = make_event(b, m, &now, c, place);
+	struct probe_event e = make_event(m, &now, c);
 	e.kind = PROBE_LOOK;
 	if (!c)
-		c = add(b, cookie, place);
+		c = add(b, cookie);
 	if (!c)
 		return; /* told at its end */
 	if (!b->baseline) {
@@ -360,7 +358,7 @@ static void read_ends(struct backend *b, uint16_t place)
 				continue;
 			struct message m = read_message(h);
 			if (is_end(&m) && (find(b, cookie_of(&m)) || is_server(b, &m, place, &asked)))
-				on_end(b, &m, place);
+				on_end(b, &m);
 		}
 	}
 }
@@ -451,12 +449,13 @@ static int sockdiag_open(const struct config_probe *config, struct backend **ret
 	return 0;
 }
 
-/* A connection that is no longer there, though nobody said so: what it did last is lost. */
+/* A connection that is no longer there, though nobody said so: what it did last is lost. The kernel takes its time to say
+ * so, and an end that came after its connection was forgotten would be told from the beginning. */
 static void forget_gone(struct backend *b)
 {
 	for (uint32_t i = 0; i < KNOWN_MAX && b->known_count; i++) {
 		struct connection *c = &b->known[i];
-		if (!c->cookie || c->look == b->look || c->look + 1 == b->look)
+		if (!c->cookie || c->look + 1 >= b->look || b->look_start_ns - c->seen_ns < GONE_NS)
 			continue;
 		b->lost += b->overruns > 0;
 		del(b, c);
@@ -465,9 +464,9 @@ static void forget_gone(struct backend *b)
 
 static int sockdiag_look(struct backend *b)
 {
-	uint64_t start_ns = clock_mono_ns();
 	int r = 0;
 	b->look++;
+	b->look_start_ns = clock_mono_ns();
 	for (uint32_t i = 0; i < namespaces_count(b->namespaces) && r == 0; i++) {
 		for (uint32_t port = 0; port < PORTS; port++)
 			b->places[i].listens[port] -= b->places[i].listens[port] > 0;
@@ -477,7 +476,7 @@ static int sockdiag_look(struct backend *b)
 	}
 	forget_gone(b);
 	b->looks++;
-	b->look_ns += clock_mono_ns() - start_ns;
+	b->look_ns += clock_mono_ns() - b->look_start_ns;
 	return r;
 }
 

@@ -266,6 +266,8 @@ int spool_put(struct spool *s, struct view body, uint32_t records)
 	s->bytes += len;
 	s->records += records;
 	s->written = true;
+	struct spool_notes *notes = &s->file->notes;
+	notes->unsent -= records < notes->unsent ? records : notes->unsent;
 	return 0;
 }
 
@@ -297,6 +299,7 @@ bool spool_next(struct spool *s, struct view *ret)
 		uint32_t records;
 		size_t n = s->read_fd < 0 ? 0 : read_frame(s, s->read_fd, at, &records);
 		if (n) {
+			notes->unsent += records;
 			notes->read_offset = at + n;
 			notes->read_id = s->first_id;
 			s->moved = true;

@@ -13,7 +13,9 @@ struct spool;
 /* What is known of the run before when a spool is opened, and what this one writes for the next. A page in a mapped
  * file: it outlives a process that is killed. */
 struct spool_notes {
-	uint64_t unsent;   /* records in memory that no collector was sent: lost if the process is killed */
+	/* Records in memory that no collector was sent: lost if the process is killed. What is put in is one of them no more, what
+	 * comes out is; the rest is the caller's. */
+	uint64_t unsent;
 	uint64_t owed;     /* sent and not acknowledged, not in a file of the spool */
 	uint64_t untold;   /* drops that no collector has been told of */
 	uint64_t read_id, read_offset; /* where the spool's next body is */

@@ -19,7 +19,7 @@ static struct probe_event make_event(void)
 	return (struct probe_event){
 		.time_ns = MONO_NS - 250000000, .begin_ns = MONO_NS - 1750000000, .bytes_sent = 1000, .bytes_retransmitted = 300,
 		.bytes_received = 40, .packets_sent = 5, .packets_retransmitted = 2, .packets_spurious = 1, .rtt_min_us = 180,
-		.rtt_us = 400, .local_port = 443, .remote_port = 5000, .family = AF_INET, .kind = PROBE_CLOSE,
+		.local_port = 443, .family = AF_INET, .kind = PROBE_CLOSE,
 		.flags = PROBE_FIRST | PROBE_FIRST_RETRANSMIT, .local = {192, 0, 2, 10}, .remote = {203, 0, 113, 9}};
 }
 
