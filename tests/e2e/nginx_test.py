@@ -13,9 +13,7 @@ import functools
 import http.client
 import os
 import re
-import shutil
 import ssl
-import subprocess
 import sys
 import tempfile
 
@@ -252,9 +250,7 @@ def start_nginx(folder, collector):
 
 
 def main():
-    reason = lab.unavailable() or unavailable()
-    for tool in ("curl", "openssl"):
-        reason = reason or (None if shutil.which(tool) else f"needs {tool}")
+    reason = lab.unavailable() or unavailable("curl", "openssl")
     if reason:
         tap.skip_all(reason)
     t = tap.Tap()

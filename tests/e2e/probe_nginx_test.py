@@ -10,7 +10,6 @@ import collections
 import contextlib
 import http.client
 import os
-import shutil
 import sys
 import tempfile
 
@@ -279,9 +278,7 @@ def start_nginx(folder, collector):
 
 
 def main():
-    reason = lab.unavailable() or nginx.unavailable() or probe.unavailable("ebpf", tags=True) or probe.own_mounts()
-    for tool in ("curl", "openssl"):
-        reason = reason or (None if shutil.which(tool) else f"needs {tool}")
+    reason = lab.unavailable() or nginx.unavailable("curl", "openssl") or probe.unavailable("ebpf", tags=True) or probe.own_mounts()
     if reason:
         tap.skip_all(reason)
     t = tap.Tap()

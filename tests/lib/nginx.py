@@ -27,14 +27,15 @@ def program():
     return os.environ.get("NGINX") or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
-def unavailable():
-    """Why nginx cannot be tested here; None when it can."""
+def unavailable(*tools):
+    """Why nginx cannot be tested here, with these programs; None when it can."""
     if not program():
         return "needs nginx"
     module = os.environ.get("WHERETO_NGINX_MODULE")
     if not module or not os.path.exists(module):
         return "the nginx module isn't built (nginx-dev)"
-    return None
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    return f"needs {missing[0]}" if missing else None
 
 
 def make_certificate(folder):
