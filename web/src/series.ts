@@ -7,7 +7,8 @@
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
 import {h} from "./dom";
-import {bits, dateTime, ms, parts, percent, scaledPerSecond, type Format, type Zone} from "./units";
+import {table, type Column} from "./table";
+import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
 import * as words from "./words";
 
 export type Measure = "throughput" | "retransmit_rate" | "rtt_p50_us" | "rtt_p95_us" | "connections";
@@ -178,6 +179,23 @@ function describe(d: Drawn): string {
     const values = d.groups.flatMap((g) => g.values).filter((v): v is number => v !== null);
     return `${info.label} over time, ${d.groups.length > 1 ? `${d.groups.length} groups: ${d.groups.map((g) => g.name).join(", ")}` : d.groups[0]?.name ?? "no data"}; ` +
         `${d.times.length} points, the highest ${info.format(values.length ? Math.max(...values) : null)}`;
+}
+
+// The same as a table, filled when it is opened; it stays so while the page is open.
+let tableOpen = false;
+
+export function asTable(d: Drawn, zone: Zone): HTMLElement {
+    const info = MEASURES[d.measure];
+    const columns: Column<number>[] = [{name: `Time (${zoneName(zone)})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
+        ...d.groups.map((g): Column<number> => ({name: g.name, number: true, cell: (i) => data(g.values[i], info.format)}))];
+    const fill = () => details.open && details.childElementCount === 1 &&
+        details.append(table(`${info.label} over time`, columns, d.times.map((_, i) => i).reverse()));
+    const details = h("details", {class: "as-table", open: tableOpen, onToggle: () => {
+        tableOpen = details.open;
+        fill();
+    }}, h("summary", {id: "as-table"}, "As a table"));
+    fill();
+    return details;
 }
 
 export function seriesChart(name: string, d: Drawn, zone: Zone, onRange: (from: number, to: number) => void,

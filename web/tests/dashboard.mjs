@@ -55,6 +55,9 @@ async function overview(browser) {
         await page.waitForFunction(() => ![...document.querySelectorAll(".tip")].some((e) =>
             e.checkVisibility({visibilityProperty: true, opacityProperty: true})), null, {timeout: 5000});
     }
+    await page.click("#as-table");
+    const byTime = await api("series", {...RANGE, by: "", points: 120});
+    equal(await page.locator(".as-table tbody tr").count(), (Date.parse(byTime.to) - Date.parse(byTime.rows[0].time)) / 1000 / byTime.step, "the series are there as a table");
     await page.selectOption("#select-by", "country");
     await ready(page);
     check(page.url().includes("by=country") && (await page.locator(".legend li").count()) === 8, "the series are split by country: seven and the others", page.url());

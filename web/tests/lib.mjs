@@ -6,7 +6,7 @@ import readline from "node:readline";
 import {isDeepStrictEqual} from "node:util";
 import {chromium} from "playwright-core";
 
-export const setting = JSON.parse(process.argv[2]);
+export const setting = JSON.parse(process.argv[2] ?? "{}");
 
 // ---- results ----
 

@@ -109,7 +109,7 @@ function overTime(s: State, d: Data): HTMLElement {
     const drawn = series.build(d.all, d.split, dim, measure);
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.prefix}));
     return card(MEASURES.find(([v]) => v === measure)![1], h("div", {class: "with-legend"},
-        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim)),
+        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim), series.asTable(drawn, zone(s))),
     {class: "wide", tools: [segmented("Measure", s, "measure", MEASURES, "throughput"), selector("by", s, "by", SPLITS, "neighbour")]});
 }
 

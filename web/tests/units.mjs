@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// What needs no browser: figures as text, the filter language as far as the page knows it, ranking, and the types of all of it.
+// Prints TAP; without web/node_modules it is skipped.
+
+import {spawnSync} from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import {fileURLToPath} from "node:url";
+
+const web = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
+if (!fs.existsSync(path.join(web, "node_modules", "esbuild"))) {
+    console.log("1..0 # SKIP needs web/node_modules, which building the dashboard makes");
+    process.exit(0);
+}
+const {build} = await import("esbuild");
+const {check, done, equal} = await import("./lib.mjs");
+
+async function source(name) {
+    const {outputFiles} = await build({entryPoints: [path.join(web, "src", name)], bundle: true, format: "esm", write: false, logLevel: "error"});
+    return import("data:text/javascript;base64," + Buffer.from(outputFiles[0].contents).toString("base64"));
+}
+
+const plain = (text) => text.replaceAll("\u00a0", " ");
+
+const units = await source("units.ts");
+for (const [format, value, text] of [
+    ["bytes", 0, "0 B"], ["bytes", 999, "999 B"], ["bytes", 1000, "1.00 kB"], ["bytes", 999499, "999 kB"], ["bytes", 999500, "1.00 MB"],
+    ["bytes", 12.34e9, "12.3 GB"], ["bytes", 9.2e18, "9.20 EB"], ["bytes", null, "–"], ["bits", 506e6, "506 Mbit/s"], ["bits", 0.4, "0.4 bit/s"],
+    ["count", 99999, "99,999"], ["count", 1234567, "1.23 M"], ["percent", 0, "0 %"], ["percent", 0.00001, "< 0.01 %"], ["percent", 0.0042, "0.42 %"],
+    ["percent", 0.1234, "12.3 %"], ["percent", 1, "100.0 %"], ["percent", null, "–"], ["ms", 18250, "18.3 ms"], ["ms", 4, "4.00 µs"], ["ms", 250000, "250 ms"],
+    ["duration", 0, "0 s"], ["duration", 90, "1 min 30 s"], ["duration", 86400 * 12, "12 d"], ["duration", 7260, "2 h 1 min"],
+])
+    equal(plain(units[format](value)), text, `${format} of ${value}`);
+equal(units.dateTime(new Date("2026-01-02T03:04:05Z"), "utc", true), "2026-01-02 03:04:05", "a time in UTC");
+
+const filter = await source("filter.ts");
+equal(filter.parse('router:edge1 -country:DE,AT path:"64500 64511"').map(({dim, negate, values}) => [dim, negate, values]),
+    [["router", false, ["edge1"]], ["country", true, ["DE", "AT"]], ["path", false, ["64500 64511"]]], "terms of a filter");
+for (const value of ["edge1", "64500 64511", 'say "a"', "a\\b", "", "null", "a,b", 64511, null])
+    equal(filter.parse(filter.term("path", value))[0].values, [value === null ? "null" : String(value)], `quoted and read again: ${value}`);
+equal(filter.plus("country:DE -type:api", "country", "FR"), "-type:api country:FR", "one more term takes another's place");
+equal(filter.minus('a:1 path:"1 2" b:2', 'path:"1 2"'), "a:1 b:2", "one term less");
+for (const [text, dim, part, from] of [["", "", "", 0], ["cou", "", "cou", 0], ["a:1 -ori", "", "ori", 5], ["country:DE,F", "country", "F", 11],
+    ['path:"64500 6', "path", "64500 6", 5]]) {
+    const t = filter.typing(text, text.length);
+    equal([t.dim, t.part, t.from], [dim, part, from], `being typed: ${text}`);
+}
+
+const scale = await source("scale.ts");
+equal([0, 0.001, 0.0049, 0.01, 0.03, 0.9].map(scale.rateClass), [0, 1, 1, 3, 4, 5], "classes of rates");
+check(scale.wilson(3, 12) < 0.1 && scale.wilson(250, 1000) > 0.22 && scale.wilson(0, 0) === 0, "few packets count for little");
+
+const state = await source("state.ts");
+const s = {page: "networks", parameters: new URLSearchParams("last=24h&filter=country:DE&by=origin&sort=rtt_p50_us")};
+equal(state.url(s, {}, "paths"), "/paths?last=24h&filter=country:DE", "range and filter go from page to page");
+equal(state.url(s, {by: null, filter: "prefix:2001:db8::/32"}), "/networks?last=24h&filter=prefix:2001:db8::/32&sort=rtt_p50_us", "addresses stay readable");
+equal(["15m", "2w", "5", "x"].map(state.seconds), [900, 1209600, null, null], "durations");
+
+const tsc = spawnSync(process.execPath, [path.join(web, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", web], {encoding: "utf8"});
+check(tsc.status === 0, "the types are right", tsc.stdout);
+process.exit(done());
