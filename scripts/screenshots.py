@@ -61,8 +61,11 @@ def unfilter(raw, width, height, bpp):
 
 
 def palette_of(counts):
-    """At most 256 colours, and for each colour which: the most frequent ones, the others to the nearest of them."""
-    chosen = [color for color, _ in counts.most_common(256)]
+    """At most 256 colours, and for each colour which: the ones that matter, the others to the nearest of them."""
+    def weight(color):   # a few pixels of red or green say more than as many of another grey
+        return counts[color] * (1 + (max(color) - min(color)) / 8)
+
+    chosen = sorted(counts, key=weight, reverse=True)[:256]
     index = {color: i for i, color in enumerate(chosen)}
     for color in counts:
         if color not in index:

@@ -49,9 +49,9 @@ export function rate(f: Figures): HTMLElement {
 }
 
 // What to say beside rates that are lower bounds; null when they are exact.
-export function bound(f: Figures): HTMLElement | null {
+export function bound(f: Figures, what: string): HTMLElement | null {
     return f.approximate ? h("span", {title: "Some connections were read before their end, as the nginx module alone does: what was sent again later is missing."},
-        "a lower bound") : null;
+        what) : null;
 }
 
 export function rtt(us: number | null, f: Figures, format: Format): HTMLElement {

@@ -173,7 +173,7 @@ export const networks: PageModule<Data> = {
         const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
             "by", BY, "" as Dimension);
         return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above") : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
-            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.answer.total), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
+            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.answer.total, "retransmits are a lower bound"), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
             h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
     },
 };

@@ -81,7 +81,7 @@ function tiles(d: Data): HTMLElement {
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
         tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / d.span), " on average"], change(t.bytes_sent, p?.bytes_sent ?? null, 0, false), lines("throughput")),
-        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
+        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
         tile("p50", "RTT p50", t.rtt_p50_us, ms, null, change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false), lines("rtt_p50_us")),
         tile("p95", "RTT p95", t.rtt_p95_us, ms, null, change(t.rtt_p95_us, p?.rtt_p95_us ?? null, -1, false), lines("rtt_p95_us")),
         tile("connections", "Connections", t.connections, count, null, change(t.connections, p?.connections ?? null, 0, false), lines("connections")));
