@@ -71,6 +71,12 @@ async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal
     return {answer, rows: order(answer.rows, sort, descending)};
 }
 
+// Without the bucket that is still filling, which would look like a fall.
+function whole(lines: Sparklines): Sparklines["rows"] {
+    const full = Math.min(lines.points, Math.floor((Date.now() - Date.parse(lines.start)) / 1000 / lines.step));
+    return lines.rows.map((l) => ({key: l.key, bytes_sent: l.bytes_sent.slice(0, full), retransmit_rate: l.retransmit_rate.slice(0, full)}));
+}
+
 async function load(s: State, signal: AbortSignal): Promise<Data> {
     const dim = choice(s, "by", BY.map(([v]) => v), defaultBy(filtered(s)));
     const limit = Number(choice(s, "limit", LIMITS.map(([v]) => v), "50"));
@@ -83,9 +89,9 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
     words.learn(rows);
     const shown = rows.slice(0, limit);
     const keys = shown.map((row) => quote(words.value(dim, row))).join(",");
-    const lines = shown.length ? await ask<Sparklines>("sparklines", question(s, {by: dim, keys, points: 48}), signal) : {rows: []};
+    const lines = shown.length ? whole(await ask<Sparklines>("sparklines", question(s, {by: dim, keys, points: 48}), signal)) : [];
     const senders = rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    return {dim, answer, rows: shown, more: rows.length > limit, lines: new Map(lines.rows.map((l) => [l.key, l])), all,
+    return {dim, answer, rows: shown, more: rows.length > limit, lines: new Map(lines.map((l) => [l.key, l])), all,
         changes: changes.rows, senders};
 }
 
