@@ -435,11 +435,13 @@ void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
 	sqlite3_progress_handler(reader->db, deadline_ns ? PROGRESS_OPS : 0, on_progress, reader);
 }
 
-/* Where the key leads to the rows, or each row is one of the answer, there is nothing to keep. */
+/* Where an origin leads to few rows, or each row is one of the answer, there is nothing to keep. */
 static int read_segment(struct sqlite_job *j, const struct store_segment *seg)
 {
+	enum dimension key[CUBE_KEY_MAX];
+	(void)cube_key(j->q->cube, key);
 	struct row_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->reader->groups};
-	bool direct = j->as_they_are || j->list_values || !j->reader->cache;
+	bool direct = j->as_they_are || (j->list_values && key[0] == DIM_origin);
 	return direct ? sqlite_read_run(j, &all) : sqlite_read_blocks(j, seg);
 }
 

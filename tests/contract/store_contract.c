@@ -332,7 +332,7 @@ static void test_random_queries(void **state)
 	close_fixture(&f);
 }
 
-#define REPEATED 40
+#define REPEATED 20
 
 /* The same questions again and again, by two readers, while rows come, most of them late: no answer is an old one. */
 static void test_asked_again(void **state)
@@ -367,7 +367,7 @@ static void test_prefixes_and_paths_again(void **state)
 	make_samples();
 	for (size_t at = 0; at < SAMPLES; at += SAMPLES / 4) {
 		assert_int_equal(write_samples(f.store, at + 1, samples + at, SAMPLES / 4), STORE_OK);
-		for (size_t i = 0; i < 60; i++) {
+		for (size_t i = 0; i < 30; i++) {
 			struct dim_value values[3];
 			enum dimension dim = i % 2 ? DIM_prefix : DIM_path;
 			struct store_filter filter = {.dim = dim, .values = values, .value_count = 1 + i % 3};
