@@ -172,20 +172,30 @@ static int cmp_places(const void *a, const void *b, void *ctx)
 	return 0;
 }
 
-/* The rows in the order of the places, in memory of their own. */
-static uint64_t *rows_in_order(const struct groups *g, const struct place *places)
+/* Moves each row to where it belongs, along the circles in which they stand in each other's places; one row is
+ * kept aside meanwhile. */
+static void move_rows(struct groups *g, struct place *places, uint64_t *aside)
 {
-	size_t words = g->key_words + g->sum_words;
-	uint64_t *cells = malloc((size_t)g->cap * words * sizeof(*cells));
-	for (uint32_t i = 0; cells && i < g->count; i++)
-		memcpy(cells + i * words, groups_key(g, places[i].row), words * sizeof(*cells));
-	return cells;
+	size_t bytes = (g->key_words + g->sum_words) * sizeof(*g->cells);
+	for (uint32_t i = 0; i < g->count; i++) {
+		uint32_t at = i;
+		if (places[i].row == i)
+			continue;
+		memcpy(aside, groups_key(g, i), bytes);
+		for (uint32_t from; (from = places[at].row) != i; at = from) {
+			memcpy(groups_key(g, at), groups_key(g, from), bytes);
+			places[at].row = at;
+		}
+		memcpy(groups_key(g, at), aside, bytes);
+		places[at].row = at;
+	}
 }
 
 int groups_sort(struct groups *g)
 {
 	CLEANUP(free_p) struct place *places = malloc(((size_t)g->count + 1) * sizeof(*places));
-	if (!places)
+	CLEANUP(free_p) uint64_t *aside = malloc((g->key_words + g->sum_words + 1) * sizeof(*aside));
+	if (!places || !aside)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < g->count; i++) {
 		places[i] = (struct place){.row = i};
@@ -195,10 +205,6 @@ int groups_sort(struct groups *g)
 	if (g->count < 2)
 		return 0;
 	qsort_r(places, g->count, sizeof(*places), cmp_places, g);
-	uint64_t *cells = rows_in_order(g, places);
-	if (!cells)
-		return -ENOMEM;
-	free(g->cells);
-	g->cells = cells;
+	move_rows(g, places, aside);
 	return 0;
 }

@@ -348,7 +348,7 @@ static void test_asked_again(void **state)
 	for (size_t i = 0; i < REPEATED; i++)
 		random_query(&q[i], filters[i], values[i]);
 	for (size_t at = 0, n; at < SAMPLES; at += n) {
-		n = at ? SAMPLES / 10 : SAMPLES / 2;
+		n = at ? SAMPLES / 4 : SAMPLES / 2;
 		assert_int_equal(write_samples(f.store, at + 1, samples + at, n), STORE_OK);
 		for (size_t i = 0; i < REPEATED; i++) {
 			check_query(f.reader, &q[i], at + n);
