@@ -32,6 +32,7 @@ class Postgres:
 
     def __init__(self):
         self.server = postgres.Server()
+        self.close = self.server.close
 
     @staticmethod
     def unavailable():
@@ -58,6 +59,7 @@ class Clickhouse:
 
     def __init__(self):
         self.server = clickhouse.Server()
+        self.close = self.server.close
 
     @staticmethod
     def unavailable():
@@ -77,11 +79,24 @@ class Clickhouse:
         return sql.replace("${database}", "results")
 
 
+class ClickhouseCluster(Clickhouse):
+    name = "ClickHouse cluster"
+
+    def __init__(self):   # pylint: disable=super-init-not-called
+        self.cluster = clickhouse.Cluster()
+        self.server = self.cluster.server(2)
+        self.close = self.cluster.close
+
+    def url(self):
+        return self.cluster.url("results")
+
+
 class CurrentClickhouse(Clickhouse):
     name = "current ClickHouse"
 
     def __init__(self):   # pylint: disable=super-init-not-called
         self.server = clickhouse.Engine()
+        self.close = self.server.close
 
     @staticmethod
     def unavailable():
@@ -148,13 +163,13 @@ def check_dashboard(tap, folder, source):
 
 def main():
     tap = Tap()
-    for kind in (Postgres, Clickhouse, CurrentClickhouse):
+    for kind in (Postgres, Clickhouse, ClickhouseCluster, CurrentClickhouse):
         reason = kind.unavailable()
         if reason:
             tap.skip(kind.name, reason)
             continue
         source = kind()
-        with tempfile.TemporaryDirectory() as folder, contextlib.closing(source.server):
+        with tempfile.TemporaryDirectory() as folder, contextlib.closing(source):
             check_dashboard(tap, folder, source)
     return tap.done()
 

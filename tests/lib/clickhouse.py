@@ -348,8 +348,11 @@ class Cluster:
     def server(self, shard=1, replica=1):
         return self.servers[shard, replica]
 
-    def url(self, database, at=(1, 1), **parameters):
-        return self.servers[at].url(database, cluster=NAME, **parameters)
+    def url(self, database, at=(), **parameters):
+        """at: the servers that are ways into it, (shard, replica) of each; all of them."""
+        first, *others = (self.servers[place] for place in at or self.servers)
+        others = "".join(f",{server.address}:{server.http_port}" for server in others)
+        return first.url(database, cluster=NAME, **parameters).replace("/" + database, others + "/" + database, 1)
 
     def close(self):
         for server in self.servers.values():

@@ -115,10 +115,10 @@ def check_ledgers(tap, collectors, sender, count, what):
               f"{what}: both ledgers close")
 
 
-def check_send(tap, stored, collectors):
+def check_send(tap, stored, collectors, meanwhile=lambda: None):
     """`whereto send` to both, while they die. stored(kind): (requests, bytes) of this traffic type in the database."""
     with contextlib.closing(Sending(collectors)) as sending:
-        deaths(*collectors, sending.name)
+        deaths(*collectors, sending.name, meanwhile)
         count, status, said = sending.stop()
         tap.equal((status, said), (0, f"whereto send: {count} records taken, {count} acknowledged, 0 lines refused\n"),
                   "send: everything is acknowledged")
