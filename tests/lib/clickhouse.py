@@ -59,7 +59,8 @@ CONFIG = """<yandex>
 <default_profile>default</default_profile> <default_database>default</default_database>
 <timezone>UTC</timezone> <mlock_executable>false</mlock_executable>
 <uncompressed_cache_size>0</uncompressed_cache_size> <mark_cache_size>67108864</mark_cache_size>
-<merge_tree><old_parts_lifetime>5</old_parts_lifetime></merge_tree>
+<merge_tree><old_parts_lifetime>5</old_parts_lifetime>
+<zookeeper_session_expiration_check_period>1</zookeeper_session_expiration_check_period></merge_tree>
 <max_concurrent_queries>50</max_concurrent_queries> <keep_alive_timeout>10</keep_alive_timeout>
 {more}
 </yandex>
