@@ -26,7 +26,8 @@ PACKAGE = os.path.join(HERE, "..", "lab", "chdb")
 LIBRARY = os.path.join("node_modules", "@chdb", "lib-linux-x64-gnu", "libchdb.so")
 INSTALL_S = 240
 NOT_SETTINGS = {"query", "database", "query_id", "user", "password", "default_format",   # of HTTP's parameters
-                "wait_end_of_query", "buffer_size"}
+                "wait_end_of_query", "buffer_size",
+                "prefer_localhost_replica"}   # there is no other way to itself: it has no port
 FORMAT = re.compile(rb"\sFORMAT\s+(\w+)\s*$", re.IGNORECASE)
 
 CONFIG = """<clickhouse>

@@ -44,8 +44,8 @@ static inline void ch_spawn(const char *const argv[])
 }
 
 /* Starts a cluster of this many shards; 0: one server that is in none. *ret_missing is why there can be none on this
- * machine, if that is so. With WT_CLICKHOUSE=current in the environment it is a current ClickHouse instead (chdb.py), which has no
- * users and is one shard. */
+ * machine, if that is so. With WT_CLICKHOUSE=current or current-cluster in the environment it is a current ClickHouse
+ * instead (chdb.py), which has no users; as the one shard of a cluster it has Distributed tables as well. */
 static inline bool ch_create(unsigned shards, unsigned replicas, const char **ret_missing)
 {
 	static char line[1024];
@@ -53,10 +53,11 @@ static inline bool ch_create(unsigned shards, unsigned replicas, const char **re
 	(void)snprintf(s, sizeof(s), "%u", shards);
 	(void)snprintf(r, sizeof(r), "%u", replicas);
 	const char *argv[] = {"python3", WT_TESTS_LIB "/clickhouse.py", "--shards", s, "--replicas", r, NULL, NULL};
-	if (getenv("WT_CLICKHOUSE") && strcmp(getenv("WT_CLICKHOUSE"), "current") == 0)
+	const char *wanted = getenv("WT_CLICKHOUSE") ? getenv("WT_CLICKHOUSE") : "";
+	if (strncmp(wanted, "current", 7) == 0)
 		argv[6] = "--current";
 	*ret_missing = NULL;
-	ch.cluster = shards > 0;
+	ch.cluster = shards > 0 || strcmp(wanted, "current-cluster") == 0;
 	(void)signal(SIGPIPE, SIG_IGN);
 	ch_spawn(argv);
 	if (!ch.from || !fgets(line, sizeof(line), ch.from))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* On one server; on a cluster with WT_CLICKHOUSE=2x1 or 2x2 (shards, replicas) in the environment, on a current ClickHouse with
- * WT_CLICKHOUSE=current. */
+ * WT_CLICKHOUSE=current or current-cluster. */
 #include "../../contract/store_contract.h"
 #include "wt_clickhouse.h"
 #include "wt_test.h"
