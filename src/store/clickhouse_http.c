@@ -77,7 +77,9 @@ int ch_too_late(struct error *err)
 
 static int fail(const struct ch_answer *a, int error, const char *text, struct error *err)
 {
-	return error_set(err, error, "clickhouse store %s: %s: %.300s%s", a->c->url->name, a->q->doing, text,
+	bool other = strcmp(a->c->at, a->c->url->hosts[0]) != 0;
+	return error_set(err, error, "clickhouse store %s: %s%s%s: %.300s%s", a->c->url->name, a->q->doing, other ? " at " : "",
+		other ? a->c->at : "", text,
 		error == -ENOSPC ? "; free some space or shorten the retention" : "");
 }
 

@@ -202,7 +202,8 @@ int ch_node_get(struct clickhouse_store *s, unsigned shard, struct ch_node **ret
 	for (int pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < s->node_count; i++) {
 			struct ch_node *node = &s->nodes[i];
-			if (node->shard != shard || (node->retry_ns > now) != pass)
+			/* When none answers, those that shall wait are asked after all; but none of this call's again. */
+			if (node->shard != shard || (node->retry_ns > now) != pass || node->retry_ns >= now + RETRY_NS)
 				continue;
 			r = make_ready(s, node, err);
 			if (r == 0) {
