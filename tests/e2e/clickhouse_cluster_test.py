@@ -173,7 +173,6 @@ def check_replicas(tap, folder):
         lab.send(tap, "two collectors")
         lab.check_stored(tap, "two collectors")
         check_replica_away(tap, lab, (1, 1))
-        check_replica_away(tap, lab, (2, 2))
         check_shard_away(tap, lab, [lab.cluster.servers[2, replica] for replica in (1, 2)])
         check_zookeeper_away(tap, lab)
         check_send(tap, lab.in_database, lab.collectors, lambda: restart(lab.cluster.server(2, 2)))
