@@ -111,6 +111,9 @@ static int server_error(struct ch_answer *a, long status, struct error *err)
 static int connection_error(struct ch_answer *a, CURLcode curl, struct error *err)
 {
 	const char *text = *a->curl_text ? a->curl_text : curl_easy_strerror(curl);
+	/* libcurl would send the data again, and cannot. */
+	if (curl == CURLE_SEND_FAIL_REWIND)
+		text = "the server closed the connection";
 	if (curl == CURLE_OPERATION_TIMEDOUT && a->q->deadline_ns && clock_mono_ns() >= a->q->deadline_ns)
 		return ch_too_late(err);
 	/* Wrong certificates do not mend themselves. */

@@ -201,6 +201,7 @@ def check_killed(tap, folder, server, rng, rounds):
             server.start()
             settled(collector, count)
         tap.equal(set(table_sums(server, "killed").values()), {expected_sums(count)}, "killed: every table has all of it once")
+        tap.check("rewind" not in collector.log(), "killed: what is logged is the server's end", collector.log())
 
 
 def check_slow(tap, folder, server):
