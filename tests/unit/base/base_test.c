@@ -41,6 +41,41 @@ static void a_carved_reader_cannot_see_past_its_end(void **state)
 	assert_int_equal(rd_left(&child), 0);
 }
 
+static void the_least_significant_byte_can_come_first(void **state)
+{
+	uint8_t buf[8];
+	for (unsigned n = 1; n <= 8; n++) {
+		uint64_t v = wt_random() >> (64 - 8 * n);
+		struct wr w = wr_make(buf, n);
+		wr_le(&w, v, n);
+		assert_int_equal(wr_left(&w), 0);
+		assert_int_equal(buf[0], v & 0xff);
+		assert_int_equal(buf[n - 1], v >> (8 * (n - 1)));
+		struct rd r = rd_make(buf, n);
+		assert_true(rd_le(&r, n) == v && rd_done(&r));
+		r = rd_make(buf, n - 1);
+		assert_true(rd_le(&r, n) == 0 && !rd_ok(&r));
+		wr_le(&w, v, 1);
+		assert_false(wr_ok(&w));
+	}
+}
+
+static void a_carved_writer_has_its_part(void **state)
+{
+	uint8_t buf[6] = {0};
+	struct wr w = wr_make(buf, sizeof(buf)), child = wr_carve(&w, 2);
+	wr_u8(&w, 'c');
+	wr_u16(&child, 0x6162);
+	wr_u8(&child, 'x');
+	assert_false(wr_ok(&child));
+	assert_memory_equal(buf, "abc\0\0", 6);
+	child = wr_carve(&w, 4);
+	assert_false(wr_ok(&w));
+	wr_u8(&child, 'x');
+	assert_false(wr_ok(&child));
+	assert_memory_equal(buf, "abc\0\0", 6);
+}
+
 static void varints_go_there_and_back(void **state)
 {
 	for (int i = 0; i < 20000; i++) {
@@ -269,6 +304,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_fail_and_stay_failed),
 		cmocka_unit_test(a_carved_reader_cannot_see_past_its_end),
+		cmocka_unit_test(the_least_significant_byte_can_come_first),
+		cmocka_unit_test(a_carved_writer_has_its_part),
 		cmocka_unit_test(varints_go_there_and_back),
 		cmocka_unit_test(overlong_varints_are_refused),
 		cmocka_unit_test(a_full_writer_fails),
