@@ -201,8 +201,6 @@ static void write_all(struct bench *b)
 		(double)hours / (b->days * 24.0 + LAST_HOURS), (double)b->rows / 1e6, (double)b->rows / b->seconds);
 	print_size(b);
 	maintain(b, "maintenance afterwards");
-	write_peaks(b);
-	maintain(b, "maintenance after the peaks");
 }
 
 /* ---- asking ---- */
@@ -313,8 +311,10 @@ static void run(struct bench *b)
 		write_all(b);
 	if (b->times)
 		ask_all(b);
-	if (!b->no_write)
+	if (!b->no_write) {
 		write_peaks(b);
+		maintain(b, "maintenance after the peaks");
+	}
 	ops->close(b->store);
 	groups_done(&b->scratch[0]);
 	groups_done(&b->scratch[1]);
