@@ -12,7 +12,8 @@ PARTS := whereto nginx/ngx_http_whereto_module.so man/whereto.1 man/whereto.yaml
 deps:
 	scripts/deps.sh
 
-setup: deps
+setup:
+	scripts/deps.sh build
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) $(if $(CI),-Dwerror=true)
 
 build: setup
@@ -21,13 +22,15 @@ build: setup
 run: build
 	$(BUILD)/whereto demo
 
-test: setup
+test: deps
+	@$(MAKE) --no-print-directory setup
 	@test -f $(ASAN)/build.ninja || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false -Dnginx=disabled
 	$(NINJA) -C $(BUILD)
 	$(NINJA) -C $(ASAN)
 	scripts/test.py $(BUILD) $(ASAN)
 
-bench: setup
+bench: deps
+	@$(MAKE) --no-print-directory setup
 	meson test -C $(BUILD) --benchmark --verbose --num-processes 1
 
 fuzz:
@@ -35,7 +38,8 @@ fuzz:
 	$(if $(JOBS),JOBS=$(JOBS)) scripts/fuzz.sh
 
 # docs/screenshots/, from the demo
-screenshots: build
+screenshots: deps
+	@$(MAKE) --no-print-directory build
 	scripts/screenshots.py $(BUILD)/whereto
 
 install: build

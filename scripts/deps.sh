@@ -3,16 +3,18 @@
 # calls apt-get itself, others through sudo.
 #
 # usage: deps.sh         what building, running and testing need
+#        deps.sh build   what building and running need
 #        deps.sh fuzz    what the fuzz targets need besides
 set -eu
 
 build="meson ninja-build gcc libc6-dev pkg-config python3 libssl-dev libxxhash-dev libjansson-dev libyaml-dev
-libsqlite3-dev libpq-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libcurl4-openssl-dev"
+libsqlite3-dev libpq-dev libmicrohttpd-dev libmaxminddb-dev libarchive-dev zlib1g-dev libcurl4-openssl-dev
+libcmocka-dev"
 module="nginx nginx-dev dpkg-dev"
 probe="clang llvm libbpf-dev bpftool"
 database="postgresql-15 postgresql-15-ip4r clickhouse-server zookeeper default-jre-headless"
 browser="chromium fonts-dejavu-core"
-test="libcmocka-dev bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
+test="bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
 python3-cryptography sqlite3 openssl prometheus haproxy socat wrk $database $browser"
 # The other ends of the end-to-end tests of routes.
 routers="frr gobgpd bird2 openbgpd exabgp pmacct"
@@ -22,8 +24,9 @@ fuzz="clang libclang-rt-dev"
 
 case "${1:-}" in
 "") wanted="$build $module $probe $test $routers" ;;
+build) wanted="$build $module $probe" ;;
 fuzz) wanted="$build $module $probe $test $routers $fuzz" ;;
-*) echo "usage: $0 [fuzz]" >&2; exit 2 ;;
+*) echo "usage: $0 [build|fuzz]" >&2; exit 2 ;;
 esac
 
 missing=""
