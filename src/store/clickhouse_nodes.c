@@ -188,10 +188,12 @@ static int make_ready(struct clickhouse_store *s, struct ch_node *node, struct e
 		return 0;
 	int r = ch_migrate(node, &s->layout, &fresh, err);
 	node->ready = r == 0;
-	if (r == 0)
+	if (r == 0) {
 		s->fresh = fresh && !s->layout.cluster; /* a replica's rows are elsewhere as well */
-	else if (node->conn.code == 0)
+		node->retry_ns = 0; /* it answers again: what it may still be doing is waited for (ch_writer_settle) */
+	} else if (node->conn.code == 0) {
 		ch_node_failed(node);
+	}
 	return r;
 }
 

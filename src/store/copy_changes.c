@@ -96,7 +96,9 @@ static int read_page(struct page *p)
 static int bring_page(struct page *p)
 {
 	struct copy *c = p->c;
-	struct store_change_query q = {.from_ms = p->from_ms, .to_ms = p->to_ms, .limit = UINT32_MAX};
+	/* What is older than the source's oldest has been dropped there since it was copied. */
+	uint64_t from_ms = p->from_ms ? p->from_ms : p->count ? p->changes[p->count - 1].time_ms : p->to_ms;
+	struct store_change_query q = {.from_ms = from_ms, .to_ms = p->to_ms, .limit = UINT32_MAX};
 	groups_reset(&p->have, KEY_WORDS, 1);
 	p->have_count = 0;
 	int r = c->ops[COPY_TO]->changes(c->readers[COPY_TO], &q, on_target_change, p, c->err);

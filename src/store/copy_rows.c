@@ -108,12 +108,14 @@ static int add_row(void *ctx, const struct store_row *row)
 	struct slice *s = ctx;
 	struct flow_row *at;
 	s->read++;
+	if (s->too_many)
+		return 0; /* only counted: a query that is broken off would end the snapshot */
 	int r = find_row(s, row, &at);
 	if (r < 0 || !at)
 		return r;
 	measures_add(&at->m, &row->m);
 	s->too_many = s->c->flows->row_count > s->rows_max;
-	return s->too_many ? -ECANCELED : 0;
+	return 0;
 }
 
 static int take_away_row(void *ctx, const struct store_row *row)
@@ -155,7 +157,7 @@ static int bring_part(struct slice *s)
 	if (flow_table_clear(c->flows) < 0)
 		return copy_no_memory(c);
 	int r = copy_ask(c, COPY_FROM, s->table, s->from_s, s->to_s, dims, add_row, s);
-	if (s->too_many)
+	if (r == 0 && s->too_many)
 		return 1;
 	if (r == 0)
 		r = copy_ask(c, COPY_TO, s->table, s->from_s, s->to_s, dims, take_away_row, s);
@@ -200,7 +202,8 @@ int copy_rows(struct copy *c, struct store_table table, uint64_t from_s, uint64_
 		if (r == 0 && !same)
 			r = bring_part(&s);
 		if (r == 1 && buckets > 1) {
-			buckets /= 2;
+			uint64_t fit = buckets * (s.rows_max / 2) / (s.read + 1);
+			buckets = fit == 0 ? 1 : fit < buckets / 2 ? fit : buckets / 2;
 			continue;
 		}
 		if (r == 1)

@@ -261,7 +261,10 @@ static int postgres_reader_open(struct store *store, struct store_reader **ret, 
 	r->base.ops = &postgres_ops;
 	r->store = s;
 	int result = pg_connect(s->url, s->name, &r->pq, err);
+	if (result == 0) /* a copy may be long at the other store between two questions */
+		result = pg_run(r->pq, s->name, "SET idle_in_transaction_session_timeout = 0", "connecting", err);
 	if (result < 0) {
+		PQfinish(r->pq);
 		free(r);
 		return result;
 	}

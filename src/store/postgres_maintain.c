@@ -93,11 +93,17 @@ int postgres_maintain(struct store *store, uint64_t now_s, struct error *err)
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		s->cutoff_s[level] = level_cutoff(s->retention_s, (enum store_level)level, now_s);
 	int r = postgres_writer_begin(s, "SELECT 1", err);
-	if (r == 0)
-		r = pg_parts_ahead(s, now_s, err);
+	if (r == 0 && !s->parts.count)
+		r = pg_parts_ahead(s, now_s, err); /* to know what is there */
+	if (r < 0 && r != -ENOSPC)
+		return r;
+	/* Dropping comes first, because it makes room: a full disk lets nothing else succeed. A reader that holds it back
+	 * holds nothing else back. */
+	int dropped = drop_old(s, &total, err);
+	r = pg_parts_ahead(s, now_s, err);
 	if (r == 0)
 		r = more = merge_when_due(s, now_s, err);
-	if (r >= 0)
-		r = drop_old(s, &total, err);
+	if (r >= 0 && dropped < 0)
+		r = dropped;
 	return r < 0 ? r : more || total >= s->share_rows;
 }
