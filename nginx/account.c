@@ -45,8 +45,11 @@
  *
  * A response under way when the probe comes or goes is therefore counted in part; nothing is
  * ever counted twice. The type is named when the location is known, so that a request's body has
- * it, and again at the response's header if it is another one or was not named yet (`return`,
- * errors), and at the log if there was no header (444).
+ * it, and again at the response's header if it is another one (it may depend on the response) or
+ * was not named yet (`return`, errors), and at the log if there was no header (444). Until the
+ * log its expression is evaluated without traces: nginx keeps variables' values and the last
+ * regular expression's captures in the request, and the response must not find them there too
+ * early, or another's.
  *
  * Cost: one getsockopt a request, one getsockname and one small allocation a connection, and two
  * setsockopt a request that fail at once; with a probe one setsockopt a request and no
@@ -194,7 +197,8 @@ static size_t clean_type(const ngx_str_t *text, uint8_t buf[static RECORD_TYPE_M
 
 /* The traffic type of a request: the expression's value, made a valid type name (cut at
  * RECORD_TYPE_MAX bytes; what isn't printable UTF-8 becomes '?'). Empty without an expression.
- * The view is valid as long as the request, and until the next call. */
+ * The view is valid as long as the request, and until the next call. What was evaluated stays in
+ * the request. */
 static struct view type_of(ngx_http_request_t *r, ngx_http_complex_value_t *expression)
 {
 	static uint8_t buf[RECORD_TYPE_MAX];
@@ -206,11 +210,49 @@ static struct view type_of(ngx_http_request_t *r, ngx_http_complex_value_t *expr
 	return (struct view){buf, clean_type(&text, buf)};
 }
 
+/* The same of a request that isn't over, and nothing of it stays in the request. The captures are
+ * saved, not set aside: the expression may have $1 in it. Empty when memory is out. */
+static struct view type_early(ngx_http_request_t *r, ngx_http_complex_value_t *expression)
+{
+	if (!expression || !expression->lengths) /* no variables */
+		return type_of(r, expression);
+	ngx_http_core_main_conf_t *core = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+	size_t size = core->variables.nelts * sizeof(*r->variables), captures_size = 0;
+#if (NGX_PCRE)
+	if (r->captures)
+		captures_size = core->ncaptures * sizeof(*r->captures);
+	ngx_uint_t ncaptures = r->ncaptures;
+	u_char *captures_data = r->captures_data;
+#endif
+	u_char *kept = ngx_alloc(size + captures_size, r->connection->log);
+	if (!kept)
+		return (struct view){0};
+	memcpy(kept, r->variables, size);
+#if (NGX_PCRE)
+	if (captures_size)
+		memcpy(kept + size, r->captures, captures_size);
+#endif
+	struct view type = type_of(r, expression);
+	memcpy(r->variables, kept, size);
+#if (NGX_PCRE)
+	if (captures_size)
+		memcpy(r->captures, kept + size, captures_size);
+	r->ncaptures = ncaptures;
+	r->captures_data = captures_data;
+#endif
+	ngx_free(kept);
+	return type;
+}
+
+/* NGX_HTTP_VERSION_30, which nginx has from 1.25 on. */
+#define HTTP_3 3000
+
 /* The connection's snapshot; NULL when this is nothing to count: a subrequest, not TCP, a client
- * on a unix socket, no memory. */
+ * on a unix socket, no memory. HTTP/3's streams call themselves SOCK_STREAM, and have the
+ * listening socket's descriptor. */
 static struct snapshot *countable(ngx_http_request_t *r)
 {
-	if (r != r->main || r->connection->type != SOCK_STREAM)
+	if (r != r->main || r->connection->type != SOCK_STREAM || r->http_version >= HTTP_3)
 		return NULL;
 	struct snapshot *s = snapshot_get(r);
 	return s && s->client.family != ADDR_NONE ? s : NULL;
@@ -261,7 +303,9 @@ void account_begin(ngx_http_request_t *r, const struct account_how *how)
 		return;
 	if (!how->counted && s->tag == TAG_NONE)
 		return;
-	struct view type = how->counted ? type_of(r, how->type) : (struct view){0};
+	if (s->asked == r && !s->probed) /* no probe a moment ago; the log will ask again */
+		return;
+	struct view type = how->counted ? type_early(r, how->type) : (struct view){0};
 	uint32_t tag = tag_of_type(type.data, type.len);
 	if (s->asked == r && s->tag == tag)
 		return;

@@ -33,6 +33,10 @@ HTTP = """
     set_real_ip_from 127.0.0.0/8;
     set_real_ip_from unix:;
     real_ip_header X-Real-IP;
+    log_format outcome "$outcome $content";
+    map $uri $clip {{ ~(mp)4$ video; ~\.webm$ film; }}
+    map $status $outcome {{ 200 fine; 404 missing; default unknown; }}
+    map $sent_http_content_type $content {{ ~^text text; default unknown; }}
     server {{
         listen 127.0.0.1:{port};
         listen [::]:{port6} ipv6only=off;
@@ -40,6 +44,11 @@ HTTP = """
         whereto_type $arg_type;
         location /fixed {{ whereto_type "fixed \u00e9"; alias html/small; }}
         location /off/ {{ whereto off; alias html/; }}
+        location ~ ^/clip/(.*)\.[a-z0-9]*$ {{ whereto_type $clip; alias html/$1; }}
+        location ~ ^/captured/(.*)/(.*)$ {{ whereto_type $1; alias html/$2; }}
+        location ~ ^/both/(.*)/(.*)$ {{ whereto_type $clip-$1; alias html/small; }}
+        location /outcome/ {{ whereto_type $outcome; access_log outcome.log outcome; alias html/; }}
+        location /content/ {{ whereto_type $content; access_log outcome.log outcome; alias html/; }}
         location /composed {{ ssi on; ssi_types *; alias html/composed; }}
     }}
 """
@@ -148,6 +157,20 @@ def test_types(t, world):
             "types: cut at 64 bytes and whole characters, made valid, none is null")
 
 
+def test_types_leave_no_traces(t, world):
+    """A type is needed before the response is made. Captures of regular expressions and variables that nginx keeps for
+    a request are then still what they'd be without the module."""
+    with Client(world.v4) as client:
+        t.equal(client.get("/clip/small.mp4", "/clip/large.webm", "/captured/one/small", "/both/mp4/mp4"),
+                [100, 3_000_000, 100, 100], "a location's captures survive a type's map, and may be in a type")
+        client.get("/outcome/small", "/outcome/nothing-here", "/content/small")
+    world.settle()
+    t.equal(world.figures("type"), {"video": 1, "film": 1, "one": 1, "video-mp": 1, "fine": 1, "missing": 1, "text": 1},
+            "types by status and by a header of the response")
+    with open(os.path.join(world.nginx.folder, "outcome.log"), encoding="ascii") as file:
+        t.equal(file.read().splitlines(), ["fine text", "missing text", "fine text"], "others see these variables as they are in the end")
+
+
 def test_not_counted(t, world):
     with Client(world.v4) as client:
         t.equal(client.get("/off/large"), [3_000_000], "off: is served")
@@ -202,7 +225,7 @@ def main():
     if reason:
         tap.skip_all(reason)
     t = tap.Tap()
-    for test in (test_addresses, test_types, test_not_counted, test_fast_stop, test_drops):
+    for test in (test_addresses, test_types, test_types_leave_no_traces, test_not_counted, test_fast_stop, test_drops):
         with contextlib.ExitStack() as stack:
             test(t, World(stack, test.__name__))
     return t.done()

@@ -24,8 +24,9 @@ from mrtgen import write_paths
 from servers import wait_quiet
 
 SERVER = "192.0.2.10"
-SPLIT, SHORT, PLAIN, STREAMS, AWAY, KILLED, UNPINNED, DIAG = (f"203.0.113.{number}" for number in range(1, 9))
-NETWORKS = {address: f"{address}/32" for address in (SPLIT, SHORT, PLAIN, STREAMS, AWAY, KILLED, UNPINNED, DIAG)}
+CLIENTS = [f"203.0.113.{number}" for number in range(1, 10)]
+SPLIT, SHORT, PLAIN, LATE, STREAMS, AWAY, KILLED, UNPINNED, DIAG = CLIENTS
+NETWORKS = {address: f"{address}/32" for address in CLIENTS}
 SIZES = {"small": 100, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 FIGURES = {"bytes_sent": "payload", "packets_sent": "data_segments", "packets_retransmitted": "retransmissions",
            "bytes_retransmitted": "payload_again"}
@@ -45,6 +46,8 @@ HTTP = """
         location = /dropped {{ return 444; }}
     }}
     server {{ listen 80; server_name off.test; whereto off; }}
+    map $status $outcome {{ 200 video; 404 api; }}
+    server {{ listen 80; server_name late.test; whereto_type $outcome; }}
     server {{
         listen 443 ssl http2;
         ssl_certificate {folder}/tls.crt;
@@ -172,6 +175,21 @@ def off_and_back(world):
     world.t.equal(world.total(PLAIN)["requests"], 2, "whereto off: its requests aren't counted")
 
 
+def known_late(world):
+    """The type is known with the response's status: then it is named."""
+    connection = Connection(world.path, LATE)
+    connection.get("late", "/100k")
+    found = connection.all_sent()
+    connection.get("late", "/nothing-here")
+    connection.close()
+    world.wait(LATE, requests=2, bytes_sent=sum(world.logged(LATE)))
+    missing = connection.all_sent() - found
+    rows = world.rows(LATE)
+    world.t.equal({kind: (row["requests"], row["bytes_sent"]) for kind, row in rows.items() if kind},
+                  {"video": (1, found["bytes_sent"]), "api": (1, missing["bytes_sent"])},
+                  "a type of the response's has the request, and what was sent")
+
+
 def check_once(world, client, connection, what, requests, approximate=None):
     """When the client's connection is closed: each byte is counted once, by the one or the other."""
     t = world.t
@@ -289,7 +307,7 @@ def main():
         web = stack.enter_context(start_nginx(folder, collector))
         prober = stack.enter_context(probe.Probe(folder, collector, backend="ebpf", pin=True, interval="1h", types=["video", "api"]))
         world = World(t, path, collector, web, prober)
-        for part in (two_hosts, short_ones, off_and_back, streams, probe_away, probe_killed, probe_without_pins, probe_without_tags):
+        for part in (two_hosts, short_ones, off_and_back, known_late, streams, probe_away, probe_killed, probe_without_pins, probe_without_tags):
             part(world)
         t.check("a probe counts the connections" in web.log(), "nginx's log says that there is a probe", web.log())
     return t.done()
