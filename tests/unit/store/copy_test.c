@@ -161,11 +161,49 @@ static void test_again_and_again(void **state)
 	assert_int_equal(batches_of_copy(to), batches + 2);
 }
 
+static void write_once(void *ctx, const struct copy_progress *p)
+{
+	const char **from = ctx;
+	if (*from)
+		write_source(*from, 6);
+	*from = NULL;
+}
+
+/* The source goes on meanwhile, and slices are too large at first: what is brought is of one moment, the batch
+ * numbers' own. */
+static void test_one_moment(void **state)
+{
+	static struct copy_report report;
+	static struct sums before[TABLE_COUNT];
+	char from[512], to[512];
+	const char *once = from;
+	struct error err;
+	struct copy_config config = {.urls = {from, to}, .batch_rows = 40, .progress = write_once, .ctx = &once};
+	world_make(&world);
+	fresh_url(from, sizeof(from));
+	fresh_url(to, sizeof(to));
+	write_source(from, 5);
+	memset(before, 0, sizeof(before));
+	for (int i = 0; i < TABLE_COUNT; i++)
+		sums_of(from, table_at(i), &before[i]);
+	if (store_copy(&config, &report, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(report.equal);
+	assert_null(once);
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		struct sums after = {0};
+		sums_of(to, table_at(i), &after);
+		assert_memory_equal(&before[i], &after, sizeof(after));
+	}
+	copy_and_compare(from, to, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small_batches),
 		cmocka_unit_test(test_again_and_again),
+		cmocka_unit_test(test_one_moment),
 	};
 	wt_random_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
