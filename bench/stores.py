@@ -4,7 +4,7 @@
 
     stores.py [ARGUMENT OF bench_store ...]
 
-SQLite in a temporary folder, and a PostgreSQL with ip4r that is started for it. $WHERETO_BENCH_STORE is the program.
+SQLite in a temporary folder, a PostgreSQL with ip4r and a ClickHouse that are started for it. $WHERETO_BENCH_STORE is the program.
 With --url there is just that one. Asserts nothing."""
 
 import contextlib
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-from postgres import Server, unavailable
+import clickhouse
+import postgres
 
 
 def run(*arguments):
@@ -27,12 +28,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         print("SQLite", flush=True)
         failed = run("--url", f"sqlite:{folder}/bench.db", *arguments)
-    print("\nPostgreSQL", unavailable() or "", flush=True)
-    if unavailable():
-        return failed
-    with contextlib.closing(Server()) as server:
-        failed |= run("--url", server.url, *arguments)
-        print("MB in the database:", server.ask("SELECT pg_database_size(current_database()) / 1000000"))
+    print("\nPostgreSQL", postgres.unavailable() or "", flush=True)
+    if not postgres.unavailable():
+        with contextlib.closing(postgres.Server()) as server:
+            failed |= run("--url", server.url, *arguments)
+            print("MB in the database:", server.ask("SELECT pg_database_size(current_database()) / 1000000"))
+    print("\nClickHouse", clickhouse.unavailable() or "", flush=True)
+    if not clickhouse.unavailable():
+        with contextlib.closing(clickhouse.Server()) as server:
+            failed |= run("--url", server.url("bench"), *arguments)
+            print("MB in the database:", server.ask("SELECT toString(intDiv(sum(bytes_on_disk), 1000000)) FROM system.parts WHERE active"
+                                                    " AND database = 'bench'"))
     return failed
 
 
