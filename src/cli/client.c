@@ -123,6 +123,18 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	return fwrite(data, size, n, req->body);
 }
 
+static bool (*gives_up)(void);
+
+void client_give_up_when(bool (*wants_end)(void))
+{
+	gives_up = wants_end;
+}
+
+static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+	return gives_up();
+}
+
 static int explain(const struct request *req, CURLcode code)
 {
 	const char *api = api_of(req->o), *why = *req->error ? req->error : curl_easy_strerror(code);
@@ -158,6 +170,10 @@ static int perform(struct request *req, CURLU *url, struct curl_slist *headers)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, req);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT, ANSWER_SECONDS);
+	if (gives_up) {
+		curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	}
 	if (req->o->values[OPTION_ca_file])
 		curl_easy_setopt(c, CURLOPT_CAINFO, req->o->values[OPTION_ca_file]);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "whereto/" WHERETO_VERSION);

@@ -4,6 +4,7 @@
 /* The commands' way to the collector: one GET over HTTP. Messages go to standard error. */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/options.h"
@@ -13,6 +14,9 @@ struct client_answer {
 	size_t len;
 	json_t *json; /* NULL with --json and --csv: nobody looks inside */
 };
+
+/* From now on a question is given up when this says so; it is asked about once a second. NULL: never. */
+void client_give_up_when(bool (*wants_end)(void));
 
 /* Asks for the path with the options' parameters, and one more when name is not NULL. Returns the exit
  * status; EXIT_DONE fills in the answer. What the collector calls a bad parameter is EXIT_USAGE. */

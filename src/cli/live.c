@@ -160,6 +160,14 @@ int live_wait(unsigned ms)
 	return r == 0 ? LIVE_TIME : read_keys();
 }
 
+bool live_wants_end(void)
+{
+	sigset_t pending;
+	if (!live.open || sigpending(&pending) < 0)
+		return false;
+	return ended || sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGHUP) == 1;
+}
+
 void live_draw(const char *picture, unsigned height)
 {
 	(void)fputs("\033[H", stdout);

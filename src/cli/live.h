@@ -4,6 +4,8 @@
 /* The terminal as a live view needs it: the alternate screen, which leaves what was there alone, no
  * cursor, keys without Enter. One view a process, one thread. */
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 
 enum live_event {
@@ -23,5 +25,7 @@ int live_open(void) MUST_USE;
 void live_close(void);
 /* The next key, below 256, or an event. */
 int live_wait(unsigned ms);
+/* Whether the next live_wait returns LIVE_END because of a signal: for work in between, that would keep it waiting. */
+bool live_wants_end(void);
 /* Writes the picture over the one before; what is beyond the screen's height is left out. */
 void live_draw(const char *picture, unsigned height);

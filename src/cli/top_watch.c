@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/live.h"
 #include "cli/rows.h"
@@ -191,7 +192,9 @@ int top_watch(const struct options *o, unsigned seconds)
 	if (r != EXIT_DONE) {
 		fputs(v.trouble ? v.trouble : "whereto top: out of memory\n", stderr);
 	} else if (live_open() == 0) {
+		client_give_up_when(live_wants_end);
 		r = watch_terminal(&v);
+		client_give_up_when(NULL);
 		live_close();
 	} else {
 		r = watch_plain(&v);

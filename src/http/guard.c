@@ -34,11 +34,18 @@ static void cut(struct http_guard *g, struct guarded *c)
 	g->closed++;
 }
 
+/* Whether its place may go to others who want it. Who reads an answer gets the time of a request for it. */
+static bool may_go(const struct http_guard *g, const struct guarded *c, uint64_t now_ns)
+{
+	return (c->state == GUARD_WAITS && now_ns > c->since_ns + g->times.crowded_ns) ||
+		(c->state == GUARD_SENDS && now_ns > c->since_ns + g->times.request_ns);
+}
+
 static struct guarded *longest_waiting(struct http_guard *g, uint64_t now_ns)
 {
 	struct guarded *found = NULL;
 	for (struct guarded *c = g->first; c; c = c->next)
-		if (c->state == GUARD_WAITS && now_ns > c->since_ns + g->times.crowded_ns && (!found || c->since_ns < found->since_ns))
+		if (may_go(g, c, now_ns) && (!found || c->since_ns < found->since_ns))
 			found = c;
 	return found;
 }

@@ -32,7 +32,7 @@ struct guarded {
 };
 
 struct http_guard_times {
-	uint64_t request_ns; /* for a request, from the connection's begin or its last answer */
+	uint64_t request_ns; /* for a request, from the connection's begin or its last answer; to take an answer when others want the place */
 	uint64_t answer_ns;  /* to take one */
 	uint64_t crowded_ns; /* for a request when others want the place */
 	uint64_t look_ns;    /* between looks */
@@ -49,7 +49,7 @@ struct http_guard {
 	pthread_t thread;
 };
 
-/* places: connections that the library takes in all. */
+/* places: connections that the library takes on one listener; with several, so many are enough for all. */
 int http_guard_init(struct http_guard *g, size_t places, const struct http_guard_times *times) MUST_USE;
 void http_guard_done(struct http_guard *g);
 /* NULL: memory is out, the connection goes unguarded. */

@@ -72,7 +72,13 @@ static int write_path(const struct answer *a, const struct query_row *row)
 
 /* ---- the graph ---- */
 
-/* "router:edge1", "transit:64500", "origin:null", "origin:other": to be freed. */
+/* Whether a name could be taken for one of an id's words, or for a quoted name. */
+static bool needs_quotes(const char *name)
+{
+	return *name == '"' || strcmp(name, "null") == 0 || strcmp(name, "other") == 0;
+}
+
+/* "router:edge1", "transit:64500", "origin:null", "origin:other": to be freed. A router of such a name is in quotes. */
 static char *node_id(const struct answer *a, const struct flows_node *n)
 {
 	struct dim_value v = n->stage == STAGE_ROUTER && n->code != FLOWS_OTHER ? value_set_value(&a->flows.routers, n->code)
@@ -82,7 +88,8 @@ static char *node_id(const struct answer *a, const struct flows_node *n)
 	if (n->code == FLOWS_OTHER)
 		return asprintf(&id, "%s:other", stage_names[n->stage]) < 0 ? NULL : id;
 	CLEANUP(free_p) char *text = render_text(dim, &v);
-	if (!text || asprintf(&id, "%s:%s", stage_names[n->stage], v.known ? text : "null") < 0)
+	const char *quote = text && v.known && needs_quotes(text) ? "\"" : "";
+	if (!text || asprintf(&id, "%s:%s%s%s", stage_names[n->stage], quote, v.known ? text : "null", quote) < 0)
 		return NULL;
 	return id;
 }

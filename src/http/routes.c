@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cursor.h"
+#include "base/deadline.h"
 #include "http/question.h"
 #include "http/table.h"
 #include "query/filter.h"
@@ -158,7 +159,7 @@ static void answer(struct http_call *call, const struct http_routes_question *q,
 		write_begin(&reply);
 		write_rows(call, &reply, rows);
 	}
-	while (reply.out && r == 0 && !cursor->ended) {
+	while (reply.out && r == 0 && !cursor->ended && !deadline_past(0)) { /* not for a client that has gone */
 		json_decref(rows);
 		rows = NULL;
 		r = backend->routes(backend->ctx, q, cursor, &rows, &err);

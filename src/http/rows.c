@@ -55,7 +55,8 @@ bool http_ask(struct http_asking *a, const struct query *q, struct query_result 
 {
 	struct error err = {0};
 	int r = query_run(a->reader, a->call->server->backend.retention_s, clock_wall_ms() / 1000, q, ret, &err);
-	a->snapshot = r >= 0 && q->keep_snapshot;
+	/* One that fails here, not in the store, leaves the snapshot of the query before it. */
+	a->snapshot = r < 0 || q->keep_snapshot;
 	a->sound = r >= 0 || http_rows_status(r) != 500;
 	if (r < 0)
 		http_reply_error(a->call, http_rows_status(r), "%s", err.text);

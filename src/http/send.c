@@ -2,7 +2,8 @@
 
 /* A reply on its way out. Every answer carries the same security headers, errors included, unless it has its own. Bodies that
  * slow clients have not read yet are counted, and above HELD_BYTES_MAX new ones are refused (503), so the memory is
- * bounded whatever clients do.
+ * bounded whatever clients do. What everybody may ask has a share of that, so that strangers take no room from those with
+ * a token; and what fits a packet is always sent, for there are only so many connections.
  *
  * What asks the store or the tables has an ETag made of its body: browsers may keep it, ask again with it each time, and
  * are told when it is the same. The tag is weak: the packed body has it too. */
@@ -17,6 +18,7 @@
 #include "http/call.h"
 
 #define HELD_BYTES_MAX   ((size_t)512 << 20)
+#define OPEN_BYTES_MAX   (HELD_BYTES_MAX / 4)
 #define PACK_BYTES_MIN   1024 /* smaller ones fit a packet as they are */
 #define GZIP_WINDOW_BITS (16 + MAX_WBITS)
 
@@ -152,10 +154,16 @@ static enum MHD_Result add_headers(const struct http_reply *reply, struct MHD_Re
 	return ok;
 }
 
+static bool has_room(const struct http_call *call)
+{
+	bool open = !call->endpoint || call->endpoint->access != ENDPOINT_TOKEN;
+	size_t held = atomic_load(&call->server->counters.held_bytes);
+	return call->reply.len <= PACK_BYTES_MIN || held + call->reply.len <= (open ? OPEN_BYTES_MAX : HELD_BYTES_MAX);
+}
+
 int http_send(struct http_call *call, struct MHD_Connection *conn)
 {
-	struct http_counters *c = &call->server->counters;
-	if (atomic_load(&c->held_bytes) + call->reply.len > HELD_BYTES_MAX)
+	if (!has_room(call))
 		http_reply_error(call, 503, "too many large answers are waiting for their clients; ask again");
 
 	struct MHD_Response *response = response_take(call);

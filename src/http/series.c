@@ -59,12 +59,6 @@ static bool ask_times(struct series *s, struct query_result *ret)
 	return false;
 }
 
-static void take_away(struct measures *m, const struct measures *part)
-{
-	for (int i = 0; i < MEASURE_COUNT; i++)
-		m->v[i] -= part->v[i] < m->v[i] ? part->v[i] : m->v[i];
-}
-
 /* From sums by time to those of all other groups; both are in the order of time. */
 static void leave_others(struct query_result *times, struct query_result *buckets)
 {
@@ -74,7 +68,7 @@ static void leave_others(struct query_result *times, struct query_result *bucket
 	for (size_t i = 0; i < times->row_count; i++) {
 		uint64_t time = times->rows[i].values[0].number;
 		for (; at < buckets->row_count && buckets->rows[at].values[0].number <= time; at++) {
-			take_away(&times->rows[i].m, &buckets->rows[at].m);
+			measures_take_away(&times->rows[i].m, &buckets->rows[at].m);
 			measures_add(&sum, &buckets->rows[at].m);
 		}
 		measures_add(&buckets->other, &times->rows[i].m);

@@ -224,7 +224,8 @@ static int begin(struct http_listener *l, struct MHD_Connection *conn, const cha
 	return answered_early(&r->call, conn) ? send_request(r) : MHD_YES;
 }
 
-/* What is asked, as one text: the path, and the parameters as they came. To be freed. */
+/* What is asked, as one text: the path, and the parameters as they came, each with its length, for a value may have any
+ * characters. To be freed. */
 static char *question_key(const struct http_call *call)
 {
 	char *key = NULL;
@@ -234,7 +235,7 @@ static char *question_key(const struct http_call *call)
 		return NULL;
 	(void)fprintf(out, "%s%s", call->path, call->accept_csv ? " csv" : "");
 	for (size_t i = 0; i < call->params.count; i++)
-		(void)fprintf(out, "\n%s=%s", call->params.list[i].name, call->params.list[i].value);
+		(void)fprintf(out, "\n%s=%zu:%s", call->params.list[i].name, strlen(call->params.list[i].value), call->params.list[i].value);
 	if (fclose(out) == 0)
 		return key;
 	free(key);

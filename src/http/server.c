@@ -251,7 +251,7 @@ static int parts_init(struct http_server *s, const struct http_config *config, s
 	if (r == 0)
 		r = http_readers_init(&s->readers, s->backend.store, threads);
 	if (r == 0)
-		r = http_guard_init(&s->guard, CONNECTIONS_MAX * config->listen_count, &guard_times);
+		r = http_guard_init(&s->guard, CONNECTIONS_MAX, &guard_times);
 	if (r == 0)
 		r = http_jobs_init(&s->queries, threads);
 	if (r == 0)

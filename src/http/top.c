@@ -23,16 +23,30 @@ static bool earlier_range(const struct http_question *q, const struct query_resu
 	return true;
 }
 
+/* The other, and with it the total: rows + other = total also when the store has got or lost something since the total was read. */
+static void set_sums(struct query_result *r, const struct measures *total, bool has_other)
+{
+	r->total = r->other = *total;
+	if (!has_other)
+		return;
+	for (size_t i = 0; i < r->row_count; i++)
+		measures_take_away(&r->other, &r->rows[i].m);
+	r->total = r->other;
+	for (size_t i = 0; i < r->row_count; i++)
+		measures_add(&r->total, &r->rows[i].m);
+}
+
 /* The total of the earlier range, then the rows' groups in it, in their order. */
 static bool ask_earlier(struct http_asking *a, const struct http_question *q, const struct query_result *now,
 	struct query_result *ret)
 {
-	struct query whole = q->query, groups = q->query;
+	struct query groups = q->query;
 	struct query_result total;
-	if (!earlier_range(q, now, &whole) || !earlier_range(q, now, &groups)) {
+	if (!earlier_range(q, now, &groups)) {
 		http_reply_error(a->call, 400, "parameter 'compare': there is no such time before this range");
 		return false;
 	}
+	struct query whole = groups;
 	whole.by_count = 0;
 	whole.keep_snapshot = true;
 	groups.only = now->rows;
@@ -40,11 +54,8 @@ static bool ask_earlier(struct http_asking *a, const struct http_question *q, co
 	if (!http_ask(a, &whole, &total))
 		return false;
 	bool ok = http_ask(a, &groups, ret);
-	if (ok) {
-		ret->total = ret->other = total.total;
-		for (size_t i = 0; i < ret->row_count && now->has_other; i++)
-			measures_sub(&ret->other, &ret->rows[i].m);
-	}
+	if (ok)
+		set_sums(ret, &total.total, now->has_other);
 	query_result_done(&total);
 	return ok;
 }

@@ -183,10 +183,19 @@ static int read_quoted(struct parser *ps, struct token *t)
 	return 0;
 }
 
+/* As it stands there: up to the quote that ends it, or the end of the text. */
+static size_t quoted_len(const char *text)
+{
+	size_t n = 1;
+	while (text[n] && text[n] != '"')
+		n += text[n] == '\\' && text[n + 1] ? 2 : 1;
+	return n;
+}
+
 static int read_token(struct parser *ps, struct token *t)
 {
 	*t = (struct token){.at = ps->p, .quoted = *ps->p == '"'};
-	size_t n = strcspn(ps->p, t->quoted ? "" : " \t\n\r,\"");
+	size_t n = t->quoted ? quoted_len(ps->p) : strcspn(ps->p, " \t\n\r,\"");
 	t->text = arena_alloc(&ps->filter->arena, n + 1);
 	if (!t->text)
 		return out_of_memory(ps);

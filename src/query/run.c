@@ -28,6 +28,7 @@
 #define MEMORY_BYTES      (256u << 20) /* of sums in one answer */
 #define TWO_WAYS_LIMIT    1000         /* above so many rows one go is as fast */
 #define NARROW_GROUPS_MAX 2000         /* more groups than this are picked out of all here, not by the store */
+#define NARROW_TEXTS_MAX  200          /* values of a dimension that are sent one by one, as names and paths are; stores bound these */
 #define FILTERS_MAX       (QUERY_FILTERS_MAX + QUERY_DIMS_MAX)
 
 struct job {
@@ -283,7 +284,17 @@ static size_t group_values(const struct groups *g, unsigned word, const struct v
 	return count;
 }
 
-/* Narrows the store's work to rows that can be one of these groups'. Their keys have no time. */
+/* One more condition, when it is worth it. */
+static void narrow(struct job *j, enum dimension dim, const struct dim_value *values, size_t count)
+{
+	enum dimension_kind kind = dimension_table[dim].kind;
+	if ((kind == KIND_TEXT || kind == KIND_PATH) && count > NARROW_TEXTS_MAX)
+		return;
+	j->filters[j->filter_count++] = (struct store_filter){.dim = dim, .values = values, .value_count = count};
+}
+
+/* Narrows the store's work to rows that can be one of these groups'. Their keys have no time. That saves time and changes no answer:
+ * rows of other groups are passed over as they come. */
 static int ask_for_groups(struct job *j, const struct groups *g, bool keep_snapshot)
 {
 	size_t per = (size_t)g->count + 1, filters = j->filter_count;
@@ -294,11 +305,8 @@ static int ask_for_groups(struct job *j, const struct groups *g, bool keep_snaps
 	for (size_t i = 0; i < j->q->by_count && g->count <= NARROW_GROUPS_MAX; i++) {
 		if ((int)i == j->time_at)
 			continue;
-		j->filters[j->filter_count++] = (struct store_filter){
-			.dim = j->q->by[i],
-			.values = values + i * per,
-			.value_count = group_values(g, word++, &j->sets[i], values + i * per),
-		};
+		size_t count = group_values(g, word++, &j->sets[i], values + i * per);
+		narrow(j, j->q->by[i], values + i * per, count);
 	}
 	int r = ask(j, j->plan.cube, dims_mask(j->q), answer_measures(j->q), keep_snapshot, on_row);
 	j->filter_count = filters;

@@ -42,6 +42,13 @@ static inline void measures_sub(struct measures *m, const struct measures *other
 		m->v[i] -= other->v[i];
 }
 
+/* At most what is there: for parts that were read later than the whole. */
+static inline void measures_take_away(struct measures *m, const struct measures *part)
+{
+	for (int i = 0; i < MEASURE_COUNT; i++)
+		m->v[i] -= part->v[i] < m->v[i] ? part->v[i] : m->v[i];
+}
+
 bool measures_zero(const struct measures *m);
 
 /* The q-quantile (0..1) of the round-trip histogram in microseconds, interpolated inside its bucket;

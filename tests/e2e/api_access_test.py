@@ -134,6 +134,7 @@ def check_caching(tap, collector):
     fresh = [client.api("top?by=&last=30h", Cache_Control=value).json()["total"]["records"] for value in (None, "no-cache", "max-age=0")]
     tap.equal(fresh, [old.json()["total"]["records"] + 300] * 3, "who doesn't gets a fresh one")
     tap.check(client.api("top?by=&last=31h", Cache_Control="max-age=600").body != kept.body, "another question has another answer")
+    tap.equal(client.api("top?by=%0Alast=30h", Cache_Control="max-age=600").status, 400, "also one whose text is the same but for where a value ends")
     tap.equal(client.api("top?by=x&last=30h", Cache_Control="max-age=600").status, 400, "errors are not kept")
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         together = list(pool.map(lambda i: client.api("series?last=30h&by=type", Cache_Control="max-age=600"), range(32)))

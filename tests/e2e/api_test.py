@@ -270,6 +270,17 @@ class Api:
             self.tap.check(status == 400 and says in json.loads(body)["error"], f"{path} is refused", body)
 
 
+    def check_snapshots(self):
+        """A question that is refused midway leaves none of what it saw to those after it."""
+        for number in range(3):
+            status, body = self.collector.http("/api/v1/series?by=origin&step=1m&last=70d")
+            self.tap.check(status == 400 and "buckets" in body, "too many buckets are refused", body)
+            kind = f"later{number}"
+            self.collector.send([{"client": "198.18.0.1", "server": "192.0.2.1", "type": kind, "bytes_sent": 77}])
+            seen = {self.collector.api("top", by="type", filter="type:" + kind)["total"]["bytes_sent"] for _ in range(8)}
+            self.tap.equal(seen, {77}, "and what comes then is seen by every reader")
+
+
 def main():
     seed = int(os.environ.get("WT_SEED", time.time_ns() % 1000000))
     print(f"# WT_SEED={seed}")
@@ -278,7 +289,9 @@ def main():
         world = World(random.Random(seed), folder)
         with Collector(os.path.join(folder, "collector"), **world.config()) as collector:
             collector.send(world.records)
-            Api(tap, world, collector).check_all()
+            api = Api(tap, world, collector)
+            api.check_all()
+            api.check_snapshots()
     return tap.done()
 
 

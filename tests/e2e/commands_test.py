@@ -3,11 +3,13 @@
 """What every command has (--help, --version, secrets not shown), and `whereto top --watch` on a terminal."""
 
 import fcntl
+import json
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -156,9 +158,37 @@ def check_stop(tap, collector):
     tap.check(t.wait(lambda t: LEAVE in t.raw) and t.end() == 0, "SIGTERM ends it", t.raw[-200:])
 
 
+def answer_once(listening, body):
+    """The first question gets this; returns the connection on which the second one comes, which gets nothing."""
+    while True:
+        connection = listening.accept()[0]
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        if not body:
+            return connection
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        connection.close()
+        body = b""
+
+
+def check_no_answer(tap):
+    """A collector that does not answer keeps nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+        t = Terminal("top", "--api", f"http://127.0.0.1:{listening.getsockname()[1]}", "--watch", "1")
+        body = json.dumps({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "rows": [], "total": {}, "other": None})
+        with answer_once(listening, body.encode()):
+            start = time.monotonic()
+            t.press("\x03")
+            tap.check(t.wait(lambda t: LEAVE in t.raw) and t.end() == 0, "Ctrl-C ends it while it waits for an answer", t.raw[-200:])
+            tap.check(time.monotonic() - start < 30, "soon", time.monotonic() - start)
+
+
 def main():
     tap = Tap()
     check_help(tap)
+    check_no_answer(tap)
     with tempfile.TemporaryDirectory() as folder, Collector(folder) as collector:
         check_secrets(tap, collector)
         collector.send([{"client": "203.0.113.9", "server": "192.0.2.10", "type": kind, "bytes_sent": 1000, "packets_sent": 5}

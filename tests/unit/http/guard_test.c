@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Connections whose time is over are shut down, and no others; when places are few, the longest waiting ones go. */
+/* Connections whose time is over are shut down, and no others; when places are few, those that have had them longest go. */
 
 #include "http/guard.h"
 
@@ -106,8 +106,32 @@ static void places_are_few(void **state)
 	http_guard_done(&g);
 }
 
+/* Who does not read its answer goes, too, when its time is over and places are few; who has begun just now stays. */
+static void readers_are_slow(void **state)
+{
+	const struct http_guard_times times = {.request_ns = 20 * MS, .answer_ns = 1000 * NS_PER_S, .crowded_ns = MS, .look_ns = 5 * MS};
+	struct http_guard g;
+	struct pair pairs[PLACES];
+	uint64_t start = clock_mono_ns();
+	assert_int_equal(http_guard_init(&g, PLACES, &times), 0);
+	for (size_t i = 0; i < PLACES; i++) {
+		open_pair(&g, &pairs[i]);
+		http_guard_state(&g, pairs[i].guarded, GUARD_SENDS);
+	}
+	assert_true(ends(&pairs[0], LONG_MS));
+	assert_true(ends(&pairs[1], LONG_MS));
+	assert_true(clock_mono_ns() - start >= 20 * MS);
+	for (size_t i = 2; i < PLACES; i++)
+		assert_false(ends(&pairs[i], 0));
+	assert_int_equal(http_guard_closed(&g), 2);
+	for (size_t i = 0; i < PLACES; i++)
+		close_pair(&g, &pairs[i]);
+	http_guard_done(&g);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(time_is_over), cmocka_unit_test(places_are_few)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(time_is_over), cmocka_unit_test(places_are_few),
+		cmocka_unit_test(readers_are_slow)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

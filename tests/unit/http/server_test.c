@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "http/call.h"
 #include "http/web.h"
 #include "query/query.h"
 #include "wt_test.h"
@@ -827,6 +828,28 @@ static void concurrent_clients(void **state)
 	assert_false(held);
 }
 
+static void expect_status(const struct http_server *server, const char *path, int status)
+{
+	struct answer a = ask(server, path);
+	assert_int_equal(a.status, status);
+	answer_done(&a);
+}
+
+/* As if clients had not read so much: what everybody may ask has a share, small answers always go. */
+static void unread_answers(void **state)
+{
+	struct fixture *f = *state;
+	atomic_fetch_add(&f->server->counters.held_bytes, (size_t)129 << 20);
+	expect_status(f->server, "/api/v1/openapi.json", 503);
+	expect_status(f->server, "/healthz", 200);
+	expect_status(f->server, "/metrics", 200);
+	atomic_fetch_add(&f->server->counters.held_bytes, (size_t)384 << 20);
+	expect_status(f->server, "/metrics", 503);
+	expect_status(f->server, "/healthz", 200);
+	atomic_fetch_sub(&f->server->counters.held_bytes, (size_t)513 << 20);
+	expect_status(f->server, "/api/v1/openapi.json", 200);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -836,7 +859,7 @@ int main(void)
 		TEST(series_of_everything), TEST(series_of_groups), TEST(series_of_pairs), TEST(series_of_odd_values),
 		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page), TEST(about), TEST(dashboard),
 		TEST(metrics), TEST(refusals), TEST(store_errors), TEST(head), TEST(token), TEST(second_listener),
-		TEST(cannot_listen), TEST(hostile_bytes), TEST(concurrent_clients),
+		TEST(cannot_listen), TEST(hostile_bytes), TEST(concurrent_clients), TEST(unread_answers),
 	};
 	wt_random_init();
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
