@@ -385,7 +385,8 @@ static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, 
 	} else if (alive) {
 		set_tag(tp, t, p, value);
 	} else if (!(t->flags & TOLD_OWN)) {
-		end_tag(tp, t, p, false);
+		/* Of which nothing was told, and which no tag was taken for, is its server's from its beginning. */
+		end_tag(tp, t, p, !(t->flags & (TOLD_BEFORE | TOLD_TAGGED)));
 		t->flags |= TOLD_OWN;
 	}
 	return alive;
