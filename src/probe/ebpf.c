@@ -340,7 +340,7 @@ static int ebpf_open(const struct config_probe *config, struct backend **ret, st
 		return error_set(err, -ENOMEM, "out of memory");
 	b->state_fd = b->tag_fd = b->pins.lock_fd = -1;
 	(void)libbpf_set_print(listen_to_libbpf);
-	int r = namespaces_open(config->namespaces, config->namespace_count, &b->namespaces, err);
+	int r = namespaces_open(config->namespaces, config->namespace_count, config->user, &b->namespaces, err);
 	if (r == 0 && config->pin_dir)
 		r = open_pins(b, config->pin_dir, err);
 	if (r == 0)

@@ -15,6 +15,19 @@
 #define CAP_BPF 39
 #endif
 
+#define GROUPS_MAX 1024
+
+/* Where the plain names mean ids of 16 bits. */
+#ifdef SYS_setresuid32
+#define SET_GROUPS SYS_setgroups32
+#define SET_GIDS   SYS_setresgid32
+#define SET_UIDS   SYS_setresuid32
+#else
+#define SET_GROUPS SYS_setgroups
+#define SET_GIDS   SYS_setresgid
+#define SET_UIDS   SYS_setresuid
+#endif
+
 #define WORD(cap) ((cap) / 32)
 #define BIT(cap)  (1u << (cap) % 32)
 
@@ -29,7 +42,7 @@ static int caps_get(struct caps *ret)
 	return syscall(SYS_capget, &ret->head, ret->data) < 0 ? -errno : 0;
 }
 
-int privileges_limit(void)
+static int limit(void)
 {
 	struct caps c;
 	int r = caps_get(&c);
@@ -64,14 +77,21 @@ int privileges_give(const char *path, const char *user, struct error *err)
 	return r;
 }
 
+/* By the kernel's own calls, which change this thread: the library's change all, and end the process when one that has
+ * given up its rights cannot follow. */
 static int become(const char *user, struct error *err)
 {
 	const struct passwd *pw;
-	int r = find_user(user, &pw, err);
+	gid_t groups[GROUPS_MAX];
+	int count = GROUPS_MAX, r = find_user(user, &pw, err);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(user, pw->pw_gid) < 0 ||
-		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+	uid_t uid = pw->pw_uid;
+	gid_t gid = pw->pw_gid;
+	if (getgrouplist(user, gid, groups, &count) < 0)
+		return error_set(err, -E2BIG, "user '%s' is in more than %d groups", user, GROUPS_MAX);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SET_GROUPS, (size_t)count, groups) < 0 ||
+		syscall(SET_GIDS, gid, gid, gid) < 0 || syscall(SET_UIDS, uid, uid, uid) < 0)
 		return error_set(err, -errno, "cannot become user '%s': %s", user, strerror(errno));
 	return 0;
 }
@@ -81,7 +101,7 @@ int privileges_drop(const char *user, struct error *err)
 	int r = user ? become(user, err) : 0;
 	if (r < 0)
 		return r;
-	r = privileges_limit();
+	r = limit();
 	return r < 0 ? error_set(err, r, "capabilities cannot be given up: %s", strerror(-r)) : 0;
 }
 

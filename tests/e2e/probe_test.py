@@ -20,6 +20,7 @@ import tap
 from collector import Collector, program
 
 CLONE_NEWNET = 0x40000000
+CAP_BPF = 39
 libc = ctypes.CDLL(None, use_errno=True)
 REQUEST = b"q" * 77
 
@@ -166,7 +167,9 @@ def test_clients(t, folder, collector):
         expect(t, collector, "shared", 1, 200, "one of two sockets on a port goes away, and a client on it is no server")
         expect(t, collector, "elsewhere", 0, 0, "another namespace is not watched")
     with named_namespaces(folder, home, there_fd) as files, \
-            probe.Probe(folder, collector, ports=rules(both=elsewhere), interval="200ms", name="both", namespaces=files):
+            probe.Probe(folder, collector, ports=rules(both=elsewhere), interval="200ms", name="both", namespaces=files,
+                        user="nobody", status=os.path.join(folder, "b.sock")) as prober:
+        t.equal(threads_of(prober.pid), {("65534", False, 1 << CAP_BPF)}, "every thread has become the user, and keeps CAP_BPF alone")
         libc.setns(there_fd, CLONE_NEWNET)
         ends = connect(elsewhere)
         exchange(*ends, 700)
@@ -176,6 +179,17 @@ def test_clients(t, folder, collector):
             end.close()
     for fd in (home, there_fd):
         os.close(fd)
+
+
+def threads_of(pid):
+    """(user, whether root's group is among its groups, capabilities) of each thread, without repetition."""
+    found = set()
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as file:
+            lines = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        users, groups = lines["Uid"].split(), lines["Groups"].split()
+        found.add((" ".join(sorted(set(users))), "0" in groups, int(lines["CapPrm"], 16)))
+    return found
 
 
 @contextlib.contextmanager
