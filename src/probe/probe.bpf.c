@@ -397,6 +397,11 @@ int tag(struct bpf_sockopt *ctx)
 {
 	__u32 *value = ctx->optval;
 	struct bpf_sock *sk = ctx->sk;
+	/* Kernels before 6.5 refuse what is larger than the page of it that they show us, unless told to take the caller's. */
+	if (ctx->optlen > PROBE_SHOWN_MAX) {
+		ctx->optlen = 0;
+		return 1;
+	}
 	if (ctx->level != PROBE_TAG_LEVEL)
 		return 1;
 	/* Whatever is not for us the kernel answers as if we weren't there. -1: another probe has taken it, too. */

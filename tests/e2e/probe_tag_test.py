@@ -177,6 +177,23 @@ def of_a_rule(world):
         client.socket.close()
 
 
+def of_nobody(world):
+    """Options that are others', however large, are the kernel's to answer."""
+    with socket.socket() as other:
+        for size in (4, 4096, 4097, 8192, 200_000):
+            said = None
+            try:
+                other.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno".ljust(size, b"\0"))
+            except OSError as error:
+                said = errno.errorcode[error.errno]
+            world.t.equal(said, None, f"an option of {size} bytes is taken by the kernel")
+            try:
+                other.setsockopt(0x5754, 1, bytes(size))
+            except OSError as error:
+                said = errno.errorcode[error.errno]
+            world.t.equal(said, "ENOPROTOOPT", f"one of {size} bytes that looks like a tag isn't taken")
+
+
 def turns(world, family):
     """Several types by turns. What was sent before the first tag goes with it. Returns what each was sent."""
     port, sums = PORTS[f"turns {family}"], collections.defaultdict(collections.Counter)
@@ -257,6 +274,7 @@ def main():
         after_the_end(world)
         of_the_listener(world)
         of_a_rule(world)
+        of_nobody(world)
         check(world, turns(world, 4), turns(world, 6))
         away(world, prober)
     return t.done()
