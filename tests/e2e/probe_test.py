@@ -209,6 +209,28 @@ def named_namespaces(folder, *fds):
             subprocess.run(["umount", file], check=False)
 
 
+def test_pins(t, folder, collector):
+    """In the folder of pins only what other versions left is taken away, and it isn't used where others may write."""
+    with probe.Probe(folder, collector, name="pins", pin=True) as prober:
+        pin = prober.config["pin"]
+        prober.stop()
+        own, older = os.listdir(pin)[0], "0123456789abcdef"
+        others = ("somebody", older.upper(), older + "0")
+        for name in (older, *others):
+            os.mkdir(os.path.join(pin, name), 0o700)
+        prober.start()
+        t.equal(sorted(os.listdir(pin)), sorted([own, *others]), "what another version left is taken away, what is others' stays")
+        t.equal(prober.ready["resumed"], "yes", "and the probe goes on with its own")
+        prober.stop()
+        os.chmod(pin, 0o770)
+        prober.start()
+        t.check("can be written by others" in prober.status()["note"], "a folder that others can write isn't used", prober.status()["note"])
+        prober.stop()
+        os.chmod(pin, 0o700)
+        prober.start()
+        t.equal(prober.ready["resumed"], "yes", "until they can't")
+
+
 def cgroup2():
     """Where cgroup2 is mounted, or None."""
     with open("/proc/mounts", encoding="utf-8") as mounts:
@@ -313,6 +335,7 @@ def main():
             Collector(os.path.join(folder, "collector")) as collector:
         test_servers(t, os.path.join(folder, "servers"), collector)
         test_clients(t, os.path.join(folder, "clients"), collector)
+        test_pins(t, os.path.join(folder, "pins"), collector)
         test_rules(t, os.path.join(folder, "rules"), collector)
         test_sockdiag(t, os.path.join(folder, "sockdiag"), collector)
     return t.done()
