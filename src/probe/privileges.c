@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/privileges.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,13 +71,40 @@ static int find_user(const char *user, const struct passwd **ret, struct error *
 	return *ret ? 0 : error_set(err, errno ? -errno : -ENOENT, "no user '%s'", user);
 }
 
-int privileges_give(const char *path, const char *user, struct error *err)
+/* A file that has another name elsewhere is not this folder's to give: it may have been put in to be got hold of. */
+static int give_files(DIR *d, uid_t uid, gid_t gid)
 {
-	const struct passwd *pw;
+	struct dirent *e;
+	struct stat st;
+	while ((e = readdir(d))) {
+		CLEANUP(close_p) int fd = openat(dirfd(d), e->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid == uid)
+			continue;
+		if (fchown(fd, uid, gid) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int privileges_give(const char *dir, const char *user, struct error *err)
+{
+	const struct passwd *pw = NULL;
 	int r = user ? find_user(user, &pw, err) : 0;
-	if (user && r == 0 && chown(path, pw->pw_uid, pw->pw_gid) < 0)
-		r = error_set(err, -errno, "%s cannot be given to user '%s': %s", path, user, strerror(errno));
-	return r;
+	if (r < 0 || (!user && geteuid() != 0))
+		return r;
+	uid_t uid = pw ? pw->pw_uid : 0;
+	gid_t gid = pw ? pw->pw_gid : getegid();
+	DIR *d = opendir(dir);
+	/* First its own, so that nobody changes names meanwhile. */
+	if (!d || fchown(dirfd(d), geteuid(), getegid()) < 0)
+		r = -errno;
+	if (r == 0)
+		r = give_files(d, uid, gid);
+	if (r == 0 && fchown(dirfd(d), uid, gid) < 0)
+		r = -errno;
+	if (d)
+		(void)closedir(d);
+	return r < 0 ? error_set(err, r, "%s cannot be given to user '%s': %s", dir, user ? user : "root", strerror(-r)) : 0;
 }
 
 /* By the kernel's own calls, which change this thread: the library's change all, and end the process when one that has

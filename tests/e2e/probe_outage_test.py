@@ -63,6 +63,7 @@ def test_outage(t, folder, collector):
         more(30)
         wait(lambda: prober.status()["records"] >= 60, "what happened while it was away")
         prober.stop()
+        prober.config["user"] = "nobody"  # whose the files are not
         prober.start()
         t.check(sender()["killed_lost"] == 0 == sender()["dropped"], "nothing is lost", sender())
         collector.start()
