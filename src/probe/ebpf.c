@@ -153,11 +153,11 @@ static void unload(struct backend *b)
 	b->resumed = false;
 }
 
-/* What was pinned is used whole or not at all. */
-static int load_with_pins(struct backend *b, bool tagging, struct error *err)
+/* What was pinned is used whole or not at all. last: what fails now is the pins' fault, for there is no other way to try. */
+static int load_with_pins(struct backend *b, bool tagging, bool last, struct error *err)
 {
 	int r = load(b, tagging, b->pinned, err);
-	if (b->pinned && pins_exist(&b->pins) && (r < 0 || !b->resumed)) {
+	if (b->pinned && pins_exist(&b->pins) && (r < 0 ? last : !b->resumed)) {
 		unload(b);
 		pins_remove(&b->pins);
 		r = load(b, tagging, false, err);
@@ -167,13 +167,13 @@ static int load_with_pins(struct backend *b, bool tagging, struct error *err)
 
 static int load_what_may_be(struct backend *b, enum probe_tagging tagging, struct error *err)
 {
-	int r = load_with_pins(b, tagging != PROBE_TAGGING_OFF, err);
+	int r = load_with_pins(b, tagging != PROBE_TAGGING_OFF, tagging != PROBE_TAGGING_AUTO, err);
 	if (r == 0 || tagging != PROBE_TAGGING_AUTO)
 		return r;
 	char why[sizeof(err->text)];
 	(void)snprintf(why, sizeof(why), "%s", err->text);
 	unload(b);
-	r = load_with_pins(b, false, err);
+	r = load_with_pins(b, false, true, err);
 	if (r == 0)
 		add_note(b, "no tags: %.150s", why);
 	return r;

@@ -231,6 +231,25 @@ def test_pins(t, folder, collector):
         t.equal(prober.ready["resumed"], "yes", "until they can't")
 
 
+def test_no_tags(t, folder, collector):
+    """Where the kernel refuses the program of tags alone, a restart goes on all the same."""
+    server = listen("127.0.0.1")
+    with probe.Probe(folder, collector, ports=rules(untagged=server), name="no tags", pin=True,
+                     runner=["setpriv", "--bounding-set=-net_admin,-sys_admin"]) as prober:
+        t.check("no tags: " in prober.status()["note"], "tags are refused without a right to them", prober.status()["note"])
+        living = connect(server)
+        exchange(*living, 500)
+        prober.stop()
+        exchange(*living, 40)
+        serve(server, 3)
+        prober.start()
+        t.equal(prober.ready, {"backend": "ebpf", "tagging": "off", "resumed": "yes"}, "and the next probe goes on")
+        for end in living:
+            end.close()
+        expect(t, collector, "untagged", 2, 543, "nothing is lost or counted twice", 3 * len(REQUEST))
+    server.close()
+
+
 def cgroup2():
     """Where cgroup2 is mounted, or None."""
     with open("/proc/mounts", encoding="utf-8") as mounts:
@@ -336,6 +355,7 @@ def main():
         test_servers(t, os.path.join(folder, "servers"), collector)
         test_clients(t, os.path.join(folder, "clients"), collector)
         test_pins(t, os.path.join(folder, "pins"), collector)
+        test_no_tags(t, os.path.join(folder, "untagged"), collector)
         test_rules(t, os.path.join(folder, "rules"), collector)
         test_sockdiag(t, os.path.join(folder, "sockdiag"), collector)
     return t.done()
