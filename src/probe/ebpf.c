@@ -250,22 +250,40 @@ static void keep(struct backend *b)
 
 /* ---- what is watched ---- */
 
-/* Other namespaces are forgotten; those that were watched before are known. */
+static bool is_wanted(const struct backend *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < namespaces_count(b->namespaces); i++)
+		if (namespaces_id(b->namespaces, i) == id)
+			return true;
+	return false;
+}
+
+static void forget_others(const struct backend *b, int fd)
+{
+	uint32_t id, last, *after = NULL;
+	while (bpf_map_get_next_key(fd, after, &id) == 0) {
+		if (!is_wanted(b, id)) {
+			(void)bpf_map_delete_elem(fd, &id);
+			after = NULL; /* what comes after one that is gone isn't known */
+			continue;
+		}
+		last = id;
+		after = &last;
+	}
+}
+
+/* Those that were watched before are known, if what was there was looked at; they are so without a gap. */
 static int watch(struct backend *b, struct error *err)
 {
 	int fd = bpf_map__fd(b->skel->maps.namespaces), r = 0;
-	uint32_t id;
 	uint8_t yes = 1;
-	for (uint32_t i = 0; i < namespaces_count(b->namespaces); i++) {
-		id = namespaces_id(b->namespaces, i);
-		b->known[i] = b->resumed && bpf_map_lookup_elem(fd, &id, &yes) == 0;
-	}
-	while (bpf_map_get_next_key(fd, NULL, &id) == 0 && bpf_map_delete_elem(fd, &id) == 0)
-		;
 	for (uint32_t i = 0; i < namespaces_count(b->namespaces) && r == 0; i++) {
-		id = namespaces_id(b->namespaces, i);
+		uint32_t id = namespaces_id(b->namespaces, i);
+		b->known[i] = b->resumed && b->page->active && bpf_map_lookup_elem(fd, &id, &yes) == 0;
 		r = bpf_map_update_elem(fd, &id, &yes, BPF_ANY);
 	}
+	if (r == 0)
+		forget_others(b, fd);
 	return r < 0 ? fail(err, r, "namespaces") : 0;
 }
 

@@ -367,7 +367,9 @@ static __always_inline void set_tag(struct tcp_sock *tp, struct told *t, struct 
 static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, __u32 value, bool may_own)
 {
 	struct tcp_sock *tp = copy_address(sk);
-	bool listens = sk->state == TCP_LISTEN, alive = bpf_ktime_get_ns() - p->alive_ns < PROBE_ALIVE_NS;
+	/* The probe may have been here since the time was read. */
+	bool alive = (__s64)(bpf_ktime_get_ns() - p->alive_ns) < (__s64)PROBE_ALIVE_NS;
+	bool listens = sk->state == TCP_LISTEN;
 	__u32 netns = BPF_CORE_READ((struct sock *)tp, __sk_common.skc_net.net, ns.inum);
 	struct told *t = bpf_sk_storage_get(&told, sk, 0, 0);
 	bool passive = BPF_CORE_READ((struct sock *)tp, sk_max_ack_backlog) || (t && t->flags & TOLD_PASSIVE);
