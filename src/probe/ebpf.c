@@ -446,15 +446,19 @@ static uint64_t ebpf_take_lost(struct backend *b)
 	return fresh;
 }
 
-static uint64_t run_time_ns(int fd)
+/* What the kernel knows of a program; zeros where it doesn't say. */
+static struct bpf_prog_info info_of(int fd)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.run_time_ns : 0;
+	if (fd >= 0)
+		(void)bpf_obj_get_info_by_fd(fd, &info, &len);
+	return info;
 }
 
 static void ebpf_stats(const struct backend *b, struct backend_stats *ret)
 {
+	struct bpf_prog_info state = info_of(b->state_fd), tag = info_of(b->tag_fd);
 	*ret = (struct backend_stats){
 		.events = b->page->events,
 		.lost = b->page->lost,
@@ -463,7 +467,8 @@ static void ebpf_stats(const struct backend *b, struct backend_stats *ret)
 		.tags = b->page->tags,
 		.looks = b->looks,
 		.look_ns = b->look_ns,
-		.kernel_ns = run_time_ns(b->state_fd) + run_time_ns(b->tag_fd),
+		.missed = state.recursion_misses,
+		.kernel_ns = state.run_time_ns + tag.run_time_ns,
 		.tagging = b->tag_link != NULL,
 		.resumed = b->resumed,
 	};

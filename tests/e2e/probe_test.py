@@ -167,14 +167,24 @@ def test_clients(t, folder, collector):
         expect(t, collector, "shared", 1, 200, "one of two sockets on a port goes away, and a client on it is no server")
         expect(t, collector, "elsewhere", 0, 0, "another namespace is not watched")
     with named_namespaces(folder, home, there_fd) as files, \
-            probe.Probe(folder, collector, ports=rules(both=elsewhere), interval="200ms", name="both", namespaces=files,
-                        user="nobody", status=os.path.join(folder, "b.sock")) as prober:
+            probe.Probe(folder, collector, ports=rules(both=elsewhere, one=here), interval="200ms", name="both", namespaces=files,
+                        pin=True, user="nobody", status=os.path.join(folder, "b.sock")) as prober:
         t.equal(threads_of(prober.pid), {("65534", False, 1 << CAP_BPF)}, "every thread has become the user, and keeps CAP_BPF alone")
         libc.setns(there_fd, CLONE_NEWNET)
         ends = connect(elsewhere)
         exchange(*ends, 700)
         libc.setns(home, CLONE_NEWNET)
         expect(t, collector, "both", 1, 700, "a connection that lives in a namespace that is named")
+        prober.stop()
+        prober.config["namespaces"] = files[:1]
+        prober.start()
+        t.equal(prober.ready["resumed"], "yes", "the next probe, of one of them, goes on")
+        libc.setns(there_fd, CLONE_NEWNET)
+        serve(elsewhere, 20)
+        libc.setns(home, CLONE_NEWNET)
+        serve(here, 10)
+        expect(t, collector, "one", 1, 10, "it counts there")
+        expect(t, collector, "both", 1, 700, "and not in the one that is no longer named")
         for end in ends:
             end.close()
     for fd in (home, there_fd):
