@@ -15,6 +15,7 @@ struct backend_stats {
 	uint64_t events;  /* told by the kernel */
 	uint64_t lost;    /* of those it could not tell, for want of room */
 	uint64_t delayed; /* figures that came one look later, for want of room */
+	uint64_t missed;  /* runs of the program that the kernel left out */
 	uint64_t empty;   /* connections on which nothing was sent, received or repeated */
 	uint64_t tags;    /* tags set */
 	uint64_t looks;

@@ -164,6 +164,8 @@ static json_t *make_status(void *ctx)
 		(json_int_t)s.looks, "look_us", (json_int_t)(s.look_ns / 1000), "cpu_us", (json_int_t)cpu_us(),
 		"kernel_cpu_us", (json_int_t)(s.kernel_ns / 1000));
 	if (o)
+		(void)json_object_set_new(o, "missed", json_integer((json_int_t)s.missed));
+	if (o)
 		(void)json_object_set_new(o, "ignored", json_integer((json_int_t)p->ignored));
 	if (o)
 		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)rules_unknown_names(p->rules)));

@@ -153,11 +153,11 @@ static void unload(struct backend *b)
 	b->resumed = false;
 }
 
-/* What was pinned is used whole or not at all. */
-static int load_with_pins(struct backend *b, bool tagging, struct error *err)
+/* What was pinned is used whole or not at all. last: what fails now is the pins' fault, for there is no other way to try. */
+static int load_with_pins(struct backend *b, bool tagging, bool last, struct error *err)
 {
 	int r = load(b, tagging, b->pinned, err);
-	if (b->pinned && pins_exist(&b->pins) && (r < 0 || !b->resumed)) {
+	if (b->pinned && pins_exist(&b->pins) && (r < 0 ? last : !b->resumed)) {
 		unload(b);
 		pins_remove(&b->pins);
 		r = load(b, tagging, false, err);
@@ -167,13 +167,13 @@ static int load_with_pins(struct backend *b, bool tagging, struct error *err)
 
 static int load_what_may_be(struct backend *b, enum probe_tagging tagging, struct error *err)
 {
-	int r = load_with_pins(b, tagging != PROBE_TAGGING_OFF, err);
+	int r = load_with_pins(b, tagging != PROBE_TAGGING_OFF, tagging != PROBE_TAGGING_AUTO, err);
 	if (r == 0 || tagging != PROBE_TAGGING_AUTO)
 		return r;
 	char why[sizeof(err->text)];
 	(void)snprintf(why, sizeof(why), "%s", err->text);
 	unload(b);
-	r = load_with_pins(b, false, err);
+	r = load_with_pins(b, false, true, err);
 	if (r == 0)
 		add_note(b, "no tags: %.150s", why);
 	return r;
@@ -250,22 +250,40 @@ static void keep(struct backend *b)
 
 /* ---- what is watched ---- */
 
-/* Other namespaces are forgotten; those that were watched before are known. */
+static bool is_wanted(const struct backend *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < namespaces_count(b->namespaces); i++)
+		if (namespaces_id(b->namespaces, i) == id)
+			return true;
+	return false;
+}
+
+static void forget_others(const struct backend *b, int fd)
+{
+	uint32_t id, last, *after = NULL;
+	while (bpf_map_get_next_key(fd, after, &id) == 0) {
+		if (!is_wanted(b, id)) {
+			(void)bpf_map_delete_elem(fd, &id);
+			after = NULL; /* what comes after one that is gone isn't known */
+			continue;
+		}
+		last = id;
+		after = &last;
+	}
+}
+
+/* Those that were watched before are known, if what was there was looked at; they are so without a gap. */
 static int watch(struct backend *b, struct error *err)
 {
 	int fd = bpf_map__fd(b->skel->maps.namespaces), r = 0;
-	uint32_t id;
 	uint8_t yes = 1;
-	for (uint32_t i = 0; i < namespaces_count(b->namespaces); i++) {
-		id = namespaces_id(b->namespaces, i);
-		b->known[i] = b->resumed && bpf_map_lookup_elem(fd, &id, &yes) == 0;
-	}
-	while (bpf_map_get_next_key(fd, NULL, &id) == 0 && bpf_map_delete_elem(fd, &id) == 0)
-		;
 	for (uint32_t i = 0; i < namespaces_count(b->namespaces) && r == 0; i++) {
-		id = namespaces_id(b->namespaces, i);
+		uint32_t id = namespaces_id(b->namespaces, i);
+		b->known[i] = b->resumed && b->page->active && bpf_map_lookup_elem(fd, &id, &yes) == 0;
 		r = bpf_map_update_elem(fd, &id, &yes, BPF_ANY);
 	}
+	if (r == 0)
+		forget_others(b, fd);
 	return r < 0 ? fail(err, r, "namespaces") : 0;
 }
 
@@ -340,7 +358,7 @@ static int ebpf_open(const struct config_probe *config, struct backend **ret, st
 		return error_set(err, -ENOMEM, "out of memory");
 	b->state_fd = b->tag_fd = b->pins.lock_fd = -1;
 	(void)libbpf_set_print(listen_to_libbpf);
-	int r = namespaces_open(config->namespaces, config->namespace_count, &b->namespaces, err);
+	int r = namespaces_open(config->namespaces, config->namespace_count, config->user, &b->namespaces, err);
 	if (r == 0 && config->pin_dir)
 		r = open_pins(b, config->pin_dir, err);
 	if (r == 0)
@@ -428,15 +446,19 @@ static uint64_t ebpf_take_lost(struct backend *b)
 	return fresh;
 }
 
-static uint64_t run_time_ns(int fd)
+/* What the kernel knows of a program; zeros where it doesn't say. */
+static struct bpf_prog_info info_of(int fd)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.run_time_ns : 0;
+	if (fd >= 0)
+		(void)bpf_obj_get_info_by_fd(fd, &info, &len);
+	return info;
 }
 
 static void ebpf_stats(const struct backend *b, struct backend_stats *ret)
 {
+	struct bpf_prog_info state = info_of(b->state_fd), tag = info_of(b->tag_fd);
 	*ret = (struct backend_stats){
 		.events = b->page->events,
 		.lost = b->page->lost,
@@ -445,7 +467,8 @@ static void ebpf_stats(const struct backend *b, struct backend_stats *ret)
 		.tags = b->page->tags,
 		.looks = b->looks,
 		.look_ns = b->look_ns,
-		.kernel_ns = run_time_ns(b->state_fd) + run_time_ns(b->tag_fd),
+		.missed = state.recursion_misses,
+		.kernel_ns = state.run_time_ns + tag.run_time_ns,
 		.tagging = b->tag_link != NULL,
 		.resumed = b->resumed,
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* A thread's network namespace is its own affair in Linux, so one that has entered one stays there when the process has
- * given up the right to. It gives up its own rights at once. Threads sleep but for the moments they are asked something. */
+ * given up the right to. It gives up its own rights, and its user, at once. Threads sleep but for the moments they are asked something. */
 
 #include "probe/namespaces.h"
 
@@ -19,6 +19,7 @@
 
 struct worker {
 	int fd;
+	const char *user;
 	uint32_t id;
 	pthread_t thread;
 	bool has_thread;
@@ -27,6 +28,7 @@ struct worker {
 	int (*fn)(void *ctx); /* what is asked; NULL: nothing */
 	void *ctx;
 	int result;
+	struct error why; /* it could not be entered */
 	bool end;
 };
 
@@ -38,7 +40,8 @@ struct namespaces {
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	int entered = setns(w->fd, CLONE_NEWNET) < 0 ? -errno : privileges_limit();
+	int entered = setns(w->fd, CLONE_NEWNET) < 0 ? error_set(&w->why, -errno, "%s", strerror(errno)) :
+		privileges_drop(w->user, &w->why);
 	pthread_mutex_lock(&w->lock);
 	while (!w->end) {
 		if (w->fn) {
@@ -95,7 +98,7 @@ static int start_thread(struct worker *w)
 	return r;
 }
 
-int namespaces_open(char *const *files, size_t count, struct namespaces **ret, struct error *err)
+int namespaces_open(char *const *files, size_t count, const char *user, struct namespaces **ret, struct error *err)
 {
 	struct namespaces *n = calloc(1, sizeof(*n));
 	if (!n)
@@ -103,6 +106,7 @@ int namespaces_open(char *const *files, size_t count, struct namespaces **ret, s
 	int r = count ? 0 : open_file(&n->workers[n->count++], "/proc/self/ns/net", err);
 	for (size_t i = 0; i < count && n->count < NAMESPACES_MAX && r == 0; i++) {
 		struct worker *w = &n->workers[n->count++];
+		w->user = user;
 		(void)pthread_mutex_init(&w->lock, NULL);
 		(void)pthread_cond_init(&w->changed, NULL);
 		r = open_file(w, files[i], err);
@@ -112,7 +116,7 @@ int namespaces_open(char *const *files, size_t count, struct namespaces **ret, s
 		if (r == 0)
 			r = namespaces_run(n, n->count - 1, nothing, NULL);
 		if (r < 0)
-			(void)error_set(err, r, "namespace %s cannot be entered: %s", files[i], strerror(-r));
+			(void)error_set(err, r, "namespace %s cannot be entered: %s", files[i], *w->why.text ? w->why.text : strerror(-r));
 	}
 	if (r < 0) {
 		namespaces_close(n);

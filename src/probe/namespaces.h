@@ -12,8 +12,8 @@
 
 struct namespaces;
 
-/* files: as /run/netns/NAME; none: the process's own. */
-int namespaces_open(char *const *files, size_t count, struct namespaces **ret, struct error *err) MUST_USE;
+/* files: as /run/netns/NAME; none: the process's own. user: whose the threads are from then on (NULL: the process's). */
+int namespaces_open(char *const *files, size_t count, const char *user, struct namespaces **ret, struct error *err) MUST_USE;
 void namespaces_close(struct namespaces *n);
 uint32_t namespaces_count(const struct namespaces *n);
 /* The inode number that the kernel calls it by. */

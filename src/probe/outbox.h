@@ -13,7 +13,7 @@ struct outbox;
 
 /* Reads the key, opens sockets. The configuration lives as long. */
 int outbox_open(const struct config_probe *config, struct outbox **ret, struct error *err) MUST_USE;
-/* Opens the spool, if there is to be one, gives its folder to the configured user, and takes up what earlier runs left in it.
+/* Opens the spool, if there is to be one, gives its folder and files to the configured user, and takes up what earlier runs left in it.
  * Logs what they lost. */
 int outbox_open_spool(struct outbox *o, struct error *err) MUST_USE;
 void outbox_close(struct outbox *o);

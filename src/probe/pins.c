@@ -13,6 +13,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define ID_DIGITS 16 /* of the folder of a program, hexadecimal */
+
 static bool in_bpf_fs(const char *path)
 {
 	struct statfs fs;
@@ -31,8 +33,15 @@ static int open_dir(const char *dir, struct error *err)
 		return error_set(err, -ENOTSUP, "%s is in no bpf file system", dir);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return error_set(err, -errno, "%s: %s", dir, strerror(errno));
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? error_set(err, -errno, "%s: %s", dir, strerror(errno)) : fd;
+	struct stat st;
+	CLEANUP(close_p) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_set(err, -errno, "%s: %s", dir, strerror(errno));
+	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(err, -EPERM, "%s can be written by others", dir);
+	int given = fd;
+	fd = -1;
+	return given;
 }
 
 /* A folder of pins and the pins in it. */
@@ -48,13 +57,19 @@ static void remove_pins(int parent, const char *name)
 	(void)unlinkat(parent, name, AT_REMOVEDIR);
 }
 
+/* What is named otherwise is somebody else's. */
+static bool is_own_form(const char *name)
+{
+	return strlen(name) == ID_DIGITS && strspn(name, "0123456789abcdef") == ID_DIGITS;
+}
+
 static void remove_others(int dir_fd, const char *own)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.' && strcmp(e->d_name, own) != 0)
+		if (is_own_form(e->d_name) && strcmp(e->d_name, own) != 0)
 			remove_pins(dir_fd, e->d_name);
 	if (d)
 		(void)closedir(d);

@@ -14,8 +14,8 @@ struct pins {
 	int lock_fd;        /* -1: there is none */
 };
 
-/* Makes DIR, and takes away what other programs left in it. -EBUSY: another process has it; -ENOTSUP: not in a bpf file
- * system; -errno. */
+/* Makes DIR, and takes away what other versions of the program left in it; whatever is not named as an ID stays. -EBUSY: another
+ * process has it; -ENOTSUP: not in a bpf file system; -EPERM: others may write there; -errno. */
 int pins_open(const char *dir, uint64_t id, struct pins *ret, struct error *err) MUST_USE;
 void pins_close(struct pins *p);
 /* Path of one pin. */
@@ -25,5 +25,5 @@ bool pins_exist(const struct pins *p);
 int pins_make(const struct pins *p, struct error *err) MUST_USE;
 /* Takes DIR/ID away. */
 void pins_remove(const struct pins *p);
-/* Takes everything in DIR away. Errors as pins_open's. */
+/* Takes away all that any version of the program left in DIR. Errors as pins_open's. */
 int pins_forget(const char *dir, struct error *err) MUST_USE;

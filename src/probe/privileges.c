@@ -1,18 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/privileges.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef CAP_BPF
 #define CAP_BPF 39
+#endif
+
+#define GROUPS_MAX 1024
+
+/* Where the plain names mean ids of 16 bits. */
+#ifdef SYS_setresuid32
+#define SET_GROUPS SYS_setgroups32
+#define SET_GIDS   SYS_setresgid32
+#define SET_UIDS   SYS_setresuid32
+#else
+#define SET_GROUPS SYS_setgroups
+#define SET_GIDS   SYS_setresgid
+#define SET_UIDS   SYS_setresuid
 #endif
 
 #define WORD(cap) ((cap) / 32)
@@ -29,7 +45,7 @@ static int caps_get(struct caps *ret)
 	return syscall(SYS_capget, &ret->head, ret->data) < 0 ? -errno : 0;
 }
 
-int privileges_limit(void)
+static int limit(void)
 {
 	struct caps c;
 	int r = caps_get(&c);
@@ -55,23 +71,57 @@ static int find_user(const char *user, const struct passwd **ret, struct error *
 	return *ret ? 0 : error_set(err, errno ? -errno : -ENOENT, "no user '%s'", user);
 }
 
-int privileges_give(const char *path, const char *user, struct error *err)
+/* A file that has another name elsewhere is not this folder's to give: it may have been put in to be got hold of. */
+static int give_files(DIR *d, uid_t uid, gid_t gid)
 {
-	const struct passwd *pw;
-	int r = user ? find_user(user, &pw, err) : 0;
-	if (user && r == 0 && chown(path, pw->pw_uid, pw->pw_gid) < 0)
-		r = error_set(err, -errno, "%s cannot be given to user '%s': %s", path, user, strerror(errno));
-	return r;
+	struct dirent *e;
+	struct stat st;
+	while ((e = readdir(d))) {
+		CLEANUP(close_p) int fd = openat(dirfd(d), e->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid == uid)
+			continue;
+		if (fchown(fd, uid, gid) < 0)
+			return -errno;
+	}
+	return 0;
 }
 
+int privileges_give(const char *dir, const char *user, struct error *err)
+{
+	const struct passwd *pw = NULL;
+	int r = user ? find_user(user, &pw, err) : 0;
+	if (r < 0 || (!user && geteuid() != 0))
+		return r;
+	uid_t uid = pw ? pw->pw_uid : 0;
+	gid_t gid = pw ? pw->pw_gid : getegid();
+	DIR *d = opendir(dir);
+	/* First its own, so that nobody changes names meanwhile. */
+	if (!d || fchown(dirfd(d), geteuid(), getegid()) < 0)
+		r = -errno;
+	if (r == 0)
+		r = give_files(d, uid, gid);
+	if (r == 0 && fchown(dirfd(d), uid, gid) < 0)
+		r = -errno;
+	if (d)
+		(void)closedir(d);
+	return r < 0 ? error_set(err, r, "%s cannot be given to user '%s': %s", dir, user ? user : "root", strerror(-r)) : 0;
+}
+
+/* By the kernel's own calls, which change this thread: the library's change all, and end the process when one that has
+ * given up its rights cannot follow. */
 static int become(const char *user, struct error *err)
 {
 	const struct passwd *pw;
-	int r = find_user(user, &pw, err);
+	gid_t groups[GROUPS_MAX];
+	int count = GROUPS_MAX, r = find_user(user, &pw, err);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(user, pw->pw_gid) < 0 ||
-		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+	uid_t uid = pw->pw_uid;
+	gid_t gid = pw->pw_gid;
+	if (getgrouplist(user, gid, groups, &count) < 0)
+		return error_set(err, -E2BIG, "user '%s' is in more than %d groups", user, GROUPS_MAX);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SET_GROUPS, (size_t)count, groups) < 0 ||
+		syscall(SET_GIDS, gid, gid, gid) < 0 || syscall(SET_UIDS, uid, uid, uid) < 0)
 		return error_set(err, -errno, "cannot become user '%s': %s", user, strerror(errno));
 	return 0;
 }
@@ -81,7 +131,7 @@ int privileges_drop(const char *user, struct error *err)
 	int r = user ? become(user, err) : 0;
 	if (r < 0)
 		return r;
-	r = privileges_limit();
+	r = limit();
 	return r < 0 ? error_set(err, r, "capabilities cannot be given up: %s", strerror(-r)) : 0;
 }
 

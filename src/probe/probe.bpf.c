@@ -367,7 +367,9 @@ static __always_inline void set_tag(struct tcp_sock *tp, struct told *t, struct 
 static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, __u32 value, bool may_own)
 {
 	struct tcp_sock *tp = copy_address(sk);
-	bool listens = sk->state == TCP_LISTEN, alive = bpf_ktime_get_ns() - p->alive_ns < PROBE_ALIVE_NS;
+	/* The probe may have been here since the time was read. */
+	bool alive = (__s64)(bpf_ktime_get_ns() - p->alive_ns) < (__s64)PROBE_ALIVE_NS;
+	bool listens = sk->state == TCP_LISTEN;
 	__u32 netns = BPF_CORE_READ((struct sock *)tp, __sk_common.skc_net.net, ns.inum);
 	struct told *t = bpf_sk_storage_get(&told, sk, 0, 0);
 	bool passive = BPF_CORE_READ((struct sock *)tp, sk_max_ack_backlog) || (t && t->flags & TOLD_PASSIVE);
@@ -385,7 +387,8 @@ static __always_inline bool take_tag(struct bpf_sock *sk, struct probe_page *p, 
 	} else if (alive) {
 		set_tag(tp, t, p, value);
 	} else if (!(t->flags & TOLD_OWN)) {
-		end_tag(tp, t, p, false);
+		/* Of which nothing was told, and which no tag was taken for, is its server's from its beginning. */
+		end_tag(tp, t, p, !(t->flags & (TOLD_BEFORE | TOLD_TAGGED)));
 		t->flags |= TOLD_OWN;
 	}
 	return alive;
@@ -396,6 +399,11 @@ int tag(struct bpf_sockopt *ctx)
 {
 	__u32 *value = ctx->optval;
 	struct bpf_sock *sk = ctx->sk;
+	/* Kernels before 6.5 refuse what is larger than the page of it that they show us, unless told to take the caller's. */
+	if (ctx->optlen > PROBE_SHOWN_MAX) {
+		ctx->optlen = 0;
+		return 1;
+	}
 	if (ctx->level != PROBE_TAG_LEVEL)
 		return 1;
 	/* Whatever is not for us the kernel answers as if we weren't there. -1: another probe has taken it, too. */

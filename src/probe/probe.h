@@ -17,6 +17,9 @@
 #define PROBE_TAG_OPTION     1
 #define PROBE_TAG_OPTION_OWN 2
 
+/* No option that is larger is shown whole, on any machine. */
+#define PROBE_SHOWN_MAX 4096
+
 /* The probe is there if it said so within this time. */
 #define PROBE_ALIVE_NS 3000000000ull
 

@@ -436,7 +436,7 @@ static int sockdiag_open(const struct config_probe *config, struct backend **ret
 		b->free_count++;
 	}
 	if (r == 0)
-		r = namespaces_open(config->namespaces, config->namespace_count, &b->namespaces, err);
+		r = namespaces_open(config->namespaces, config->namespace_count, config->user, &b->namespaces, err);
 	if (r == 0)
 		r = open_places(b, err);
 	if (r == 0 && config->tagging == PROBE_TAGGING_ON)

@@ -295,6 +295,8 @@ bool spool_next(struct spool *s, struct view *ret)
 		struct spool_notes *notes = &s->file->notes;
 		if (s->read_fd < 0)
 			s->read_fd = openat(s->dir_fd, segment_name(s->first_id, name), O_RDONLY | O_CLOEXEC);
+		if (s->read_fd < 0 && errno != ENOENT)
+			return false; /* it is there, for a later call */
 		uint64_t at = start_of(s, s->first_id);
 		uint32_t records;
 		size_t n = s->read_fd < 0 ? 0 : read_frame(s, s->read_fd, at, &records);

@@ -28,7 +28,7 @@ struct spool_notes *spool_notes(struct spool *s);
 
 /* -ENOSPC: max_bytes or the disk is full; -errno. Nothing was put in then. */
 int spool_put(struct spool *s, struct view body, uint32_t records) MUST_USE;
-/* The next body, which is out then; valid until the next call. False: there is none. */
+/* The next body, which is out then; valid until the next call. False: there is none, or it cannot be opened now. */
 bool spool_next(struct spool *s, struct view *ret);
 /* What was put in and taken out is so on the disk. */
 void spool_sync(struct spool *s);

@@ -57,6 +57,7 @@ def test_outage(t, folder, collector):
         wait(lambda: sender()["spool"]["records"] > 0 and sender()["unsent"] == 0, "records in the spool")
         t.equal(prober.stop(), 0, "the probe ends while nobody answers")
         more(30)
+        prober.config["user"] = "nobody"  # whose the files are not
         prober.start()
         t.check(sender()["earlier_owed"] > 0, "what was sent and not acknowledged is still owed")
         t.equal(prober.ready["resumed"], "yes", "the probe goes on where it was")

@@ -26,7 +26,7 @@ from servers import State, sockets, wait_quiet, wait_until
 
 SERVER = {4: "192.0.2.10", 6: "2001:db8:1::10"}
 CLIENT = {4: "203.0.113.1", 6: "2001:db8:ffff::1"}
-PORTS = {name: 8000 + number for number, name in enumerate(("late", "listener", "rule", "turns 4", "turns 6"))}
+PORTS = {name: 8000 + number for number, name in enumerate(("late", "listener", "rule", "turns 4", "turns 6", "alone"))}
 TAGS = {7: "seven", 9: "nine"}
 NAMES = ("video", "late", "too late", "all")
 NOBODY = 65534
@@ -46,8 +46,8 @@ while True:
         for line in lines:
             word, number = line.split()
             try:
-                if word == "tag":
-                    connection.setsockopt(0x5754, 1, struct.pack("=I", int(number)))
+                if word in ("tag", "own"):
+                    connection.setsockopt(0x5754, 1 if word == "tag" else 2, struct.pack("=I", int(number)))
                     print("ok", flush=True)
                 elif word == "send":
                     connection.sendall(bytes(int(number)))
@@ -114,6 +114,11 @@ class Client:
         self.socket.sendall(f"tag {number}\n".encode())
         return self.server.answer()
 
+    def own(self, number):
+        """The same, of a server that counts by itself when this is refused."""
+        self.socket.sendall(f"own {number}\n".encode())
+        return self.server.answer()
+
     def get(self, size):
         self.socket.sendall(f"send {size}\n".encode())
         while size:
@@ -172,6 +177,23 @@ def of_a_rule(world):
         client.socket.close()
 
 
+def of_nobody(world):
+    """Options that are others', however large, are the kernel's to answer."""
+    with socket.socket() as other:
+        for size in (4, 4096, 4097, 8192, 200_000):
+            said = None
+            try:
+                other.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno".ljust(size, b"\0"))
+            except OSError as error:
+                said = errno.errorcode[error.errno]
+            world.t.equal(said, None, f"an option of {size} bytes is taken by the kernel")
+            try:
+                other.setsockopt(0x5754, 1, bytes(size))
+            except OSError as error:
+                said = errno.errorcode[error.errno]
+            world.t.equal(said, "ENOPROTOOPT", f"one of {size} bytes that looks like a tag isn't taken")
+
+
 def turns(world, family):
     """Several types by turns. What was sent before the first tag goes with it. Returns what each was sent."""
     port, sums = PORTS[f"turns {family}"], collections.defaultdict(collections.Counter)
@@ -211,8 +233,32 @@ def check(world, four, six):
             "a connection counts once, with its first type")
 
 
+def away(world, prober):
+    """Without a probe tags are refused. A connection that begins then is wholly its server's, if that counts by itself."""
+    t, port, video = world.t, PORTS["alone"], world.rows()["video"]["bytes_sent"]
+    with Server(port) as server:
+        client = Client(world.path, server, port)
+        t.equal(client.tag(tag_of("late")), "ok", "a tag is taken while there is a probe")
+        t.equal(prober.stop(), 0, "the probe ends well")
+        t.equal(client.tag(tag_of("late")), "ENOPROTOOPT", "a tag is refused when there is none")
+        client.socket.close()
+        client = Client(world.path, server, port)
+        client.get(400)
+        t.equal(client.own(0), "ENOPROTOOPT", "and to a server that counts by itself")
+        client.get(30_000)
+        prober.start()
+        t.equal(prober.ready["resumed"], "yes", "the next probe goes on")
+        client.socket.close()
+        client = Client(world.path, server, port)
+        client.own(tag_of("video"))
+        client.get(5_000)
+        client.socket.close()
+        world.wait_bytes(["video"], video + 5_000)
+        t.equal(world.rows().get("alone"), None, "of the connection begun without a probe nothing is told")
+
+
 def main():
-    reason = lab.unavailable() or probe.unavailable("ebpf", tags=True)
+    reason = lab.unavailable() or probe.unavailable("ebpf", tags=True) or probe.own_mounts()
     if reason:
         tap.skip_all(reason)
     t = tap.Tap()
@@ -222,18 +268,15 @@ def main():
                                            drop_to_client=20))
         collector = stack.enter_context(Collector(os.path.join(folder, "collector")))
         prober = stack.enter_context(probe.Probe(folder, collector, backend="ebpf", interval="1h", tags=TAGS, types=NAMES,
-                                                 ports={PORTS["rule"]: "by rule"}))
+                                                 ports={PORTS["rule"]: "by rule", PORTS["alone"]: "alone"},
+                                                 pin=True))
         world = World(t, path, collector)
         after_the_end(world)
         of_the_listener(world)
         of_a_rule(world)
+        of_nobody(world)
         check(world, turns(world, 4), turns(world, 6))
-        with Server(9000) as server:
-            client = Client(path, server, 9000)
-            t.equal(client.tag(7), "ok", "a tag is taken while there is a probe")
-            t.equal(prober.stop(), 0, "the probe ends well")
-            t.equal(client.tag(7), "ENOPROTOOPT", "a tag is refused when there is none")
-            client.socket.close()
+        away(world, prober)
     return t.done()
 
 

@@ -20,6 +20,7 @@ import tap
 from collector import Collector, program
 
 CLONE_NEWNET = 0x40000000
+CAP_BPF = 39
 libc = ctypes.CDLL(None, use_errno=True)
 REQUEST = b"q" * 77
 
@@ -166,16 +167,39 @@ def test_clients(t, folder, collector):
         expect(t, collector, "shared", 1, 200, "one of two sockets on a port goes away, and a client on it is no server")
         expect(t, collector, "elsewhere", 0, 0, "another namespace is not watched")
     with named_namespaces(folder, home, there_fd) as files, \
-            probe.Probe(folder, collector, ports=rules(both=elsewhere), interval="200ms", name="both", namespaces=files):
+            probe.Probe(folder, collector, ports=rules(both=elsewhere, one=here), interval="200ms", name="both", namespaces=files,
+                        pin=True, user="nobody", status=os.path.join(folder, "b.sock")) as prober:
+        t.equal(threads_of(prober.pid), {("65534", False, 1 << CAP_BPF)}, "every thread has become the user, and keeps CAP_BPF alone")
         libc.setns(there_fd, CLONE_NEWNET)
         ends = connect(elsewhere)
         exchange(*ends, 700)
         libc.setns(home, CLONE_NEWNET)
         expect(t, collector, "both", 1, 700, "a connection that lives in a namespace that is named")
+        prober.stop()
+        prober.config["namespaces"] = files[:1]
+        prober.start()
+        t.equal(prober.ready["resumed"], "yes", "the next probe, of one of them, goes on")
+        libc.setns(there_fd, CLONE_NEWNET)
+        serve(elsewhere, 20)
+        libc.setns(home, CLONE_NEWNET)
+        serve(here, 10)
+        expect(t, collector, "one", 1, 10, "it counts there")
+        expect(t, collector, "both", 1, 700, "and not in the one that is no longer named")
         for end in ends:
             end.close()
     for fd in (home, there_fd):
         os.close(fd)
+
+
+def threads_of(pid):
+    """(user, whether root's group is among its groups, capabilities) of each thread, without repetition."""
+    found = set()
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as file:
+            lines = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        users, groups = lines["Uid"].split(), lines["Groups"].split()
+        found.add((" ".join(sorted(set(users))), "0" in groups, int(lines["CapPrm"], 16)))
+    return found
 
 
 @contextlib.contextmanager
@@ -193,6 +217,47 @@ def named_namespaces(folder, *fds):
     finally:
         for file in files:
             subprocess.run(["umount", file], check=False)
+
+
+def test_pins(t, folder, collector):
+    """In the folder of pins only what other versions left is taken away, and it isn't used where others may write."""
+    with probe.Probe(folder, collector, name="pins", pin=True) as prober:
+        pin = prober.config["pin"]
+        prober.stop()
+        own, older = os.listdir(pin)[0], "0123456789abcdef"
+        others = ("somebody", older.upper(), older + "0")
+        for name in (older, *others):
+            os.mkdir(os.path.join(pin, name), 0o700)
+        prober.start()
+        t.equal(sorted(os.listdir(pin)), sorted([own, *others]), "what another version left is taken away, what is others' stays")
+        t.equal(prober.ready["resumed"], "yes", "and the probe goes on with its own")
+        prober.stop()
+        os.chmod(pin, 0o770)
+        prober.start()
+        t.check("can be written by others" in prober.status()["note"], "a folder that others can write isn't used", prober.status()["note"])
+        prober.stop()
+        os.chmod(pin, 0o700)
+        prober.start()
+        t.equal(prober.ready["resumed"], "yes", "until they can't")
+
+
+def test_no_tags(t, folder, collector):
+    """Where the kernel refuses the program of tags alone, a restart goes on all the same."""
+    server = listen("127.0.0.1")
+    with probe.Probe(folder, collector, ports=rules(untagged=server), name="no tags", pin=True,
+                     runner=["setpriv", "--bounding-set=-net_admin,-sys_admin"]) as prober:
+        t.check("no tags: " in prober.status()["note"], "tags are refused without a right to them", prober.status()["note"])
+        living = connect(server)
+        exchange(*living, 500)
+        prober.stop()
+        exchange(*living, 40)
+        serve(server, 3)
+        prober.start()
+        t.equal(prober.ready, {"backend": "ebpf", "tagging": "off", "resumed": "yes"}, "and the next probe goes on")
+        for end in living:
+            end.close()
+        expect(t, collector, "untagged", 2, 543, "nothing is lost or counted twice", 3 * len(REQUEST))
+    server.close()
 
 
 def cgroup2():
@@ -299,6 +364,8 @@ def main():
             Collector(os.path.join(folder, "collector")) as collector:
         test_servers(t, os.path.join(folder, "servers"), collector)
         test_clients(t, os.path.join(folder, "clients"), collector)
+        test_pins(t, os.path.join(folder, "pins"), collector)
+        test_no_tags(t, os.path.join(folder, "untagged"), collector)
         test_rules(t, os.path.join(folder, "rules"), collector)
         test_sockdiag(t, os.path.join(folder, "sockdiag"), collector)
     return t.done()

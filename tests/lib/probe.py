@@ -64,14 +64,15 @@ def own_mounts():
 
 class Probe:
     """ports, tags: {number: traffic type}; types: names that servers give by tags. With pin a restart loses nothing;
-    see own_mounts()."""
+    see own_mounts(). runner: a command that runs it."""
 
     def __init__(self, folder, collector, *, ports=None, tags=None, types=(), name="probe", interval="10s", backend="ebpf", pin=False,
-                 **more):
+                 runner=(), **more):
         self.folder = os.path.abspath(folder)
         os.makedirs(self.folder, exist_ok=True)
         self.config_file = os.path.join(self.folder, "probe.yaml")
         self.log_file = os.path.join(self.folder, "probe.log")
+        self.runner = runner
         self.process = None
         self.bpf = os.path.join(self.folder, "bpf")
         os.makedirs(self.bpf, exist_ok=True)
@@ -100,7 +101,7 @@ class Probe:
         with open(self.config_file, "w", encoding="utf-8") as file:
             json.dump({"probe": self.config}, file, indent=1)
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([program(), "probe", "-c", self.config_file], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*self.runner, program(), "probe", "-c", self.config_file], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=log)
         line = self._read_line(time.monotonic() + timeout_s)
         if not line.startswith("ready "):

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "probe/spool.h"
 #include "wt_files.h"
@@ -124,6 +125,36 @@ static void damage_is_passed_over(void **state)
 	spool_close(s);
 }
 
+/* What cannot be opened now stays for later; what is gone is passed over. */
+static void what_cannot_be_opened_stays(void **state)
+{
+	const char *dir = wt_path("unreadable"), *aside = wt_path("aside");
+	struct spool *s = open_spool(dir, MAX_BYTES);
+	uint8_t buf[1400];
+	struct view v;
+	char path[PATH_MAX];
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(spool_put(s, make_body(i, buf), 1), 0);
+		spool_close(s);
+		s = open_spool(dir, MAX_BYTES);
+	}
+	(void)snprintf(path, sizeof(path), "%s/%020d.spool", dir, 1);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(symlink(path, path), 0); /* opening it is an error for root, too */
+	for (int i = 0; i < 3; i++)
+		assert_false(spool_next(s, &v));
+	assert_int_equal(spool_stats(s).records, 2);
+	assert_int_equal(spool_stats(s).damaged, 0);
+	assert_int_equal(rename(aside, path), 0);
+	expect_body(s, 0);
+	(void)snprintf(path, sizeof(path), "%s/%020d.spool", dir, 2);
+	assert_int_equal(unlink(path), 0);
+	assert_false(spool_next(s, &v));
+	assert_int_equal(spool_stats(s).damaged, 1);
+	assert_int_equal(spool_stats(s).records, 0);
+	spool_close(s);
+}
+
 /* Notes are there though nobody closed. */
 static void notes_outlive_a_death(void **state)
 {
@@ -190,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_a_queue),
 		cmocka_unit_test(damage_is_passed_over),
+		cmocka_unit_test(what_cannot_be_opened_stays),
 		cmocka_unit_test(notes_outlive_a_death),
 		cmocka_unit_test(sessions_are_kept_until_dropped),
 	};
