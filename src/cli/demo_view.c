@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/live.h"
 
 #define DRAW_MS        1000
 #define SNAPSHOT_MS    5000
@@ -31,9 +32,6 @@
 #define NETWORKS_MIN   5
 #define NETWORKS_MAX   20
 #define SNAPSHOT_LIMIT 3
-
-#define ENTER_SCREEN "\033[?1049h\033[?25l\033[?7l"
-#define LEAVE_SCREEN "\033[?7h\033[?25h\033[?1049l"
 
 struct demo_view {
 	struct demo_view_config config;
@@ -159,7 +157,7 @@ static void print_beginning(const struct demo_view *v)
 	if (!out)
 		return;
 	if (v->terminal)
-		fputs(ENTER_SCREEN, out);
+		fputs(LIVE_ENTER, out);
 	demo_picture_about(&v->config.source, out);
 	demo_picture_hints(&v->config.source, out);
 	if (fclose(out) == 0)
@@ -219,7 +217,7 @@ void demo_view_free(struct demo_view *v)
 	(void)!write(v->wake_fd, &one, sizeof(one));
 	(void)pthread_join(v->thread, NULL);
 	if (v->terminal && !v->gone)
-		(void)demo_view_print(LEAVE_SCREEN);
+		(void)demo_view_print(LIVE_LEAVE);
 	close_p(&v->wake_fd);
 	free(v);
 }

@@ -15,9 +15,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define ENTER_SCREEN "\033[?1049h\033[?25l\033[?7l\033[H\033[2J"
-#define LEAVE_SCREEN "\033[?7h\033[?25h\033[?1049l"
-
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGWINCH};
 
 static struct {
@@ -48,13 +45,13 @@ static void take_terminal(void)
 	raw.c_cc[VTIME] = 0;
 	if (live.keys)
 		(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	(void)fputs(ENTER_SCREEN, stdout);
+	(void)fputs(LIVE_ENTER "\033[H\033[2J", stdout);
 	(void)fflush(stdout);
 }
 
 static void give_terminal(void)
 {
-	(void)fputs(LEAVE_SCREEN, stdout);
+	(void)fputs(LIVE_LEAVE, stdout);
 	(void)fflush(stdout);
 	if (live.keys)
 		(void)tcsetattr(STDIN_FILENO, TCSANOW, &live.before);

@@ -8,6 +8,10 @@
 
 #include "base/compiler.h"
 
+/* The alternate screen without cursor and line wrap, and back. */
+#define LIVE_ENTER "\033[?1049h\033[?25l\033[?7l"
+#define LIVE_LEAVE "\033[?7h\033[?25h\033[?1049l"
+
 enum live_event {
 	LIVE_TIME = 256, /* nothing came in time */
 	LIVE_REDRAW,     /* the size changed, or the program was stopped and goes on */

@@ -7,15 +7,12 @@ import json
 import os
 import select
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import probe
-import tap
-from collector import Collector
-from probe_test import expect, listen, new_namespace, rules, serve
+from probe_test import expect, listen, rules, run, serve
 
 
 def wait(condition, what, timeout_s=30):
@@ -89,18 +86,5 @@ def test_outage(t, folder, collector):
                 "the ledger closes", json.dumps(closes))
 
 
-def main():
-    reason = probe.unavailable("ebpf") or probe.own_mounts()
-    if reason:
-        tap.skip_all(reason)
-    t = tap.Tap()
-    if new_namespace() is None:
-        tap.skip_all("needs network namespaces")
-    with tempfile.TemporaryDirectory(prefix="whereto-probe-") as folder, \
-            Collector(os.path.join(folder, "collector")) as collector:
-        test_outage(t, os.path.join(folder, "outage"), collector)
-    return t.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(test_outage))

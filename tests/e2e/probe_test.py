@@ -353,7 +353,9 @@ def test_sockdiag(t, folder, collector):
     server.close()
 
 
-def main():
+def run(*tests):
+    """Each test(tap, folder, collector) in turn, all in one network namespace of their own, with one collector. Returns the exit
+    status."""
     reason = probe.unavailable("ebpf") or probe.own_mounts()
     if reason:
         tap.skip_all(reason)
@@ -362,14 +364,10 @@ def main():
         tap.skip_all("needs network namespaces")
     with tempfile.TemporaryDirectory(prefix="whereto-probe-") as folder, \
             Collector(os.path.join(folder, "collector")) as collector:
-        test_servers(t, os.path.join(folder, "servers"), collector)
-        test_clients(t, os.path.join(folder, "clients"), collector)
-        test_pins(t, os.path.join(folder, "pins"), collector)
-        test_no_tags(t, os.path.join(folder, "untagged"), collector)
-        test_rules(t, os.path.join(folder, "rules"), collector)
-        test_sockdiag(t, os.path.join(folder, "sockdiag"), collector)
+        for test in tests:
+            test(t, os.path.join(folder, test.__name__), collector)
     return t.done()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(test_servers, test_clients, test_pins, test_no_tags, test_rules, test_sockdiag))
