@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/deadline.h"
 
 struct job {
 	struct clickhouse_reader *reader;
@@ -119,7 +119,7 @@ static int on_row(void *ctx, struct rd *r, struct error *err)
 		row.m.v[j->measures[i]] = rd_le(r, 8);
 	if (!rd_ok(r))
 		return 0;
-	if (j->q->deadline_ns && j->rows++ % ROWS_A_CLOCK == 0 && clock_mono_ns() >= j->q->deadline_ns)
+	if (j->rows++ % ROWS_A_CLOCK == 0 && deadline_past(j->q->deadline_ns))
 		return ch_too_late(err);
 	int result = j->fn(j->ctx, &row);
 	return result < 0 ? result : 0;

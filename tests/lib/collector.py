@@ -22,6 +22,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from daemon import Daemon
+
 RELOAD_ENDS = (": reloaded", "not reloaded")
 LISTENING = ("telemetry", "http", "bmp", "bgp")
 
@@ -37,14 +39,15 @@ def program():
     return path
 
 
-class Collector:
+class Collector(Daemon):
+    Error = CollectorError
+
     def __init__(self, folder, start=True, **config):
         """config: sections of whereto.yaml as Python values; they replace the defaults below."""
         self.folder = os.path.abspath(folder)
         self.config_file = os.path.join(self.folder, "whereto.yaml")
         self.key_file = os.path.join(self.folder, "telemetry.key")
         self.log_file = os.path.join(self.folder, "collector.log")
-        self.process = None
         self.environment = {}   # of the process, beside the test's own; taken at the next start
         self.ready = {}
         self.started_listens = {}
@@ -61,12 +64,6 @@ class Collector:
         self.config.update(config)
         if start:
             self.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.kill()
 
     @property
     def telemetry(self):
@@ -86,11 +83,7 @@ class Collector:
     def start(self, timeout_s=30):
         """Returns when the collector serves."""
         self.launch()
-        line = self._read_line(time.monotonic() + timeout_s)
-        if not line.startswith("ready "):
-            self.kill()
-            raise CollectorError(f"no `ready` line but {line!r}\n{self.log()}")
-        self.ready = dict(word.split("=", 1) for word in line.split()[1:])
+        self.wait_ready(timeout_s)
         self._keep_ports()
 
     def launch(self):
@@ -102,26 +95,6 @@ class Collector:
             self.process = subprocess.Popen([program(), "collector", "-c", self.config_file],
                                             stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
                                             env={**os.environ, **self.environment})
-
-    def stop(self, timeout_s=30):
-        """SIGTERM, and wait for the end. Returns the exit status."""
-        if not self.process:
-            return None
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            status = self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired as late:
-            self.kill()
-            raise CollectorError(f"still there {timeout_s} s after SIGTERM\n{self.log()}") from late
-        self._forget()
-        return status
-
-    def kill(self):
-        """kill -9, and wait for the end; no-op when it isn't running."""
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self._forget()
 
     def reload(self, timeout_s=30):
         """Writes the configuration as it is now, SIGHUP; returns when it is in use (True) or was refused. The
@@ -141,10 +114,6 @@ class Collector:
         lines = "".join(json.dumps(record) + "\n" for record in records)
         return subprocess.run(command, input=lines, text=True, check=check, timeout=timeout_s,
                               stderr=subprocess.DEVNULL).returncode
-
-    def log(self):
-        with open(self.log_file, encoding="utf-8", errors="replace") as file:
-            return file.read()
 
     def http(self, path):
         """(status, body) of a GET."""
@@ -189,25 +158,8 @@ class Collector:
                                      f"{self.log()}")
             select.select([], [], [], 0.05)
 
-    def _read_line(self, deadline):
-        pipe = self.process.stdout
-        data = b""
-        while not data.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                break
-            byte = os.read(pipe.fileno(), 1)
-            if not byte:
-                break
-            data += byte
-        return data.decode(errors="replace")
-
     def _keep_ports(self):
         for section in LISTENING:
             listen = self.config.get(section, {}).get("listen")
             if listen and section in self.ready:
                 self.config[section] = dict(self.config[section], listen=self.ready[section].split(","))
-
-    def _forget(self):
-        self.process.stdout.close()
-        self.process = None

@@ -17,12 +17,10 @@ system of the test's own, in folder (own_mounts() first, once). Nothing is left 
 import ctypes
 import json
 import os
-import select
-import signal
 import subprocess
-import time
 
 from collector import program
+from daemon import Daemon
 
 CLONE_NEWNS = 0x20000
 libc = ctypes.CDLL(None, use_errno=True)
@@ -62,7 +60,7 @@ def own_mounts():
     return None
 
 
-class Probe:
+class Probe(Daemon):
     """ports, tags: {number: traffic type}; types: names that servers give by tags. With pin a restart loses nothing;
     see own_mounts(). runner: a command that runs it."""
 
@@ -73,7 +71,6 @@ class Probe:
         self.config_file = os.path.join(self.folder, "probe.yaml")
         self.log_file = os.path.join(self.folder, "probe.log")
         self.runner = runner
-        self.process = None
         self.bpf = os.path.join(self.folder, "bpf")
         os.makedirs(self.bpf, exist_ok=True)
         if pin:
@@ -85,11 +82,8 @@ class Probe:
                        "pin": os.path.join(self.bpf, "whereto"), "status": os.path.join(self.folder, "probe.sock"), **more}
         self.start()
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *exception):
-        self.kill()
+        super().__exit__(*exception)
         subprocess.run(["umount", "--quiet", self.bpf], check=False)
 
     @property
@@ -103,48 +97,10 @@ class Probe:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([*self.runner, program(), "probe", "-c", self.config_file], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=log)
-        line = self._read_line(time.monotonic() + timeout_s)
-        if not line.startswith("ready "):
-            self.kill()
-            raise RuntimeError(f"no `ready` line but {line!r}\n{self.log()}")
-        self.ready = dict(word.split("=", 1) for word in line.split()[1:])
-
-    def stop(self, timeout_s=30):
-        """SIGTERM, and wait for the end. Returns the exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout_s)
-        self._forget()
-        return status
-
-    def kill(self):
-        """kill -9, and wait for the end; no-op when it isn't running."""
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self._forget()
+        self.wait_ready(timeout_s)
 
     def status(self):
         """What `whereto probe --status` says."""
         done = subprocess.run([program(), "probe", "-c", self.config_file, "--status", "--json"], check=True,
                               stdout=subprocess.PIPE)
         return json.loads(done.stdout)
-
-    def log(self):
-        with open(self.log_file, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def _read_line(self, deadline):
-        line = b""
-        while not line.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
-                break
-            byte = os.read(self.process.stdout.fileno(), 1)
-            if not byte:
-                break
-            line += byte
-        return line.decode(errors="replace")
-
-    def _forget(self):
-        self.process.stdout.close()
-        self.process = None
