@@ -63,11 +63,13 @@ def test(tap, rng):
 
 
 def holds(tap, c, source, match, paths, what):
-    """Until the client's route is from that source; then all are."""
+    """Until the client's route is from that source; then all are, those of IPv6 as soon as its first ones have come: FRR tells
+    IPv4 first, and until then the source is not known to carry the other."""
     def row():
         row = c.api("lookup", address=CLIENT, router="edge")["rows"][0]
         return (row["source"], row["match"], row["path"]) == (source, match, paths) if row["prefix"] else False
     c.wait(row, what, 30)
+    c.wait(lambda: any(":" in line["prefix"] and line["source"] == source for line in routes.rows(c, "edge")), what + ", IPv6", 30)
     listed = routes.rows(c, "edge")
     wrong = [line for line in listed if (line["source"], line["match"], line["path"]) != (source, match, paths)]
     tap.check(listed and not wrong, what, wrong[:3])
