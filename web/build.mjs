@@ -154,7 +154,9 @@ if (options.c) {
     fs.writeFileSync(options.c, source(files, missing));
     // A file that was deleted would be asked for forever: ninja builds what is missing, and nothing makes these.
     const from = [...inputs.map((i) => path.resolve(here, i)).filter((i) => !i.startsWith(modules)),
-        ...["build.mjs", "package-lock.json", "src/index.html"].map((i) => path.join(here, i))];
+        ...["build.mjs", "package-lock.json", "src/index.html"].map((i) => path.join(here, i)),
+        // The packages were not to be had: asked for anew at the next build.
+        ...missing ? [path.join(modules, ".made-from")] : []];
     fs.writeFileSync(options.depfile, `${options.c}: ${from.map((f) => f.replaceAll(" ", "\\ ")).join(" ")}\n`);
 }
 const sum = files.filter((f) => f.hashed).reduce((n, f) => n + fs.statSync(f.packed).size, 0);

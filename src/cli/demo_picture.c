@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/rows.h"
 #include "cli/units.h"
+#include "http/web.h"
 
 #define BAR_COLUMNS 12
 #define SPLIT_LIMIT 4
@@ -180,11 +181,14 @@ void demo_picture_about(const struct demo_source *source, FILE *out)
 
 void demo_picture_hints(const struct demo_source *source, FILE *out)
 {
-	fprintf(out, "Dashboard: %s/   open it in a browser\n"
-		"API: %s/api   to ask it yourself, in another terminal:\n"
+	if (web_file_count)
+		fprintf(out, "Dashboard: %s/   open it in a browser\n", source->api);
+	else
+		fprintf(out, "Dashboard: left out of this build; %s/ says why\n", source->api);
+	fprintf(out, "API: %s/api   to ask it yourself, in another terminal:\n"
 		"  %s top --by country --api %s\n"
 		"Your own networks instead: README.md, \"Set it up\".\n"
-		"Ctrl-C stops and removes everything.\n", source->api, source->api, program_invocation_name, source->api);
+		"Ctrl-C stops and removes everything.\n", source->api, program_invocation_name, source->api);
 }
 
 /* ---- pictures ---- */

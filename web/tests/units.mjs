@@ -5,6 +5,7 @@
 
 import {spawnSync} from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import {fileURLToPath} from "node:url";
 
@@ -56,6 +57,23 @@ const s = {page: "networks", parameters: new URLSearchParams("last=24h&filter=co
 equal(state.url(s, {}, "paths"), "/paths?last=24h&filter=country:DE", "range and filter go from page to page");
 equal(state.url(s, {by: null, filter: "prefix:2001:db8::/32"}), "/networks?last=24h&filter=prefix:2001:db8::/32&sort=rtt_p50_us", "addresses stay readable");
 equal(["15m", "2w", "5", "x"].map(state.seconds), [900, 1209600, null, null], "durations");
+
+// Where npm fails, the collector is built without a dashboard, and the next build tries again.
+const alone = fs.mkdtempSync(path.join(os.tmpdir(), "whereto-web-"));
+try {
+    for (const name of ["build.mjs", "package.json", "package-lock.json"])
+        fs.copyFileSync(path.join(web, name), path.join(alone, name));
+    fs.writeFileSync(path.join(alone, "npm"), "#!/bin/sh\nexit 1\n", {mode: 0o755});
+    const options = ["--out", path.join(alone, "out"), "--c", path.join(alone, "web.c"), "--depfile", path.join(alone, "web.d"), "--optional"];
+    const built = spawnSync(process.execPath, [path.join(alone, "build.mjs"), ...options],
+        {encoding: "utf8", env: {...process.env, PATH: `${alone}:${process.env.PATH}`}});
+    equal(built.status, 0, "no packages: built all the same");
+    check(fs.readFileSync(path.join(alone, "web.c"), "utf8").includes("web_file_count = 0"), "no packages: no files");
+    const wants = fs.readFileSync(path.join(alone, "web.d"), "utf8").trim().split(" ");
+    check(wants.some((file) => file.startsWith(alone) && !fs.existsSync(file)), "no packages: the next build tries again");
+} finally {
+    fs.rmSync(alone, {recursive: true, force: true});
+}
 
 const tsc = spawnSync(process.execPath, [path.join(web, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", web], {encoding: "utf8"});
 check(tsc.status === 0, "the types are right", tsc.stdout);
