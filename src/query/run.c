@@ -8,7 +8,8 @@
  * the sorting measure alone is read to find the winners, then everything of the winners, then the
  * total. Reading one column of thirty is several times faster. It takes a store whose reader sees
  * the same rows three times (snapshots), or sums would not agree. Winners by an AS on the path would be nearly
- * all rows again, so with via there is one go.
+ * all rows again, so with via there is one go. A store that can is asked for sums by via, of which it may leave out those
+ * that do not win, and then for the total; of others rows are by path, and added to each AS on it here.
  *
  * Or the groups are given: rows of others are passed over, and there is no total.
  *
@@ -41,6 +42,7 @@ struct job {
 	uint8_t measures[MEASURE_COUNT]; /* columns of groups */
 	unsigned measure_count;
 	int via_at;      /* its place in by; -1 */
+	bool store_via;  /* the store's rows are by via; else they are by path, and each counts for all that are on it */
 	bool add_new;    /* rows of a new key make a group; else they are passed over */
 	int time_at;     /* the time's place in by; -1 */
 	struct groups wanted; /* of a question with groups given: their keys without the time, in its order */
@@ -148,13 +150,13 @@ static int on_row(void *ctx, const struct store_row *row)
 	uint64_t key[QUERY_DIMS_MAX] = {0};
 	measures_add(&j->total, &row->m);
 	for (size_t i = 0; i < j->q->by_count; i++) {
-		if ((int)i == j->via_at)
+		if ((int)i == j->via_at && !j->store_via)
 			continue;
 		int r = value_set_code(&j->sets[i], &row->values[j->q->by[i]], &key[i]);
 		if (r < 0)
 			return out_of_memory(j);
 	}
-	return j->via_at >= 0 ? add_members(j, key, row) : add_to_group(j, key, &row->m);
+	return j->via_at >= 0 && !j->store_via ? add_members(j, key, row) : add_to_group(j, key, &row->m);
 }
 
 static int on_total(void *ctx, const struct store_row *row)
@@ -166,15 +168,27 @@ static int on_total(void *ctx, const struct store_row *row)
 
 /* ---- asking the store ---- */
 
-static uint32_t dims_mask(const struct query *q)
+static uint32_t dims_mask(const struct job *j)
 {
 	uint32_t dims = 0;
-	for (size_t i = 0; i < q->by_count; i++)
-		dims |= DIM_BIT(q->by[i] == DIM_via ? DIM_path : q->by[i]);
+	for (size_t i = 0; i < j->q->by_count; i++)
+		dims |= DIM_BIT((int)i == j->via_at && !j->store_via ? DIM_path : j->q->by[i]);
 	return dims;
 }
 
-static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, uint32_t best, bool keep_snapshot,
+/* How many rows the store may take for all: those that are among the first by what its rows have. */
+static void set_best(const struct job *j, struct store_query *sq)
+{
+	static const enum measure per_sent = MEASURE_packets_sent;
+	int sort = j->q->sort;
+	if (j->q->ascending || !j->q->limit || (sort >= MEASURE_COUNT && sort != QUERY_SORT_RETRANSMIT_RATE))
+		return;
+	sq->best = j->q->limit;
+	sq->best_by = sort < MEASURE_COUNT ? (enum measure)sort : MEASURE_packets_retransmitted;
+	sq->best_per = sort < MEASURE_COUNT ? NULL : &per_sent;
+}
+
+static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, bool best, bool keep_snapshot,
 	store_row_fn *fn)
 {
 	struct store_query sq = {
@@ -185,18 +199,18 @@ static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t
 		.filters = j->filters,
 		.filter_count = j->filter_count,
 		.measures = measures,
-		.best = best,
-		.best_by = best ? (enum measure)j->q->sort : 0,
 		.keep_snapshot = keep_snapshot,
 		.deadline_ns = j->q->deadline_ns,
 	};
 	memcpy(sq.segments, j->plan.segments, sizeof(sq.segments));
+	if (best)
+		set_best(j, &sq);
 	return j->reader->ops->query(j->reader, &sq, fn, j, j->err);
 }
 
 static int ask(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, bool keep_snapshot, store_row_fn *fn)
 {
-	return ask_best(j, cube, dims, measures, 0, keep_snapshot, fn);
+	return ask_best(j, cube, dims, measures, false, keep_snapshot, fn);
 }
 
 static int on_nothing(void *ctx, const struct store_row *row)
@@ -241,11 +255,21 @@ static int rank(struct job *j, uint32_t **ret, uint32_t *ret_count)
 
 /* ---- in one go ---- */
 
+/* The total of rows that overlap, or of which not all came. */
+static int ask_total(struct job *j, uint64_t measures)
+{
+	j->total = (struct measures){0};
+	return ask(j, j->plan.total_cube, 0, measures, j->q->keep_snapshot, on_total);
+}
+
 static int run_at_once(struct job *j, uint32_t **ret, uint32_t *ret_count)
 {
 	set_measures(j, read_measures(j->q));
 	j->add_new = true;
-	int r = ask(j, j->plan.cube, dims_mask(j->q), read_measures(j->q), j->q->keep_snapshot, on_row);
+	int r = ask_best(j, j->plan.cube, dims_mask(j), read_measures(j->q), j->store_via && j->time_at < 0,
+		j->store_via || j->q->keep_snapshot, on_row);
+	if (r == 0 && j->store_via)
+		r = ask_total(j, read_measures(j->q));
 	return r < 0 ? r : rank(j, ret, ret_count);
 }
 
@@ -308,7 +332,7 @@ static int ask_for_groups(struct job *j, const struct groups *g, bool keep_snaps
 		size_t count = group_values(g, word++, &j->sets[i], values + i * per);
 		narrow(j, j->q->by[i], values + i * per, count);
 	}
-	int r = ask(j, j->plan.cube, dims_mask(j->q), answer_measures(j->q), keep_snapshot, on_row);
+	int r = ask(j, j->plan.cube, dims_mask(j), answer_measures(j->q), keep_snapshot, on_row);
 	j->filter_count = filters;
 	return r;
 }
@@ -317,8 +341,7 @@ static int run_in_two(struct job *j, uint32_t **ret, uint32_t *ret_count)
 {
 	set_measures(j, rank_measures(j->q->sort));
 	j->add_new = true;
-	bool by_sum = j->q->sort < MEASURE_COUNT && !j->q->ascending;
-	int r = ask_best(j, j->plan.cube, dims_mask(j->q), rank_measures(j->q->sort), by_sum ? j->q->limit : 0, true, on_row);
+	int r = ask_best(j, j->plan.cube, dims_mask(j), rank_measures(j->q->sort), true, true, on_row);
 	if (r < 0)
 		return r;
 	bool all_win = j->groups.count < j->q->limit;
@@ -329,15 +352,14 @@ static int run_in_two(struct job *j, uint32_t **ret, uint32_t *ret_count)
 		(*ret)[i] = i;
 	j->add_new = false;
 	if (r == 0 && all_win) /* nothing to narrow it by */
-		r = ask(j, j->plan.cube, dims_mask(j->q), answer_measures(j->q), true, on_row);
+		r = ask(j, j->plan.cube, dims_mask(j), answer_measures(j->q), true, on_row);
 	else if (r == 0)
 		r = ask_for_groups(j, &j->groups, true);
 	if (r < 0) {
 		query_end_snapshot(j->reader);
 		return r;
 	}
-	j->total = (struct measures){0};
-	return ask(j, j->plan.total_cube, 0, answer_measures(j->q), j->q->keep_snapshot, on_total);
+	return ask_total(j, answer_measures(j->q));
 }
 
 /* ---- for groups that are given ---- */
@@ -521,6 +543,7 @@ static void job_init(struct job *j)
 		if (j->q->by[i] == DIM_time)
 			j->time_at = (int)i;
 	}
+	j->store_via = j->via_at >= 0 && j->reader->ops->via && j->reader->ops->snapshots;
 	if (!j->q->filter)
 		return;
 	j->filter_count = j->q->filter->count;

@@ -4,7 +4,8 @@
  * that are left. Only the minutes are made from the flows; the hour is made from the minutes' groups
  * and the day from the hour's, which are fewer. Everything adds, so it does not matter that a batch
  * holds parts of many buckets. Origin and neighbour are read off each path once, not once a row.
- * Cost: a look-up and 28 additions per row and cube, about 0.1 us. */
+ * Rows are added up by sorting them (order.h), which costs less than finding each one's group and gives the order in
+ * which tables are written. */
 
 #include "store/cube.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 
 #include "route/path.h"
+#include "store/order.h"
 
 static uint64_t *identity(uint32_t n)
 {
@@ -108,26 +110,14 @@ static uint64_t key_word(const struct cube_source *s, const struct flow_key *key
 	abort(); /* schema.def names a dimension that no row has */
 }
 
-static int add_row(struct groups *g, const uint64_t *key, const uint64_t *sums)
-{
-	uint32_t row;
-	int r = groups_get(g, key, &row);
-	if (r < 0)
-		return r;
-	uint64_t *to = groups_sums(g, row);
-	for (int i = 0; i < MEASURE_COUNT; i++)
-		to[i] += sums[i];
-	return 0;
-}
-
-/* The rows of a cube as they come, in key order. ret is reset. */
-static int collect(const struct cube_source *s, enum store_cube cube, struct groups *ret)
+/* The rows of a cube as they come, in key order. */
+static int collect(const struct cube_source *s, enum store_cube cube, struct order *o, struct groups *ret)
 {
 	enum dimension dims[CUBE_KEY_MAX];
 	unsigned n = (unsigned)cube_key(cube, dims);
 	uint64_t key[1 + CUBE_KEY_MAX];
 
-	groups_reset(ret, 1 + n, MEASURE_COUNT);
+	order_reset(o, 1 + n);
 	for (uint32_t i = 0; i < s->flows->row_count; i++) {
 		const struct flow_row *row = &s->flows->rows[i];
 		if (measures_zero(&row->m))
@@ -135,43 +125,40 @@ static int collect(const struct cube_source *s, enum store_cube cube, struct gro
 		key[0] = row->key.minute;
 		for (unsigned d = 0; d < n; d++)
 			key[1 + d] = key_word(s, &row->key, dims[d]);
-		int r = add_row(ret, key, row->m.v);
-		if (r < 0)
-			return r;
+		order_add(o, key, row->m.v);
 	}
-	return groups_sort(ret);
+	return order_sum(o, MEASURE_COUNT, ret);
 }
 
-/* The rows of a coarser level from those of a finer one. */
-static int roll_up(const struct groups *fine, enum store_level level, struct groups *ret)
+/* Makes the rows, in key order, those of a coarser level. */
+static int roll_up(struct groups *rows[static 2], enum store_level level, struct order *o)
 {
-	uint64_t key[1 + CUBE_KEY_MAX];
-
-	groups_reset(ret, fine->key_words, fine->sum_words);
+	struct groups *fine = rows[0];
+	bool one_bucket = !fine->count || *groups_key(fine, 0) == *groups_key(fine, fine->count - 1);
+	order_reset(o, fine->key_words);
 	for (uint32_t i = 0; i < fine->count; i++) {
-		memcpy(key, groups_key(fine, i), fine->key_words * sizeof(*key));
+		uint64_t *key = groups_key(fine, i);
 		key[0] = level_floor(level, key[0]);
-		int r = add_row(ret, key, groups_sums(fine, i));
-		if (r < 0)
-			return r;
+		if (!one_bucket)
+			order_add(o, key, groups_sums(fine, i));
 	}
-	return 0;
+	if (one_bucket) /* as nearly always: no two rows become one */
+		return 0;
+	rows[0] = rows[1];
+	rows[1] = fine;
+	return order_sum(o, fine->sum_words, rows[0]);
 }
 
-static int walk_levels(const struct cube_source *s, enum store_cube cube, struct groups scratch[static 2],
+static int walk_levels(const struct cube_source *s, enum store_cube cube, struct order *o, struct groups scratch[static 2],
 	cube_rows_fn *fn, void *ctx)
 {
-	struct groups *rows = &scratch[0], *coarser = &scratch[1];
-	int r = collect(s, cube, rows);
+	struct groups *rows[] = {&scratch[0], &scratch[1]};
+	int r = collect(s, cube, o, rows[0]);
 	for (int level = 0; level < LEVEL_COUNT && r == 0; level++) {
-		if (level > 0) {
-			r = roll_up(rows, (enum store_level)level, coarser);
-			struct groups *swap = rows;
-			rows = coarser;
-			coarser = swap;
-		}
+		if (level > 0)
+			r = roll_up(rows, (enum store_level)level, o);
 		if (r == 0)
-			r = fn(ctx, cube, (enum store_level)level, rows);
+			r = fn(ctx, cube, (enum store_level)level, rows[0]);
 	}
 	return r;
 }
@@ -179,12 +166,13 @@ static int walk_levels(const struct cube_source *s, enum store_cube cube, struct
 int cube_walk(const struct cube_source *s, const struct store_table *only, struct groups scratch[static 2],
 	cube_rows_fn *fn, void *ctx)
 {
-	int r = 0;
-	if (only) {
-		r = collect(s, only->cube, &scratch[0]);
+	CLEANUP(order_done) struct order o;
+	int r = order_init(&o, s->flows->row_count, 1 + CUBE_KEY_MAX);
+	if (r == 0 && only) {
+		r = collect(s, only->cube, &o, &scratch[0]);
 		return r < 0 ? r : fn(ctx, only->cube, only->level, &scratch[0]);
 	}
 	for (int cube = 0; cube < CUBE_COUNT && r == 0; cube++)
-		r = walk_levels(s, (enum store_cube)cube, scratch, fn, ctx);
+		r = walk_levels(s, (enum store_cube)cube, &o, scratch, fn, ctx);
 	return r;
 }

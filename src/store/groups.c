@@ -3,8 +3,7 @@
 /* Rows stand in one array of words, key before sums, and a hash index finds them: a look-up is a hash
  * of the key and, nearly always, one comparison. Growing copies the array, never the keys' meaning:
  * a row is its number. Keys of one small word (the ids of a dictionary, most AS numbers) need no hash: an array
- * has their rows. About 100 ns a row that is added to, 10 by that array. Sorting sorts the first words of the keys
- * and then moves each row once. */
+ * has their rows. About 100 ns a row that is added to, 10 by that array. */
 
 #include "store/groups.h"
 
@@ -16,7 +15,6 @@
 
 #define FIRST_ROWS 64u
 #define DIRECT_MAX (1u << 20) /* words below; 4 MB */
-#define SORT_WORDS 3
 
 void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint32_t max)
 {
@@ -129,6 +127,20 @@ static int grow(struct groups *g)
 	return 0;
 }
 
+/* A row behind the others, its key not yet in the index. */
+static int append(struct groups *g, const uint64_t *key)
+{
+	if (g->count >= g->max)
+		return -E2BIG;
+	int r = g->count == g->cap ? grow(g) : 0;
+	if (r < 0)
+		return r;
+	if (g->key_words)
+		memcpy(groups_key(g, g->count), key, g->key_words * sizeof(*key));
+	memset(groups_sums(g, g->count), 0, g->sum_words * sizeof(*key));
+	return 0;
+}
+
 int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row)
 {
 	uint32_t row = groups_find(g, key);
@@ -136,75 +148,19 @@ int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row)
 		*ret_row = row;
 		return 0;
 	}
-	if (g->count >= g->max)
-		return -E2BIG;
-	int r = g->count == g->cap ? grow(g) : 0;
+	int r = append(g, key);
 	if (r == 0)
 		r = index_next(g, key);
 	if (r < 0)
 		return r;
-	if (g->key_words)
-		memcpy(groups_key(g, g->count), key, g->key_words * sizeof(*key));
-	memset(groups_sums(g, g->count), 0, g->sum_words * sizeof(*key));
 	*ret_row = g->count++;
 	return 0;
 }
 
-/* ---- order ---- */
-
-/* The first words of a row's key, beside it so that comparing needs not look there; nearly always they tell. */
-struct place {
-	uint64_t words[SORT_WORDS];
-	uint32_t row;
-};
-
-static int cmp_places(const void *a, const void *b, void *ctx)
+int groups_append(struct groups *g, const uint64_t *key, uint64_t **ret_row)
 {
-	const struct groups *g = ctx;
-	const struct place *x = a, *y = b;
-	for (unsigned i = 0; i < SORT_WORDS; i++)
-		if (x->words[i] != y->words[i])
-			return x->words[i] < y->words[i] ? -1 : 1;
-	const uint64_t *k = groups_key(g, x->row), *l = groups_key(g, y->row);
-	for (unsigned i = SORT_WORDS; i < g->key_words; i++)
-		if (k[i] != l[i])
-			return k[i] < l[i] ? -1 : 1;
-	return 0;
-}
-
-/* Moves each row to where it belongs, along the circles in which they stand in each other's places; one row is
- * kept aside meanwhile. */
-static void move_rows(struct groups *g, struct place *places, uint64_t *aside)
-{
-	size_t bytes = (g->key_words + g->sum_words) * sizeof(*g->cells);
-	for (uint32_t i = 0; i < g->count; i++) {
-		uint32_t at = i;
-		if (places[i].row == i)
-			continue;
-		memcpy(aside, groups_key(g, i), bytes);
-		for (uint32_t from; (from = places[at].row) != i; at = from) {
-			memcpy(groups_key(g, at), groups_key(g, from), bytes);
-			places[at].row = at;
-		}
-		memcpy(groups_key(g, at), aside, bytes);
-		places[at].row = at;
-	}
-}
-
-int groups_sort(struct groups *g)
-{
-	CLEANUP(free_p) struct place *places = malloc(((size_t)g->count + 1) * sizeof(*places));
-	CLEANUP(free_p) uint64_t *aside = malloc((g->key_words + g->sum_words + 1) * sizeof(*aside));
-	if (!places || !aside)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < g->count; i++) {
-		places[i] = (struct place){.row = i};
-		memcpy(places[i].words, groups_key(g, i), (g->key_words < SORT_WORDS ? g->key_words : SORT_WORDS) * sizeof(uint64_t));
-	}
-	forget_keys(g);
-	if (g->count < 2)
-		return 0;
-	qsort_r(places, g->count, sizeof(*places), cmp_places, g);
-	move_rows(g, places, aside);
-	return 0;
+	int r = append(g, key);
+	if (r == 0)
+		*ret_row = groups_key(g, g->count++);
+	return r;
 }

@@ -45,6 +45,6 @@ static inline uint64_t *groups_sums(const struct groups *g, uint32_t row)
 	return groups_key(g, row) + g->key_words;
 }
 
-/* Puts the rows in the order of their keys, compared word by word. Rows can be walked and grown
- * afterwards, but no key be looked up any more. -ENOMEM. */
-int groups_sort(struct groups *g) MUST_USE;
+/* A row behind the others, without a look whether there is one of its key; none can be looked up from then on.
+ * -ENOMEM, -E2BIG. *ret_row is its key, the sums behind it, until the next call. */
+int groups_append(struct groups *g, const uint64_t *key, uint64_t **ret_row) MUST_USE;

@@ -214,6 +214,7 @@ void sqlite_reader_close(struct store_reader *base)
 const struct store_ops sqlite_ops = {
 	.scheme = "sqlite",
 	.snapshots = true,
+	.via = true,
 	.ddl = sqlite_ddl,
 	.look = sqlite_look,
 	.open = sqlite_open,

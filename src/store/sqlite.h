@@ -59,6 +59,20 @@ static inline bool dict_of(enum dimension dim, enum sqlite_dict_kind *ret)
 	return kind == KIND_TEXT || kind == KIND_PREFIX || kind == KIND_PATH;
 }
 
+/* ---- rows to write (sqlite_rows.c) ---- */
+
+/* Rows [from, to) of groups: what a connection's table SQLITE_ROWS_TABLE has, its columns being c0, c1, ... */
+struct sqlite_rows {
+	const struct groups *groups;
+	uint32_t from, to;
+};
+
+#define SQLITE_ROWS_TABLE   "rows_in_memory"
+#define SQLITE_ROWS_COLUMNS (1 + CUBE_KEY_MAX + MEASURE_COUNT)
+
+/* rows outlive the connection. SQLITE_OK or an SQLite error code. */
+int sqlite_rows_make(sqlite3 *db, const struct sqlite_rows *rows);
+
 /* ---- the store ---- */
 
 struct sqlite_store {
@@ -69,7 +83,8 @@ struct sqlite_store {
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
 	int64_t share_rows;             /* deleted by one call of maintain */
 	struct dict_ids dicts[DICT_COUNT];
-	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT];
+	sqlite3_stmt *upserts[CUBE_COUNT][LEVEL_COUNT]; /* of what is in rows */
+	struct sqlite_rows rows;
 	sqlite3_stmt *insert_batch, *insert_change, *mark_bucket;
 	int64_t change; /* the number of the present transaction */
 	struct groups scratch[2]; /* kept for their memory */

@@ -247,7 +247,7 @@ static void note_origin(struct user *u, const uint64_t *key, const uint64_t *sum
 static int find_origins(struct sqlite_job *j, const struct row_run *run, struct groups *ret)
 {
 	struct sqlite_job pairs = {.reader = j->reader, .q = &(struct store_query){.cube = j->q->cube}, .err = j->err,
-		.dims = {DIM_origin, DIM_prefix}, .dim_count = 2, .path_column = -1};
+		.dims = {DIM_origin, DIM_prefix}, .dim_count = 2, .column_count = 2, .path_column = -1};
 	struct user u = {.job = j, .row = note_origin, .into = ret};
 	int r = read_block(&pairs, run, &u);
 	if (pairs.error && !j->error)

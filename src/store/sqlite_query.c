@@ -8,7 +8,8 @@
  *
  * Conditions become lists of numbers in the SQL text. When the first dimension of the key has one
  * and the buckets are few, the buckets are listed too, so that SQLite walks straight to the few rows
- * instead of passing over whole buckets. Membership in a path (via) is decided here, once a path.
+ * instead of passing over whole buckets. Membership in a path (via) is decided here, once a path; sums by via are made
+ * here, row by row, so that they are what is kept: there are fewer ASes than paths.
  *
  * When a row of the answer is a row of the table, it is handed out when it is read.
  *
@@ -203,15 +204,17 @@ static void plan_columns(struct sqlite_job *j)
 {
 	const struct store_query *q = j->q;
 	j->with_time = q->dims & DIM_BIT(DIM_time);
-	j->dim_count = query_dims(q, j->dims);
+	bool by_via = q->dims & DIM_BIT(DIM_via), filters_via = false;
+	j->dim_count = j->column_count = query_dims(q, j->dims);
+	if (by_via)
+		j->dims[j->dim_count++] = DIM_via;
 	j->measure_count = query_measures(q, j->measures);
-	j->as_they_are = j->with_time && (q->dims & cube_dims[q->cube]) == cube_dims[q->cube];
+	j->as_they_are = j->with_time && !by_via && (q->dims & cube_dims[q->cube]) == cube_dims[q->cube];
 	for (size_t i = 0; i < q->segment_count; i++)
 		j->as_they_are &= q->step_s == level_seconds[q->segments[i].level];
-	j->path_column = -1;
 	for (size_t i = 0; i < q->filter_count; i++)
-		if (q->filters[i].dim == DIM_via)
-			j->path_column = (int)(1 + j->dim_count + j->measure_count);
+		filters_via |= q->filters[i].dim == DIM_via;
+	j->path_column = by_via || filters_via ? (int)(1 + j->column_count + j->measure_count) : -1;
 }
 
 static void add_range(struct sql *s, const struct sqlite_job *j, const struct row_run *run)
@@ -232,7 +235,7 @@ static int prepare_run(const struct sqlite_job *j, const struct row_run *run, sq
 {
 	CLEANUP(sql_done) struct sql s = {0};
 	sql_add(&s, "SELECT ts");
-	for (unsigned i = 0; i < j->dim_count; i++)
+	for (unsigned i = 0; i < j->column_count; i++)
 		sql_add(&s, ", %s", dimension_table[j->dims[i]].name);
 	for (unsigned i = 0; i < j->measure_count; i++)
 		sql_add(&s, ", %s", measure_table[j->measures[i]].name);
@@ -307,6 +310,35 @@ void sqlite_groups_failed(struct sqlite_job *j, int error)
 		" dimensions or a narrower filter");
 }
 
+/* Adds the measures of the row on which the statement stands. */
+static void add_sums(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *key, struct groups *into)
+{
+	uint32_t row;
+	int r = groups_get(into, key, &row);
+	if (r < 0) {
+		sqlite_groups_failed(j, r);
+		return;
+	}
+	uint64_t *sums = groups_sums(into, row);
+	for (unsigned i = 0; i < j->measure_count; i++)
+		sums[i] += (uint64_t)sqlite3_column_int64(stmt, (int)(1 + j->column_count + i));
+}
+
+/* The same for each AS on its path, which is the last of the key. */
+static int add_to_members(struct sqlite_job *j, sqlite3_stmt *stmt, uint64_t *key, unsigned last, struct groups *into)
+{
+	size_t count;
+	int r = read_members(j, (uint64_t)sqlite3_column_int64(stmt, j->path_column), &count);
+	key[last] = 0;
+	if (r == SQLITE_OK && !count)
+		add_sums(j, stmt, key, into);
+	for (size_t i = 0; i < count && r == SQLITE_OK && j->error == 0; i++) {
+		key[last] = j->members[i];
+		add_sums(j, stmt, key, into);
+	}
+	return r;
+}
+
 /* Adds the row on which the statement stands. */
 static int add_row(struct sqlite_job *j, sqlite3_stmt *stmt, struct groups *into)
 {
@@ -323,19 +355,13 @@ static int add_row(struct sqlite_job *j, sqlite3_stmt *stmt, struct groups *into
 		uint64_t ts = (uint64_t)sqlite3_column_int64(stmt, 0);
 		key[n++] = ts - ts % j->q->step_s;
 	}
-	for (unsigned i = 0; i < j->dim_count; i++)
+	for (unsigned i = 0; i < j->column_count; i++)
 		key[n++] = (uint64_t)sqlite3_column_int64(stmt, column++);
 	if (j->as_they_are)
 		return give_row(j, stmt, key, column);
-	uint32_t row;
-	int r = groups_get(into, key, &row);
-	if (r < 0) {
-		sqlite_groups_failed(j, r);
-		return SQLITE_OK;
-	}
-	uint64_t *sums = groups_sums(into, row);
-	for (unsigned i = 0; i < j->measure_count; i++)
-		sums[i] += (uint64_t)sqlite3_column_int64(stmt, column++);
+	if (j->dim_count > j->column_count)
+		return add_to_members(j, stmt, key, n, into);
+	add_sums(j, stmt, key, into);
 	return SQLITE_OK;
 }
 
@@ -358,47 +384,72 @@ int sqlite_read_run(struct sqlite_job *j, struct row_run *run)
 
 /* ---- handing out ---- */
 
-static int cmp_sums(const void *a, const void *b)
+static int cmp_figures(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	double x = *(const double *)a, y = *(const double *)b;
 	return (x > y) - (x < y);
 }
 
-/* Below this sum of column `at` there is nobody among the best: the smallest of the best so far is looked at
+/* What the best have most of: a sum, or one by another. */
+struct figure {
+	unsigned by, per; /* columns; per is by when there is no other */
+};
+
+/* As a fraction: sums above 2^53 may become equal ones, never the larger one the smaller. */
+static double figure_of(const struct figure *f, const uint64_t *sums)
+{
+	if (f->per == f->by)
+		return (double)sums[f->by];
+	return sums[f->per] ? (double)sums[f->by] / (double)sums[f->per] : -1;
+}
+
+/* Below this figure there is nobody among the best: the smallest of the best so far is looked at
  * first, and they are put in order only now and then, so that many rows cost one comparison each. */
-static uint64_t least_of_best(const struct groups *g, unsigned at, uint32_t best, uint64_t *scratch)
+static double least_of_best(const struct groups *g, const struct figure *f, uint32_t best, double *scratch)
 {
 	uint32_t n = 0;
-	uint64_t least = 0;
+	double least = -1;
 	for (uint32_t i = 0; i < g->count; i++) {
-		uint64_t sum = groups_sums(g, i)[at];
-		if (sum < least)
+		double figure = figure_of(f, groups_sums(g, i));
+		if (figure < least)
 			continue;
-		scratch[n++] = sum;
+		scratch[n++] = figure;
 		if (n < 2 * best)
 			continue;
-		qsort(scratch, n, sizeof(*scratch), cmp_sums);
+		qsort(scratch, n, sizeof(*scratch), cmp_figures);
 		memmove(scratch, scratch + n - best, best * sizeof(*scratch));
 		n = best;
 		least = scratch[0];
 	}
-	qsort(scratch, n, sizeof(*scratch), cmp_sums);
+	qsort(scratch, n, sizeof(*scratch), cmp_figures);
 	return n > best ? scratch[n - best] : least;
 }
 
-/* Rows with less than *ret_least of a measure are not handed out. */
-static int leave_out(const struct sqlite_job *j, unsigned *ret_at, uint64_t *ret_least)
+static bool column_of(const struct sqlite_job *j, enum measure m, unsigned *ret)
 {
-	*ret_at = 0;
-	*ret_least = 0;
-	while (*ret_at < j->measure_count && j->measures[*ret_at] != j->q->best_by)
-		++*ret_at;
-	if (!j->q->best || *ret_at == j->measure_count || j->reader->groups.count / 4 < j->q->best)
+	for (unsigned i = 0; i < j->measure_count; i++)
+		if (j->measures[i] == m) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+/* Rows with less than *ret_least of the figure are not handed out. */
+static int leave_out(const struct sqlite_job *j, struct figure *ret, double *ret_least)
+{
+	const struct store_query *q = j->q;
+	struct figure f = {0};
+	*ret = f;
+	*ret_least = -1;
+	if (!q->best || j->reader->groups.count / 4 < q->best || !column_of(j, q->best_by, &f.by) ||
+		!column_of(j, q->best_per ? *q->best_per : q->best_by, &f.per))
 		return SQLITE_OK;
-	CLEANUP(free_p) uint64_t *scratch = malloc(2 * (size_t)j->q->best * sizeof(*scratch));
+	CLEANUP(free_p) double *scratch = malloc(2 * (size_t)q->best * sizeof(*scratch));
 	if (!scratch)
 		return SQLITE_NOMEM;
-	*ret_least = least_of_best(&j->reader->groups, *ret_at, j->q->best, scratch);
+	*ret_least = least_of_best(&j->reader->groups, &f, q->best, scratch);
+	*ret = f;
 	return SQLITE_OK;
 }
 
@@ -406,13 +457,13 @@ static int hand_out(struct sqlite_job *j)
 {
 	const struct groups *g = &j->reader->groups;
 	struct store_row row = {0};
-	unsigned at;
-	uint64_t least;
-	int r = leave_out(j, &at, &least);
+	struct figure figure;
+	double least;
+	int r = leave_out(j, &figure, &least);
 	for (uint32_t i = 0; i < g->count && j->error >= 0 && r == SQLITE_OK; i++) {
 		if (i % 1024 == 0 && deadline_past(j->reader->deadline_ns))
 			return SQLITE_INTERRUPT;
-		if (least && groups_sums(g, i)[at] < least)
+		if (least >= 0 && figure_of(&figure, groups_sums(g, i)) < least)
 			continue;
 		r = fill_row(j, groups_key(g, i), groups_sums(g, i), &row);
 		if (r == SQLITE_OK)

@@ -15,9 +15,10 @@ struct sqlite_job {
 	bool with_time;
 	enum dimension dims[CUBE_KEY_MAX]; /* in the key of the sums, after the time if asked for */
 	unsigned dim_count;
+	unsigned column_count; /* of them, from the first, that are columns of the cube: all, or all but the last, which is via */
 	uint8_t measures[MEASURE_COUNT];
 	unsigned measure_count;
-	int path_column; /* where the path stands for via filters; -1: not needed */
+	int path_column; /* where the path stands for via; -1: not needed */
 	struct sql where;
 	bool empty; /* no row can match */
 	uint64_t list_values;    /* numbers listed for the key's first dimension; 0: none */

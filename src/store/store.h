@@ -118,14 +118,16 @@ struct store_query {
 	enum store_cube cube; /* holds every dimension used below (DIM_path standing for DIM_via) */
 	struct store_segment segments[STORE_SEGMENTS_MAX]; /* do not overlap */
 	size_t segment_count;
-	uint32_t dims;        /* mask of dimensions wanted in each row, DIM_via excluded */
+	uint32_t dims;        /* mask of dimensions wanted in each row; DIM_via only of a store that can (store_ops.via) */
 	uint32_t step_s;      /* with DIM_time: width of its buckets; a multiple of each segment's level */
 	const struct store_filter *filters; /* all must hold */
 	size_t filter_count;
 	uint64_t measures;    /* mask of MEASURE_BIT wanted, the others come as 0; 0: all of them */
-	/* Not 0: rows may be left out when so many others have more of the measure `best_by`. */
+	/* Not 0: rows may be left out when so many others have more of the measure `best_by`, or, with best_per, more of it
+	 * for each of that measure (divided as doubles; what has none of it has less than any other). */
 	uint32_t best;
 	enum measure best_by;
+	const enum measure *best_per; /* NULL: none */
 	bool keep_snapshot;   /* the reader's next query sees the very same rows; see snapshots below */
 	uint64_t deadline_ns; /* monotonic: give up with -ETIMEDOUT; 0: never */
 };
@@ -183,6 +185,8 @@ struct store_ops {
 	/* keep_snapshot works: queries of one reader agree with each other until one comes without it
 	 * (a query of no segments just ends it) or one fails. */
 	bool snapshots;
+	/* Queries may want DIM_via: a row of the tables counts once for each AS on its path, for the unknown when there is none. */
+	bool via;
 	/* Statements as text. -EOPNOTSUPP. NULL: none. */
 	int (*ddl)(enum store_ddl what, struct sql *ret);
 	/* Makes and changes nothing. Schemas that are foreign or newer than the program are errors, as with open. */

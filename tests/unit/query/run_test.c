@@ -270,13 +270,26 @@ static void random_filter(struct filter *f, struct dim_value values[][3])
 	}
 }
 
+/* Often by what the store may choose the first by. */
+static int random_sort(void)
+{
+	switch (wt_random_below(4)) {
+	case 0:
+		return (int)wt_random_below(QUERY_SORT_RTT_P95 + 1);
+	case 1:
+		return QUERY_SORT_RETRANSMIT_RATE;
+	default:
+		return MEASURE_bytes_sent;
+	}
+}
+
 static void random_query(struct query *q)
 {
 	static const uint32_t steps[] = {0, 60, 300, 3600, 86400};
 	*q = (struct query){
 		.from_s = T0 + wt_random_below(86400),
 		.exact_range = wt_random_below(2),
-		.sort = (int)wt_random_below(3) ? MEASURE_bytes_sent : (int)wt_random_below(QUERY_SORT_RTT_P95 + 1),
+		.sort = random_sort(),
 		.ascending = wt_random_below(4) == 0,
 		.limit = wt_random_below(3) ? (uint32_t)wt_random_below(30) : 0,
 		.step_s = steps[wt_random_below(ARRAY_LEN(steps))],

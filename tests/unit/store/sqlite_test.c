@@ -283,6 +283,38 @@ static void test_full_disk(void **state)
 	s->ops->close(s);
 }
 
+#define LARGE 20000 /* prefixes: more rows of a table than one statement takes */
+
+/* Two minutes of two hours of one day, twice. */
+static void test_large_batches(void **state)
+{
+	static const char expected[] = "40000|80040000|40000|80040000|20000|80040000|2|4";
+	char url[300];
+	struct flow_table *t;
+	fresh_url(url, sizeof(url));
+	struct store *s = must_open(url);
+	assert_int_equal(flow_table_new(&t), 0);
+	for (uint32_t i = 0; i < 2 * LARGE; i++) {
+		uint8_t bytes[4] = {10, (uint8_t)(i % LARGE >> 8), (uint8_t)(i % LARGE)};
+		struct addr a = addr_from_v4(bytes);
+		struct prefix prefix = prefix_make(&a, 24);
+		struct flow_key key = {.minute = T0 + 3540 + i / LARGE * 60};
+		assert_int_equal(flow_table_prefix(t, &prefix, &key.prefix), 0);
+		flow_table_row(t, &key)->m.v[MEASURE_bytes_sent] = 1 + i % 2000;
+	}
+	for (uint64_t id = 1; id <= 2; id++) {
+		struct store_batch batch = {.collector = "test1", .id = id, .flows = t};
+		assert_int_equal(s->ops->write_batch(s, &batch, NULL), STORE_OK);
+	}
+	check_by_hand(url, "SELECT m.n, m.b, h.n, h.b, d.n, d.b, (SELECT count(*) FROM total_hour), (SELECT min(bytes_sent) FROM"
+		" flow_day WHERE bytes_sent > 0)"
+		" FROM (SELECT count(*) n, sum(bytes_sent) b FROM flow_minute) m,"
+		" (SELECT count(*) n, sum(bytes_sent) b FROM flow_hour) h,"
+		" (SELECT count(*) n, sum(bytes_sent) b FROM flow_day) d", expected);
+	flow_table_free(t);
+	s->ops->close(s);
+}
+
 static void test_locked_file(void **state)
 {
 	char url[300];
@@ -385,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_broken_file),
 		cmocka_unit_test(test_file_that_breaks),
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_large_batches),
 		cmocka_unit_test(test_locked_file),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_view_of_changes),
