@@ -290,3 +290,4 @@ void charts.load().catch(() => null);
 void drawAbout();
 themeChanged();
 navigate();
+performance.mark("usable");
