@@ -98,6 +98,8 @@ class Asker:
         return ask(self.connections[0], path)
 
     def at_once(self, paths):
+        for connection in self.connections:
+            connection.close()   # the collector may have closed them meanwhile
         begin = time.perf_counter()
         list(self.threads.map(ask, self.connections, paths))
         return (time.perf_counter() - begin) * 1e3
