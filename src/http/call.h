@@ -121,6 +121,7 @@ struct http_reply {
 	unsigned status;
 	const char *type; /* of the content; static text */
 	char *body;       /* on the heap, or NULL when memory was out */
+	const void *constant; /* instead of body: stays as long as the program, and takes no memory for a request */
 	size_t len;
 	struct http_header headers[HTTP_HEADERS_MAX]; /* instead of those that every answer has, or beside them */
 	size_t header_count;
