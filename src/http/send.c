@@ -39,6 +39,7 @@ static const struct {
 	const char *name, *value;
 } status_headers[] = {
 	{401, "WWW-Authenticate", "Bearer realm=\"whereto\""},
+	{429, "Retry-After", "60"},
 	{503, "Retry-After", "1"},
 };
 
