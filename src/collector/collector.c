@@ -266,10 +266,22 @@ static void renew_certificate(struct collector *c)
 		log_error("%s: the old certificate stays in use: %s", c->config_file, err.text);
 }
 
+static void renew_http(struct collector *c)
+{
+	const struct config *config = c->next_world->config;
+	struct error err = {0};
+	renew_certificate(c);
+	if (traffic_metrics_resize(c->traffic, config->http.metrics_top) < 0)
+		log_error("%s: the old metrics_top stays in use: out of memory", c->config_file);
+	if (http_reconfigure(c->http, &(struct http_config){.token = c->next_world->http_token,
+			.hosts = (const char *const *)config->http.hosts, .host_count = config->http.host_count}, &err) < 0)
+		log_error("%s: the old token and hosts stay in use: %s", c->config_file, err.text);
+}
+
 static void on_swapped(void *ctx)
 {
 	struct collector *c = ctx;
-	renew_certificate(c);
+	renew_http(c);
 	world_free(c->world);
 	c->world = c->next_world;
 	c->next_world = NULL;

@@ -43,7 +43,7 @@ int traffic_metrics_new(uint32_t top, struct traffic_metrics **ret)
 	(void)pthread_mutex_init(&t->lock, NULL);
 	for (int by = 0; by < BY_COUNT; by++) {
 		groups_init(&t->lists[by].seen, 1, SEEN_WORDS, SEEN_MAX);
-		t->lists[by].places = calloc(top + 1, sizeof(struct traffic_place));
+		t->lists[by].places = calloc(TRAFFIC_TOP_MAX, sizeof(struct traffic_place));
 		if (!t->lists[by].places) {
 			traffic_metrics_free(t);
 			return -ENOMEM;
@@ -106,6 +106,19 @@ static int cmp_weights(const void *a, const void *b, void *seen)
 	return (x < y) - (x > y);
 }
 
+/* What was seen, the heaviest first. To be freed; NULL when memory is out. */
+static uint32_t *by_weight(struct traffic_list *l)
+{
+	uint32_t count = l->seen.count;
+	uint32_t *order = malloc(((size_t)count + 1) * sizeof(*order));
+	if (!order)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i;
+	qsort_r(order, count, sizeof(*order), cmp_weights, &l->seen);
+	return order;
+}
+
 /* Forgets what weighs nothing and has no place, when there is much of it. */
 static void forget(struct traffic_list *l)
 {
@@ -127,14 +140,10 @@ static void forget(struct traffic_list *l)
 /* Those of the first `top` of the order without a place get those of the last that have one. */
 static void choose(const struct traffic_metrics *t, struct traffic_list *l)
 {
-	uint32_t count = l->seen.count;
-	CLEANUP(free_p) uint32_t *order = malloc(((size_t)count + 1) * sizeof(*order));
+	uint32_t count = l->seen.count, last = count;
+	CLEANUP(free_p) uint32_t *order = by_weight(l);
 	if (!order)
 		return; /* another minute */
-	for (uint32_t i = 0; i < count; i++)
-		order[i] = i;
-	qsort_r(order, count, sizeof(*order), cmp_weights, &l->seen);
-	uint32_t last = count;
 	for (uint32_t i = 0; i < count && i < t->top; i++) {
 		if (groups_sums(&l->seen, order[i])[PLACE])
 			continue;
@@ -162,6 +171,45 @@ static void look(struct traffic_metrics *t)
 	}
 }
 
+/* ---- other places ---- */
+
+/* The heaviest have places. Who had one before keeps its sums. */
+static void refit(struct traffic_list *l, uint32_t top, const uint32_t *order)
+{
+	struct traffic_place kept[TRAFFIC_TOP_MAX] = {{0}};
+	l->taken = 0;
+	for (uint32_t i = 0; i < l->seen.count; i++) {
+		uint64_t *sums = groups_sums(&l->seen, order[i]);
+		uint64_t before = sums[PLACE];
+		sums[PLACE] = 0;
+		if (l->taken == top)
+			continue;
+		kept[l->taken] = before ? l->places[before - 1] : (struct traffic_place){.code = (uint32_t)*groups_key(&l->seen, order[i])};
+		sums[PLACE] = ++l->taken;
+	}
+	memcpy(l->places, kept, sizeof(kept));
+}
+
+int traffic_metrics_resize(struct traffic_metrics *t, uint32_t top)
+{
+	uint32_t *orders[BY_COUNT];
+	bool all = true;
+	(void)pthread_mutex_lock(&t->lock);
+	for (int by = 0; by < BY_COUNT; by++) {
+		orders[by] = by_weight(&t->lists[by]);
+		all &= orders[by] != NULL;
+	}
+	for (int by = 0; by < BY_COUNT; by++) {
+		if (all)
+			refit(&t->lists[by], top, orders[by]);
+		free(orders[by]);
+	}
+	if (all)
+		t->top = top;
+	(void)pthread_mutex_unlock(&t->lock);
+	return all ? 0 : -ENOMEM;
+}
+
 void traffic_metrics_add(struct traffic_metrics *t, const struct flow_table *flows, uint64_t now_ns)
 {
 	if (!t->top)
@@ -187,10 +235,10 @@ void traffic_metrics_add(struct traffic_metrics *t, const struct flow_table *flo
 /* A list as it was at one moment. */
 static struct traffic_place *copy_places(struct traffic_metrics *t, int by, struct traffic_list *ret_rest)
 {
-	struct traffic_place *places = malloc((t->top + 1) * sizeof(*places));
+	struct traffic_place *places = malloc(TRAFFIC_TOP_MAX * sizeof(*places));
 	(void)pthread_mutex_lock(&t->lock);
 	if (places)
-		memcpy(places, t->lists[by].places, (t->top + 1) * sizeof(*places));
+		memcpy(places, t->lists[by].places, TRAFFIC_TOP_MAX * sizeof(*places));
 	memcpy(ret_rest->unknown, t->lists[by].unknown, sizeof(ret_rest->unknown));
 	memcpy(ret_rest->other, t->lists[by].other, sizeof(ret_rest->other));
 	(void)pthread_mutex_unlock(&t->lock);
@@ -215,7 +263,7 @@ static void write_list(struct traffic_metrics *t, int by, FILE *out)
 		(void)snprintf(family, sizeof(family), "whereto_%s_%s", dims[by].name, info->name);
 		(void)snprintf(help, sizeof(help), "%s, by %s: the largest, unknown, and all others", info->help, dims[by].what);
 		exposition_family(out, "", family, "counter", help);
-		for (uint32_t i = 0; i < t->top; i++)
+		for (uint32_t i = 0; i < TRAFFIC_TOP_MAX; i++)
 			if (places[i].code)
 				(void)fprintf(out, "%s_total{%s=\"%s\"} %" PRIu64 "\n", family, dims[by].name,
 					code_text(by, places[i].code, text), places[i].sums[m]);
@@ -241,12 +289,12 @@ static void write_names(struct traffic_metrics *t, char *(*as_name)(void *ctx, u
 	CLEANUP(free_p) struct traffic_place *origins = copy_places(t, BY_ORIGIN, &rest);
 	CLEANUP(free_p) struct traffic_place *neighbours = copy_places(t, BY_NEIGHBOUR, &rest);
 	exposition_family(out, "", "whereto_as_info", "gauge", "names of the ASes that have figures of their own");
-	for (uint32_t i = 0; i < t->top && origins; i++)
+	for (uint32_t i = 0; i < TRAFFIC_TOP_MAX && origins; i++)
 		if (origins[i].code)
 			write_name(origins[i].code, as_name, ctx, out);
-	for (uint32_t i = 0; i < t->top && origins && neighbours; i++) {
+	for (uint32_t i = 0; i < TRAFFIC_TOP_MAX && origins && neighbours; i++) {
 		bool told = !neighbours[i].code;
-		for (uint32_t k = 0; k < t->top && !told; k++)
+		for (uint32_t k = 0; k < TRAFFIC_TOP_MAX && !told; k++)
 			told = origins[k].code == neighbours[i].code;
 		if (!told)
 			write_name(neighbours[i].code, as_name, ctx, out);

@@ -17,6 +17,8 @@
 #include "store/groups.h"
 #include "traffic/flow.h"
 
+#define TRAFFIC_TOP_MAX 1000
+
 enum traffic_metrics_by { BY_ORIGIN, BY_NEIGHBOUR, BY_COUNTRY, BY_COUNT };
 
 /* The measures that are counted. */
@@ -35,20 +37,23 @@ struct traffic_place {
 
 struct traffic_list {
 	struct groups seen;          /* by code: its weight */
-	struct traffic_place *places;
+	struct traffic_place *places; /* TRAFFIC_TOP_MAX */
 	uint32_t taken; /* of them */
 	uint64_t unknown[COUNTED], other[COUNTED];
 };
 
 struct traffic_metrics {
 	pthread_mutex_t lock;
-	uint32_t top; /* places of each list */
+	_Atomic uint32_t top; /* places of each list that may be taken */
 	uint64_t looked_ns;
 	struct traffic_list lists[BY_COUNT];
 };
 
+/* top up to TRAFFIC_TOP_MAX. */
 int traffic_metrics_new(uint32_t top, struct traffic_metrics **ret) MUST_USE;
 void traffic_metrics_free(struct traffic_metrics *t);
+/* Other places from now on: fewer, and the series of the least end; more, and the largest of those without one begin theirs. -ENOMEM: all stays. */
+int traffic_metrics_resize(struct traffic_metrics *t, uint32_t top) MUST_USE;
 void traffic_metrics_add(struct traffic_metrics *t, const struct flow_table *flows, uint64_t now_ns);
 /* OpenMetrics text. as_name: a copy, to be freed; NULL when there is none. */
 void traffic_metrics_write(struct traffic_metrics *t, char *(*as_name)(void *ctx, uint32_t asn), void *ctx, FILE *out);

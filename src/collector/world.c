@@ -219,14 +219,6 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool same_hosts(const struct config *a, const struct config *b)
-{
-	bool same = a->http.host_count == b->http.host_count;
-	for (size_t i = 0; same && i < a->http.host_count; i++)
-		same = same_text(a->http.hosts[i], b->http.hosts[i]);
-	return same;
-}
-
 int world_compatible(const struct world *old, const struct world *new, struct error *err)
 {
 	const struct config *a = old->config, *b = new->config;
@@ -242,8 +234,7 @@ int world_compatible(const struct world *old, const struct world *new, struct er
 		a->bgp.as != b->bgp.as || !addr_equal(&a->bgp.router_id, &b->bgp.router_id))
 		what = "bgp";
 	else if (!same_listen(a->http.listen, a->http.listen_count, b->http.listen, b->http.listen_count) ||
-		!same_text(old->http_token, new->http_token) || !old->http_key != !new->http_key || !same_hosts(a, b) ||
-		a->http.metrics_top != b->http.metrics_top)
+		!old->http_key != !new->http_key)
 		what = "http";
 	else if (!same_text(a->store.url, b->store.url) ||
 		memcmp(a->store.retention_s, b->store.retention_s, sizeof(a->store.retention_s)) != 0)

@@ -14,6 +14,8 @@
  * Other sites' pages can make a browser ask with the reader's cookie or from his machine, though not read the answer; modern
  * ones say so (Sec-Fetch-Site), and are refused, lest they make work. Following a link is allowed.
  *
+ * Who guesses tokens is soon not listened to any more (strikes.h); a cookie is too long to be guessed and is looked at first.
+ *
  * Secrets are compared in constant time, by digests of equal length. */
 
 #include <errno.h>
@@ -32,17 +34,37 @@
 
 /* ---- the token and the cookie ---- */
 
-bool http_access_token(const struct http_call *call)
+static bool token_is_right(const struct http_token *right, const char *token)
 {
-	const struct http_server *s = call->server;
 	uint8_t digest[EVP_MAX_MD_SIZE];
-	const char *token = strchr(call->authorization, ' ');
-	if (!s->has_token || !token || strncasecmp(call->authorization, "Bearer ", 7) != 0)
-		return false;
 	token += strspn(token, " ");
 	if (!EVP_Digest(token, strlen(token), digest, NULL, EVP_sha256(), NULL))
 		return false;
-	return CRYPTO_memcmp(digest, s->token_digest, sizeof(s->token_digest)) == 0;
+	return CRYPTO_memcmp(digest, right->digest, sizeof(right->digest)) == 0;
+}
+
+bool http_access_token(struct http_call *call)
+{
+	struct http_server *s = call->server;
+	struct http_token right = http_rules_token(&s->rules);
+	const char *token = strchr(call->authorization, ' ');
+	if (!right.needed || !token || strncasecmp(call->authorization, "Bearer ", 7) != 0)
+		return false;
+	call->out = http_strikes_out(&s->strikes, &call->client, clock_mono_ns());
+	if (call->out)
+		return false;
+	if (token_is_right(&right, token))
+		return true;
+	http_strikes_add(&s->strikes, &call->client, clock_mono_ns());
+	return false;
+}
+
+void http_access_refuse(struct http_call *call, const char *text)
+{
+	if (call->out)
+		http_reply_error(call, 429, "too many wrong tokens came from this address: none is looked at for a minute");
+	else
+		http_reply_error(call, 401, "%s", text);
 }
 
 const char *http_access_cookie_name(const struct http_listener *l, char buf[static HTTP_COOKIE_NAME_MAX])
@@ -52,13 +74,13 @@ const char *http_access_cookie_name(const struct http_listener *l, char buf[stat
 	return buf;
 }
 
-static int cookie_at(const struct http_server *s, uint64_t until_s, char ret[static HTTP_COOKIE_VALUE_MAX])
+static int cookie_at(const struct http_token *token, uint64_t until_s, char ret[static HTTP_COOKIE_VALUE_MAX])
 {
 	char text[64];
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	unsigned mac_len = 0;
 	int n = snprintf(text, sizeof(text), "whereto session %" PRIu64, until_s);
-	if (!HMAC(EVP_sha256(), s->token_digest, sizeof(s->token_digest), (const uint8_t *)text, (size_t)n, mac, &mac_len))
+	if (!HMAC(EVP_sha256(), token->digest, sizeof(token->digest), (const uint8_t *)text, (size_t)n, mac, &mac_len))
 		return -EIO;
 	n = snprintf(ret, HTTP_COOKIE_VALUE_MAX, "%" PRIu64 ".", until_s);
 	for (unsigned i = 0; i < MAC_BYTES; i++)
@@ -66,25 +88,26 @@ static int cookie_at(const struct http_server *s, uint64_t until_s, char ret[sta
 	return 0;
 }
 
-int http_access_cookie_make(const struct http_server *s, uint64_t now_s, char ret[static HTTP_COOKIE_VALUE_MAX])
+int http_access_cookie_make(const struct http_token *token, uint64_t now_s, char ret[static HTTP_COOKIE_VALUE_MAX])
 {
-	return cookie_at(s, now_s + HTTP_SESSION_SECONDS, ret);
+	return cookie_at(token, now_s + HTTP_SESSION_SECONDS, ret);
 }
 
-static bool cookie_is_good(const struct http_call *call)
+static bool cookie_is_good(const struct http_call *call, const struct http_token *token)
 {
 	char want[HTTP_COOKIE_VALUE_MAX];
 	uint64_t until_s = strtoull(call->cookie, NULL, 10), now_s = clock_wall_ms() / 1000;
-	if (!call->server->has_token || until_s <= now_s || until_s > now_s + HTTP_SESSION_SECONDS)
+	if (until_s <= now_s || until_s > now_s + HTTP_SESSION_SECONDS)
 		return false;
-	if (cookie_at(call->server, until_s, want) < 0 || strlen(call->cookie) != strlen(want))
+	if (cookie_at(token, until_s, want) < 0 || strlen(call->cookie) != strlen(want))
 		return false;
 	return CRYPTO_memcmp(call->cookie, want, strlen(want)) == 0;
 }
 
-bool http_access_authorized(const struct http_call *call)
+bool http_access_authorized(struct http_call *call)
 {
-	return !call->server->has_token || http_access_token(call) || cookie_is_good(call);
+	struct http_token token = http_rules_token(&call->server->rules);
+	return !token.needed || cookie_is_good(call, &token) || http_access_token(call);
 }
 
 /* ---- where the request comes from ---- */
@@ -102,7 +125,7 @@ static bool host_name(const char *host, char *ret, size_t cap)
 	return true;
 }
 
-static bool host_is_ours(const struct http_server *s, const char *host)
+static bool host_is_ours(struct http_rules *rules, const char *host)
 {
 	static const char local[] = "localhost";
 	char name[256];
@@ -115,16 +138,13 @@ static bool host_is_ours(const struct http_server *s, const char *host)
 	if (len >= local_len && strcasecmp(name + len - local_len, local) == 0 &&
 		(len == local_len || name[len - local_len - 1] == '.'))
 		return true;
-	for (size_t i = 0; i < s->host_count; i++)
-		if (strcasecmp(name, s->hosts[i]) == 0)
-			return true;
-	return false;
+	return http_rules_has_host(rules, name);
 }
 
 bool http_access_check(struct http_call *call, const char *host, const char *fetch_site, const char *fetch_mode)
 {
-	const struct http_server *s = call->server;
-	if (!s->has_token && !host_is_ours(s, host)) {
+	struct http_rules *rules = &call->server->rules;
+	if (!http_rules_token(rules).needed && !host_is_ours(rules, host)) {
 		http_reply_error(call, 421, "'%.100s' is not a name of this collector: ask by address or localhost, or add it to"
 			" http.hosts in its configuration", host);
 		return false;
@@ -135,6 +155,6 @@ bool http_access_check(struct http_call *call, const char *host, const char *fet
 	}
 	if (http_access_authorized(call))
 		return true;
-	http_reply_error(call, 401, "a token is needed: Authorization: Bearer TOKEN");
+	http_access_refuse(call, "a token is needed: Authorization: Bearer TOKEN");
 	return false;
 }

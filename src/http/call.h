@@ -14,6 +14,8 @@
 #include "http/http.h"
 #include "http/jobs.h"
 #include "http/readers.h"
+#include "http/rules.h"
+#include "http/strikes.h"
 
 /* OPEN: for everybody; at once, on the thread of the connections. TOKEN: for who has the token, when one is
  * configured; on a thread that may wait. SESSION: as OPEN, and takes POST and DELETE. */
@@ -69,8 +71,8 @@ static inline bool http_asks_store(const struct http_endpoint *e)
 /* ---- the server's own state ---- */
 
 /* The last place counts every other status. */
-#define HTTP_STATUSES {200, 204, 304, 400, 401, 403, 404, 405, 413, 421, 499, 500, 503, 0}
-#define HTTP_STATUS_COUNT 14
+#define HTTP_STATUSES {200, 204, 304, 400, 401, 403, 404, 405, 413, 421, 429, 499, 500, 503, 0}
+#define HTTP_STATUS_COUNT 15
 
 struct http_counters {
 	_Atomic uint64_t requests[ENDPOINT_COUNT + 1][HTTP_STATUS_COUNT];
@@ -94,12 +96,11 @@ struct http_retired {
 struct http_server {
 	struct http_backend backend;
 	char *name, *notice; /* what the backend's point to */
-	bool has_token, has_tls;
-	bool has_cache; /* its lock is there */
-	uint8_t token_digest[32]; /* SHA-256 */
+	bool has_tls;
+	bool has_cache; /* its lock is there, and those of the next two */
+	struct http_rules rules;
+	struct http_strikes strikes;
 	_Atomic uint64_t certificate_end_s; /* with TLS; 0: not known */
-	char **hosts; /* names beside localhost */
-	size_t host_count;
 	struct http_readers readers;
 	struct http_jobs queries, tables; /* what asks the store; what asks the data plane, which is quick */
 	struct http_guard guard;
@@ -121,6 +122,7 @@ struct http_reply {
 	unsigned status;
 	const char *type; /* of the content; static text */
 	char *body;       /* on the heap, or NULL when memory was out */
+	const void *constant; /* instead of body: stays as long as the program, and takes no memory for a request */
 	size_t len;
 	struct http_header headers[HTTP_HEADERS_MAX]; /* instead of those that every answer has, or beside them */
 	size_t header_count;
@@ -131,6 +133,7 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OPTIONS, HT
 struct http_call {
 	struct http_server *server;
 	const struct http_listener *listener;
+	struct addr client;
 	const char *path;
 	enum http_method method;
 	const struct http_endpoint *endpoint; /* NULL: no such path */
@@ -138,6 +141,7 @@ struct http_call {
 	bool accept_csv, accept_openmetrics, accept_gzip;
 	const char *if_none_match; /* "" when not given, as all of these */
 	const char *authorization, *cookie;
+	bool out; /* too many wrong tokens came from there: this one was not looked at */
 	uint64_t max_age_ns; /* of an answer that will do; 0: a fresh one */
 	struct http_reply reply;
 	char text[256], age[16]; /* of headers that are made for this reply */
@@ -168,15 +172,17 @@ void http_reply_finish(struct http_call *call);
 
 /* Sets the reply and returns false when the call may not be answered. */
 bool http_access_check(struct http_call *call, const char *host, const char *fetch_site, const char *fetch_mode);
-bool http_access_authorized(const struct http_call *call);
-/* Whether the bearer token is there and right. */
-bool http_access_token(const struct http_call *call);
+bool http_access_authorized(struct http_call *call);
+/* Whether the bearer token is there and right. A wrong one counts (strikes.h); to be asked once a call. */
+bool http_access_token(struct http_call *call);
+/* Sets the reply for who has no right token: 401 with this text, or 429. */
+void http_access_refuse(struct http_call *call, const char *text);
 /* The cookie's name, and a new cookie's value; -EIO. */
 #define HTTP_COOKIE_NAME_MAX  32
 #define HTTP_COOKIE_VALUE_MAX 96
 #define HTTP_SESSION_SECONDS  (30u * 86400)
 const char *http_access_cookie_name(const struct http_listener *l, char buf[static HTTP_COOKIE_NAME_MAX]);
-int http_access_cookie_make(const struct http_server *s, uint64_t now_s, char ret[static HTTP_COOKIE_VALUE_MAX]) MUST_USE;
+int http_access_cookie_make(const struct http_token *token, uint64_t now_s, char ret[static HTTP_COOKIE_VALUE_MAX]) MUST_USE;
 
 /* ---- a request and the HTTP library ---- */
 

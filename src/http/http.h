@@ -80,6 +80,8 @@ struct http_config {
 int http_new(const struct http_config *config, const struct http_backend *backend, struct http_server **ret,
 	struct error *err) MUST_USE;
 void http_free(struct http_server *s);
+/* Another token and other names (config->token, ->hosts, ->host_count) from now on. Cookies for another token are void. */
+int http_reconfigure(struct http_server *s, const struct http_config *config, struct error *err) MUST_USE;
 /* Serves another certificate from now on; connections that are open keep theirs. On error the old one stays. */
 int http_renew(struct http_server *s, const char *certificate, const char *key, struct error *err) MUST_USE;
 

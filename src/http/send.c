@@ -3,7 +3,7 @@
 /* A reply on its way out. Every answer carries the same security headers, errors included, unless it has its own. Bodies that
  * slow clients have not read yet are counted, and above HELD_BYTES_MAX new ones are refused (503), so the memory is
  * bounded whatever clients do. What everybody may ask has a share of that, so that strangers take no room from those with
- * a token; and what fits a packet is always sent, for there are only so many connections.
+ * a token; and what fits a packet is always sent, for there are only so many connections, as is what is constant.
  *
  * What asks the store or the tables has an ETag made of its body: browsers may keep it, ask again with it each time, and
  * are told when it is the same. The tag is weak: the packed body has it too. */
@@ -39,6 +39,7 @@ static const struct {
 	const char *name, *value;
 } status_headers[] = {
 	{401, "WWW-Authenticate", "Bearer realm=\"whereto\""},
+	{429, "Retry-After", "60"},
 	{503, "Retry-After", "1"},
 };
 
@@ -123,6 +124,8 @@ static void held_free(void *cls)
 /* Takes the body out of the reply. NULL when memory is out. */
 static struct MHD_Response *response_take(struct http_call *call)
 {
+	if (call->reply.constant)
+		return MHD_create_response_from_buffer(call->reply.len, (void *)(uintptr_t)call->reply.constant, MHD_RESPMEM_PERSISTENT);
 	struct held *h = malloc(sizeof(*h));
 	if (!h || !call->reply.body) {
 		free(h);
@@ -158,7 +161,7 @@ static bool has_room(const struct http_call *call)
 {
 	bool open = !call->endpoint || call->endpoint->access != ENDPOINT_TOKEN;
 	size_t held = atomic_load(&call->server->counters.held_bytes);
-	return call->reply.len <= PACK_BYTES_MIN || held + call->reply.len <= (open ? OPEN_BYTES_MAX : HELD_BYTES_MAX);
+	return call->reply.constant || call->reply.len <= PACK_BYTES_MIN || held + call->reply.len <= (open ? OPEN_BYTES_MAX : HELD_BYTES_MAX);
 }
 
 int http_send(struct http_call *call, struct MHD_Connection *conn)

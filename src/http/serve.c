@@ -3,7 +3,7 @@
 /* One request, from the HTTP library to an endpoint and back.
  *
  * Refusals come in this order: path (404), method (405) and body (413) before the request is read on; then from where and
- * by whom it is asked (421, 403, 401), parameters (400). Only what passed all of them reaches an endpoint: at once
+ * by whom it is asked (421, 403, 401, 429), parameters (400). Only what passed all of them reaches an endpoint: at once
  * when everybody may ask it, for such answers are ready; else on another thread (jobs.h), while the library lets the
  * connection rest. */
 
@@ -196,6 +196,13 @@ static struct guarded *guarded_of(struct MHD_Connection *conn)
 	return info ? info->socket_context : NULL;
 }
 
+static struct addr client_of(struct MHD_Connection *conn)
+{
+	uint16_t port;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	return info && info->client_addr ? addr_from_sockaddr(info->client_addr, &port) : (struct addr){0};
+}
+
 static int send_request(struct http_request *r)
 {
 	r->stage = REQUEST_ANSWERED;
@@ -217,6 +224,7 @@ static int begin(struct http_listener *l, struct MHD_Connection *conn, const cha
 	r->start_ns = clock_mono_ns();
 	r->call.server = l->server;
 	r->call.listener = l;
+	r->call.client = client_of(conn);
 	r->call.path = path;
 	r->call.method = method_of(method);
 	find_endpoint(&r->call);

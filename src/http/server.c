@@ -202,14 +202,9 @@ int http_renew(struct http_server *s, const char *certificate, const char *key, 
 	return r;
 }
 
-static int token_set(struct http_server *s, const char *token, struct error *err)
+int http_reconfigure(struct http_server *s, const struct http_config *config, struct error *err)
 {
-	if (!*token)
-		return error_set(err, -EINVAL, "http: the token is empty");
-	if (!EVP_Digest(token, strlen(token), s->token_digest, NULL, EVP_sha256(), NULL))
-		return error_set(err, -ENOMEM, "http: cannot compute the token's digest");
-	s->has_token = true;
-	return 0;
+	return http_rules_set(&s->rules, config->token, config->hosts, config->host_count, err);
 }
 
 static int words_copy(struct http_server *s)
@@ -224,30 +219,19 @@ static int words_copy(struct http_server *s)
 	return 0;
 }
 
-static int hosts_copy(struct http_server *s, const struct http_config *config)
-{
-	s->hosts = calloc(config->host_count + 1, sizeof(*s->hosts));
-	for (; s->hosts && s->host_count < config->host_count; s->host_count++) {
-		s->hosts[s->host_count] = strdup(config->hosts[s->host_count]);
-		if (!s->hosts[s->host_count])
-			return -ENOMEM;
-	}
-	return s->hosts ? 0 : -ENOMEM;
-}
-
 static int parts_init(struct http_server *s, const struct http_config *config, struct error *err)
 {
 	unsigned threads = config->threads ? config->threads : 1;
 	http_cache_init(&s->cache);
+	http_rules_init(&s->rules);
+	http_strikes_init(&s->strikes);
 	s->has_cache = true;
 	if (s->has_tls)
 		atomic_store(&s->certificate_end_s, certificate_end_s(config->certificate));
-	int r = config->token ? token_set(s, config->token, err) : 0;
+	int r = http_reconfigure(s, config, err);
 	if (r < 0)
 		return r;
 	r = words_copy(s);
-	if (r == 0)
-		r = hosts_copy(s, config);
 	if (r == 0)
 		r = http_readers_init(&s->readers, s->backend.store, threads);
 	if (r == 0)
@@ -290,12 +274,12 @@ void http_free(struct http_server *s)
 	http_jobs_done(&s->queries);
 	http_jobs_done(&s->tables);
 	http_guard_done(&s->guard);
-	if (s->has_cache)
+	if (s->has_cache) {
 		http_cache_done(&s->cache);
+		http_rules_done(&s->rules);
+		http_strikes_done(&s->strikes);
+	}
 	http_readers_done(&s->readers);
-	for (size_t i = 0; i < s->host_count; i++)
-		free(s->hosts[i]);
-	free(s->hosts);
 	free(s->name);
 	free(s->notice);
 	free(s);

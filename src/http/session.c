@@ -19,11 +19,12 @@ static void set_cookie(struct http_call *call, const char *value, unsigned secon
 static void begin(struct http_call *call)
 {
 	char value[HTTP_COOKIE_VALUE_MAX];
-	if (!call->server->has_token) {
+	struct http_token token = http_rules_token(&call->server->rules);
+	if (!token.needed) {
 		http_reply_json(call, 200, json_pack("{s:b, s:b}", "token_needed", 0, "authorized", 1));
 	} else if (!http_access_token(call)) {
-		http_reply_error(call, 401, "the token is missing or wrong: Authorization: Bearer TOKEN");
-	} else if (http_access_cookie_make(call->server, clock_wall_ms() / 1000, value) < 0) {
+		http_access_refuse(call, "the token is missing or wrong: Authorization: Bearer TOKEN");
+	} else if (http_access_cookie_make(&token, clock_wall_ms() / 1000, value) < 0) {
 		http_reply_error(call, 500, "no cookie could be made");
 	} else {
 		http_reply_json(call, 200, json_pack("{s:b, s:b}", "token_needed", 1, "authorized", 1));
@@ -33,8 +34,8 @@ static void begin(struct http_call *call)
 
 static void end(struct http_call *call)
 {
-	http_reply_json(call, 200, json_pack("{s:b, s:b}", "token_needed", call->server->has_token, "authorized",
-		!call->server->has_token));
+	bool needed = http_rules_token(&call->server->rules).needed;
+	http_reply_json(call, 200, json_pack("{s:b, s:b}", "token_needed", needed, "authorized", !needed));
 	set_cookie(call, "", 0);
 }
 
@@ -45,6 +46,6 @@ void http_session(struct http_call *call)
 	else if (call->method == HTTP_DELETE)
 		end(call);
 	else
-		http_reply_json(call, 200, json_pack("{s:b, s:b}", "token_needed", call->server->has_token, "authorized",
-			http_access_authorized(call)));
+		http_reply_json(call, 200, json_pack("{s:b, s:b}", "token_needed", http_rules_token(&call->server->rules).needed,
+			"authorized", http_access_authorized(call)));
 }

@@ -260,6 +260,57 @@ def many(tap, client):
     tap.equal(found, [200] * 64, "many clients at once over TLS")
 
 
+def own_address():
+    """An address of this machine that is not its loopback, or None. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return probe.getsockname()[0]
+
+
+def check_guessing(tap, collector):
+    """Ten wrong tokens within a minute, and none from that address is looked at; others, and who is signed in, notice nothing."""
+    local, right = Client(collector), {"Authorization": "Bearer " + TOKEN}
+    if not own_address():
+        tap.skip("guessed tokens", "no address beside loopback")
+        return
+    guesser = Client(collector)
+    guesser.host = own_address()
+    value = guesser.api("session", method="POST", Content_Length="0", **right).headers["set-cookie"].split(";")[0]
+    tap.equal([guesser.api("top", Authorization="Bearer guess").status for _ in range(11)], [401] * 10 + [429], "ten wrong tokens are looked at")
+    answer = guesser.api("top", **right)
+    tap.equal((answer.status, answer.headers["retry-after"]), (429, "60"), "then no token from there")
+    tap.equal(guesser.api("session", method="POST", Content_Length="0", **right).status, 429, "nor for a cookie")
+    tap.equal(guesser.api("top", Cookie=value).status, 200, "a cookie is as good as before")
+    tap.equal(local.api("top", **right).status, 200, "and so is the token from elsewhere")
+    tap.equal([local.api("top", Authorization="Bearer guess").status for _ in range(12)], [401] * 12, "this machine's own addresses are never out")
+
+
+def check_reload(tap, collector, folder, token_file):
+    """Another token, other names and another metrics_top come with a reload."""
+    client, old, new = Client(collector), {"Authorization": "Bearer " + TOKEN}, {"Authorization": "Bearer another"}
+    value = client.api("session", method="POST", Content_Length="0", **old).headers["set-cookie"].split(";")[0]
+    other = os.path.join(folder, "other-token")
+    with open(other, "w", encoding="ascii") as file:
+        file.write("another\n")
+    collector.config["http"].update(token_file=other, metrics_top=0)
+    tap.check(collector.reload(), "another token is taken at a reload")
+    tap.equal([client.api("top", **headers).status for headers in (old, new, {"Cookie": value})], [401, 200, 401], "the old one and its cookies are void")
+    tap.check("whereto_origin_bytes" not in client.ask("/metrics", **new).body.decode(), "and another metrics_top")
+    collector.config["http"].update(token_file=token_file, metrics_top=20)
+    tap.check(collector.reload() and client.api("top", **old).status == 200, "and back")
+    tap.check("whereto_origin_bytes" in client.ask("/metrics", **old).body.decode(), "with the metrics")
+
+
+def check_hosts_reload(tap, collector):
+    client = Client(collector)
+    collector.config["http"]["hosts"] = ["new.example.net"]
+    tap.check(collector.reload(), "other names are taken at a reload")
+    tap.equal([client.api("top", Host=name).status for name in ("new.example.net", "dash.example.net")], [200, 421], "the old ones are refused")
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
@@ -268,13 +319,16 @@ def main():
             check_open(tap, collector)
             check_methods(tap, collector)
             check_caching(tap, collector)
+            check_hosts_reload(tap, collector)
         token_file = os.path.join(folder, "token")
         with open(token_file, "w", encoding="ascii") as file:
             file.write(TOKEN + "\n")
         make_certificate(folder, "first")
         tls = {"certificate": os.path.join(folder, "cert.pem"), "key": os.path.join(folder, "key.pem")}
-        with Collector(os.path.join(folder, "plain"), http={"listen": ["127.0.0.1:0"], "token_file": token_file}) as collector:
+        with Collector(os.path.join(folder, "plain"), http={"listen": ["0.0.0.0:0"], "token_file": token_file}) as collector:
             check_token(tap, Client(collector))
+            check_guessing(tap, collector)
+            check_reload(tap, collector, folder, token_file)
         with Collector(os.path.join(folder, "tls"), http={"listen": ["127.0.0.1:0"], "token_file": token_file, "tls": tls}) as collector:
             send(collector)
             check_token(tap, Client(collector, trusting(folder)))

@@ -17,6 +17,7 @@ interface Chart {
     make: (() => Option) | null;
     wire: ((instance: EChartsType) => void) | null;
     needs: (() => Promise<unknown>) | undefined;
+    showing: boolean; // its parts are awaited
 }
 
 const charts = new Map<string, Chart>();
@@ -44,13 +45,18 @@ export const rateColors = (): string[] => [0, 1, 2, 3, 4, 5].map((i) => color(`-
 export const seriesColors = (): string[] => [0, 1, 2, 3, 4, 5, 6].map((i) => color(`--series-${i}`));
 
 async function show(name: string, chart: Chart): Promise<void> {
+    if (chart.showing)
+        return; // what is then drawn is what is asked for last
     let parts: [Library, unknown];
+    chart.showing = true;
     try {
         parts = await Promise.all([load(), chart.needs?.()]);
     } catch {
         // Not there, or another version since the page was loaded.
         chart.element.textContent = "The chart could not be loaded. Loading the page again may help.";
         return;
+    } finally {
+        chart.showing = false;
     }
     // It may have gone while its parts came.
     if (charts.get(name) !== chart || !chart.element.isConnected)
@@ -73,7 +79,7 @@ export function chart(name: string, description: string, make: () => Option, wir
     needs?: () => Promise<unknown>): HTMLElement {
     let c = charts.get(name);
     if (!c) {
-        c = {element: h("div", {class: `chart chart-${name}`, role: "img"}), instance: null, make, wire: wire ?? null, needs};
+        c = {element: h("div", {class: `chart chart-${name}`, role: "img"}), instance: null, make, wire: wire ?? null, needs, showing: false};
         charts.set(name, c);
     }
     c.element.setAttribute("aria-label", description);

@@ -226,7 +226,6 @@ function draw(s: State, data: unknown): void {
     if (moved)
         byId("live")!.textContent = `${pages[s.page].title} is shown`;
     updated(s);
-    performance.mark("drawn");
 }
 
 async function refresh(loud: boolean): Promise<void> {
@@ -238,13 +237,18 @@ async function refresh(loud: boolean): Promise<void> {
     content.setAttribute("aria-busy", "true");
     document.body.classList.toggle("loading", loud);
     try {
-        const data = await page.load(s, mine.signal);
+        const fresh = shownUrl !== location.pathname + location.search;
+        const data = await page.load(s, mine.signal, (part) => {
+            if (mine === running && fresh)
+                draw(s, part);
+        });
         if (mine !== running)
             return;
         banner();
         if (!about)
             void drawAbout();
         draw(s, data);
+        performance.mark("drawn");
         schedule(s);
     } catch (error) {
         if (mine === running && !mine.signal.aborted)
@@ -286,7 +290,8 @@ document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => document.hidden || schedule(current()));
 addEventListener("whereto-theme", themeChanged); // early.ts has heard it before
-void charts.load().catch(() => null);
-void drawAbout();
 themeChanged();
 navigate();
+void drawAbout();
+performance.mark("usable");
+void charts.load().catch(() => null); // the questions go out first: evaluating it holds them up

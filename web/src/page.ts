@@ -2,15 +2,17 @@
 
 // What a page is, and what pages have in common.
 
+import {ask} from "./api";
 import {h, type Child} from "./dom";
-import {current, filterOf, get, go, isRelative, seconds, url, DEFAULT_LAST, type State} from "./state";
+import {current, filterOf, get, go, isRelative, question, seconds, url, DEFAULT_LAST, type State} from "./state";
 
 export interface PageModule<D> {
     title: string;
     lead: string;                   // what the page answers, in a sentence
     bar: boolean;                   // filter and range
     every(s: State): number;        // seconds until it is loaded again; 0: never
-    load(s: State, signal: AbortSignal): Promise<D>;
+    // early: to draw what is there of a page that is shown anew, before the rest comes
+    load(s: State, signal: AbortSignal, early: (data: D) => void): Promise<D>;
     draw(s: State, data: D): Child;
 }
 
@@ -20,6 +22,19 @@ export function trafficEvery(s: State): number {
         return 0;
     return (seconds(get(s, "last", DEFAULT_LAST)) ?? 3600) <= 86400 ? 10 : 60;
 }
+
+// How old an answer may be: half of the time after which it is asked for again. What is past may still get late records.
+export function maxAge(s: State): number {
+    return isRelative(s) ? trafficEvery(s) / 2 : 30;
+}
+
+// A question about the range and filter.
+export function askTraffic<T>(s: State, name: string, more: Record<string, string | number>, signal: AbortSignal): Promise<T> {
+    return ask<T>(name, question(s, more), signal, maxAge(s));
+}
+
+// Where figures are about to come.
+export const waiting = (): HTMLElement => h("div", {class: "waiting", "aria-hidden": "true"});
 
 export function card(title: Child, body: Child, options: {class?: string; tools?: Child; note?: Child} = {}): HTMLElement {
     return h("section", {class: `card ${options.class ?? ""}`},

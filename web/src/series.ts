@@ -18,15 +18,16 @@ interface MeasureInfo {
     stacked: boolean;
     format: Format;
     sort: string;   // which groups are the largest
+    field: string;  // what it is made of
     of(f: Figures, seconds: number): number | null;
 }
 
 export const MEASURES: Record<Measure, MeasureInfo> = {
-    throughput: {label: "Throughput", stacked: true, format: bits, sort: "bytes_sent", of: (f, s) => f.bytes_sent * 8 / s},
-    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "bytes_sent", of: (f) => f.retransmit_rate},
-    rtt_p50_us: {label: "RTT p50", stacked: false, format: ms, sort: "bytes_sent", of: (f) => f.rtt_p50_us},
-    rtt_p95_us: {label: "RTT p95", stacked: false, format: ms, sort: "bytes_sent", of: (f) => f.rtt_p95_us},
-    connections: {label: "Connections", stacked: true, format: scaledPerSecond, sort: "connections", of: (f, s) => f.connections / s},
+    throughput: {label: "Throughput", stacked: true, format: bits, sort: "bytes_sent", field: "bytes_sent", of: (f, s) => f.bytes_sent * 8 / s},
+    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "bytes_sent", field: "retransmit_rate", of: (f) => f.retransmit_rate},
+    rtt_p50_us: {label: "RTT p50", stacked: false, format: ms, sort: "bytes_sent", field: "rtt_p50_us", of: (f) => f.rtt_p50_us},
+    rtt_p95_us: {label: "RTT p95", stacked: false, format: ms, sort: "bytes_sent", field: "rtt_p95_us", of: (f) => f.rtt_p95_us},
+    connections: {label: "Connections", stacked: true, format: scaledPerSecond, sort: "connections", field: "connections", of: (f, s) => f.connections / s},
 };
 
 export interface Bucket {

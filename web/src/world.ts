@@ -15,7 +15,7 @@ export type MapOf = "retransmit_rate" | "bytes_sent";
 type Module = typeof import("./map");
 let loaded: Module | null = null;
 
-async function loadWorld(): Promise<void> {
+export async function loadWorld(): Promise<void> {
     if (!loaded) {
         const [module, {registerMap}] = await Promise.all([import("./map"), load()]); // maps can be registered when geo is there
         module.registerWorld(registerMap as never);

@@ -61,13 +61,20 @@ export function launch() {
 export const ready = (page) => page.waitForFunction(
     () => document.body.dataset.ready === location.pathname + location.search, null, {timeout: 20000});
 
-// A tab of its own storage. page.problems: what the console and the page complained about.
-export async function open(browser, path, options = {}, url = setting.url) {
+// When all charts of a page are drawn: ms after its start.
+export async function charted(page) {
+    const time = await page.waitForFunction(() => [...document.querySelectorAll(".chart")].every((c) => c.dataset.drawn) && performance.now());
+    return Math.round(await time.jsonValue());
+}
+
+// A tab of its own storage. page.problems: what the console and the page complained about. before: what listens from the start.
+export async function open(browser, path, options = {}, url = setting.url, before = () => {}) {
     const context = await browser.newContext({viewport: {width: 1440, height: 900}, colorScheme: "light", timezoneId: "Europe/Berlin", ...options});
     const page = await context.newPage();
     page.problems = [];
     page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.problems.push(m.text()));
     page.on("pageerror", (e) => page.problems.push(e.stack));
+    before(page);
     await page.goto(url + path);
     await ready(page);
     return page;

@@ -3,7 +3,7 @@
 // Pictures of every page: wide and light, wide and dark, and as on a phone. usage: screenshots.mjs '{"url", "chromium", "folder"}'
 
 import path from "node:path";
-import {launch, open, setting} from "./lib.mjs";
+import {charted, launch, open, setting} from "./lib.mjs";
 
 const PAGES = {
     overview: "/", networks: "/networks?by=country", paths: "/paths", routes: "/routes?q=127.24.0.0/16&select=longer", senders: "/senders", routers: "/routers",
@@ -18,7 +18,7 @@ const browser = await launch();
 for (const [form, options] of Object.entries(FORMS))
     for (const [name, address] of Object.entries(PAGES)) {
         const page = await open(browser, address, options);
-        await page.waitForFunction(() => [...document.querySelectorAll(".chart")].every((c) => c.dataset.drawn));
+        await charted(page);
         if (name === "senders") // their pace is known from the second answer on
             await page.waitForFunction(() => document.querySelector("tbody td:nth-child(4)")?.textContent);
         await page.screenshot({path: path.join(setting.folder, `${name}-${form}.png`)});

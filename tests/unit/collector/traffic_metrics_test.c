@@ -166,6 +166,36 @@ static void switched_off(void **state)
 	traffic_metrics_free(t);
 }
 
+/* AS n has sent n times 100 bytes. Fewer places are those of the largest, whose counters go on; more are the next. */
+static void resized(void **state)
+{
+	struct traffic_metrics *t;
+	assert_int_equal(traffic_metrics_new(TOP, &t), 0);
+	for (uint32_t as = 1; as <= 8; as++)
+		send_to(t, as, 0, as * 100, 1);
+	assert_int_equal(traffic_metrics_resize(t, 2), 0);
+	struct scrape s = scrape(t);
+	assert_int_equal(s.values[5], -1); /* the first five had places; 8 and 7 are the largest */
+	assert_int_equal(s.values[8], 0);
+	assert_int_equal(s.values[7], 0);
+	assert_int_equal(s.values[ASES + 1], 600 + 700 + 800);
+	send_to(t, 8, 0, 10, 2);
+	assert_int_equal(traffic_metrics_resize(t, 4), 0);
+	send_to(t, 5, 0, 1, 3);
+	send_to(t, 4, 0, 1, 3);
+	s = scrape(t);
+	assert_int_equal(s.values[8], 10); /* what it had */
+	assert_int_equal(s.values[6], 0);
+	assert_int_equal(s.values[5], 1);
+	assert_int_equal(s.values[4], -1);
+	assert_int_equal(s.values[ASES + 1], 600 + 700 + 800 + 1);
+	assert_int_equal(traffic_metrics_resize(t, 0), 0);
+	char *text = text_of(t);
+	assert_string_equal(text, "");
+	free(text);
+	traffic_metrics_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +203,7 @@ int main(void)
 		cmocka_unit_test(largest_get_places),
 		cmocka_unit_test(names),
 		cmocka_unit_test(switched_off),
+		cmocka_unit_test(resized),
 	};
 	wt_random_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,13 +4,13 @@
 // round-trip times that are sorted by are those of groups with samples enough; the others stand below, greyed. They are
 // found among the AMONG groups with the most samples, which a group without enough of them would not be in.
 
-import {ask, FIELDS, type Answer, type Change, type Dimension, type Row, type Sparklines} from "../api";
+import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Dimension, type Row, type Sparklines} from "../api";
 import {segmented, selector} from "../bar";
 import {change} from "../change";
 import {changesCard} from "../changes";
 import {h, type Child} from "../dom";
 import {parse, plus, quote} from "../filter";
-import {card, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
+import {askTraffic, card, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
 import {bound, isFew, rate, rtt} from "../scale";
 import * as series from "../series";
 import {choice, filterOf, question, range, url, zone, type State} from "../state";
@@ -33,10 +33,10 @@ const DOWN: Partial<Record<Dimension, Dimension[]>> = {
 
 interface Data {
     dim: Dimension;
-    answer: Answer;
+    whole: Answer;           // all that the rows are of
     rows: Row[];
     more: boolean;           // there are more rows than are shown
-    lines: Map<string | number | null, Sparklines["rows"][number]>;
+    lines: Map<string | number | null, Sparklines["rows"][number]> | null; // null: they are still to come
     all: Answer;
     changes: Change[];
     senders: number | null;
@@ -59,40 +59,53 @@ function order(rows: Row[], sort: Sort, descending: boolean): Row[] {
     return rows.sort((a, b) => Number(enough(b, sort)) - Number(enough(a, sort)) || sign * ((a[sort] ?? -1) - (b[sort] ?? -1)));
 }
 
-async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal): Promise<{answer: Answer; rows: Row[]}> {
+const ROW = `bytes_sent,connections,rtt_p95_us,${RATE},${RTT}`;
+
+// Rows with the same of the period before. Those by a rate are found among many by what it takes to rank them, and then asked for.
+async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal): Promise<Row[]> {
     const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
-    const q = {by: dim, compare: "previous", fields: FIELDS};
-    if (!isRate(sort)) {
-        const answer = await ask<Answer>("top", question(s, {...q, sort, order: descending ? "desc" : "asc", limit}), signal);
-        return {answer, rows: answer.rows};
-    }
+    const q = {by: dim, limit, compare: "previous", fields: ROW};
+    if (!isRate(sort))
+        return (await askTraffic<Answer>(s, "top", {...q, sort, order: descending ? "desc" : "asc"}, signal)).rows;
     const by = sort === "retransmit_rate" ? "packets_sent" : "rtt_count";
-    const answer = await ask<Answer>("top", question(s, {...q, sort: by, limit: AMONG}), signal);
-    return {answer, rows: order(answer.rows, sort, descending)};
+    const among = await askTraffic<Answer>(s, "top", {by: dim, sort: by, limit: AMONG, fields: `${by},${sort}`}, signal);
+    const ranked = order(among.rows, sort, descending).slice(0, limit);
+    if (!ranked.length)
+        return [];
+    const keys = ranked.map((row) => words.value(dim, row));
+    const details = await askTraffic<Answer>(s, "top", {...q, filter: `${filterOf(s)} ${dim}:${keys.map(quote).join(",")}`.trim()}, signal);
+    const found = new Map(details.rows.map((row) => [words.value(dim, row), row]));
+    return keys.map((key) => found.get(key)).filter((row) => row !== undefined);
 }
 
 // Without the bucket that is still filling, which would look like a fall.
 function whole(lines: Sparklines): Sparklines["rows"] {
     const full = Math.min(lines.points, Math.floor((Date.now() - Date.parse(lines.start)) / 1000 / lines.step));
-    return lines.rows.map((l) => ({key: l.key, bytes_sent: l.bytes_sent.slice(0, full), retransmit_rate: l.retransmit_rate.slice(0, full)}));
+    return lines.rows.map((l) => ({key: l.key, bytes_sent: l.bytes_sent?.slice(0, full), retransmit_rate: l.retransmit_rate?.slice(0, full)}));
 }
 
-async function load(s: State, signal: AbortSignal): Promise<Data> {
+async function loadLines(s: State, dim: Dimension, rows: Row[], signal: AbortSignal): Promise<Sparklines["rows"]> {
+    const keys = rows.map((row) => quote(words.value(dim, row))).join(",");
+    return rows.length ? whole(await askTraffic<Sparklines>(s, "sparklines", {by: dim, keys, points: 48,
+        fields: sortOf(s) === "retransmit_rate" ? "retransmit_rate" : "bytes_sent"}, signal)) : [];
+}
+
+async function load(s: State, signal: AbortSignal, early: (data: Data) => void): Promise<Data> {
     const dim = choice(s, "by", BY.map(([v]) => v), defaultBy(filtered(s)));
     const limit = Number(choice(s, "limit", LIMITS.map(([v]) => v), "50"));
     const prefix = parse(filterOf(s)).find((t) => t.dim === "prefix" && !t.negate && t.values.length === 1)?.values[0];
-    const [{answer, rows}, all, changes] = await Promise.all([
+    const [rows, whole, all, changes] = await Promise.all([
         find(s, dim, limit + 1, signal),
-        ask<Answer>("series", question(s, {by: "", points: 120, fields: FIELDS}), signal),
+        askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal),
+        askTraffic<Answer>(s, "series", {by: "", points: 120, fields: "bytes_sent,retransmit_rate,rtt_p50_us"}, signal),
         prefix ? ask<{rows: Change[]}>("changes", {...range(s), within: prefix, limit: "20"}, signal) : {rows: []},
     ]);
     words.learn(rows);
-    const shown = rows.slice(0, limit);
-    const keys = shown.map((row) => quote(words.value(dim, row))).join(",");
-    const lines = shown.length ? whole(await ask<Sparklines>("sparklines", question(s, {by: dim, keys, points: 48}), signal)) : [];
     const senders = rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    return {dim, answer, rows: shown, more: rows.length > limit, lines: new Map(lines.map((l) => [l.key, l])), all,
-        changes: changes.rows, senders};
+    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes: changes.rows, senders};
+    early(data);
+    const lines = await loadLines(s, dim, data.rows, signal);
+    return {...data, lines: new Map(lines.map((l) => [l.key, l]))};
 }
 
 // ---- the selection over time ----
@@ -101,8 +114,8 @@ function overTime(s: State, d: Data): HTMLElement {
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.after ?? "no route"}));
     const one = (measure: series.Measure, title: string, value: Child) => card(title,
         series.seriesChart(`networks-${measure}`, series.build(d.all, null, "", measure), zone(s), toRange, markers), {class: "small", tools: value});
-    const t = d.answer.total, p = t.previous;
-    const span = Math.max(1, (Math.min(Date.parse(d.answer.to), Date.now()) - Date.parse(d.answer.from)) / 1000);
+    const t = d.whole.total, p = t.previous;
+    const span = Math.max(1, (Math.min(Date.parse(d.whole.to), Date.now()) - Date.parse(d.whole.from)) / 1000);
     return h("div", {class: "columns three"},
         one("throughput", "Throughput", [data(t.bytes_sent * 8 / span, bits), change(t.bytes_sent, p?.bytes_sent ?? null, 0, false)]),
         one("retransmit_rate", "Retransmit rate", [rate(t), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true)]),
@@ -121,8 +134,11 @@ function name(s: State, dim: Dimension, row: Row): Child {
 // The filter or the grouping has this dimension: then Paths shows only it.
 function columns(s: State, d: Data): Column<Row>[] {
     const sort = sortOf(s);
-    const most = Math.max(...d.rows.map((r) => r.share ?? 0), 0) || 1;
+    const share = (row: Row) => row.bytes_sent / (d.whole.total.bytes_sent || 1);
+    const most = Math.max(...d.rows.map(share), 0) || 1;
     const line = (row: Row) => {
+        if (!d.lines)
+            return null;
         const l = d.lines.get(words.value(d.dim, row));
         const what = words.text(d.dim, words.value(d.dim, row));
         return sort === "retransmit_rate" ? sparkline(l?.retransmit_rate ?? [], `Retransmit rate of ${what} over time`)
@@ -133,7 +149,7 @@ function columns(s: State, d: Data): Column<Row>[] {
         {name: sort === "retransmit_rate" ? "Rate over time" : "Bytes over time", class: "spark-cell", cell: line},
         {name: "Bytes", number: true, sort: "bytes_sent", cell: (row) => data(row.bytes_sent, bytes)},
         {name: "Share", number: true, class: "share", title: "of the bytes of all rows and the rest",
-            cell: (row) => h("span", {class: "share-bar", vars: {"--v": String((row.share ?? 0) / most)}}, data(row.share, percent))},
+            cell: (row) => h("span", {class: "share-bar", vars: {"--v": String(share(row) / most)}}, data(share(row), percent))},
         {name: "Change", number: true, class: "change-cell", title: "of the bytes, against the period before",
             cell: (row) => change(row.bytes_sent, row.previous?.bytes_sent ?? null, 0, false, true)},
         {name: "Retransmits", number: true, sort: "retransmit_rate", cell: (row) => rate(row)},
@@ -151,14 +167,14 @@ function foot(d: Data): Child {
     if (d.dim === "via")
         return null;
     const rest = (field: "bytes_sent" | "packets_retransmitted" | "connections") =>
-        d.answer.total[field] - d.rows.reduce((n, row) => n + row[field], 0);
+        d.whole.total[field] - d.rows.reduce((n, row) => n + row[field], 0);
     const cell = (...child: Child[]) => h("td", {class: "n"}, child);
     const line = (label: string, b: number, again: number, connections: number, total: boolean) => h("tr", {class: total ? "total" : "rest"},
         h("th", {scope: "row"}, label), h("td", {class: "spark-cell"}), cell(data(b, bytes)), h("td", {class: "n share"}), h("td", {class: "change-cell"}),
-        cell(total ? rate(d.answer.total) : null), h("td", {class: "change-cell"}), cell(data(again, count)),
-        cell(total ? rtt(d.answer.total.rtt_p50_us, d.answer.total, ms) : null), cell(total ? rtt(d.answer.total.rtt_p95_us, d.answer.total, ms) : null),
+        cell(total ? rate(d.whole.total) : null), h("td", {class: "change-cell"}), cell(data(again, count)),
+        cell(total ? rtt(d.whole.total.rtt_p50_us, d.whole.total, ms) : null), cell(total ? rtt(d.whole.total.rtt_p95_us, d.whole.total, ms) : null),
         cell(data(connections, count)));
-    const t = d.answer.total;
+    const t = d.whole.total;
     return h("tfoot", null, d.more ? line("All others", rest("bytes_sent"), rest("packets_retransmitted"), rest("connections"), false) : null,
         line("All", t.bytes_sent, t.packets_retransmitted, t.connections, true));
 }
@@ -179,7 +195,7 @@ export const networks: PageModule<Data> = {
         const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
             "by", BY, "" as Dimension);
         return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above") : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
-            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.answer.total, "retransmits are a lower bound"), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
+            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.whole.total, "retransmits are a lower bound"), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
             h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
     },
 };

@@ -3,20 +3,20 @@
 // Where it goes, where it is lost, whom to call about it: figures against the period before, the same over time, the world,
 // and networks, the largest and the worst.
 
-import {ask, FIELDS, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
+import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
 import {segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
-import {card, empty, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
+import {askTraffic, card, empty, noTraffic, toRange, trafficEvery, waiting, type PageModule} from "../page";
 import {change} from "../change";
 import {changesCard} from "../changes";
 import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
-import {choice, current, filterOf, go, question, range, url, zone, type State} from "../state";
+import {choice, current, filterOf, go, range, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
-import {world, type MapOf} from "../world";
+import {loadWorld, world, type MapOf} from "../world";
 
 const SPLITS: [Dimension | "", string][] = [["", "Nothing"], ["router", "Router"], ["neighbour", "Neighbour AS"], ["origin", "Origin AS"],
     ["country", "Country"], ["type", "Traffic type"], ["prefix", "Prefix"], ["path", "AS path"], ["match", "Route found"]];
@@ -33,11 +33,15 @@ interface Data {
     span: number;          // seconds that have passed of the range
     all: Answer;
     split: Answer | null;
-    countries: Answer;
-    largest: Answer;
-    worst: Row[];
+    lists: Lists | null;   // null: they are still to come
     changes: Change[];
     senders: number | null;
+}
+
+interface Lists {
+    countries: Row[];
+    largest: Row[];
+    worst: Row[];
 }
 
 const splitOf = (s: State) => choice(s, "by", SPLITS.map(([v]) => v), "neighbour");
@@ -46,26 +50,45 @@ const networksOf = (s: State) => choice(s, "networks", NETWORKS.map(([v]) => v),
 
 const covered = (a: Answer): number => Math.max(1, (Math.min(Date.parse(a.to), Date.now()) - Date.parse(a.from)) / 1000);
 
-async function load(s: State, signal: AbortSignal): Promise<Data> {
-    const split = splitOf(s), by = networksOf(s);
-    const q = (name: string, more: Record<string, string | number>) => ask<Answer>(name, question(s, {fields: FIELDS, ...more}), signal);
-    const [all, part, countries, largest, worst, changes, now] = await Promise.all([
-        q("series", {by: "", points: POINTS}),
-        split ? q("series", {by: split, limit: GROUPS, sort: series.MEASURES[measureOf(s)].sort, points: POINTS}) : null,
-        q("countries", {}),
-        q("top", {by, limit: LISTED}),
-        q("top", {by, limit: 200, sort: "packets_retransmitted"}),
-        ask<{rows: Change[]}>("changes", {...range(s), limit: String(LISTED)}, signal),
-        q("top", {by: "", compare: "previous"}),
+const LIST = `bytes_sent,share,${RATE},${RTT}`;
+
+async function loadLists(s: State, signal: AbortSignal): Promise<Lists> {
+    const by = networksOf(s);
+    const [countries, largest, worst] = await Promise.all([
+        askTraffic<Answer>(s, "countries", {fields: `bytes_sent,rtt_p95_us,${RATE},${RTT}`}, signal),
+        askTraffic<Answer>(s, "top", {by, limit: LISTED, fields: LIST}, signal),
+        askTraffic<Answer>(s, "top", {by, limit: 200, sort: "packets_retransmitted", fields: `bytes_sent,${RATE},${RTT}`}, signal),
     ]);
-    for (const answer of [part, largest, worst])
-        words.learn(answer?.rows ?? []);
+    for (const answer of [largest, worst])
+        words.learn(answer.rows);
+    return {countries: countries.rows, largest: largest.rows,
+        worst: worst.rows.filter((r) => !isFew(r) && wilson(r.packets_retransmitted, r.packets_sent) > 0).sort(worstFirst).slice(0, LISTED)};
+}
+
+// The series that are split show one measure, in the order of another.
+function loadSplit(s: State, split: Dimension, signal: AbortSignal): Promise<Answer> {
+    const {field, sort} = series.MEASURES[measureOf(s)];
+    return askTraffic<Answer>(s, "series", {by: split, limit: GROUPS, sort, points: POINTS, fields: field === sort ? field : `${field},${sort}`}, signal);
+}
+
+async function load(s: State, signal: AbortSignal, early: (data: Data) => void): Promise<Data> {
+    const split = splitOf(s);
+    const first = Promise.all([
+        askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal),
+        askTraffic<Answer>(s, "series", {by: "", points: POINTS, fields: `bytes_sent,connections,retransmit_rate,rtt_p50_us,rtt_p95_us`}, signal),
+        split ? loadSplit(s, split, signal) : null,
+        ask<{rows: Change[]}>("changes", {...range(s), limit: String(LISTED)}, signal),
+    ]);
+    const rest = loadLists(s, signal);
+    rest.catch(() => null); // it is awaited below, unless the first fails
+    void loadWorld().catch(() => null);
+    const [now, all, part, changes] = await first;
+    words.learn(part?.rows ?? []);
     const some = now.total.connections || now.total.packets_sent || now.total.bytes_sent;
     const senders = some ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    return {
-        total: now.total, span: covered(now), all, split: part, countries, largest, senders, changes: changes.rows,
-        worst: worst.rows.filter((r) => !isFew(r) && wilson(r.packets_retransmitted, r.packets_sent) > 0).sort(worstFirst).slice(0, LISTED),
-    };
+    const data = {total: now.total, span: covered(now), all, split: part, lists: null, changes: changes.rows, senders};
+    early(data);
+    return {...data, lists: await rest};
 }
 
 // ---- the figures at the top ----
@@ -120,9 +143,9 @@ function volumeLegend(): HTMLElement {
         [0, 1, 2, 3, 4].map((i) => h("span", {class: `volume-${i}`}, h("i"))), h("span", null, "more"));
 }
 
-function whereTo(s: State, d: Data): HTMLElement {
+function whereTo(s: State, countries: Row[]): HTMLElement {
     const of = choice(s, "map", MAPS.map(([v]) => v), "retransmit_rate");
-    return card("Countries", [world("overview-map", d.countries.rows, of, (code) =>
+    return card("Countries", [world("overview-map", countries, of, (code) =>
         go(url(current(), {filter: plus(filterOf(current()), "country", code), by: null}, "networks"))), of === "bytes_sent" ? volumeLegend() : legend()],
     {tools: segmented("Colour", s, "map", MAPS, "retransmit_rate")});
 }
@@ -139,13 +162,13 @@ function columns(s: State, dim: Dimension, most: number): Column<Row>[] {
     ];
 }
 
-function lists(s: State, d: Data): [HTMLElement, HTMLElement] {
+function lists(s: State, d: Lists): [HTMLElement, HTMLElement] {
     const dim = networksOf(s);
     const all = (sort: string | null) => h("a", {class: "more", href: url(s, {by: dim, sort}, "networks")}, "All →");
-    const list = columns(s, dim, Math.max(...d.largest.rows.map((r) => r.share ?? 0)));
+    const list = columns(s, dim, Math.max(...d.largest.map((r) => r.share ?? 0)));
     const impact: Column<Row> = {name: "Sent again", title: "packets", number: true, cell: (row) => data(row.packets_retransmitted, count)};
     return [
-        card("Largest networks", table("Largest networks", list, d.largest.rows), {tools: [selector("by", s, "networks", NETWORKS, "origin"), all(null)]}),
+        card("Largest networks", table("Largest networks", list, d.largest), {tools: [selector("by", s, "networks", NETWORKS, "origin"), all(null)]}),
         card("Worst networks", d.worst.length ? table("Worst networks", [list[0], list[3], impact, list[4], list[1]], d.worst)
             : empty("Nothing was sent again, as far as there are packets enough to say."),
         {note: "by retransmit rate; few packets count for little", tools: all("retransmit_rate")}),
@@ -157,7 +180,10 @@ export const overview: PageModule<Data> = {
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);
-        const [largest, worst] = lists(s, d);
-        return [tiles(d), overTime(s, d), h("div", {class: "columns"}, whereTo(s, d), worst, largest, changesCard(s, d.changes, "dashed lines above"))];
+        const changes = changesCard(s, d.changes, "dashed lines above");
+        if (!d.lists)
+            return [tiles(d), overTime(s, d), h("div", {class: "columns"}, ["Countries", "Worst networks", "Largest networks"].map((title) => card(title, waiting())), changes)];
+        const [largest, worst] = lists(s, d.lists);
+        return [tiles(d), overTime(s, d), h("div", {class: "columns"}, whereTo(s, d.lists.countries), worst, largest, changes)];
     },
 };

@@ -9,9 +9,9 @@ import {changesCard} from "../changes";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
 import {flowChart} from "../flow";
-import {card, noTraffic, trafficEvery, type PageModule} from "../page";
+import {askTraffic, card, noTraffic, trafficEvery, type PageModule} from "../page";
 import {legend, rate} from "../scale";
-import {choice, filterOf, go, question, range, url, type State} from "../state";
+import {choice, filterOf, go, range, url, type State} from "../state";
 import {table, type Column} from "../table";
 import {bytes, count, data, percent} from "../units";
 import * as words from "../words";
@@ -28,7 +28,7 @@ interface Data {
 async function load(s: State, signal: AbortSignal): Promise<Data> {
     const nodes = choice(s, "nodes", NODES.map(([v]) => v), "12");
     const [paths, changes] = await Promise.all([
-        ask<Paths>("paths", question(s, {nodes, limit: 25}), signal),
+        askTraffic<Paths>(s, "paths", {nodes, limit: 25}, signal),
         ask<{rows: Change[]}>("changes", {...range(s), limit: "15"}, signal),
     ]);
     for (const row of paths.rows)
