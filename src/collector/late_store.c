@@ -59,6 +59,14 @@ static int late_maintain(struct store *s, uint64_t now_s, struct error *err)
 	return real ? real->ops->maintain(real, now_s, err) : -EBUSY;
 }
 
+static void late_kept(struct store *s, struct store_kept *ret)
+{
+	struct store *real = real_of(s, NULL);
+	*ret = (struct store_kept){0};
+	if (real)
+		real->ops->kept(real, ret);
+}
+
 static int late_reader_open(struct store *s, struct store_reader **ret, struct error *err)
 {
 	struct store *real = real_of(s, err);
@@ -94,6 +102,7 @@ static int late_new(const struct store_config *config, const struct store_ops *o
 	}
 	late->ops = (struct store_ops){.scheme = ops->scheme, .snapshots = ops->snapshots, .write_batch = late_write_batch,
 		.last_batch = late_last_batch, .maintain = late_maintain, .close = late_close, .reader_open = late_reader_open,
+		.kept = ops->kept ? late_kept : NULL,
 		.query = ops->query, .changes = ops->changes, .reader_close = late_reader_close};
 	late->base.ops = &late->ops;
 	late->real_ops = ops;

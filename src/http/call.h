@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "http/ahead.h"
 #include "http/cache.h"
 #include "http/guard.h"
 #include "http/http.h"
@@ -103,6 +104,7 @@ struct http_server {
 	_Atomic uint64_t certificate_end_s; /* with TLS; 0: not known */
 	struct http_readers readers;
 	struct http_jobs queries, tables; /* what asks the store; what asks the data plane, which is quick */
+	struct http_ahead ahead;
 	struct http_guard guard;
 	struct http_cache cache;
 	struct http_retired *retired;
@@ -142,6 +144,7 @@ struct http_call {
 	const char *if_none_match; /* "" when not given, as all of these */
 	const char *authorization, *cookie;
 	bool out; /* too many wrong tokens came from there: this one was not looked at */
+	bool ahead;          /* asked by nobody yet (ahead.h): what is in the store will do */
 	uint64_t max_age_ns; /* of an answer that will do; 0: a fresh one */
 	struct http_reply reply;
 	char text[256], age[16]; /* of headers that are made for this reply */

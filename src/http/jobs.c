@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A queue under one lock, and threads that wait for it. A request belongs to the queue from where its connection is suspended
+ * until the connection is resumed; then it is the library's again and may be gone at once. */
+
 #include "http/jobs.h"
 
 #include <errno.h>
@@ -23,11 +27,13 @@ static void *work(void *arg)
 		if (!j->first)
 			j->last = &j->first;
 		j->waiting--;
+		j->worked_on++;
 		(void)pthread_mutex_unlock(&j->lock);
 		struct MHD_Connection *conn = r->conn;
 		http_serve_work(r);
 		MHD_resume_connection(conn); /* from here on the request is the library's thread's */
 		(void)pthread_mutex_lock(&j->lock);
+		j->worked_on--;
 	}
 	(void)pthread_mutex_unlock(&j->lock);
 	return NULL;
@@ -93,4 +99,12 @@ size_t http_jobs_waiting(struct http_jobs *j)
 	size_t n = j->waiting;
 	(void)pthread_mutex_unlock(&j->lock);
 	return n;
+}
+
+bool http_jobs_busy(struct http_jobs *j)
+{
+	(void)pthread_mutex_lock(&j->lock);
+	bool busy = j->waiting || j->worked_on;
+	(void)pthread_mutex_unlock(&j->lock);
+	return busy;
 }

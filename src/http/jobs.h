@@ -17,7 +17,7 @@ struct http_jobs {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct http_request *first, **last;
-	size_t waiting;
+	size_t waiting, worked_on;
 	bool stopping;
 	pthread_t *threads;
 	size_t thread_count;
@@ -30,3 +30,5 @@ void http_jobs_done(struct http_jobs *j);
 /* Suspends the connection and queues the request. False: too many are waiting, or it is too late. */
 bool http_jobs_give(struct http_jobs *j, struct http_request *request);
 size_t http_jobs_waiting(struct http_jobs *j);
+/* Whether any waits or is worked on. */
+bool http_jobs_busy(struct http_jobs *j);

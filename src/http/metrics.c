@@ -78,6 +78,27 @@ static void write_requests_waiting(struct http_server *s, const char *name, FILE
 	(void)fprintf(out, "%s %zu\n", name, http_jobs_waiting(&s->queries) + http_jobs_waiting(&s->tables));
 }
 
+/* All zero where nothing is kept. */
+static struct store_kept kept(const struct http_server *s)
+{
+	struct store_kept k = {0};
+	if (s->backend.store && s->backend.store->ops->kept)
+		s->backend.store->ops->kept(s->backend.store, &k);
+	return k;
+}
+
+static void write_store_runs(struct http_server *s, const char *name, FILE *out)
+{
+	struct store_kept k = kept(s);
+	(void)fprintf(out, "%s_total{from=\"kept\"} %llu\n%s_total{from=\"tables\"} %llu\n", name, (unsigned long long)k.found,
+		name, (unsigned long long)k.read);
+}
+
+static void write_store_kept_bytes(struct http_server *s, const char *name, FILE *out)
+{
+	(void)fprintf(out, "%s %zu\n", name, kept(s).bytes);
+}
+
 static const struct {
 	const char *name, *type, *help;
 	void (*write)(struct http_server *s, const char *name, FILE *out);

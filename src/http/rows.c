@@ -43,7 +43,7 @@ bool http_asking_begin(struct http_call *call, struct http_asking *ret)
 	struct http_server *s = call->server;
 	struct error err = {.text = "out of memory"};
 	*ret = (struct http_asking){.call = call, .sound = true};
-	if (s->backend.settle)
+	if (s->backend.settle && !call->ahead)
 		s->backend.settle(s->backend.ctx);
 	if (http_readers_take(&s->readers, &ret->reader, &err) == 0)
 		return true;

@@ -299,6 +299,8 @@ static int go_on(struct http_request *r)
 		return send_request(r);
 	}
 	r->stage = REQUEST_WORKED_ON;
+	if (http_asks_store(call->endpoint))
+		http_ahead_give_way(&call->server->ahead);
 	if (http_jobs_give(http_asks_store(call->endpoint) ? &call->server->queries : &call->server->tables, r))
 		return MHD_YES;
 	http_reply_error(call, 503, "too many requests are waiting; ask again");

@@ -253,6 +253,8 @@ int http_new(const struct http_config *config, const struct http_backend *backen
 	int r = parts_init(s, config, err);
 	for (size_t i = 0; i < config->listen_count && r == 0; i++)
 		r = listener_open(s, &config->listen[i], config, err);
+	if (r == 0 && http_ahead_start(&s->ahead, s) < 0)
+		r = error_set(err, -EAGAIN, "http: cannot start a thread");
 	if (r < 0) {
 		http_free(s);
 		return r;
@@ -266,6 +268,7 @@ void http_free(struct http_server *s)
 {
 	if (!s)
 		return;
+	http_ahead_stop(&s->ahead);
 	http_jobs_stop(&s->queries);
 	http_jobs_stop(&s->tables);
 	for (size_t i = 0; i < s->listener_count; i++)

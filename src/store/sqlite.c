@@ -197,6 +197,11 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 	return 0;
 }
 
+static void sqlite_kept(struct store *store, struct store_kept *ret)
+{
+	sqlite_cache_count(CONTAINER_OF(store, struct sqlite_store, base)->cache, ret);
+}
+
 void sqlite_reader_close(struct store_reader *base)
 {
 	struct sqlite_reader *reader = CONTAINER_OF(base, struct sqlite_reader, base);
@@ -223,6 +228,7 @@ const struct store_ops sqlite_ops = {
 	.collectors = sqlite_collectors,
 	.range = sqlite_range,
 	.maintain = sqlite_maintain,
+	.kept = sqlite_kept,
 	.close = sqlite_close,
 	.reader_open = sqlite_reader_open,
 	.query = sqlite_query,

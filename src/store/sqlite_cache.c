@@ -29,6 +29,7 @@ struct entry {
 struct sqlite_cache {
 	pthread_mutex_t lock;
 	size_t bytes, max_bytes;
+	uint64_t found, given;
 	struct entry *newest, *oldest;
 	struct entry *chains[CHAINS];
 };
@@ -111,8 +112,16 @@ const struct cached *sqlite_cache_take(struct sqlite_cache *c, struct view key, 
 		take_out(c, e);
 		put_first(c, e);
 	}
+	c->found += e != NULL;
 	(void)pthread_mutex_unlock(&c->lock);
 	return e ? &e->base : NULL;
+}
+
+void sqlite_cache_count(struct sqlite_cache *c, struct store_kept *ret)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	*ret = (struct store_kept){c->found, c->given, c->bytes};
+	(void)pthread_mutex_unlock(&c->lock);
 }
 
 void sqlite_cache_release(struct sqlite_cache *c, const struct cached *cached)
@@ -136,6 +145,7 @@ void sqlite_cache_give(struct sqlite_cache *c, struct view key, const struct buc
 
 	(void)pthread_mutex_lock(&c->lock);
 	struct entry **at = find(c, e->hash, key);
+	c->given++;
 	if (*at)
 		drop(c, at);
 	while (c->bytes + bytes > c->max_bytes && c->oldest)

@@ -5,7 +5,7 @@
  * the least recently used go first. An entry is what one question found in one state of the buckets, so one of
  * another state is never given out. Thread-safe; what was taken does not change and lives until it is released. */
 
-#include "base/cursor.h"
+#include "store/store.h"
 
 struct sqlite_cache;
 
@@ -21,6 +21,7 @@ struct cached {
 
 int sqlite_cache_new(size_t max_bytes, struct sqlite_cache **ret) MUST_USE;
 void sqlite_cache_free(struct sqlite_cache *c);
+void sqlite_cache_count(struct sqlite_cache *c, struct store_kept *ret);
 
 /* What was given for this key in this state; NULL: nothing is there. */
 const struct cached *sqlite_cache_take(struct sqlite_cache *c, struct view key, const struct bucket_state *state);

@@ -174,6 +174,12 @@ enum store_ddl {
 	STORE_DDL_LEGACY, /* views under the names of the system that was before whereto */
 };
 
+/* Sums that a store keeps in memory of what it was asked. */
+struct store_kept {
+	uint64_t found, read; /* runs of closed buckets that were there; that had to be read, and are there since */
+	size_t bytes;
+};
+
 /* ---- the interface ---- */
 
 struct sql;
@@ -206,6 +212,8 @@ struct store_ops {
 	int (*maintain)(struct store *s, uint64_t now_s, struct error *err);
 	/* Makes the store's own table of country ranges be these; NULL: it keeps none. Called by the writer's thread. */
 	int (*countries)(struct store *s, const struct countries *countries, struct error *err);
+	/* Thread-safe. NULL: it keeps nothing. */
+	void (*kept)(struct store *s, struct store_kept *ret);
 	void (*close)(struct store *s);
 
 	int (*reader_open)(struct store *s, struct store_reader **ret, struct error *err); /* thread-safe */
