@@ -20,7 +20,7 @@ export function rateClass(rate: number): number {
     return i < 0 ? STEPS.length : i;
 }
 
-export const isFew = (f: Figures): boolean => f.packets_sent < FEW;
+export const isFew = (f: Pick<Figures, "packets_sent">): boolean => f.packets_sent < FEW;
 
 // Lower end of the 95 % interval.
 export function wilson(hits: number, n: number): number {
@@ -36,7 +36,7 @@ export const worstFirst = (a: Figures, b: Figures): number =>
     wilson(b.packets_retransmitted, b.packets_sent) - wilson(a.packets_retransmitted, a.packets_sent);
 
 // A rate with its colour; greyed and marked when it is over few packets.
-export function rate(f: Figures): HTMLElement {
+export function rate(f: Pick<Figures, "packets_sent" | "packets_retransmitted" | "retransmit_rate" | "approximate">): HTMLElement {
     if (f.retransmit_rate === null)
         return data(null, percent, "no packets");
     const of = `${exact(f.packets_retransmitted)} of ${exact(f.packets_sent)} packets`;

@@ -7,7 +7,7 @@
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
 import {h} from "./dom";
-import {table, type Column} from "./table";
+import {asTable, table, type Column} from "./table";
 import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
 import * as words from "./words";
 
@@ -130,6 +130,9 @@ function timeLabel(zone: Zone, span: number): (value: number) => string {
     };
 }
 
+// Steps of an axis are round: no zeros behind the point.
+const round = (text: string): string => text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
+
 function tip(d: Drawn, index: number, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
     const sum = d.groups.reduce((n, g) => n + (g.values[index] ?? 0), 0);
@@ -159,7 +162,7 @@ function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Opti
             axisLabel: {color: color("--ink-2"), fontSize: 12, hideOverlap: true, formatter: timeLabel(zone, span)}, splitLine: {show: false},
             min: d.times[0]?.time, max: d.times[d.times.length - 1]?.time},
         yAxis: {type: "value", min: 0, max: top ? undefined : 1, splitNumber: 3,
-            axisLabel: {color: color("--ink-2"), fontSize: 12, formatter: (v: number) => v ? info.format(v) : "0"},
+            axisLabel: {color: color("--ink-2"), fontSize: 12, formatter: (v: number) => v ? round(info.format(v)) : "0"},
             splitLine: {lineStyle: {color: color("--line")}}},
         series: d.groups.map((g, i) => ({
             type: "line", name: g.name, stack: info.stacked ? "all" : undefined, symbol: "circle", symbolSize: 5,
@@ -182,21 +185,11 @@ function describe(d: Drawn): string {
         `${d.times.length} points, the highest ${info.format(values.length ? Math.max(...values) : null)}`;
 }
 
-// The same as a table, filled when it is opened; it stays so while the page is open.
-let tableOpen = false;
-
-export function asTable(d: Drawn, zone: Zone): HTMLElement {
+export function seriesTable(d: Drawn, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
     const columns: Column<number>[] = [{name: `Time (${zoneName(zone)})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
         ...d.groups.map((g): Column<number> => ({name: g.name, number: true, cell: (i) => data(g.values[i], info.format)}))];
-    const fill = () => details.open && details.childElementCount === 1 &&
-        details.append(table(`${info.label} over time`, columns, d.times.map((_, i) => i).reverse()));
-    const details = h("details", {class: "as-table", open: tableOpen, onToggle: () => {
-        tableOpen = details.open;
-        fill();
-    }}, h("summary", {id: "as-table"}, "As a table"));
-    fill();
-    return details;
+    return asTable("as-table", () => table(`${info.label} over time`, columns, d.times.map((_, i) => i).reverse()));
 }
 
 export function seriesChart(name: string, d: Drawn, zone: Zone, onRange: (from: number, to: number) => void,

@@ -43,6 +43,22 @@ export function table<R>(caption: string, all: Column<R>[], rows: R[],
             options.foot ?? null));
 }
 
+// A chart's figures as a table, filled when it is opened; which are open is kept while the page is.
+const opened = new Set<string>();
+
+export function asTable(id: string, make: () => HTMLElement): HTMLElement {
+    const fill = () => details.open && details.childElementCount === 1 && details.append(make());
+    const details = h("details", {class: "as-table", open: opened.has(id), onToggle: () => {
+        if (details.open)
+            opened.add(id);
+        else
+            opened.delete(id);
+        fill();
+    }}, h("summary", {id}, "As a table"));
+    fill();
+    return details;
+}
+
 // A line of a few points; gaps where nothing is known.
 export function sparkline(values: (number | null)[], description: string): Element {
     const width = 96, height = 22, top = Math.max(...values.map((v) => v ?? 0), Number.MIN_VALUE);

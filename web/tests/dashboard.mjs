@@ -60,12 +60,16 @@ async function overview(browser) {
     equal(await page.locator(".as-table tbody tr").count(), (Date.parse(byTime.to) - Date.parse(byTime.rows[0].time)) / 1000 / byTime.step, "the series are there as a table");
     await page.selectOption("#select-by", "country");
     await ready(page);
-    check(page.url().includes("by=country") && (await page.locator(".legend li").count()) === 8, "the series are split by country: seven and the others", page.url());
+    check(page.url().includes("by=country") && (await page.locator(".legend li:not(.legend-head)").count()) === 8, "the series are split by country: seven and the others", page.url());
     await click(page, `${cardOf("Largest networks")} tbody a`);
     check(new URL(page.url()).pathname === "/networks" && page.url().includes(`origin:${largest.rows[0].origin}`), "a network leads to Networks", page.url());
     await page.goBack();
     await ready(page);
     equal(await page.textContent("h1"), "Overview", "and back");
+    const countries = await api("countries", RANGE);
+    await page.locator("#map-table").focus();
+    await page.keyboard.press("Enter");
+    equal(await values(page, ".as-table:has(#map-table) tbody td:nth-child(2) data"), countries.rows.map((r) => r.bytes_sent), "the map is there as a table, by keyboard");
     equal(page.problems, [], "Overview: no complaint on the console");
     await page.context().close();
 }
@@ -172,6 +176,14 @@ async function pathsPage(browser) {
     equal(await values(page, `${cardOf("Paths with the most traffic")} td:nth-child(3) data`), flow.rows.map((r) => r.bytes_sent), "Paths shows the paths' bytes");
     check((await page.textContent(cardOf("Paths with the most traffic"))).includes("Example Lossy Transit"), "with names");
     check((await page.getAttribute(".chart-paths-flow", "aria-label")).includes("3 routers"), "the flow has its routers");
+    await page.locator("#flow-table").focus();
+    await page.keyboard.press("Enter");
+    const links = await values(page, ".as-table tbody td:nth-child(4) data");
+    equal(links.sort((a, b) => a - b), flow.links.map((l) => l.bytes_sent).sort((a, b) => a - b), "the flow is there as a table");
+    await page.locator(".as-table tbody a").first().focus();
+    await page.keyboard.press("Enter");
+    await ready(page);
+    check(/^router:/.test(new URL(page.url()).searchParams.get("filter")), "a node can be kept to by keyboard", page.url());
     equal(page.problems, [], "Paths: no complaint on the console");
     await page.context().close();
 }

@@ -74,6 +74,17 @@ try {
 } finally {
     fs.rmSync(alone, {recursive: true, force: true});
 }
+const {around} = await source("around.ts");
+const minute = (i) => new Date(Date.parse("2026-01-02T00:00:00Z") + i * 60e3).toISOString();
+// A retransmit in 1000 before minute 90, 50 in 1000 behind it, none from minute 100 on.
+const byMinute = {step: 60, rows: Array.from({length: 180}, (_, i) => ({time: minute(i), packets_sent: 1000,
+    packets_retransmitted: i < 90 ? 1 : i < 100 ? 50 : 0, approximate: i === 95}))};
+const [one, two] = [{time: minute(90.5)}, {time: minute(100)}];
+equal([around(byMinute, one, [one, two]).before, around(byMinute, one, [one, two]).after],
+    [{packets_sent: 60000 - 1000, packets_retransmitted: 59, retransmit_rate: 0.001, approximate: false},
+        {packets_sent: 9000, packets_retransmitted: 450, retransmit_rate: 0.05, approximate: true}], "quality around a change of path, up to the next one");
+equal(around(byMinute, two, [one, two]).after.packets_sent, 60000, "for an hour");
+equal(around({step: 60, rows: []}, one, [one]).before.retransmit_rate, null, "no packets, no rate");
 
 const tsc = spawnSync(process.execPath, [path.join(web, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", web], {encoding: "utf8"});
 check(tsc.status === 0, "the types are right", tsc.stdout);

@@ -5,6 +5,7 @@
 // found among the AMONG groups with the most samples, which a group without enough of them would not be in.
 
 import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Dimension, type Row, type Sparklines} from "../api";
+import {around, type Around} from "../around";
 import {segmented, selector} from "../bar";
 import {change} from "../change";
 import {changesCard} from "../changes";
@@ -24,6 +25,7 @@ const SORTS = ["bytes_sent", "connections", "packets_retransmitted", "retransmit
 type Sort = typeof SORTS[number];
 const LIMITS: [string, string][] = [["25", "25 rows"], ["50", "50 rows"], ["100", "100 rows"], ["200", "200 rows"]];
 const AMONG = 1000;
+const ROUTERS = 8; // whose changes are measured
 // From a value of one dimension to the next.
 const DOWN: Partial<Record<Dimension, Dimension[]>> = {
     country: ["origin", "prefix", "path"], origin: ["prefix", "path"], prefix: ["path"], path: ["prefix"], neighbour: ["origin", "prefix", "path"],
@@ -39,6 +41,7 @@ interface Data {
     lines: Map<string | number | null, Sparklines["rows"][number]> | null; // null: they are still to come
     all: Answer;
     changes: Change[];
+    quality: Map<Change, Around>; // before and after a change
     senders: number | null;
 }
 
@@ -90,6 +93,18 @@ async function loadLines(s: State, dim: Dimension, rows: Row[], signal: AbortSig
         fields: sortOf(s) === "retransmit_rate" ? "retransmit_rate" : "bytes_sent"}, signal)) : [];
 }
 
+// The rates around changes of the prefix that is looked at, by the router whose path it was; of a few routers.
+async function loadQuality(s: State, prefix: string | undefined, changes: Change[], signal: AbortSignal): Promise<Map<Change, Around>> {
+    const own = changes.filter((c) => c.prefix === prefix);
+    const routers = [...new Set(own.map((c) => c.router))].slice(0, ROUTERS);
+    const answers = await Promise.all(routers.map((router) =>
+        askTraffic<Answer>(s, "series", {by: "", points: 240, fields: RATE, filter: `${filterOf(s)} router:${quote(router)}`}, signal)));
+    return new Map(routers.flatMap((router, i) => {
+        const all = own.filter((c) => c.router === router);
+        return all.map((c): [Change, Around] => [c, around(answers[i], c, all)]);
+    }));
+}
+
 async function load(s: State, signal: AbortSignal, early: (data: Data) => void): Promise<Data> {
     const dim = choice(s, "by", BY.map(([v]) => v), defaultBy(filtered(s)));
     const limit = Number(choice(s, "limit", LIMITS.map(([v]) => v), "50"));
@@ -102,10 +117,10 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     ]);
     words.learn(rows);
     const senders = rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes: changes.rows, senders};
+    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes: changes.rows, quality: new Map(), senders};
     early(data);
-    const lines = await loadLines(s, dim, data.rows, signal);
-    return {...data, lines: new Map(lines.map((l) => [l.key, l]))};
+    const [lines, quality] = await Promise.all([loadLines(s, dim, data.rows, signal), loadQuality(s, prefix, changes.rows, signal)]);
+    return {...data, quality, lines: new Map(lines.map((l) => [l.key, l]))};
 }
 
 // ---- the selection over time ----
@@ -194,7 +209,7 @@ export const networks: PageModule<Data> = {
         const title = `${d.rows.length}${d.more ? " of more" : ""} ${words.PLURALS[d.dim]}`;
         const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
             "by", BY, "" as Dimension);
-        return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above") : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
+        return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above", d.quality) : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
             rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.whole.total, "retransmits are a lower bound"), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
             h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
     },

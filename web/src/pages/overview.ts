@@ -13,7 +13,7 @@ import {changesCard} from "../changes";
 import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
 import {choice, current, filterOf, go, range, url, zone, type State} from "../state";
-import {sparkline, table, type Column} from "../table";
+import {asTable, sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
 import {loadWorld, world, type MapOf} from "../world";
@@ -119,9 +119,11 @@ function legendOf(s: State, drawn: series.Drawn, dim: Dimension | ""): HTMLEleme
         const time = known.reduce((n, x) => n + x.s, 0);
         return time ? known.reduce((n, x) => n + x.v * x.s, 0) / time : null;
     };
-    return h("ul", {class: "legend", "aria-label": "Groups, with their means"}, drawn.groups.map((g) => {
+    const most = (g: series.Group) => g.values.some((v) => v !== null) ? Math.max(...g.values.map((v) => v ?? 0)) : null;
+    return h("ul", {class: "legend", "aria-label": "Groups, with their means and highest points"},
+        h("li", {class: "legend-row legend-head"}, h("span", {class: "n"}, "mean"), h("span", {class: "n"}, "highest")), drawn.groups.map((g) => {
         const content = [h("i", {class: "swatch", vars: {"--c": g.color}}), h("span", {class: "legend-name"}, g.name),
-            h("span", {class: "n"}, info.format(mean(g)))];
+            h("span", {class: "n"}, info.format(mean(g))), h("span", {class: "n"}, info.format(most(g)))];
         return h("li", null, dim && g.value !== undefined ? h("a", {href: url(s, {filter: plus(filterOf(s), dim, g.value)}), title: `Only ${g.name}`}, content)
             : h("span", {class: "legend-row"}, content));
     }));
@@ -132,7 +134,7 @@ function overTime(s: State, d: Data): HTMLElement {
     const drawn = series.build(d.all, d.split, dim, measure);
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.prefix}));
     return card(MEASURES.find(([v]) => v === measure)![1], h("div", {class: "with-legend"},
-        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim), series.asTable(drawn, zone(s))),
+        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim), series.seriesTable(drawn, zone(s))),
     {class: "wide", tools: [segmented("Measure", s, "measure", MEASURES, "throughput"), selector("by", s, "by", SPLITS, "neighbour")]});
 }
 
@@ -144,9 +146,11 @@ function volumeLegend(): HTMLElement {
 }
 
 function whereTo(s: State, countries: Row[]): HTMLElement {
+    const list = columns(s, "country", 0).filter((c) => c.name !== "Share");
     const of = choice(s, "map", MAPS.map(([v]) => v), "retransmit_rate");
     return card("Countries", [world("overview-map", countries, of, (code) =>
-        go(url(current(), {filter: plus(filterOf(current()), "country", code), by: null}, "networks"))), of === "bytes_sent" ? volumeLegend() : legend()],
+        go(url(current(), {filter: plus(filterOf(current()), "country", code), by: null}, "networks"))), of === "bytes_sent" ? volumeLegend() : legend(),
+        asTable("map-table", () => table("Countries", list, countries))],
     {tools: segmented("Colour", s, "map", MAPS, "retransmit_rate")});
 }
 

@@ -3,12 +3,12 @@
 // By whom traffic leaves and gets there: the flow from routers to origins, the paths that carry the most, and those that
 // changed.
 
-import {ask, type Change, type Dimension, type PathRow, type Paths} from "../api";
+import {ask, type Change, type Dimension, type FlowNode, type PathRow, type Paths} from "../api";
 import {segmented} from "../bar";
 import {changesCard} from "../changes";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
-import {flowChart} from "../flow";
+import {flowChart, flowTable} from "../flow";
 import {askTraffic, card, noTraffic, trafficEvery, type PageModule} from "../page";
 import {legend, rate} from "../scale";
 import {choice, filterOf, go, range, url, type State} from "../state";
@@ -64,8 +64,8 @@ export const paths: PageModule<Data> = {
         if (d.senders !== null)
             return noTraffic(s, d.senders);
         const stages = h("div", {class: "stages", "aria-hidden": "true"}, ["Router", "Neighbour", "Transit", "Origin"].map((name) => h("span", null, name)));
-        return [card("From routers to origins", [stages, flowChart(d.paths, (n) =>
-            go(url(s, {filter: plus(filterOf(s), DIM_OF[n.stage], n.value)}))), legend()],
+        const only = (n: FlowNode) => url(s, {filter: plus(filterOf(s), DIM_OF[n.stage], n.value)});
+        return [card("From routers to origins", [stages, flowChart(d.paths, (n) => go(only(n))), legend(), flowTable(d.paths, only)],
         {note: "width: bytes; colour: retransmit rate; a click keeps to one", tools: segmented("Nodes", s, "nodes", NODES, "12")}), list(s, d), changesCard(s, d.changes, null)];
     },
 };
