@@ -149,14 +149,13 @@ static int read_parts(struct postgres_store *s, struct error *err)
 
 /* ---- making ---- */
 
-/* Hours and days have room to change a row in its page, which leaves the indexes alone. */
 static void add_part(struct sql *s, const struct pg_part *p)
 {
 	const char *cube = cube_names[p->table.cube], *level = level_names[p->table.level];
 	sql_add(s, "CREATE TABLE %s (LIKE %s_%s_merged INCLUDING DEFAULTS)"
-		" WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n"
+		" WITH (autovacuum_vacuum_scale_factor = 0.05);\n"
 		"ALTER TABLE %s_%s_merged ATTACH PARTITION %s FOR VALUES FROM (%llu) TO (%llu);\n",
-		p->name, cube, level, p->table.level == LEVEL_minute ? 100 : 70, cube, level, p->name,
+		p->name, cube, level, cube, level, p->name,
 		(unsigned long long)p->from_s, (unsigned long long)p->to_s);
 }
 
