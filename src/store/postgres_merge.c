@@ -111,12 +111,11 @@ static int plan_step(struct postgres_store *s, struct step *step, struct pg_part
 	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, merging, err);
-	int r = 0;
+	int r = 0, i = 0;
 	step->rows = 0;
-	int i = 0;
 	for (; i < PQntuples(res) && r == 0 && step->rows < PG_MERGE_SLICE; i++) {
 		uint64_t ts = strtoull(PQgetvalue(res, i, 0), NULL, 10);
-		int levels = atoi(PQgetvalue(res, i, 1));
+		long levels = strtol(PQgetvalue(res, i, 1), NULL, 10);
 		for (int level = 0; level < LEVEL_COUNT && r == 0; level++) {
 			uint64_t bucket = level_floor((enum store_level)level, ts);
 			if (levels & 1 << level && bucket + level_seconds[level] > s->cutoff_s[level])

@@ -372,6 +372,27 @@ static void test_version_1_is_dropped(void **state)
 	ops->close(s);
 }
 
+/* A view of somebody's hangs on one of them: that one stays and the error says what to do, the others go. */
+static void test_what_hangs_on_a_partition(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(name);
+	assert_int_equal(open_with("wt", name, (const uint64_t[]){DAY, UINT64_MAX, UINT64_MAX}, &s, &err), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	assert_int_equal(ops->maintain(s, T0, &err), 0);
+	assert_true(pg_sql(name, "CREATE VIEW mine AS SELECT ts FROM whereto.total_minute_20260102; CREATE VIEW yours AS SELECT * FROM mine", NULL, 0));
+	assert_int_equal(ops->maintain(s, T0 + 4 * DAY, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "view mine depends on table total_minute_20260102; view yours depends on view mine"));
+	assert_non_null(strstr(err.text, "DROP TABLE whereto.total_minute_20260102 CASCADE"));
+	check_number(name, "SELECT count(*) FROM pg_tables WHERE tablename LIKE '%\\_minute\\_20260102'", 1);
+	check_parts(name, "flow_minute_merged", "flow_minute_20260106 flow_minute_20260107");
+	assert_true(pg_sql(name, "DROP TABLE whereto.total_minute_20260102 CASCADE", NULL, 0));
+	assert_int_equal(ops->maintain(s, T0 + 4 * DAY, &err), 0);
+	ops->close(s);
+}
+
 /* ---- plans ---- */
 
 static void check_plan(const char *database, const char *sql, const char *with, const char *without)
@@ -425,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_merging_beside_writers),
 		cmocka_unit_test(test_version_1_is_brought_up),
 		cmocka_unit_test(test_version_1_is_dropped),
+		cmocka_unit_test(test_what_hangs_on_a_partition),
 		cmocka_unit_test(test_plans),
 	};
 	return pg_run_tests(tests, ARRAY_LEN(tests));
