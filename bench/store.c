@@ -305,6 +305,11 @@ static void run(struct bench *b)
 	if (!ops || ops->open(&config, &b->store, &b->err) < 0)
 		fail(b);
 	history_init(&b->history, b->prefixes);
+	if (!b->no_write && b->peak > history_peak_max(&b->history)) {
+		fprintf(stderr, "--peak %u is more than --prefixes %u can give: that makes %u flows in a minute at most\n", b->peak, b->prefixes,
+			history_peak_max(&b->history));
+		exit(2);
+	}
 	groups_init(&b->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&b->scratch[1], 0, 0, INDEX_NONE - 1);
 	if (!b->no_write)
