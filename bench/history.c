@@ -132,12 +132,18 @@ void history_bucket(const struct history *h, struct flow_table *t, uint32_t ts, 
 	}
 }
 
+/* Of three prefixes one has all places, the others three: six on average. */
+uint32_t history_peak_max(const struct history *h)
+{
+	return h->active * POOL_TIMES * 5;
+}
+
 void history_peak(const struct history *h, struct flow_table *t, uint32_t minute, uint32_t rows)
 {
 	uint32_t pool = h->active * POOL_TIMES;
 	double of_first = HOUR_BYTES / 60 / log(pool);
 	for (uint32_t i = 0; t->row_count < rows; i++) {
 		uint32_t rank = random_u64() % 2 ? (uint32_t)pow(pool, random_unit()) - 1 : (uint32_t)(random_u64() % pool);
-		add_row(t, minute, rank, (uint32_t)(random_u64() % (rank % 3 ? 3 : ROUTERS * TYPES)), of_first / (rank + 1));
+		add_row(t, minute, rank, (uint32_t)(random_u64() % (rank % 3 ? TYPES : ROUTERS * TYPES)), of_first / (rank + 1));
 	}
 }

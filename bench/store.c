@@ -186,7 +186,7 @@ static void maintain(struct bench *b, const char *what)
 	while (r > 0);
 	if (r < 0)
 		fail(b);
-	later_s += 600;
+	later_s += 3600;
 	printf("%s: %.2f s\n", what, seconds_since(start));
 }
 
@@ -287,7 +287,7 @@ static void ask_series_of_top(struct bench *b, struct query *q)
 static void ask_all(struct bench *b)
 {
 	const uint32_t ranges[] = {86400, b->days * 86400};
-	for (size_t r = 0; r < ARRAY_LEN(ranges); r++) {
+	for (size_t r = 0; r < (b->days > 1 ? ARRAY_LEN(ranges) : 1); r++) {
 		for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
 			struct query q = {.by_count = questions[i].by_count, .from_s = end_of(b) - ranges[r], .to_s = end_of(b),
 				.sort = questions[i].sort, .limit = questions[i].by[0] == DIM_time ? 0 : 20};
@@ -308,6 +308,11 @@ static void run(struct bench *b)
 	if (!ops || ops->open(&config, &b->store, &b->err) < 0)
 		fail(b);
 	history_init(&b->history, b->prefixes);
+	if (!b->no_write && b->peak > history_peak_max(&b->history)) {
+		fprintf(stderr, "--peak %u is more than --prefixes %u can give: that makes %u flows in a minute at most\n", b->peak, b->prefixes,
+			history_peak_max(&b->history));
+		exit(2);
+	}
 	groups_init(&b->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&b->scratch[1], 0, 0, INDEX_NONE - 1);
 	if (!b->no_write)

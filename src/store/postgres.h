@@ -11,7 +11,7 @@
 
 extern const struct store_ops postgres_ops;
 
-#define POSTGRES_SCHEMA_VERSION 2
+#define POSTGRES_SCHEMA_VERSION 3
 
 #define PG_NAME_MAX      256
 #define PG_PART_NAME_MAX 64
@@ -79,8 +79,27 @@ static inline uint64_t pg_int64_of(uint64_t v)
 int pg_migrate(PGconn *pq, const char *name, struct error *err) MUST_USE;
 /* The same, up to a version: how tests make an older store. */
 int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err) MUST_USE;
+/* One step, to that version from the one before (postgres_steps.c). */
+int pg_step(int to, PGconn *pq, const char *name, struct error *err) MUST_USE;
 /* Bytes of a dimension's column: 8, 4 or 2. */
 unsigned pg_column_width(enum dimension dim);
+
+/* ---- pieces of DDL that steps share (postgres_schema.c) ---- */
+
+/* A measure's column as it is, and as people see it. */
+void pg_column_plain(struct sql *s, const char *name);
+void pg_column_shown(struct sql *s, const char *name);
+/* "(ts bigint NOT NULL, ...": left open. */
+void pg_add_columns(struct sql *s, enum store_cube cube, const char *beside_the_key, void (*measure)(struct sql *s, const char *name));
+void pg_add_prefix_index(struct sql *s, enum store_cube cube, enum store_level level, const char *part);
+void pg_add_ts_index(struct sql *s, struct store_table table);
+/* CUBE_LEVEL, and v_CUBE_LEVEL on top of it. */
+void pg_add_view(struct sql *s, struct store_table table, void (*measure)(struct sql *s, const char *name));
+void pg_add_cube_view(struct sql *s, enum store_cube cube, enum store_level level);
+void pg_add_base_tables(struct sql *s);
+extern const char pg_ddl_2[], pg_ddl_3[];
+/* All rows of a table, merged and new: "SELECT ts, router, ... UNION ALL SELECT ..." */
+void pg_add_parts(struct sql *s, struct store_table table, void (*measure)(struct sql *s, const char *name));
 
 /* ---- partitions (postgres_parts.c) ---- */
 
@@ -99,11 +118,24 @@ int pg_parts_drop(struct postgres_store *s, struct error *err) MUST_USE;
 
 /* ---- merging (postgres_merge.c) ---- */
 
-#define PG_MERGE_SHARE  1000000 /* rows, about, merged in one call */
+#define PG_MERGE_SLICE  500000  /* rows, about, merged in one call */
 #define PG_UNMERGED_MAX 4000000 /* rows brought by this program before it merges them early */
 
-/* 1: it did its share and there is more. Another collector's merge is not waited for. */
-int pg_merge(struct postgres_store *s, struct error *err) MUST_USE;
+#define PG_BEGIN_MERGE "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL work_mem = '64MB'"
+
+/* 1: it did its share and there is more. now_s 0: pieces are not joined. Another collector's merge is not waited for. */
+int pg_merge(struct postgres_store *s, uint64_t now_s, struct error *err) MUST_USE;
+/* Sums of a column: the wide one ends at 2^63 - 1, where the other fails with -ERANGE. */
+void pg_column_sum(struct sql *s, const char *name);
+void pg_column_wide_sum(struct sql *s, const char *name);
+void pg_add_insert(struct sql *s, struct store_table table);
+
+/* ---- pieces (postgres_pieces.c) ---- */
+
+/* Notes what the CTEs hours and days (ts: one for each row) added to. */
+void pg_add_pieces(struct sql *s, enum store_cube cube);
+/* Joins the pieces of buckets that have many rows in them; *ret_more as in pg_merge. */
+int pg_join_pieces(struct postgres_store *s, uint64_t now_s, bool *ret_more, struct error *err) MUST_USE;
 
 /* ---- COPY ... FROM STDIN (FORMAT binary) (postgres_copy.c) ---- */
 
@@ -118,6 +150,8 @@ struct pg_copy {
 int pg_copy_begin(struct pg_copy *c, PGconn *pq, const char *name, const char *table, struct error *err) MUST_USE;
 void pg_copy_row(struct pg_copy *c, unsigned columns);
 void pg_copy_number(struct pg_copy *c, unsigned bytes, uint64_t value);
+/* NULL for 0. */
+void pg_copy_measure(struct pg_copy *c, uint64_t value);
 void pg_copy_bytes(struct pg_copy *c, struct view v);
 int pg_copy_end(struct pg_copy *c, struct error *err) MUST_USE;
 
@@ -179,6 +213,8 @@ typedef int pg_row_fn(void *ctx, const PGresult *res, struct error *err);
 /* Runs one SELECT, row by row. A negative return of fn ends it with that; -ETIMEDOUT past the deadline. */
 int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_params *params, uint64_t deadline_ns,
 	pg_row_fn *fn, void *ctx, struct error *err) MUST_USE;
+/* A statement without an answer. */
+int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, struct error *err) MUST_USE;
 /* Begins a transaction of one view of the tables; connects again when the server was away. */
 int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err) MUST_USE;
 void pg_reader_end(struct postgres_reader *r);

@@ -58,6 +58,16 @@ void pg_copy_number(struct pg_copy *c, unsigned bytes, uint64_t value)
 		wr_u16(&c->w, (uint16_t)value);
 }
 
+void pg_copy_measure(struct pg_copy *c, uint64_t value)
+{
+	if (value) {
+		pg_copy_number(c, 8, value);
+		return;
+	}
+	need(c, 4);
+	wr_u32(&c->w, UINT32_MAX); /* the length that NULL has */
+}
+
 void pg_copy_bytes(struct pg_copy *c, struct view v)
 {
 	need(c, 4);

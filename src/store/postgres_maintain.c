@@ -15,7 +15,7 @@
 #include <errno.h>
 
 #define PIECE_ROWS 50000
-#define MERGE_S    300
+#define MERGE_S    900
 
 static int64_t piece_rows(const struct postgres_store *s)
 {
@@ -79,7 +79,7 @@ static int drop_old(struct postgres_store *s, int64_t *total, struct error *err)
 static int merge_when_due(struct postgres_store *s, uint64_t now_s, struct error *err)
 {
 	bool due = s->merge_next || s->unmerged >= PG_UNMERGED_MAX || now_s < s->merged_at_s || now_s - s->merged_at_s >= MERGE_S;
-	int r = due ? pg_merge(s, err) : 0;
+	int r = due ? pg_merge(s, now_s, err) : 0;
 	if (due && r == 0)
 		s->merged_at_s = now_s;
 	return r;

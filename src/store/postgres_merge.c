@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Merging: what batches brought (CUBE_new) is added up for each level and goes to the rows that are there
- * (CUBE_LEVEL_merged), some minutes' worth at once. One upsert then takes the place of many: a batch itself
- * only appends, several times as fast, and whoever reads sums over both parts anyway.
+/* Merging: what batches brought (CUBE_new) goes to the tables that keep it (CUBE_LEVEL_merged). Minutes are copied as they
+ * came; for hours and days the rows of one key are added up first, and the sums are put beside those that are there: a
+ * piece more of that bucket. Nothing is changed in place, so there is no key to look up, and no room to keep for it. What
+ * the pieces of a bucket have in common is added up later (postgres_pieces.c).
  *
- * A cube's merge is one transaction of one view: what it adds is exactly what it deletes, batches that
- * come meanwhile stay for the next, and a reader sees all of it or nothing. One collector merges at a time;
- * the others go on writing. New parts are vacuumed at once, so they stay small.
+ * A step takes whole minutes of one cube, PG_MERGE_SLICE rows or so. It is one transaction of one view: what it adds is exactly
+ * what it deletes, batches that come meanwhile stay for the next, and a reader sees all of it or nothing. One
+ * collector merges at a time; the others go on writing. New parts are vacuumed when they are through, so they stay small.
  *
- * Cost: about 2 us for each row that came and 10 us for each that it becomes, at each level. */
+ * Cost: about 3 us for each row that came and 4 us for each that it becomes, at each level. */
 
 #include "store/postgres.h"
 
@@ -18,149 +19,179 @@
 
 static const char merging[] = "merging rows";
 
-/* The sum of what is there and what comes ends at 2^63 - 1. */
-static void add_to_column(struct sql *s, const char *name)
-{
-	sql_add(s, "%s = t.%s + least(excluded.%s, 9223372036854775807 - t.%s)", name, name, name, name);
-}
-
-static void column_plain(struct sql *s, const char *name)
-{
-	sql_add(s, "%s", name);
-}
-
 /* Sums of bigint are numeric in PostgreSQL, which takes longer than all the rest; our aggregate adds bigints, and fails
  * where one has no room (-ERANGE). */
-static void column_sum(struct sql *s, const char *name)
+void pg_column_sum(struct sql *s, const char *name)
 {
-	sql_add(s, "add(%s)", name);
+	sql_add(s, "add(%s) AS %s", name, name);
 }
 
-static void column_wide_sum(struct sql *s, const char *name)
+void pg_column_wide_sum(struct sql *s, const char *name)
 {
-	sql_add(s, "least(sum(%s), 9223372036854775807)::bigint", name);
+	sql_add(s, "nullif(least(coalesce(sum(%s), 0), 9223372036854775807), 0)::bigint AS %s", name, name);
 }
 
-/* The buckets that the level keeps: of CUBE_new, as n. */
-static void add_new_rows(struct sql *s, const struct postgres_store *st, struct store_table table)
+/* The rows of CUBE_new that a step takes. */
+struct step {
+	enum store_cube cube;
+	uint64_t before_s; /* of earlier minutes than this */
+	int64_t rows;      /* about */
+	bool all;
+};
+
+/* ", origin, prefix, ...": the key without ts. NULL: out of memory. */
+static const char *other_keys(struct sql *key, enum store_cube cube)
 {
-	sql_add(s, "(SELECT *, ts - ts %% %u AS bucket FROM %s_new WHERE levels & %d <> 0) n WHERE bucket + %u > %llu",
-		level_seconds[table.level], cube_names[table.cube], 1 << table.level, level_seconds[table.level],
-		(unsigned long long)pg_int64_of(st->cutoff_s[table.level]));
+	schema_key_columns(key, cube);
+	const char *k = sql_text(key);
+	return k ? k + strlen("ts") : NULL;
 }
 
-/* In the order of the key, in which every merge locks rows. */
-static void add_merge(struct sql *s, const struct postgres_store *st, struct store_table table, bool wide)
+/* "INSERT INTO flow_hour_merged(ts, origin, ..., bytes_sent, ...) " */
+void pg_add_insert(struct sql *s, struct store_table table)
 {
-	CLEANUP(sql_done) struct sql key = {0}, set = {0};
-	schema_key_columns(&key, table.cube);
-	schema_measures(&set, add_to_column);
-	const char *k = sql_text(&key), *columns = sql_text(&set);
-	if (!k || !columns) {
-		s->failed = true;
-		return;
-	}
-	const char *dims = k + strlen("ts");
 	sql_add(s, "INSERT INTO ");
 	schema_table(s, table.cube, table.level);
-	sql_add(s, "_merged AS t (%s", k);
-	schema_measures(s, column_plain);
-	sql_add(s, ") SELECT bucket%s", dims);
-	schema_measures(s, wide ? column_wide_sum : column_sum);
-	sql_add(s, " FROM ");
-	add_new_rows(s, st, table);
-	sql_add(s, " GROUP BY bucket%s ORDER BY bucket%s", dims, dims);
-	if (table.level != LEVEL_minute)
-		sql_add(s, " ON CONFLICT (%s) DO UPDATE SET %s", k, columns + strlen(", "));
+	sql_add(s, "_merged(");
+	schema_key_columns(s, table.cube);
+	schema_measures(s, pg_column_plain);
+	sql_add(s, ") ");
 }
 
-/* Adds the partitions that its rows need. */
-static int want_parts(struct postgres_store *s, struct store_table table, struct pg_parts *wanted, struct error *err)
+/* "WHERE levels & 2 <> 0 AND ts + 3600 > CUTOFF": what the level keeps. */
+static void add_kept(struct sql *s, const struct postgres_store *st, enum store_level level)
+{
+	sql_add(s, " WHERE levels & %d <> 0 AND ts - ts %% %u + %u > %llu", 1 << level, level_seconds[level], level_seconds[level],
+		(unsigned long long)pg_int64_of(st->cutoff_s[level]));
+}
+
+static void add_minutes(struct sql *s, const struct postgres_store *st, const struct step *step)
+{
+	pg_add_insert(s, (struct store_table){step->cube, LEVEL_minute});
+	sql_add(s, "SELECT ");
+	schema_key_columns(s, step->cube);
+	schema_measures(s, pg_column_plain);
+	sql_add(s, " FROM %s_new", cube_names[step->cube]);
+	add_kept(s, st, LEVEL_minute);
+	sql_add(s, " AND ts < %llu", (unsigned long long)step->before_s);
+}
+
+/* The hours are added up once, and days of those: what a level needs alone comes with its own `levels`. Each bucket that
+ * got rows is noted. A key that has other `levels` here and there is in two rows, which is nothing new. */
+static void add_hours_and_days(struct sql *s, const struct postgres_store *st, const struct step *step, const char *dims,
+	void (*sum)(struct sql *s, const char *name))
+{
+	struct store_table hour = {step->cube, LEVEL_hour}, day = {step->cube, LEVEL_day};
+	sql_add(s, "WITH h AS (SELECT ts - ts %% 3600 AS ts, levels%s", dims);
+	schema_measures(s, sum);
+	sql_add(s, " FROM %s_new WHERE levels & 6 <> 0 AND ts < %llu GROUP BY ts - ts %% 3600, levels%s), hours AS (",
+		cube_names[step->cube], (unsigned long long)step->before_s, dims);
+	pg_add_insert(s, hour);
+	sql_add(s, "SELECT ts%s", dims);
+	schema_measures(s, pg_column_plain);
+	sql_add(s, " FROM h");
+	add_kept(s, st, LEVEL_hour);
+	sql_add(s, " RETURNING ts), days AS (");
+	pg_add_insert(s, day);
+	sql_add(s, "SELECT ts - ts %% 86400%s", dims);
+	schema_measures(s, sum);
+	sql_add(s, " FROM h");
+	add_kept(s, st, LEVEL_day);
+	sql_add(s, " GROUP BY ts - ts %% 86400%s RETURNING ts) ", dims);
+	pg_add_pieces(s, step->cube);
+}
+
+/* Which minutes the step takes, and what partitions those need. */
+static int plan_step(struct postgres_store *s, struct step *step, struct pg_parts *wanted, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "SELECT DISTINCT bucket FROM ");
-	add_new_rows(&sql, s, table);
+	sql_add(&sql, "SELECT ts, bit_or(levels), count(*) FROM %s_new GROUP BY ts ORDER BY ts", cube_names[step->cube]);
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
 	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, merging, err);
-	int r = 0;
-	for (int i = 0; i < PQntuples(res) && r == 0; i++)
-		r = pg_parts_want(s, table, strtoull(PQgetvalue(res, i, 0), NULL, 10), wanted);
+	int r = 0, i = 0;
+	step->rows = 0;
+	for (; i < PQntuples(res) && r == 0 && step->rows < PG_MERGE_SLICE; i++) {
+		uint64_t ts = strtoull(PQgetvalue(res, i, 0), NULL, 10);
+		long levels = strtol(PQgetvalue(res, i, 1), NULL, 10);
+		for (int level = 0; level < LEVEL_COUNT && r == 0; level++) {
+			uint64_t bucket = level_floor((enum store_level)level, ts);
+			if (levels & 1 << level && bucket + level_seconds[level] > s->cutoff_s[level])
+				r = pg_parts_want(s, (struct store_table){step->cube, (enum store_level)level}, bucket, wanted);
+		}
+		step->rows += strtoll(PQgetvalue(res, i, 2), NULL, 10);
+		step->before_s = pg_int64_of(ts + 1);
+	}
+	step->all = i == PQntuples(res);
 	return r < 0 ? pg_no_memory(s->name, err) : 0;
 }
 
-static int make_parts(struct postgres_store *s, enum store_cube cube, struct error *err)
+static int move_rows(struct postgres_store *s, const struct step *step, bool wide, struct error *err)
+{
+	CLEANUP(sql_done) struct sql minutes = {0}, others = {0}, gone = {0}, key = {0};
+	const char *dims = other_keys(&key, step->cube);
+	if (!dims)
+		return pg_no_memory(s->name, err);
+	add_minutes(&minutes, s, step);
+	add_hours_and_days(&others, s, step, dims, wide ? pg_column_wide_sum : pg_column_sum);
+	sql_add(&gone, "DELETE FROM %s_new WHERE ts < %llu", cube_names[step->cube], (unsigned long long)step->before_s);
+	int r = pg_run(s->pq, s->name, PG_BEGIN_MERGE, merging, err);
+	if (r == 0)
+		r = pg_run(s->pq, s->name, sql_text(&minutes), merging, err);
+	if (r == 0)
+		r = pg_run(s->pq, s->name, sql_text(&others), merging, err);
+	if (r == 0)
+		r = pg_run(s->pq, s->name, sql_text(&gone), merging, err);
+	return r == 0 ? pg_run(s->pq, s->name, "COMMIT", merging, err) : r;
+}
+
+/* A part of a cube, or all of it. */
+static int merge_cube(struct postgres_store *s, struct step *step, struct error *err)
 {
 	CLEANUP(pg_parts_done) struct pg_parts wanted = {0};
-	int r = 0;
-	for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
-		r = want_parts(s, (struct store_table){cube, (enum store_level)level}, &wanted, err);
-	return r < 0 ? r : pg_parts_make(s, &wanted, err);
-}
-
-static int move_rows(struct postgres_store *s, enum store_cube cube, bool wide, int64_t *ret_rows, struct error *err)
-{
-	CLEANUP(sql_done) struct sql sql = {0};
-	int r = pg_run(s->pq, s->name, "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL work_mem = '64MB'", merging, err);
-	for (int level = 0; level < LEVEL_COUNT && r == 0; level++) {
-		sql_clear(&sql);
-		add_merge(&sql, s, (struct store_table){cube, (enum store_level)level}, wide);
-		r = pg_run(s->pq, s->name, sql_text(&sql), merging, err);
-	}
-	sql_clear(&sql);
-	sql_add(&sql, "DELETE FROM %s_new", cube_names[cube]);
-	if (r < 0 || !sql_text(&sql))
-		return r < 0 ? r : pg_no_memory(s->name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
-	if (PQresultStatus(res) != PGRES_COMMAND_OK)
-		return pg_error(s->pq, res, s->name, merging, err);
-	*ret_rows = strtoll(PQcmdTuples(res), NULL, 10);
-	return pg_run(s->pq, s->name, "COMMIT", merging, err);
-}
-
-static int merge_cube(struct postgres_store *s, enum store_cube cube, int64_t *ret_rows, struct error *err)
-{
-	CLEANUP(sql_done) struct sql any = {0}, vacuum = {0};
-	int64_t found = 0;
-	sql_add(&any, "SELECT EXISTS (SELECT FROM %s_new)::int", cube_names[cube]);
-	sql_add(&vacuum, "VACUUM %s_new", cube_names[cube]);
-	*ret_rows = 0;
-	int r = pg_number(s->pq, s->name, sql_text(&any), merging, &found, err);
-	if (r < 0 || !found)
+	CLEANUP(sql_done) struct sql vacuum = {0};
+	int r = plan_step(s, step, &wanted, err);
+	if (r < 0 || !step->rows)
 		return r;
-	r = make_parts(s, cube, err);
+	r = pg_parts_make(s, &wanted, err);
 	if (r == 0)
-		r = move_rows(s, cube, false, ret_rows, err);
+		r = move_rows(s, step, false, err);
 	if (r == -ERANGE) {
 		r = pg_run(s->pq, s->name, "ROLLBACK", merging, err);
 		if (r == 0)
-			r = move_rows(s, cube, true, ret_rows, err);
+			r = move_rows(s, step, true, err);
 	}
-	return r < 0 ? r : pg_run(s->pq, s->name, sql_text(&vacuum), merging, err);
+	if (r < 0 || !step->all)
+		return r;
+	sql_add(&vacuum, "VACUUM %s_new", cube_names[step->cube]);
+	return pg_run(s->pq, s->name, sql_text(&vacuum), merging, err);
 }
 
 /* From where the last call stopped; *ret_more: it stopped again. */
 static int merge_cubes(struct postgres_store *s, bool *ret_more, struct error *err)
 {
-	int64_t total = 0, rows = 0;
-	for (; s->merge_next < CUBE_COUNT; s->merge_next++) {
-		if (total >= PG_MERGE_SHARE) {
+	int64_t total = 0;
+	while (s->merge_next < CUBE_COUNT) {
+		struct step step = {.cube = (enum store_cube)s->merge_next};
+		if (total >= PG_MERGE_SLICE) {
 			*ret_more = true;
 			return 0;
 		}
-		int r = merge_cube(s, (enum store_cube)s->merge_next, &rows, err);
+		int r = merge_cube(s, &step, err);
 		if (r < 0)
 			return r;
-		total += rows;
+		total += step.rows;
+		s->merge_next += step.all;
+		if (s->merge_next == CUBE_COUNT)
+			s->unmerged = 0;
 	}
 	s->merge_next = 0;
-	s->unmerged = 0;
 	return 0;
 }
 
-int pg_merge(struct postgres_store *s, struct error *err)
+int pg_merge(struct postgres_store *s, uint64_t now_s, struct error *err)
 {
 	struct error ignored;
 	int64_t ours = 0;
@@ -172,6 +203,8 @@ int pg_merge(struct postgres_store *s, struct error *err)
 		return r;
 	int backend = PQbackendPID(s->pq);
 	r = merge_cubes(s, &more, err);
+	if (r == 0 && !more && now_s)
+		r = pg_join_pieces(s, now_s, &more, err);
 	if (r < 0) {
 		postgres_writer_give_up(s);
 		pg_parts_clear(&s->parts); /* one may have been missing */

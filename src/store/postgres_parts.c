@@ -149,14 +149,13 @@ static int read_parts(struct postgres_store *s, struct error *err)
 
 /* ---- making ---- */
 
-/* Hours and days have room to change a row in its page, which leaves the indexes alone. */
 static void add_part(struct sql *s, const struct pg_part *p)
 {
 	const char *cube = cube_names[p->table.cube], *level = level_names[p->table.level];
 	sql_add(s, "CREATE TABLE %s (LIKE %s_%s_merged INCLUDING DEFAULTS)"
-		" WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n"
+		" WITH (autovacuum_vacuum_scale_factor = 0.05);\n"
 		"ALTER TABLE %s_%s_merged ATTACH PARTITION %s FOR VALUES FROM (%llu) TO (%llu);\n",
-		p->name, cube, level, p->table.level == LEVEL_minute ? 100 : 70, cube, level, p->name,
+		p->name, cube, level, cube, level, p->name,
 		(unsigned long long)p->from_s, (unsigned long long)p->to_s);
 }
 
@@ -205,13 +204,39 @@ int pg_parts_ahead(struct postgres_store *s, uint64_t now_s, struct error *err)
 
 /* ---- dropping ---- */
 
-static int drop(struct postgres_store *s, const struct pg_part *p, struct error *err)
+/* Somebody's view that was made on a table of version 1 goes with that under its new name, for example. PostgreSQL names
+ * what hangs on it, an object a line. */
+static int hangs_on(struct postgres_store *s, const struct pg_part *p, const PGresult *res, struct error *err)
+{
+	CLEANUP(sql_done) struct sql what = {0};
+	const char *line = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	for (; line && *line; line += strcspn(line, "\n"), line += *line == '\n')
+		sql_add(&what, "%s%.*s", what.len ? "; " : "", (int)strcspn(line, "\n"), line);
+	if (!what.len)
+		sql_add(&what, "something depends on it");
+	if (!sql_text(&what))
+		return pg_no_memory(s->name, err);
+	return error_set(err, -EBUSY, "postgresql store %s: the partition whereto.%s is older than its retention and cannot be dropped: %.300s;"
+		" make that anew on whereto.%s_%s, then run: DROP TABLE whereto.%s CASCADE", s->name, p->name, sql_text(&what),
+		cube_names[p->table.cube], level_names[p->table.level], p->name);
+}
+
+/* Waits up to so long for its readers. */
+static int drop(struct postgres_store *s, const struct pg_part *p, const char *wait, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "SET LOCAL lock_timeout = '3s'; " LOCK "; DROP TABLE IF EXISTS %s", p->name);
+	sql_add(&sql, "SET LOCAL lock_timeout = '%s'; " LOCK "; DROP TABLE IF EXISTS %s", wait, p->name);
 	int r = postgres_writer_begin(s, "BEGIN", err);
-	if (r == 0)
-		r = pg_run(s->pq, s->name, sql_text(&sql), "dropping a partition", err);
+	if (r == 0 && !sql_text(&sql))
+		r = pg_no_memory(s->name, err);
+	if (r == 0) {
+		CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
+		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+		if (state && strcmp(state, "2BP01") == 0)
+			r = hangs_on(s, p, res, err);
+		else if (PQresultStatus(res) != PGRES_COMMAND_OK)
+			r = pg_error(s->pq, res, s->name, "dropping a partition", err);
+	}
 	if (r == 0)
 		r = pg_run(s->pq, s->name, "COMMIT", "dropping a partition", err);
 	if (r < 0)
@@ -219,20 +244,27 @@ static int drop(struct postgres_store *s, const struct pg_part *p, struct error 
 	return r;
 }
 
+/* One that cannot go keeps no other one; the first such is told. */
 int pg_parts_drop(struct postgres_store *s, struct error *err)
 {
 	size_t i = 0;
+	int first = 0;
 	while (i < s->parts.count) {
 		struct pg_part p = s->parts.list[i];
+		struct error ignored;
 		if (p.to_s > s->cutoff_s[p.table.level]) {
 			i++;
 			continue;
 		}
-		int r = drop(s, &p, err);
+		int r = drop(s, &p, first < 0 ? "100ms" : "3s", first < 0 ? &ignored : err);
+		if (first == 0)
+			first = r;
+		if (r < 0 && !s->pq)
+			break;
 		if (r < 0)
-			return r;
-		if (i < s->parts.count) /* else the connection was made anew, and the list with it */
+			i++;
+		else if (i < s->parts.count) /* else the connection was made anew, and the list with it */
 			s->parts.list[i] = s->parts.list[--s->parts.count];
 	}
-	return 0;
+	return first;
 }

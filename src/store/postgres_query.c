@@ -5,7 +5,8 @@
  * lists becomes a condition on the ids of those values; membership in a path (via) is asked of the table of
  * paths, which lists each path's members under an index.
  *
- * All statements of a query, and of a snapshot, run in one transaction of one view. */
+ * All statements of a query, and of a snapshot, run in one transaction of one view. Sums are made by our aggregate, which
+ * adds bigints and fails past 2^63 - 1 (PostgreSQL's makes numerics, in twice the time); then the segment is asked again. */
 
 #include "store/postgres.h"
 
@@ -24,6 +25,7 @@ struct job {
 	unsigned measure_count;
 	struct sql where;
 	struct pg_params params;
+	bool wide; /* sums that end at 2^63 - 1 instead of failing there; they take twice as long */
 };
 
 /* ---- conditions ---- */
@@ -110,22 +112,24 @@ static void plan_columns(struct job *j)
 	j->measure_count = query_measures(q, j->measures);
 }
 
-/* The groups: "(SELECT ... GROUP BY ...) t". Without a key there is one, unless there is no row. */
+/* The groups: "(SELECT ... GROUP BY ...) t". Without a key there is one, unless there is no row. n is the number of groups,
+ * for which the server must have them all before it gives the first one out: after that no sum fails. */
 static void add_groups(struct sql *s, const struct job *j, const struct store_segment *seg)
 {
 	const char *comma = "";
-	sql_add(s, "(SELECT count(*) AS n");
+	sql_add(s, "(SELECT count(*) OVER () AS n");
 	if (j->with_time)
 		sql_add(s, ", ts - ts %% %u AS bucket", j->q->step_s);
 	for (unsigned i = 0; i < j->dim_count; i++)
 		sql_add(s, ", %s", dimension_table[j->dims[i]].name);
 	for (unsigned i = 0; i < j->measure_count; i++) {
 		const char *name = measure_table[j->measures[i]].name;
-		sql_add(s, ", least(sum(%s), 9223372036854775807)::bigint AS %s", name, name);
+		sql_add(s, j->wide ? ", least(coalesce(sum(%s), 0), 9223372036854775807)::bigint AS %s" : ", coalesce(add(%s), 0) AS %s",
+			name, name);
 	}
-	sql_add(s, " FROM ");
-	schema_table(s, j->q->cube, seg->level);
-	sql_add(s, " WHERE ts >= %llu AND ts < %llu%s", (unsigned long long)pg_int64_of(seg->from_s),
+	sql_add(s, " FROM (");
+	pg_add_parts(s, (struct store_table){j->q->cube, seg->level}, pg_column_plain);
+	sql_add(s, ") r WHERE ts >= %llu AND ts < %llu%s", (unsigned long long)pg_int64_of(seg->from_s),
 		(unsigned long long)pg_int64_of(seg->to_s), sql_text(&j->where));
 	if (j->with_time || j->dim_count)
 		sql_add(s, " GROUP BY ");
@@ -140,7 +144,7 @@ static void add_groups(struct sql *s, const struct job *j, const struct store_se
 
 static void add_select(struct sql *s, const struct job *j, const struct store_segment *seg)
 {
-	sql_add(s, "SELECT %s", j->with_time ? "t.bucket" : "t.n");
+	sql_add(s, "SELECT t.n%s", j->with_time ? ", t.bucket" : "");
 	for (unsigned i = 0; i < j->dim_count; i++) {
 		sql_add(s, ", ");
 		pg_value_expression(s, dimension_table[j->dims[i]].name, j->dims[i]);
@@ -159,7 +163,7 @@ static int on_row(void *ctx, const PGresult *res, struct error *err)
 	struct store_row row = {0};
 	int column = 1;
 	if (j->with_time)
-		row.values[DIM_time] = (struct dim_value){.known = true, .number = pg_column_number(res, 0)};
+		row.values[DIM_time] = (struct dim_value){.known = true, .number = pg_column_number(res, column++)};
 	for (unsigned i = 0; i < j->dim_count; i++)
 		if (pg_column_value(res, column++, j->dims[i], &row.values[j->dims[i]]) < 0)
 			return error_set(err, -EBADMSG, "postgresql store %s: a %s in it cannot be read", j->reader->store->name,
@@ -167,6 +171,26 @@ static int on_row(void *ctx, const PGresult *res, struct error *err)
 	for (unsigned i = 0; i < j->measure_count; i++)
 		row.m.v[j->measures[i]] = pg_column_number(res, column++);
 	return j->fn(j->ctx, &row);
+}
+
+static int run_segment(struct job *j, const struct store_segment *seg, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	add_select(&s, j, seg);
+	return pg_select(j->reader, &s, &j->params, j->q->deadline_ns, on_row, j, err);
+}
+
+/* A failed statement ends its transaction, unless there is a point to go back to. */
+static int answer_segment(struct job *j, const struct store_segment *seg, struct error *err)
+{
+	int r = pg_reader_run(j->reader, "SAVEPOINT segment", j->q->deadline_ns, err);
+	if (r == 0)
+		r = run_segment(j, seg, err);
+	if (r != -ERANGE || j->wide)
+		return r;
+	j->wide = true;
+	r = pg_reader_run(j->reader, "ROLLBACK TO SAVEPOINT segment", j->q->deadline_ns, err);
+	return r == 0 ? run_segment(j, seg, err) : r;
 }
 
 static int run(struct job *j, struct error *err)
@@ -179,11 +203,8 @@ static int run(struct job *j, struct error *err)
 		r = -ENOMEM;
 	if (r < 0)
 		return error_set(err, r, r == -E2BIG ? "the filter has more values than one question takes" : "out of memory");
-	for (size_t i = 0; i < j->q->segment_count && r == 0; i++) {
-		CLEANUP(sql_done) struct sql s = {0};
-		add_select(&s, j, &j->q->segments[i]);
-		r = pg_select(j->reader, &s, &j->params, j->q->deadline_ns, on_row, j, err);
-	}
+	for (size_t i = 0; i < j->q->segment_count && r == 0; i++)
+		r = answer_segment(j, &j->q->segments[i], err);
 	return r;
 }
 

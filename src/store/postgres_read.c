@@ -162,8 +162,7 @@ static void cancel(struct postgres_reader *r)
 	drain(r);
 }
 
-/* A statement without an answer. */
-static int run(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, struct error *err)
+int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, struct error *err)
 {
 	if (!sql)
 		return pg_no_memory(r->store->name, err);
@@ -195,7 +194,8 @@ static int read_rows(struct postgres_reader *r, uint64_t deadline_ns, pg_row_fn 
 		int result;
 		if (status != PGRES_SINGLE_TUPLE) {
 			result = pg_error(r->pq, res, r->store->name, "reading", err);
-			result = result == -ETIMEDOUT ? too_late(err) : result;
+			drain(r); /* the statement is over */
+			return result == -ETIMEDOUT ? too_late(err) : result;
 		} else if (rows % ROWS_A_CLOCK == 0 && past(deadline_ns)) {
 			result = too_late(err);
 		} else {
@@ -218,7 +218,7 @@ static int set_timeout(struct postgres_reader *r, uint64_t deadline_ns, struct e
 		ms = (deadline_ns - now) / NS_PER_MS + 1;
 	}
 	sql_add(&sql, "SET LOCAL statement_timeout = %d", ms > INT32_MAX ? 0 : (int)ms);
-	return run(r, sql_text(&sql), deadline_ns, err);
+	return pg_reader_run(r, sql_text(&sql), deadline_ns, err);
 }
 
 int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_params *params, uint64_t deadline_ns,
@@ -249,12 +249,12 @@ int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct erro
 		return 0;
 	if (past(deadline_ns))
 		return too_late(err);
-	int result = r->pq ? run(r, begin, deadline_ns, err) : -EBUSY;
+	int result = r->pq ? pg_reader_run(r, begin, deadline_ns, err) : -EBUSY;
 	if (result < 0 && result != -ETIMEDOUT) {
 		give_up(r);
 		result = pg_connect(r->store->url, r->store->name, &r->pq, err);
 		if (result == 0)
-			result = run(r, begin, deadline_ns, err);
+			result = pg_reader_run(r, begin, deadline_ns, err);
 	}
 	r->in_snapshot = result == 0;
 	return result;
@@ -263,7 +263,7 @@ int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct erro
 void pg_reader_end(struct postgres_reader *r)
 {
 	struct error ignored;
-	if (r->in_snapshot && run(r, "ROLLBACK", clock_mono_ns(), &ignored) < 0)
+	if (r->in_snapshot && pg_reader_run(r, "ROLLBACK", clock_mono_ns(), &ignored) < 0)
 		give_up(r);
 	r->in_snapshot = false;
 }

@@ -13,16 +13,17 @@
  *
  * CUBE_new takes what batches bring, as it comes and without any index: rows of minutes that stand for all three
  * levels (the column `levels` says for which; 1, 2 and 4). From there they are merged (postgres_merge.c) into
- * CUBE_LEVEL_merged, which have one row a key (a minute's may have two) and are partitioned by day, month or
- * year (postgres_parts.c). CUBE_LEVEL is a view of both, and so is always complete. */
+ * CUBE_LEVEL_merged, which are partitioned by day, month or year (postgres_parts.c). CUBE_LEVEL is a view of both, and so
+ * is always complete.
+ *
+ * A measure that is 0 is NULL in these tables: a NULL takes a bit, and half of the measures are 0 in most rows. The views
+ * say 0. Steps to older versions' tables stand in postgres_steps.c. */
 
 #include "store/postgres.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/clock.h"
 
 static const char updating[] = "updating the schema";
 
@@ -51,16 +52,20 @@ static const char *column_type(enum dimension dim)
 
 static void column_definition(struct sql *s, const char *name)
 {
-	sql_add(s, "%s bigint NOT NULL", name);
+	sql_add(s, "%s bigint", name);
 }
 
-static void column_plain(struct sql *s, const char *name)
+void pg_column_plain(struct sql *s, const char *name)
 {
 	sql_add(s, "%s", name);
 }
 
-/* "(ts bigint NOT NULL, ...": left open. */
-static void add_columns(struct sql *s, enum store_cube cube, const char *beside_the_key)
+void pg_column_shown(struct sql *s, const char *name)
+{
+	sql_add(s, "coalesce(%s, 0) AS %s", name, name);
+}
+
+void pg_add_columns(struct sql *s, enum store_cube cube, const char *beside_the_key, void (*measure)(struct sql *s, const char *name))
 {
 	enum dimension key[CUBE_KEY_MAX];
 	size_t n = cube_key(cube, key);
@@ -68,10 +73,10 @@ static void add_columns(struct sql *s, enum store_cube cube, const char *beside_
 	for (size_t i = 0; i < n; i++)
 		sql_add(s, ", %s %s NOT NULL", dimension_table[key[i]].name, column_type(key[i]));
 	sql_add(s, "%s", beside_the_key);
-	schema_measures(s, column_definition);
+	schema_measures(s, measure);
 }
 
-static void add_prefix_index(struct sql *s, enum store_cube cube, enum store_level level, const char *part)
+void pg_add_prefix_index(struct sql *s, enum store_cube cube, enum store_level level, const char *part)
 {
 	if (!(cube_dims[cube] & DIM_BIT(DIM_prefix)))
 		return;
@@ -96,7 +101,7 @@ static void add_readable(struct sql *s, enum dimension dim)
 	sql_add(s, " AS %s", name);
 }
 
-static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level level)
+void pg_add_cube_view(struct sql *s, enum store_cube cube, enum store_level level)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	size_t n = cube_key(cube, key);
@@ -106,7 +111,7 @@ static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level 
 	sql_add(s, " AS SELECT ts, to_timestamp(ts) AS time");
 	for (size_t i = 0; i < n; i++)
 		add_readable(s, key[i]);
-	schema_measures(s, column_plain);
+	schema_measures(s, pg_column_plain);
 	sql_add(s, " FROM ");
 	schema_table(s, cube, level);
 	sql_add(s, " t");
@@ -116,7 +121,7 @@ static void add_cube_view(struct sql *s, enum store_cube cube, enum store_level 
 }
 
 /* All but the cubes. A path can be longer than an index takes, its hash cannot. */
-static void add_base_tables(struct sql *s)
+void pg_add_base_tables(struct sql *s)
 {
 	sql_add(s, "CREATE TABLE batches(collector text NOT NULL, id bigint NOT NULL, flows bigint NOT NULL,"
 		   " changes bigint NOT NULL, changes_left_out bigint NOT NULL, PRIMARY KEY (collector, id));\n"
@@ -146,55 +151,64 @@ static void add_base_tables(struct sql *s)
 static void add_new_table(struct sql *s, enum store_cube cube)
 {
 	sql_add(s, "CREATE TABLE %s_new", cube_names[cube]);
-	add_columns(s, cube, ", levels smallint NOT NULL");
+	pg_add_columns(s, cube, ", levels smallint NOT NULL", column_definition);
 	sql_add(s, ") WITH (autovacuum_vacuum_scale_factor = 0.05);\n");
 }
 
-/* A minute's rows are merged once or twice: they get no unique key, whose index would be a third of the table. */
-static void add_merged_table(struct sql *s, enum store_cube cube, enum store_level level)
+void pg_add_ts_index(struct sql *s, struct store_table table)
 {
 	enum dimension key[CUBE_KEY_MAX];
-	(void)cube_key(cube, key);
-	sql_add(s, "CREATE TABLE ");
-	schema_table(s, cube, level);
-	sql_add(s, "_merged");
-	add_columns(s, cube, "");
-	if (level != LEVEL_minute) {
-		sql_add(s, ", PRIMARY KEY (");
-		schema_key_columns(s, cube);
-		sql_add(s, ")");
-	}
-	sql_add(s, ") PARTITION BY RANGE (ts);\n");
-	if (level == LEVEL_minute) {
-		sql_add(s, "CREATE INDEX ON ");
-		schema_table(s, cube, level);
-		sql_add(s, "_merged(ts, %s);\n", dimension_table[key[0]].name);
-	}
-	add_prefix_index(s, cube, level, "_merged");
+	(void)cube_key(table.cube, key);
+	sql_add(s, "CREATE INDEX ON ");
+	schema_table(s, table.cube, table.level);
+	sql_add(s, "_merged(ts, %s);\n", dimension_table[key[0]].name);
 }
 
-static void add_both(struct sql *s, enum store_cube cube, enum store_level level)
+/* No key: its index would take half as much room as the table. That of ts and the first dimension takes some ten bytes a row. */
+static void add_merged_table(struct sql *s, struct store_table table)
+{
+	sql_add(s, "CREATE TABLE ");
+	schema_table(s, table.cube, table.level);
+	sql_add(s, "_merged");
+	pg_add_columns(s, table.cube, "", column_definition);
+	sql_add(s, ") PARTITION BY RANGE (ts);\n");
+	pg_add_ts_index(s, table);
+	pg_add_prefix_index(s, table.cube, table.level, "_merged");
+}
+
+void pg_add_parts(struct sql *s, struct store_table table, void (*measure)(struct sql *s, const char *name))
 {
 	enum dimension key[CUBE_KEY_MAX];
-	size_t n = cube_key(cube, key);
-	sql_add(s, "CREATE VIEW ");
-	schema_table(s, cube, level);
-	sql_add(s, " AS SELECT ");
-	schema_key_columns(s, cube);
-	schema_measures(s, column_plain);
+	size_t n = cube_key(table.cube, key);
+	sql_add(s, "SELECT ");
+	schema_key_columns(s, table.cube);
+	schema_measures(s, measure);
 	sql_add(s, " FROM ");
-	schema_table(s, cube, level);
-	sql_add(s, "_merged UNION ALL SELECT ts - ts %% %u", level_seconds[level]);
+	schema_table(s, table.cube, table.level);
+	sql_add(s, "_merged UNION ALL SELECT ts - ts %% %u", level_seconds[table.level]);
 	for (size_t i = 0; i < n; i++)
 		sql_add(s, ", %s", dimension_table[key[i]].name);
-	schema_measures(s, column_plain);
-	sql_add(s, " FROM %s_new WHERE levels & %d <> 0;\n", cube_names[cube], 1 << level);
+	schema_measures(s, measure);
+	sql_add(s, " FROM %s_new WHERE levels & %d <> 0", cube_names[table.cube], 1 << table.level);
 }
 
-static const char others[] =
+void pg_add_view(struct sql *s, struct store_table table, void (*measure)(struct sql *s, const char *name))
+{
+	sql_add(s, "CREATE OR REPLACE VIEW ");
+	schema_table(s, table.cube, table.level);
+	sql_add(s, " AS ");
+	pg_add_parts(s, table, measure);
+	sql_add(s, ";\n");
+}
+
+const char pg_ddl_2[] =
 	"CREATE AGGREGATE add(bigint) (SFUNC = int8pl, STYPE = bigint, COMBINEFUNC = int8pl, PARALLEL = SAFE);\n"
 	"CREATE TABLE country_ranges(range iprange NOT NULL, country text NOT NULL);\n"
 	"CREATE INDEX country_ranges_covering ON country_ranges USING gist (range);\n";
+
+const char pg_ddl_3[] =
+	"CREATE TABLE pieces(cube text NOT NULL, level text NOT NULL, ts bigint NOT NULL, compact bigint NOT NULL,"
+	" added bigint NOT NULL, PRIMARY KEY (cube, level, ts));\n";
 
 static void add_version(struct sql *s, int version)
 {
@@ -204,14 +218,15 @@ static void add_version(struct sql *s, int version)
 /* The present version, in a schema that is there and on the search path. */
 static void add_everything(struct sql *s)
 {
-	add_base_tables(s);
-	sql_add(s, "%s", others);
+	pg_add_base_tables(s);
+	sql_add(s, "%s%s", pg_ddl_2, pg_ddl_3);
 	for (int cube = 0; cube < CUBE_COUNT; cube++) {
 		add_new_table(s, (enum store_cube)cube);
 		for (int level = 0; level < LEVEL_COUNT; level++) {
-			add_merged_table(s, (enum store_cube)cube, (enum store_level)level);
-			add_both(s, (enum store_cube)cube, (enum store_level)level);
-			add_cube_view(s, (enum store_cube)cube, (enum store_level)level);
+			struct store_table table = {(enum store_cube)cube, (enum store_level)level};
+			add_merged_table(s, table);
+			pg_add_view(s, table, pg_column_shown);
+			pg_add_cube_view(s, table.cube, table.level);
 		}
 	}
 	add_version(s, POSTGRES_SCHEMA_VERSION);
@@ -231,89 +246,6 @@ int postgres_ddl(enum store_ddl what, struct sql *ret)
 	add_everything(ret);
 	return 0;
 }
-
-/* ---- older versions ---- */
-
-static void add_cube_table(struct sql *s, enum store_cube cube, enum store_level level)
-{
-	sql_add(s, "CREATE TABLE ");
-	schema_table(s, cube, level);
-	add_columns(s, cube, "");
-	sql_add(s, ", PRIMARY KEY (");
-	schema_key_columns(s, cube);
-	sql_add(s, ")) WITH (fillfactor = %d, autovacuum_vacuum_scale_factor = 0.05);\n", level == LEVEL_minute ? 100 : 70);
-	add_prefix_index(s, cube, level, "");
-}
-
-/* A new database gets the present version at once; this is where steps begin, and what tests make. */
-static int step_1(PGconn *pq, const char *name, struct error *err)
-{
-	CLEANUP(sql_done) struct sql s = {0};
-	add_base_tables(&s);
-	for (int cube = 0; cube < CUBE_COUNT; cube++) {
-		for (int level = 0; level < LEVEL_COUNT; level++) {
-			add_cube_table(&s, (enum store_cube)cube, (enum store_level)level);
-			add_cube_view(&s, (enum store_cube)cube, (enum store_level)level);
-		}
-	}
-	return pg_run(pq, name, sql_text(&s), updating, err);
-}
-
-/* What stands in the table of version 1 becomes the first partition, up to the first boundary after it and
- * after now: nothing is copied. An empty one goes. */
-static int keep_rows(PGconn *pq, const char *name, struct store_table table, struct error *err)
-{
-	CLEANUP(sql_done) struct sql x = {0}, s = {0};
-	int64_t last = -1, now = (int64_t)(clock_wall_ms() / 1000);
-	schema_table(&x, table.cube, table.level);
-	const char *t = sql_text(&x);
-	if (!t)
-		return pg_no_memory(name, err);
-	sql_add(&s, "SELECT max(ts) FROM %s_before", t);
-	int r = pg_number(pq, name, sql_text(&s), updating, &last, err);
-	if (r < 0)
-		return r;
-	sql_clear(&s);
-	if (last < 0) {
-		sql_add(&s, "DROP TABLE %s_before", t);
-		return pg_run(pq, name, sql_text(&s), updating, err);
-	}
-	if (table.level == LEVEL_minute)
-		sql_add(&s, "ALTER TABLE %s_before DROP CONSTRAINT %s_pkey;", t, t);
-	sql_add(&s, "ALTER TABLE %s_merged ATTACH PARTITION %s_before FOR VALUES FROM (MINVALUE) TO (%llu)", t, t,
-		(unsigned long long)pg_part_end(table.level, (uint64_t)(last > now ? last : now)));
-	return pg_run(pq, name, sql_text(&s), updating, err);
-}
-
-static int partition(PGconn *pq, const char *name, struct store_table table, struct error *err)
-{
-	CLEANUP(sql_done) struct sql s = {0};
-	sql_add(&s, "ALTER TABLE ");
-	schema_table(&s, table.cube, table.level);
-	sql_add(&s, " RENAME TO ");
-	schema_table(&s, table.cube, table.level);
-	sql_add(&s, "_before;\n");
-	if (table.level == LEVEL_minute)
-		add_new_table(&s, table.cube);
-	add_merged_table(&s, table.cube, table.level);
-	add_both(&s, table.cube, table.level);
-	add_cube_view(&s, table.cube, table.level);
-	int r = pg_run(pq, name, sql_text(&s), updating, err);
-	return r < 0 ? r : keep_rows(pq, name, table, err);
-}
-
-/* Partitions, country ranges. */
-static int step_2(PGconn *pq, const char *name, struct error *err)
-{
-	int r = pg_run(pq, name, others, updating, err);
-	for (int cube = 0; cube < CUBE_COUNT; cube++)
-		for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
-			r = partition(pq, name, (struct store_table){(enum store_cube)cube, (enum store_level)level}, err);
-	return r;
-}
-
-static int (*const steps[])(PGconn *pq, const char *name, struct error *err) = {step_1, step_2};
-_Static_assert(ARRAY_LEN(steps) == POSTGRES_SCHEMA_VERSION, "one step a version");
 
 int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
 {
@@ -372,7 +304,7 @@ static int run_steps(PGconn *pq, const char *name, int64_t version, int to, stru
 		add_version(&s, to);
 	int r = pg_run(pq, name, sql_text(&s), updating, err);
 	for (; r == 0 && !at_once && version < to; version++)
-		r = steps[version](pq, name, err);
+		r = pg_step((int)version + 1, pq, name, err);
 	return r;
 }
 

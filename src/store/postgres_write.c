@@ -41,13 +41,8 @@ static void copy_rows(struct postgres_store *s, struct pg_copy *c, enum store_cu
 			pg_copy_number(c, pg_column_width(key[k]), cells[1 + k]);
 		pg_copy_number(c, 2, levels);
 		for (unsigned m = 0; m < rows->sum_words; m++)
-			pg_copy_number(c, 8, pg_int64_of(cells[rows->key_words + m]));
+			pg_copy_measure(c, pg_int64_of(cells[rows->key_words + m]));
 	}
-}
-
-static void column_plain(struct sql *s, const char *name)
-{
-	sql_add(s, "%s", name);
 }
 
 struct rows_job {
@@ -68,7 +63,7 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 	sql_add(&table, "%s_new(", cube_names[cube]);
 	schema_key_columns(&table, cube);
 	sql_add(&table, ", levels");
-	schema_measures(&table, column_plain);
+	schema_measures(&table, pg_column_plain);
 	sql_add(&table, ")");
 	int r = sql_text(&table) ? pg_copy_begin(j->copy, s->pq, s->name, sql_text(&table), j->err) :
 				   pg_no_memory(s->name, j->err);
@@ -159,7 +154,7 @@ enum store_result postgres_write_batch(struct store *store, const struct store_b
 	struct postgres_store *s = CONTAINER_OF(store, struct postgres_store, base);
 	bool is_new = false;
 	/* Merging can wait, batches cannot. */
-	if (s->unmerged >= PG_UNMERGED_MAX && pg_merge(s, err) < 0)
+	if (s->unmerged >= PG_UNMERGED_MAX && pg_merge(s, 0, err) < 0)
 		s->unmerged = 0;
 	int r = postgres_writer_begin(s, "BEGIN", err);
 	if (r == 0)

@@ -74,10 +74,10 @@ static void test_a_partition_is_missing(void **state)
 	assert_int_equal(ops->maintain(s, T0, &err), 0);
 	assert_true(pg_sql(name, "DROP TABLE whereto.flow_hour_202601", NULL, 0));
 	assert_int_equal(write_one(s, "c", 2, &err), STORE_OK);
-	assert_int_equal(ops->maintain(s, T0 + 600, &err), -EBUSY);
+	assert_int_equal(ops->maintain(s, T0 + 900, &err), -EBUSY);
 	assert_non_null(strstr(err.text, "no partition"));
 	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_hour", 10);
-	assert_int_equal(ops->maintain(s, T0 + 600, &err), 0);
+	assert_int_equal(ops->maintain(s, T0 + 900, &err), 0);
 	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_hour_merged", 10);
 	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_day_merged", 20);
 	ops->close(s);
@@ -118,23 +118,83 @@ static void test_merging(void **state)
 	check_number(name, "SELECT count(*) FROM whereto.flow_new", 20);
 	check_number(name, "SELECT count(*) FROM whereto.flow_hour WHERE ts = 1767312000", 20);
 	check_number(name, "SELECT count(*) FROM whereto.flow_hour_merged", 0);
-	assert_int_equal(ops->maintain(s, T0 + 600, &err), 0);
+	assert_int_equal(ops->maintain(s, T0 + 900, &err), 0);
 	check_number(name, "SELECT count(*) FROM whereto.flow_new", 0);
 	check_number(name, "SELECT count(*) FROM whereto.flow_hour_merged", 2);
 	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_hour", 100);
 	assert_int_equal(write_one(s, "c", 11, &err), STORE_OK);
-	assert_int_equal(ops->maintain(s, T0 + 660, &err), 0); /* not due */
+	assert_int_equal(ops->maintain(s, T0 + 960, &err), 0); /* not due */
 	check_number(name, "SELECT count(*) FROM whereto.total_new", 1);
-	assert_int_equal(ops->maintain(s, T0 + 1200, &err), 0);
-	check_number(name, "SELECT count(*) FROM whereto.total_day", 1);
+	assert_int_equal(ops->maintain(s, T0 + 1800, &err), 0);
+	check_number(name, "SELECT count(*) FROM whereto.total_new", 0);
+	check_number(name, "SELECT count(*) FROM whereto.total_day", 2); /* two pieces */
 	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_day_merged", 110);
 	/* Sums end at 2^63 - 1, within a merge and onto what is there. */
 	assert_int_equal(write_two(s, "c", 12, T0, INT64_MAX - 50, &err), STORE_OK);
 	assert_int_equal(write_two(s, "c", 13, T0, INT64_MAX, &err), STORE_OK);
-	assert_int_equal(ops->maintain(s, T0 + 1800, &err), 0);
+	assert_int_equal(ops->maintain(s, T0 + 2700, &err), 0);
 	assert_int_equal(write_two(s, "c", 14, T0, INT64_MAX, &err), STORE_OK);
-	assert_int_equal(ops->maintain(s, T0 + 2400, &err), 0);
+	assert_int_equal(ops->maintain(s, T0 + 3600, &err), 0);
 	check_sql(name, "SELECT string_agg(bytes_sent::text, ' ') FROM whereto.flow_day", "9223372036854775807 9223372036854775807");
+	ops->close(s);
+}
+
+/* Sums end at 2^63 - 1, each kind of segment in one question, and the snapshot lives on. */
+static void test_large_sums(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct store_reader *r;
+	struct store_query q = {.cube = CUBE_flow, .segments = {{LEVEL_hour, T0 + DAY, T0 + 2 * DAY}, {LEVEL_hour, T0, T0 + DAY}},
+		.segment_count = 2, .dims = DIM_BIT(DIM_time), .step_s = 3600};
+	uint64_t sum;
+	assert_int_equal(write_two(s, "c", 1, T0, INT64_MAX - 5, &err), STORE_OK);
+	assert_int_equal(write_two(s, "c", 2, T0 + DAY, 5, &err), STORE_OK);
+	assert_int_equal(ops->reader_open(s, &r, NULL), 0);
+	for (int keep = 1; keep >= 0; keep--) {
+		q.keep_snapshot = keep;
+		sum = 0;
+		assert_int_equal(ops->query(r, &q, add_bytes, &sum, &err), 0);
+		assert_int_equal(sum, (uint64_t)INT64_MAX + 10);
+		assert_int_equal(write_two(s, "c", 4 - (uint64_t)keep, T0 + DAY, 5, &err), STORE_OK); /* after the snapshot */
+	}
+	ops->reader_close(r);
+	ops->close(s);
+}
+
+static void merge_two_more(struct store *s, const char *database, uint64_t id, uint64_t now_s, long long hour_rows, long long day_rows)
+{
+	struct error err = {0};
+	assert_int_equal(write_two(s, "c", id, T0, 5, &err), STORE_OK);
+	assert_int_equal(ops->maintain(s, now_s, &err), 0);
+	check_number(database, "SELECT count(*) FROM whereto.flow_hour_merged", hour_rows);
+	check_number(database, "SELECT count(*) FROM whereto.flow_day_merged", day_rows);
+	check_number(database, "SELECT sum(bytes_sent) FROM whereto.flow_hour_merged", (long long)id * 10);
+	check_number(database, "SELECT sum(bytes_sent) FROM whereto.flow_day_merged", (long long)id * 10);
+}
+
+/* Joined when more than twice as many rows came as were there, and once more when the bucket is over. */
+static void test_pieces(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	merge_two_more(s, name, 1, T0, 2, 2);
+	merge_two_more(s, name, 2, T0 + 900, 4, 4);
+	merge_two_more(s, name, 3, T0 + 1800, 6, 6);
+	merge_two_more(s, name, 4, T0 + 2700, 2, 2);
+	merge_two_more(s, name, 5, T0 + 3600, 4, 4);
+	merge_two_more(s, name, 6, T0 + 4500, 2, 6);
+	assert_int_equal(ops->maintain(s, T0 + DAY + 900, &err), 0);
+	check_number(name, "SELECT count(*) FROM whereto.flow_day_merged", 2);
+	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_day", 60);
+	check_number(name, "SELECT sum(added) FROM whereto.pieces", 0);
+	assert_int_equal(ops->maintain(s, T0 + 5 * DAY, &err), 0);
+	check_number(name, "SELECT count(*) FROM whereto.pieces", 0);
+	/* What is 0 takes no room, and is 0 for people. */
+	check_number(name, "SELECT count(requests) + count(rtt_h3) FROM whereto.flow_hour_merged", 0);
+	check_number(name, "SELECT count(*) FROM whereto.v_flow_hour WHERE requests = 0 AND rtt_h3 = 0", 2);
 	ops->close(s);
 }
 
@@ -183,7 +243,7 @@ static void *maintain_on(void *ctx)
 	struct worker *w = ctx;
 	struct error err = {0};
 	struct store *s = open_somehow(w->database);
-	for (uint64_t now = T0; s && !atomic_load(w->done); now += 600)
+	for (uint64_t now = T0; s && !atomic_load(w->done); now += 900)
 		w->good |= ops->maintain(s, now, &err) >= 0;
 	ops->close(s);
 	return NULL;
@@ -312,6 +372,27 @@ static void test_version_1_is_dropped(void **state)
 	ops->close(s);
 }
 
+/* A view of somebody's hangs on one of them: that one stays and the error says what to do, the others go. */
+static void test_what_hangs_on_a_partition(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(name);
+	assert_int_equal(open_with("wt", name, (const uint64_t[]){DAY, UINT64_MAX, UINT64_MAX}, &s, &err), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	assert_int_equal(ops->maintain(s, T0, &err), 0);
+	assert_true(pg_sql(name, "CREATE VIEW mine AS SELECT ts FROM whereto.total_minute_20260102; CREATE VIEW yours AS SELECT * FROM mine", NULL, 0));
+	assert_int_equal(ops->maintain(s, T0 + 4 * DAY, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "view mine depends on table total_minute_20260102; view yours depends on view mine"));
+	assert_non_null(strstr(err.text, "DROP TABLE whereto.total_minute_20260102 CASCADE"));
+	check_number(name, "SELECT count(*) FROM pg_tables WHERE tablename LIKE '%\\_minute\\_20260102'", 1);
+	check_parts(name, "flow_minute_merged", "flow_minute_20260106 flow_minute_20260107");
+	assert_true(pg_sql(name, "DROP TABLE whereto.total_minute_20260102 CASCADE", NULL, 0));
+	assert_int_equal(ops->maintain(s, T0 + 4 * DAY, &err), 0);
+	ops->close(s);
+}
+
 /* ---- plans ---- */
 
 static void check_plan(const char *database, const char *sql, const char *with, const char *without)
@@ -360,9 +441,12 @@ int main(void)
 		cmocka_unit_test(test_a_partition_is_missing),
 		cmocka_unit_test(test_readers_hold_no_batch_back),
 		cmocka_unit_test(test_merging),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_large_sums),
 		cmocka_unit_test(test_merging_beside_writers),
 		cmocka_unit_test(test_version_1_is_brought_up),
 		cmocka_unit_test(test_version_1_is_dropped),
+		cmocka_unit_test(test_what_hangs_on_a_partition),
 		cmocka_unit_test(test_plans),
 	};
 	return pg_run_tests(tests, ARRAY_LEN(tests));
