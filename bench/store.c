@@ -2,14 +2,14 @@
 
 /* How fast a store takes and answers what a busy site has in a month.
  *
- *     bench_store [--url URL] [--days 30] [--prefixes 50000] [--peak 200000] [--times 20] [--no-write]
+ *     bench_store [--url URL] [--days 30] [--prefixes 50000] [--peak 200000] [--times 20] [--no-write] [--no-history]
  *
  * Writes DAYS days of made-up history (bench/history.h) with PREFIXES active ones in an hour, the hours and days
  * of all of them and the minutes of the last three hours, each table's rows in batches of their own; then asks what a
  * dashboard asks, TIMES times each (the first time is shown apart: what a store keeps for later answers is not there
  * then; CPU is the mean of the others in this program, which a busy machine does not change); then writes three minutes of PEAK rows each as a collector does, which touch every table. Without URL a
  * file is made, and removed. --no-write asks only, in a store that an earlier run with the same figures has filled.
- * Asserts nothing. */
+ * --no-history writes those three minutes only. Asserts nothing. */
 
 #include <getopt.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@
 struct bench {
 	const char *url;
 	uint32_t days, prefixes, peak, times;
-	bool no_write;
+	bool no_write, no_history;
 	struct store *store;
 	struct history history;
 	struct groups scratch[2];
@@ -195,6 +195,8 @@ static void write_all(struct bench *b)
 	if (b->store->ops->last_batch(b->store, "bench", &b->next_id, &b->err) < 0)
 		fail(b);
 	b->next_id++;
+	if (b->no_history)
+		return;
 	write_days(b, &hours);
 	write_minutes(b);
 	printf("%u days, %.0f flows an hour: %.1f million rows written at %.0f rows/s\n", b->days,
@@ -323,13 +325,15 @@ static void run(struct bench *b)
 static void parse(int argc, char **argv, struct bench *b)
 {
 	static const struct option options[] = {{"url", 1, NULL, 'u'}, {"days", 1, NULL, 'd'}, {"prefixes", 1, NULL, 'p'},
-		{"peak", 1, NULL, 'k'}, {"times", 1, NULL, 't'}, {"no-write", 0, NULL, 'n'}, {0}};
+		{"peak", 1, NULL, 'k'}, {"times", 1, NULL, 't'}, {"no-write", 0, NULL, 'n'}, {"no-history", 0, NULL, 'h'}, {0}};
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1; ) {
 		uint32_t *const numbers[] = {['d'] = &b->days, ['p'] = &b->prefixes, ['k'] = &b->peak, ['t'] = &b->times};
 		if (c == 'u')
 			b->url = optarg;
 		else if (c == 'n')
 			b->no_write = true;
+		else if (c == 'h')
+			b->no_history = true;
 		else if (c == '?')
 			exit(2);
 		else
