@@ -15,15 +15,12 @@ static int print(const char *store, enum store_ddl what)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
 	struct error err = {0};
-	char url[64];
-	(void)snprintf(url, sizeof(url), "%.50s:", store);
+	char kind[64];
+	(void)snprintf(kind, sizeof(kind), "%.50s:", store);
+	const char *url = strchr(store, ':') ? store : kind;
 	const struct store_ops *ops = store_find(url, &err);
-	if (!ops) {
+	if (!ops || ops->ddl(url, what, &sql, &err) < 0) {
 		fprintf(stderr, "whereto schema: %s\n", err.text);
-		return EXIT_FAILED;
-	}
-	if (!ops->ddl || ops->ddl(what, &sql) < 0) {
-		fprintf(stderr, "whereto schema: there is no such SQL for %s\n", store);
 		return EXIT_FAILED;
 	}
 	if (!sql_text(&sql)) {
@@ -43,7 +40,7 @@ int command_schema(int argc, char **argv)
 		else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc)
 			store = argv[++i];
 		else
-			return command_usage(argv[0], "--store KIND or --legacy-views expected");
+			return command_usage(argv[0], "--store KIND, --store URL or --legacy-views expected");
 	}
 	if (!store)
 		store = what == STORE_DDL_LEGACY ? "postgresql" : "sqlite";

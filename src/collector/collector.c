@@ -39,7 +39,7 @@
 #include "http/http.h"
 
 #define HTTP_THREADS     4
-#define STOP_TIMEOUT_MS  20000            /* for the store */
+#define STOP_TIMEOUT_MS  5000             /* for the store; the journal keeps what it does not get */
 #define FILES_WANTED     65536
 #define STOP_JOURNAL_NS  (5 * NS_PER_S)
 
@@ -53,6 +53,7 @@ struct collector {
 	struct bgp_speaker *bgp;
 	struct bmp_station *bmp;
 	struct store *store;
+	atomic_bool give_up; /* waiting for the store */
 	struct traffic_metrics *traffic;
 	struct writer *writer;
 	struct intake *intake;
@@ -393,7 +394,7 @@ static int start_peers(struct collector *c, struct error *err)
 
 static int open_store(struct collector *c, struct error *err)
 {
-	struct store_config config = {.url = c->world->config->store.url};
+	struct store_config config = {.url = c->world->config->store.url, .give_up = &c->give_up};
 	memcpy(config.retention_s, c->world->config->store.retention_s, sizeof(config.retention_s));
 	return late_store_open(&config, &c->store, err);
 }
@@ -405,6 +406,7 @@ static int open_writer(struct collector *c, struct error *err)
 		.journal_dir = c->world->config->journal.dir,
 		.journal_max_bytes = c->world->config->journal.max_size_bytes,
 		.store = c->store,
+		.give_up = &c->give_up,
 		.durable = freeze_durable,
 		.ctx = &c->intake,
 	};

@@ -511,6 +511,8 @@ static void stop_store_thread(struct writer *w)
 {
 	pthread_mutex_lock(&w->lock);
 	w->store_stopping = true;
+	if (w->config.give_up)
+		atomic_store(w->config.give_up, true);
 	pthread_cond_broadcast(&w->store_wake);
 	pthread_mutex_unlock(&w->lock);
 	(void)pthread_join(w->store_thread, NULL);

@@ -29,6 +29,7 @@ struct writer_config {
 	const char *journal_dir;
 	uint64_t journal_max_bytes;
 	struct store *store;
+	atomic_bool *give_up;   /* the store's (struct store_config); NULL: it has none */
 	/* Called on the journal thread when a frozen is on disk; takes it over. */
 	void (*durable)(void *ctx, struct frozen *f);
 	void *ctx;

@@ -3,7 +3,7 @@
 /* The ClickHouse store: sums in columns, for more rows than one SQLite file or one PostgreSQL wants to hold.
  *
  * Files: clickhouse_url.c reads the URL, clickhouse_http.c speaks to a server, clickhouse_value.c says how values are
- * stored, clickhouse_schema.c makes the tables, clickhouse_block.c makes Native blocks, clickhouse_write.c applies
+ * stored, clickhouse_schema.c makes the tables, clickhouse_dict.c and clickhouse_block.c make Native blocks, clickhouse_write.c applies
  * batches with them and clickhouse_writer.c waits for what is still under way, clickhouse_query.c and clickhouse_changes.c
  * answer, clickhouse_maintain.c drops what is too old, clickhouse_check.c tells what there is.
  *
@@ -52,14 +52,16 @@ static int clickhouse_open(const struct store_config *config, struct store **ret
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
+	s->read_only = config->read_only;
 	int r = ch_url_parse(config->url, &s->url, err);
+	s->url.give_up = config->give_up;
 	if (r == 0)
 		r = ch_posts_init(&s->posts, &s->url, err);
 	if (r == 0)
 		r = ch_writer_ready(s, err);
 	if (r == 0)
 		r = ch_load_cutoffs(s, err);
-	if (r == 0)
+	if (r == 0 && !s->read_only)
 		ch_nodes_tend(s);
 	if (r < 0) {
 		clickhouse_close(&s->base);
@@ -102,6 +104,7 @@ static int clickhouse_reader_open(struct store *store, struct store_reader **ret
 const struct store_ops clickhouse_ops = {
 	.scheme = "clickhouse",
 	.snapshots = false,
+	.ddl = clickhouse_ddl,
 	.look = clickhouse_look,
 	.open = clickhouse_open,
 	.write_batch = clickhouse_write_batch,

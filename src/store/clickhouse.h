@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "store/cube.h"
 
@@ -23,6 +24,7 @@ extern const struct store_ops clickhouse_ops;
 struct ch_url {
 	char *user, *password, *password_file, *database, *cluster, *ca_file; /* NULL: not given; user and database are */
 	bool tls;
+	const atomic_bool *give_up; /* NULL, or: of struct store_config */
 	char hosts[CH_HOSTS_MAX][CH_AT_MAX];
 	unsigned host_count;
 	char name[CH_NAME_MAX]; /* user@host:port/database, for messages */
@@ -71,6 +73,7 @@ struct ch_request {
 	const char *query_id;  /* NULL: the server chooses */
 	const char *doing;     /* for messages */
 	uint64_t deadline_ns;  /* 0: a time within which any such request ends */
+	long within_ms;        /* and this time at most, when it is not 0 */
 	bool without_database; /* it may not be there yet */
 	bool with_data;        /* what follows the statement: */
 	struct view data;
@@ -90,6 +93,7 @@ int ch_select(struct ch_conn *c, const struct ch_request *q, ch_row_fn *fn, void
 /* One number of up to 64 bits; no row leaves *ret alone. */
 int ch_number(struct ch_conn *c, const struct ch_request *q, unsigned bytes, uint64_t *ret, struct error *err) MUST_USE;
 
+bool ch_given_up(const struct ch_url *u);
 int ch_no_memory(const struct ch_url *u, struct error *err);
 int ch_too_late(struct error *err);
 
@@ -213,6 +217,7 @@ struct clickhouse_store {
 	struct ch_node *nodes; /* shard by shard */
 	unsigned node_count;
 	struct ch_layout layout;
+	bool read_only; /* tables are not made */
 	bool known; /* the layout */
 	uint64_t retention_s[LEVEL_COUNT];
 	_Atomic uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain, anybody's: buckets that end by then are gone */
@@ -257,6 +262,8 @@ void ch_table_local(struct sql *s, const struct ch_layout *layout, unsigned tabl
 
 /* Brings a server's tables up to date, or makes them (clickhouse_schema.c). *ret_fresh: there was nothing. */
 int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_fresh, struct error *err) MUST_USE;
+/* They are there, and where this program looks for them. -ENOENT. */
+int ch_check(struct ch_node *node, const struct ch_layout *layout, struct error *err) MUST_USE;
 /* Of the schema; 0: nothing there, or not all of it. */
 int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err) MUST_USE;
 /* Values of the table meta; a key that is not there leaves *ret alone. */
@@ -296,6 +303,21 @@ int ch_select_any(struct clickhouse_store *s, const struct ch_request *q, ch_row
 int ch_reader_select(struct clickhouse_reader *reader, const struct ch_request *q, ch_row_fn *fn, void *ctx,
 	struct error *err) MUST_USE;
 
+/* ---- a batch's texts (clickhouse_dict.c) ---- */
+
+struct ch_dict {
+	struct view *names, *prefixes, *paths; /* as stored, in the order of their bytes; what is unknown is the first */
+	struct view *members;                  /* of each path, numbers of 32 bits */
+	struct arena arena;
+};
+/* Of what src uses; makes its maps those to places in here. -ENOMEM. */
+int ch_dict_init(struct ch_dict *d, struct cube_source *src) MUST_USE;
+void ch_dict_done(struct ch_dict *d);
+static inline const struct view *ch_dict_of(const struct ch_dict *d, enum dimension dim)
+{
+	return dim == DIM_prefix ? d->prefixes : dim == DIM_path ? d->paths : d->names;
+}
+
 /* ---- Native blocks (clickhouse_block.c) ---- */
 
 /* A batch's rows of a cube within one partition and shard, and its mark. */
@@ -304,12 +326,12 @@ struct ch_block {
 	const struct groups *rows;
 	const uint32_t *at; /* which rows */
 	uint32_t count;
+	uint32_t before; /* so many of them stand before the marks */
 	uint64_t marker_ts;
 	const struct view *marks; /* of these */
 	uint32_t mark_count;
 	uint8_t marker; /* CH_MARK, CH_UNMARK */
-	const struct view *names, *prefixes, *paths; /* as stored, by the flow table's numbers */
-	const struct view *members;                  /* of each path, numbers of 32 bits */
+	const struct ch_dict *dict; /* of the numbers in the rows */
 };
 void ch_block_write(const struct ch_block *b, struct buffer *out);
 /* They add up to 0, and a row of nothing but zeros is left out of a merge. */
@@ -338,6 +360,7 @@ void ch_writer_doubt(struct clickhouse_store *s);
 enum store_result clickhouse_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
 int clickhouse_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);
 int clickhouse_maintain(struct store *store, uint64_t now_s, struct error *err);
+int clickhouse_ddl(const char *url, enum store_ddl what, struct sql *ret, struct error *err);
 int clickhouse_look(const char *url, struct store_look *ret, struct error *err);
 int clickhouse_collectors(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
 int clickhouse_range(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);

@@ -4,8 +4,10 @@
  * block that is cut off is refused as a whole (a cut body in any format of rows would be taken up to the cut), and
  * one of a single partition becomes a single part, which is there or not.
  *
- * The last row is the batch's mark (or there are several, and nothing else): no dimensions, no sums. Rows stand row by row where they come from, so the
- * measures, most of a block, are written in one walk with a place in each column. */
+ * One row is the batch's mark (or there are several, and nothing else): no dimensions, no sums. It stands where the table's
+ * order wants it, among rows that are in that order too: so the server need not sort, which would cost it as much as all
+ * the rest. Rows stand row by row where they come from, so the measures, most of a block, are written in one walk with a
+ * place in each column. */
 
 #include "store/clickhouse.h"
 
@@ -66,14 +68,37 @@ void ch_block_string(struct buffer *out, struct view v)
 
 /* ---- columns of a cube's rows ---- */
 
-static uint64_t word_of(const struct ch_block *b, uint32_t row, unsigned word)
-{
-	return groups_key(b->rows, b->at[row])[word];
-}
+static const uint64_t nothing[1 + CUBE_KEY_MAX + MEASURE_COUNT];
 
 static size_t count_all(const struct ch_block *b)
 {
 	return (size_t)b->count + b->mark_count;
+}
+
+static bool is_mark(const struct ch_block *b, uint32_t i)
+{
+	return i - b->before < b->mark_count; /* a row before them is far above */
+}
+
+static uint32_t row_of(const struct ch_block *b, uint32_t i)
+{
+	return b->at[i < b->before ? i : i - b->mark_count];
+}
+
+/* Of row i of the block, which may be a mark. */
+static uint64_t word_of(const struct ch_block *b, uint32_t i, unsigned word, uint64_t marker)
+{
+	return is_mark(b, i) ? marker : groups_key(b->rows, row_of(b, i))[word];
+}
+
+static const uint64_t *sums_of(const struct ch_block *b, uint32_t i)
+{
+	return is_mark(b, i) ? nothing : groups_sums(b->rows, row_of(b, i));
+}
+
+static struct view value_of(const struct ch_block *b, const struct view *values, uint32_t i, unsigned word)
+{
+	return is_mark(b, i) ? (struct view){0} : values[groups_key(b->rows, row_of(b, i))[word]];
 }
 
 static void add_numbers(const struct ch_block *b, const char *name, enum dimension dim, unsigned word, uint64_t marker,
@@ -82,42 +107,38 @@ static void add_numbers(const struct ch_block *b, const char *name, enum dimensi
 	unsigned width = ch_width(dim);
 	ch_block_column(out, name, ch_type(dim));
 	struct wr w = buffer_reserve(out, count_all(b) * width);
-	for (uint32_t i = 0; i < b->count; i++)
-		wr_le(&w, word_of(b, i, word), width);
-	for (uint32_t i = 0; i < b->mark_count; i++)
-		wr_le(&w, marker, width);
+	for (uint32_t i = 0; i < count_all(b); i++)
+		wr_le(&w, word_of(b, i, word, marker), width);
 	buffer_commit(out, &w);
 }
 
 static void add_strings(const struct ch_block *b, const char *name, const struct view *values, unsigned word,
 	struct buffer *out)
 {
-	size_t bytes = b->mark_count;
-	for (uint32_t i = 0; i < b->count; i++)
-		bytes += 10 + values[word_of(b, i, word)].len;
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < count_all(b); i++)
+		bytes += 10 + value_of(b, values, i, word).len;
 	ch_block_column(out, name, "String");
 	struct wr w = buffer_reserve(out, bytes);
-	for (uint32_t i = 0; i < b->count; i++)
-		write_string(&w, values[word_of(b, i, word)]);
-	write_zeros(&w, b->mark_count);
+	for (uint32_t i = 0; i < count_all(b); i++)
+		write_string(&w, value_of(b, values, i, word));
 	buffer_commit(out, &w);
 }
 
 static void add_members(const struct ch_block *b, unsigned word, struct buffer *out)
 {
+	const struct view *members = b->dict ? b->dict->members : NULL;
 	uint64_t bytes = 0;
 	ch_block_column(out, "members", "Array(UInt32)");
 	struct wr w = buffer_reserve(out, count_all(b) * 8);
-	for (uint32_t i = 0; i < b->count; i++) {
-		bytes += b->members[word_of(b, i, word)].len;
+	for (uint32_t i = 0; i < count_all(b); i++) {
+		bytes += value_of(b, members, i, word).len;
 		wr_le(&w, bytes / 4, 8);
 	}
-	for (uint32_t i = 0; i < b->mark_count; i++)
-		wr_le(&w, bytes / 4, 8);
 	buffer_commit(out, &w);
 	w = buffer_reserve(out, bytes);
-	for (uint32_t i = 0; i < b->count; i++) {
-		struct view v = b->members[word_of(b, i, word)];
+	for (uint32_t i = 0; i < count_all(b); i++) {
+		struct view v = value_of(b, members, i, word);
 		wr_bytes(&w, v.data, v.len);
 	}
 	buffer_commit(out, &w);
@@ -130,9 +151,10 @@ static void add_marks(const struct ch_block *b, struct buffer *out)
 		bytes += 10 + b->marks[i].len;
 	ch_block_column(out, "mark", "String");
 	struct wr w = buffer_reserve(out, bytes);
-	write_zeros(&w, b->count); /* as many empty texts */
+	write_zeros(&w, b->before); /* as many empty texts */
 	for (uint32_t i = 0; i < b->mark_count; i++)
 		write_string(&w, b->marks[i]);
+	write_zeros(&w, b->count - b->before);
 	buffer_commit(out, &w);
 }
 
@@ -146,13 +168,11 @@ static void add_measures(const struct ch_block *b, struct buffer *out)
 		write_text(&w, "UInt64");
 		columns[m] = wr_carve(&w, bytes);
 	}
-	for (uint32_t i = 0; i < b->count && wr_ok(&w); i++) {
-		const uint64_t *sums = groups_sums(b->rows, b->at[i]);
+	for (uint32_t i = 0; i < count_all(b) && wr_ok(&w); i++) {
+		const uint64_t *sums = sums_of(b, i);
 		for (unsigned m = 0; m < MEASURE_COUNT; m++)
 			wr_le(&columns[m], sums[m] < VALUE_MAX ? sums[m] : VALUE_MAX, 8);
 	}
-	for (unsigned m = 0; m < MEASURE_COUNT; m++)
-		write_zeros(&columns[m], (size_t)b->mark_count * 8);
 	buffer_commit(out, &w);
 }
 
@@ -160,15 +180,11 @@ static void add_markers(const struct ch_block *b, struct buffer *out)
 {
 	ch_block_column(out, "marker", "UInt8");
 	struct wr w = buffer_reserve(out, count_all(b));
-	write_zeros(&w, b->count);
+	write_zeros(&w, b->before);
 	for (uint32_t i = 0; i < b->mark_count; i++)
 		wr_u8(&w, b->marker);
+	write_zeros(&w, b->count - b->before);
 	buffer_commit(out, &w);
-}
-
-static const struct view *values_of(const struct ch_block *b, enum dimension dim)
-{
-	return dim == DIM_prefix ? b->prefixes : dim == DIM_path ? b->paths : b->names;
 }
 
 void ch_block_write(const struct ch_block *b, struct buffer *out)
@@ -185,7 +201,7 @@ void ch_block_write(const struct ch_block *b, struct buffer *out)
 		if (ch_width(key[i]))
 			add_numbers(b, name, key[i], 1 + i, 0, out);
 		else
-			add_strings(b, name, values_of(b, key[i]), 1 + i, out);
+			add_strings(b, name, b->dict ? ch_dict_of(b->dict, key[i]) : NULL, 1 + i, out);
 	}
 	for (unsigned i = 0; i < n; i++)
 		if (key[i] == DIM_path)

@@ -11,7 +11,7 @@
  * them again by itself over a new connection when the one that it had kept breaks after the server had got
  * them. A kept connection that was idle for two seconds is not used again, for servers close them after three.
  *
- * Every request has an end in time. The server is told a reader's, too. Old servers refuse settings that they do not
+ * Every request has an end in time, or ends when the store is given up. The server is told a reader's, too. Old servers refuse settings that they do not
  * know, so each is asked once which of ours it knows. */
 
 #include "store/clickhouse.h"
@@ -23,6 +23,7 @@
 #include "base/secret.h"
 
 #define CONNECT_MS     5000L
+#define MEET_MS        10000L  /* of the first one, which is small */
 #define REQUEST_MS     120000L /* of a request without a deadline */
 #define IDLE_S         2L
 #define TRANSFER_BYTES 262144L
@@ -63,6 +64,11 @@ static const struct {
 	{516, -EACCES},   /* AUTHENTICATION_FAILED */
 	{999, -EBUSY},    /* KEEPER_EXCEPTION */
 };
+
+bool ch_given_up(const struct ch_url *u)
+{
+	return u->give_up && atomic_load_explicit(u->give_up, memory_order_relaxed);
+}
 
 int ch_no_memory(const struct ch_url *u, struct error *err)
 {
@@ -111,6 +117,8 @@ static int server_error(struct ch_answer *a, long status, struct error *err)
 static int connection_error(struct ch_answer *a, CURLcode curl, struct error *err)
 {
 	const char *text = *a->curl_text ? a->curl_text : curl_easy_strerror(curl);
+	if (curl == CURLE_ABORTED_BY_CALLBACK)
+		text = "it is not waited for any more";
 	/* libcurl would send the data again, and cannot. */
 	if (curl == CURLE_SEND_FAIL_REWIND)
 		text = "the server closed the connection";
@@ -122,6 +130,12 @@ static int connection_error(struct ch_answer *a, CURLcode curl, struct error *er
 }
 
 /* ---- what comes and goes ---- */
+
+/* About once a second, and whenever there is something; not 0 ends the request. */
+static int on_progress(void *ctx, curl_off_t to_come, curl_off_t come, curl_off_t to_go, curl_off_t gone)
+{
+	return ch_given_up(ctx);
+}
 
 /* Whole rows; keeps the rest. */
 static int read_rows(struct ch_answer *a)
@@ -222,12 +236,13 @@ static void add_escaped(struct sql *s, const char *key, const char *value)
 static long time_left_ms(const struct ch_request *q)
 {
 	uint64_t now = clock_mono_ns();
+	long most = q->within_ms ? q->within_ms : REQUEST_MS;
 	if (!q->deadline_ns)
-		return REQUEST_MS;
+		return most;
 	if (q->deadline_ns <= now)
 		return 0;
 	uint64_t ms = (q->deadline_ns - now) / NS_PER_MS + 1;
-	return ms < (uint64_t)REQUEST_MS ? (long)ms : REQUEST_MS;
+	return ms < (uint64_t)most ? (long)ms : most;
 }
 
 static void add_url(struct sql *s, const struct ch_conn *c, const struct ch_request *q, long ms)
@@ -242,8 +257,11 @@ static void add_url(struct sql *s, const struct ch_conn *c, const struct ch_requ
 			sql_add(s, "&%s=%s", settings[i].name, settings[i].value);
 	if (q->deadline_ns)
 		sql_add(s, "&max_execution_time=%ld", ms / 1000 + 1);
-	if (q->with_data)
-		add_escaped(s, "query", q->sql);
+	if (!q->with_data)
+		return;
+	/* The one block of an INSERT is not copied into another, in which it would wait for more. */
+	sql_add(s, "&min_insert_block_size_rows=0&min_insert_block_size_bytes=0");
+	add_escaped(s, "query", q->sql);
 }
 
 static void set_options(struct ch_answer *a, const char *url, long ms)
@@ -364,7 +382,8 @@ static int select_rows(struct ch_conn *c, const struct ch_request *q, ch_row_fn 
 int ch_conn_meet(struct ch_conn *c, uint64_t deadline_ns, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	struct ch_request q = {.doing = "connecting", .deadline_ns = deadline_ns, .without_database = true};
+	struct ch_request q = {.doing = "connecting", .deadline_ns = deadline_ns, .within_ms = MEET_MS,
+		.without_database = true};
 	if (c->met)
 		return 0;
 	int r = make_headers(c, err);
@@ -395,6 +414,9 @@ int ch_conn_init(struct ch_conn *c, const struct ch_url *url, const char *at, st
 	(void)curl_easy_setopt(c->curl, CURLOPT_MAXAGE_CONN, IDLE_S);
 	(void)curl_easy_setopt(c->curl, CURLOPT_BUFFERSIZE, TRANSFER_BYTES);
 	(void)curl_easy_setopt(c->curl, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BYTES);
+	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	(void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, url);
 	if (url->ca_file)
 		(void)curl_easy_setopt(c->curl, CURLOPT_CAINFO, url->ca_file);
 	return 0;

@@ -186,7 +186,7 @@ static int make_ready(struct clickhouse_store *s, struct ch_node *node, struct e
 	bool fresh = false;
 	if (node->ready)
 		return 0;
-	int r = ch_migrate(node, &s->layout, &fresh, err);
+	int r = s->read_only ? ch_check(node, &s->layout, err) : ch_migrate(node, &s->layout, &fresh, err);
 	node->ready = r == 0;
 	if (r == 0) {
 		s->fresh = fresh && !s->layout.cluster; /* a replica's rows are elsewhere as well */

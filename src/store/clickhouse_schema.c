@@ -28,6 +28,7 @@ const uint32_t ch_partition_s[LEVEL_COUNT] = {[LEVEL_minute] = 86400, [LEVEL_hou
 struct target {
 	struct ch_node *node;
 	const struct ch_layout *layout;
+	struct sql *print; /* NULL: they are run */
 	struct error *err;
 };
 
@@ -51,6 +52,11 @@ void ch_table_local(struct sql *s, const struct ch_layout *layout, unsigned tabl
 static int run(const struct target *t, const struct sql *sql, bool without_database)
 {
 	struct ch_request q = {.sql = sql_text(sql), .doing = updating, .without_database = without_database};
+	if (t->print) {
+		sql_add(t->print, "%s;\n", q.sql ? q.sql : "");
+		t->print->failed |= !q.sql;
+		return 0;
+	}
 	return ch_run(&t->node->conn, &q, t->err);
 }
 
@@ -275,11 +281,15 @@ static int make_meta(const struct target *t)
 	sql_add(&s, "CREATE DATABASE IF NOT EXISTS %s", c->url->database);
 	int r = run(t, &s, true);
 	sql_clear(&s);
+	if (t->print)
+		sql_add(&s, "USE %s;\n", c->url->database);
 	sql_add(&s, "CREATE TABLE IF NOT EXISTS meta(key String, value UInt64, version UInt64)"
 		    " ENGINE = ReplacingMergeTree(version) ORDER BY key");
 	add_engine_settings(&s, t);
 	if (r == 0)
 		r = run(t, &s, false);
+	if (t->print)
+		return r;
 	if (r == 0 && t->layout->cluster)
 		r = ch_meta_set(c, "shards", t->layout->shards, t->err);
 	if (r == 0 && t->layout->cluster)
@@ -389,7 +399,7 @@ static int check_layout(const struct target *t)
 
 int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_fresh, struct error *err)
 {
-	struct target t = {node, layout, err};
+	struct target t = {.node = node, .layout = layout, .err = err};
 	struct tables tables = {0};
 	uint64_t version = 0;
 	int r = look_at(&node->conn, &tables, &version, err);
@@ -404,5 +414,46 @@ int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_f
 	if (r == 0)
 		r = ch_meta_set(&node->conn, "schema_version", version, err);
 	*ret_fresh = r == 0 && !tables.all;
+	return r;
+}
+
+int ch_check(struct ch_node *node, const struct ch_layout *layout, struct error *err)
+{
+	struct target t = {.node = node, .layout = layout, .err = err};
+	uint64_t version = 0;
+	int r = ch_version(&node->conn, &version, err);
+	if (r < 0 || version == CLICKHOUSE_SCHEMA_VERSION)
+		return r < 0 ? r : check_layout(&t);
+	return error_set(err, -ENOENT, "clickhouse store %s: not all of its tables are there at %s; a collector makes them, or"
+		" whereto store migrate", node->conn.url->name, node->conn.at);
+}
+
+/* ---- as text ---- */
+
+static const char for_one[] = "-- One server's tables.", for_cluster[] =
+	"-- The tables of each server of the cluster. Where it has a ZooKeeper or Keeper, a collector gives the local tables\n"
+	"-- ENGINE = Replicated...('/clickhouse/whereto/CLUSTER/DATABASE/SHARD/TABLE', 'HOST:PORT', ...), shards being counted from 0.";
+
+/* Of a cluster, what the table meta says of each server is left to the collector, which then looks at everything again. */
+int clickhouse_ddl(const char *text, enum store_ddl what, struct sql *ret, struct error *err)
+{
+	CLEANUP(ch_url_done) struct ch_url url = {0};
+	if (what != STORE_DDL_SCHEMA)
+		return error_set(err, -EOPNOTSUPP, "there are no such views for clickhouse");
+	int r = ch_url_parse(text[strcspn(text, ":") + 1] ? text : "clickhouse://localhost/whereto", &url, err);
+	if (r < 0)
+		return r;
+	/* Of the settings, the one that every server knows. */
+	struct ch_node node = {.conn = {.url = &url, .settings = 1u << CH_merge_tree_replicated_deduplication_window}};
+	struct ch_layout layout = {.cluster = url.cluster};
+	struct target t = {.node = &node, .layout = &layout, .print = ret, .err = err};
+	sql_add(ret, "%s\n-- A server that knows fsync_after_insert, fsync_part_directory and non_replicated_deduplication_window gets"
+		" them in the\n-- SETTINGS of each table, with 1, 1 and 1000.\n", url.cluster ? for_cluster : for_one);
+	r = make_meta(&t);
+	if (r == 0)
+		r = step_1(&t);
+	if (r == 0 && !url.cluster)
+		sql_add(ret, "INSERT INTO meta VALUES ('schema_version', %d, toUnixTimestamp(now()) * 1000);\n",
+			CLICKHOUSE_SCHEMA_VERSION);
 	return r;
 }

@@ -23,18 +23,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "route/path.h"
-
-#define MEMBERS_MAX (PATH_BYTES_MAX / 4)
 #define MARKS_MAX   20000 /* to be cleared: some minutes of batches */
 
 struct job {
 	struct clickhouse_store *s;
 	const struct store_batch *batch;
 	struct cube_source src;
-	struct arena arena;
-	struct view *names, *prefixes, *paths, *members; /* as stored, by the flow table's numbers */
+	struct ch_dict dict; /* by the numbers of src */
 	struct sql mark;
 	struct ch_place_list wanted, done, written; /* of the marks */
 	unsigned asked;             /* the shard that is asked for them */
@@ -180,69 +175,6 @@ static int find_marks(struct job *j)
 	return r;
 }
 
-/* ---- values ---- */
-
-static int keep(struct job *j, struct buffer *b, struct view *ret)
-{
-	const uint8_t *copy = b->failed ? NULL : arena_copy(&j->arena, b->data, b->len);
-	if (!copy)
-		return -ENOMEM;
-	*ret = (struct view){copy, b->len};
-	buffer_clear(b);
-	return 0;
-}
-
-static int keep_value(struct job *j, struct buffer *b, enum dimension_kind kind, const struct dim_value *v, struct view *ret)
-{
-	ch_encode(kind, v, b);
-	return keep(j, b, ret);
-}
-
-static int keep_members(struct job *j, struct buffer *b, struct view path, uint32_t *members, struct view *ret)
-{
-	size_t count = path_members(path, members, MEMBERS_MAX);
-	struct wr w = buffer_reserve(b, 4 * count);
-	for (size_t i = 0; i < count; i++)
-		wr_le(&w, members[i], 4);
-	buffer_commit(b, &w);
-	return keep(j, b, ret);
-}
-
-static int encode_dictionaries(struct job *j, struct buffer *b, uint32_t *members)
-{
-	const struct flow_table *flows = j->batch->flows;
-	int r = 0;
-	for (uint32_t i = 1; i < flows->name_count && r == 0; i++)
-		if (j->src.name_used[i])
-			r = keep_value(j, b, KIND_TEXT, &(struct dim_value){.known = true, .bytes = flows->names[i]}, &j->names[i]);
-	for (uint32_t i = 1; i < flows->prefix_count && r == 0; i++)
-		if (j->src.prefix_used[i])
-			r = keep_value(j, b, KIND_PREFIX, &(struct dim_value){.known = true, .prefix = flows->prefixes[i]},
-				&j->prefixes[i]);
-	for (uint32_t i = 1; i < flows->path_count && r == 0; i++) {
-		if (!j->src.path_used[i])
-			continue;
-		r = keep_value(j, b, KIND_PATH, &(struct dim_value){.known = true, .bytes = flows->paths[i]}, &j->paths[i]);
-		if (r == 0)
-			r = keep_members(j, b, flows->paths[i], members, &j->members[i]);
-	}
-	return r;
-}
-
-static int encode_values(struct job *j)
-{
-	const struct flow_table *flows = j->batch->flows;
-	CLEANUP(buffer_done) struct buffer b = {0};
-	CLEANUP(free_p) uint32_t *members = malloc(MEMBERS_MAX * sizeof(*members));
-	j->names = calloc((size_t)flows->name_count + 1, sizeof(struct view));
-	j->prefixes = calloc((size_t)flows->prefix_count + 1, sizeof(struct view));
-	j->paths = calloc((size_t)flows->path_count + 1, sizeof(struct view));
-	j->members = calloc((size_t)flows->path_count + 1, sizeof(struct view));
-	if (!members || !j->names || !j->prefixes || !j->paths || !j->members || encode_dictionaries(j, &b, members) < 0)
-		return ch_no_memory(&j->s->url, j->err);
-	return 0;
-}
-
 /* ---- blocks ---- */
 
 /* A block to be filled; NULL: an earlier one has failed. */
@@ -264,11 +196,6 @@ static int insert(struct job *j, struct ch_post *post, struct ch_place place)
 	return r < 0 ? r : ch_posts_send(&j->s->posts, post, node, j->err);
 }
 
-static const struct view *values_of(const struct job *j, enum dimension dim)
-{
-	return dim == DIM_prefix ? j->prefixes : dim == DIM_path ? j->paths : j->names;
-}
-
 /* A row's shard, by its origin or by all of its dimensions. */
 static unsigned shard_of_row(struct job *j, enum store_cube cube, const uint64_t *words)
 {
@@ -282,7 +209,7 @@ static unsigned shard_of_row(struct job *j, enum store_cube cube, const uint64_t
 		if (ch_width(key[i]))
 			ch_block_number(&j->key, ch_width(key[i]), words[1 + i]);
 		else
-			ch_block_string(&j->key, values_of(j, key[i])[words[1 + i]]);
+			ch_block_string(&j->key, ch_dict_of(&j->dict, key[i])[words[1 + i]]);
 	}
 	return ch_shard_of(j->s, (struct view){j->key.data, j->key.len});
 }
@@ -309,11 +236,13 @@ static int write_block(struct job *j, struct ch_place place, enum store_cube cub
 {
 	struct view mark = text_view(sql_text(&j->mark));
 	struct ch_block b = {.cube = cube, .rows = rows, .at = j->at, .marks = &mark, .mark_count = 1, .marker = CH_MARK,
-		.marker_ts = ch_place_time(&place), .names = j->names, .prefixes = j->prefixes, .paths = j->paths,
-		.members = j->members};
-	for (; from < to; from++)
-		if (j->shards[from] == place.shard)
-			j->at[b.count++] = from;
+		.marker_ts = ch_place_time(&place), .dict = &j->dict};
+	for (; from < to; from++) {
+		if (j->shards[from] != place.shard)
+			continue;
+		b.before += groups_key(rows, from)[0] < b.marker_ts;
+		j->at[b.count++] = from;
+	}
 	if (!b.count)
 		return 0;
 	if (ch_place_add(&j->written, &place) < 0)
@@ -347,7 +276,7 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 
 static struct ch_place place_of_change(const struct job *j, const struct path_change *c)
 {
-	return (struct ch_place){.table = CH_TABLE_changes, .shard = ch_shard_of(j->s, j->prefixes[c->prefix]),
+	return (struct ch_place){.table = CH_TABLE_changes, .shard = ch_shard_of(j->s, j->dict.prefixes[j->src.prefixes[c->prefix]]),
 		.partition = c->time_ms / CH_CHANGES_PARTITION_MS};
 }
 
@@ -375,16 +304,16 @@ static void add_change_value(struct job *j, struct buffer *out, unsigned column,
 		ch_block_number(out, 4, c ? (uint64_t)(c - j->batch->flows->changes) : UINT32_MAX);
 		break;
 	case 4:
-		ch_block_string(out, c ? j->names[c->router] : none);
+		ch_block_string(out, c ? j->dict.names[j->src.names[c->router]] : none);
 		break;
 	case 5:
-		ch_block_string(out, c ? j->prefixes[c->prefix] : none);
+		ch_block_string(out, c ? j->dict.prefixes[j->src.prefixes[c->prefix]] : none);
 		break;
 	case 6:
-		ch_block_string(out, c ? j->paths[c->before] : none);
+		ch_block_string(out, c ? j->dict.paths[j->src.paths[c->before]] : none);
 		break;
 	case 7:
-		ch_block_string(out, c ? j->paths[c->after] : none);
+		ch_block_string(out, c ? j->dict.paths[j->src.paths[c->after]] : none);
 		break;
 	case 8:
 		ch_block_string(out, c ? none : text_view(sql_text(&j->mark)));
@@ -475,12 +404,11 @@ static bool is_done(const struct job *j, unsigned table)
 
 static int write_content(struct job *j)
 {
-	int r = encode_values(j);
-	if (r == 0) {
+	int r = ch_dict_init(&j->dict, &j->src);
+	if (r == 0)
 		r = cube_walk(&j->src, j->batch->only, j->s->scratch, write_rows, j);
-		if (r == -ENOMEM || r == -E2BIG)
-			(void)ch_no_memory(&j->s->url, j->err);
-	}
+	if (r == -ENOMEM || r == -E2BIG)
+		(void)ch_no_memory(&j->s->url, j->err);
 	if (r == 0)
 		r = write_changes(j);
 	if (r == 0 && !is_done(j, CH_TABLE_batches))
@@ -494,12 +422,8 @@ static int write_content(struct job *j)
 static void job_done(struct job *j)
 {
 	cube_source_done(&j->src);
-	arena_done(&j->arena);
+	ch_dict_done(&j->dict);
 	sql_done(&j->mark);
-	free(j->names);
-	free(j->prefixes);
-	free(j->paths);
-	free(j->members);
 	free(j->at);
 	free(j->shards);
 	buffer_done(&j->key);
@@ -537,7 +461,6 @@ enum store_result clickhouse_write_batch(struct store *store, const struct store
 	struct clickhouse_store *s = CONTAINER_OF(store, struct clickhouse_store, base);
 	CLEANUP(job_done) struct job j = {.s = s, .batch = batch, .err = err};
 	bool is_new = false;
-	arena_init(&j.arena);
 	ch_mark(&j.mark, batch->id, batch->collector);
 	int r = ch_writer_ready(s, err);
 	if (r == 0 && (!sql_text(&j.mark) || cube_source_init(&j.src, batch->flows, batch->only) < 0))

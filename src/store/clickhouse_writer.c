@@ -71,7 +71,7 @@ static int await_node(struct clickhouse_store *s, struct ch_node *node, const ch
 		int r = count_running(s, node, sql, &running, err);
 		if (r < 0 || !running)
 			return r;
-		if (clock_mono_ns() >= end)
+		if (clock_mono_ns() >= end || ch_given_up(&s->url))
 			return error_set(err, -EBUSY, "clickhouse store %s: what was sent before is still being written", s->url.name);
 		wait_ms(ms);
 	}

@@ -168,7 +168,7 @@ int pg_make_stages(PGconn *pq, const char *name, struct error *err) MUST_USE;
 
 enum store_result postgres_write_batch(struct store *store, const struct store_batch *batch, struct error *err);
 int postgres_last_batch(struct store *store, const char *collector, uint64_t *ret, struct error *err);
-int postgres_ddl(enum store_ddl what, struct sql *ret);
+int postgres_ddl(const char *url, enum store_ddl what, struct sql *ret, struct error *err);
 void pg_legacy_views(struct sql *ret); /* postgres_legacy.c */
 int postgres_maintain(struct store *store, uint64_t now_s, struct error *err);
 int postgres_countries(struct store *store, const struct countries *countries, struct error *err);

@@ -235,7 +235,7 @@ static void add_everything(struct sql *s)
 static const char first[] = "CREATE SCHEMA IF NOT EXISTS whereto;\n"
 	"CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n";
 
-int postgres_ddl(enum store_ddl what, struct sql *ret)
+int postgres_ddl(const char *url, enum store_ddl what, struct sql *ret, struct error *err)
 {
 	if (what == STORE_DDL_LEGACY) {
 		pg_legacy_views(ret);

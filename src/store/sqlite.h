@@ -157,7 +157,7 @@ void sqlite_reader_close(struct store_reader *reader);
 
 /* The file of a URL. */
 int sqlite_path(const char *url, const char **ret, struct error *err) MUST_USE;
-int sqlite_ddl(enum store_ddl what, struct sql *ret);
+int sqlite_ddl(const char *url, enum store_ddl what, struct sql *ret, struct error *err);
 int sqlite_look(const char *url, struct store_look *ret, struct error *err);
 int sqlite_collectors(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
 int sqlite_range(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);

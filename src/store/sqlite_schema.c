@@ -152,10 +152,10 @@ static void add_step(struct sql *s, int64_t step)
 		" ON CONFLICT DO UPDATE SET value = excluded.value;\n", (long long)step + 1);
 }
 
-int sqlite_ddl(enum store_ddl what, struct sql *ret)
+int sqlite_ddl(const char *url, enum store_ddl what, struct sql *ret, struct error *err)
 {
 	if (what != STORE_DDL_SCHEMA)
-		return -EOPNOTSUPP;
+		return error_set(err, -EOPNOTSUPP, "there are no such views for sqlite");
 	for (int64_t step = 0; step < SQLITE_SCHEMA_VERSION; step++)
 		add_step(ret, step);
 	return 0;

@@ -12,6 +12,8 @@
  *
  * Reading: any number of threads, each with a reader of its own. */
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "place/country.h"
 #include "traffic/flow.h"
@@ -95,6 +97,7 @@ struct store_config {
 	const char *url;                         /* "sqlite:/path/file.db" */
 	uint64_t retention_s[LEVEL_COUNT];       /* UINT64_MAX: forever */
 	bool read_only; /* change nothing: a store that is there and of this version; only range, collectors and readers are asked */
+	const atomic_bool *give_up; /* NULL, or: once it is true what waits for a server soon fails, -EBUSY; outlives the store */
 	uint32_t share_rows;                     /* what one call of maintain deletes, about; 0: the store's own measure */
 };
 
@@ -193,8 +196,8 @@ struct store_ops {
 	bool snapshots;
 	/* Queries may want DIM_via: a row of the tables counts once for each AS on its path, for the unknown when there is none. */
 	bool via;
-	/* Statements as text. -EOPNOTSUPP. NULL: none. */
-	int (*ddl)(enum store_ddl what, struct sql *ret);
+	/* Statements as text, for a store like that of the URL, which may be "sqlite:" and no more; nobody is asked. -EOPNOTSUPP. */
+	int (*ddl)(const char *url, enum store_ddl what, struct sql *ret, struct error *err);
 	/* Makes and changes nothing. Schemas that are foreign or newer than the program are errors, as with open. */
 	int (*look)(const char *url, struct store_look *ret, struct error *err);
 	/* Opens or creates (-EBUSY: try again later), and brings the schema up to date. Errors name the store and what to do. */

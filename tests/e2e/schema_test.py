@@ -14,6 +14,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import clickhouse  # noqa: E402
 from collector import Collector, program  # noqa: E402
 from mrtgen import write_paths  # noqa: E402
 from postgres import Server, unavailable  # noqa: E402
@@ -179,11 +180,35 @@ def check_postgres(tap, folder, server):
     tap.check(status == 0, "and takes rows", err)
 
 
+def check_clickhouse(tap, server):
+    """A database made by hand is the one that `store migrate` makes."""
+    for statement in whereto("schema", "--store", server.url("byhand"))[1].split(";\n"):
+        if statement and not statement.startswith("USE "):
+            server.ask(statement, database="default" if "CREATE DATABASE" in statement else "byhand")
+    status, out, err = whereto("store", "check", server.url("byhand"))
+    tap.check(status == 0 and "flow_day: empty" in out, "clickhouse: what `whereto schema` prints makes a store", out + err)
+    whereto("store", "migrate", server.url("made"))
+    tables = [server.ask(f"SELECT name FROM system.tables WHERE database = '{database}' ORDER BY name") for database in ("byhand", "made")]
+    tap.equal(tables[0], tables[1], "of the same tables and views")
+    texts = [[server.ask(f"SHOW CREATE TABLE {database}.{table}").replace(database + ".", "") for table in tables[0].split("\n")]
+             for database in ("byhand", "made")]
+    tap.equal(texts[0], texts[1], "which are defined alike")
+
+
+def check_clickhouse_cluster(tap):
+    text = whereto("schema", "--store", "clickhouse://db1,db2/traffic?cluster=main")[1]
+    for word in ("CREATE TABLE IF NOT EXISTS flow_day_local(", "CREATE TABLE IF NOT EXISTS flow_day AS flow_day_local ENGINE = "
+                 "Distributed('main', 'traffic', 'flow_day_local')", "CREATE VIEW IF NOT EXISTS v_flow_day "):
+        tap.check(word in text, f"clickhouse: of a cluster: {word}", text[:2000])
+
+
 def check_usage(tap):
     for arguments in (("--store",), ("--views",), ("x",)):
         tap.equal(whereto("schema", *arguments)[0], 2, f"usage: {arguments}")
     tap.equal(whereto("schema", "--store", "oracle")[0], 1, "a store that nobody knows")
-    tap.equal(whereto("schema", "--store", "sqlite", "--legacy-views")[0], 1, "views that SQLite does not have")
+    for store in ("sqlite", "clickhouse"):
+        tap.equal(whereto("schema", "--store", store, "--legacy-views")[0], 1, f"views that {store} does not have")
+    tap.equal(whereto("schema", "--store", "clickhouse://u@h:x/d")[0], 1, "a URL that is none")
 
 
 def main():
@@ -191,6 +216,12 @@ def main():
     check_usage(tap)
     with tempfile.TemporaryDirectory() as folder:
         check_sqlite(tap, os.path.join(folder))
+    check_clickhouse_cluster(tap)
+    if clickhouse.unavailable():
+        tap.skip("ClickHouse", clickhouse.unavailable())
+    else:
+        with contextlib.closing(clickhouse.Server()) as server:
+            check_clickhouse(tap, server)
     if unavailable():
         tap.skip("PostgreSQL", unavailable())
         return tap.done()

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* What only this store has: how values stand in its tables, marks and how they go, a server that goes away, a schema that is
- * not ours, its URL. */
+/* What only this store has: how values stand in its tables, in which order, marks and how they go, a server that goes away
+ * or hangs, a schema that is not ours, its URL. */
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 
 #include "base/clock.h"
 #include "route/path.h"
@@ -194,6 +196,133 @@ static void test_views(void **state)
 	ops->close(s);
 }
 
+/* The server finds every block in its own order, the mark among the rows as well, and writes it as it stands. */
+static void test_blocks_are_in_order(void **state)
+{
+	static const char unsorted[] = "SELECT sumIf(value, event = 'MergeTreeDataWriterBlocks')"
+		" - sumIf(value, event = 'MergeTreeDataWriterBlocksAlreadySorted') FROM system.events";
+	static struct world world;
+	static struct sample samples[500];
+	char name[32], before[100], after[100];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct flow_table *t;
+	uint32_t start = T0 - T0 % (365 * 86400) /* of a partition of days */;
+	world_make(&world);
+	for (uint64_t id = 1; id <= 3; id++) { /* about a partition's start, within one minute, elsewhere */
+		uint32_t first = id == 3 ? start + 86400 * 3 : start;
+		for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+			sample_make(&samples[i], first + 60 * (uint32_t)(id == 2 ? 0 : i % 4 * 1000));
+		assert_int_equal(flow_table_new(&t), 0);
+		samples_to_table(&world, samples, ARRAY_LEN(samples), t);
+		struct store_batch batch = {.collector = "c", .id = id, .flows = t};
+		assert_true(ch_sql(0, unsorted, before, sizeof(before)));
+		assert_int_equal(ops->write_batch(s, &batch, &err), STORE_OK);
+		assert_true(ch_sql(0, unsorted, after, sizeof(after)));
+		assert_string_equal(before, after);
+		flow_table_free(t);
+	}
+	check_sql(name, "SELECT uniqExact(mark) FROM @.flow_day WHERE marker = 1", "3");
+	ops->close(s);
+}
+
+/* A server without the tables, that only read: nothing is made. */
+static void test_read_only(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	char url[400];
+	struct store_config config = {.url = url, .retention_s = FOREVER, .read_only = true};
+	ch_url(url, sizeof(url), "reader", name);
+	assert_int_equal(write_one(s, 1, &err), STORE_OK);
+	ops->close(s);
+	assert_int_equal(ops->open(&config, &s, &err), 0);
+	ops->close(s);
+	check_sql(name, "DROP TABLE @.total_day", "");
+	assert_int_equal(ops->open(&config, &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "store migrate"));
+	check_sql(name, "EXISTS TABLE @.total_day", "0");
+}
+
+/* ---- giving up ---- */
+
+struct stopping {
+	atomic_bool give_up;
+	struct store *store;
+	enum store_result result;
+	int code; /* of opening */
+	char url[100];
+	struct error err;
+};
+
+static void *write_second(void *arg)
+{
+	struct stopping *st = arg;
+	st->result = write_one(st->store, 2, &st->err);
+	return NULL;
+}
+
+/* A server that hangs is not waited for once the store is given up, and gets the batch when it is back. */
+static void test_give_up(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct stopping st = {0};
+	char url[400];
+	struct store_config config = {.url = url, .retention_s = FOREVER, .give_up = &st.give_up};
+	pthread_t thread;
+	ops->close(s);
+	ch_url(url, sizeof(url), "writer", name);
+	assert_int_equal(ops->open(&config, &st.store, &err), 0);
+	assert_int_equal(write_one(st.store, 1, &err), STORE_OK);
+	assert_true(ch_do("pause", 0));
+	assert_int_equal(pthread_create(&thread, NULL, write_second, &st), 0);
+	atomic_store(&st.give_up, true);
+	(void)pthread_join(thread, NULL);
+	assert_int_equal(st.result, STORE_RETRY);
+	assert_non_null(strstr(st.err.text, "not waited for"));
+	assert_true(ch_do("resume", 0));
+	ops->close(st.store);
+	assert_int_equal(open_database(name, (const uint64_t[])FOREVER, &s, &err), 0);
+	assert_int_not_equal(write_one(s, 2, &err), STORE_RETRY);
+	check_sql(name, "SELECT sum(bytes_sent) FROM @.total_day", "10");
+	ops->close(s);
+}
+
+static void *open_mute(void *arg)
+{
+	struct stopping *st = arg;
+	struct store_config config = {.url = st->url, .retention_s = FOREVER, .give_up = &st->give_up};
+	st->code = ops->open(&config, &st->store, &st->err);
+	return NULL;
+}
+
+/* One that takes the connection and the request, and never answers. */
+static void test_mute_server(void **state)
+{
+	struct stopping st = {0};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	pthread_t thread;
+	char request[16];
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	(void)snprintf(st.url, sizeof(st.url), "clickhouse://u@127.0.0.1:%u/d", ntohs(at.sin_port));
+	assert_int_equal(pthread_create(&thread, NULL, open_mute, &st), 0);
+	int connection = accept(listener, NULL, NULL);
+	assert_true(read(connection, request, sizeof(request)) > 0);
+	atomic_store(&st.give_up, true);
+	(void)pthread_join(thread, NULL);
+	assert_int_equal(st.code, -EBUSY);
+	assert_non_null(strstr(st.err.text, "not waited for"));
+	(void)close(connection);
+	(void)close(listener);
+}
+
 /* ---- marks ---- */
 
 static void test_marks_go(void **state)
@@ -341,6 +470,10 @@ int main(void)
 		cmocka_unit_test(test_odd_values),
 		cmocka_unit_test(test_largest_values),
 		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_blocks_are_in_order),
+		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_give_up),
+		cmocka_unit_test(test_mute_server),
 		cmocka_unit_test(test_marks_go),
 		cmocka_unit_test(test_half_a_batch),
 		cmocka_unit_test(test_expired_rows_stay_away),

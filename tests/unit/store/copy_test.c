@@ -198,12 +198,77 @@ static void test_one_moment(void **state)
 	copy_and_compare(from, to, 0);
 }
 
+/* Path changes of these times, in one batch. */
+static void write_changes(const char *url, uint64_t id, const uint64_t *times_ms, size_t n)
+{
+	struct store *s = must_open(url);
+	struct flow_table *t;
+	struct error err;
+	struct path_change c = {0};
+	assert_int_equal(flow_table_new(&t), 0);
+	assert_int_equal(flow_table_name(t, (struct view){(const uint8_t *)"edge1", 5}, &c.router), 0);
+	assert_int_equal(flow_table_prefix(t, &world.prefixes[1], &c.prefix), 0);
+	for (size_t i = 0; i < n; i++) {
+		c.time_ms = times_ms[i];
+		assert_int_equal(flow_table_change(t, &c), 0);
+	}
+	struct store_batch batch = {.collector = "ams1", .id = id, .flows = t};
+	assert_int_equal(s->ops->write_batch(s, &batch, &err), STORE_OK);
+	flow_table_free(t);
+	s->ops->close(s);
+}
+
+static void copy_changes_of(const char *from, const char *to, uint64_t expected)
+{
+	static struct copy_report report;
+	struct told told = {0};
+	struct error err;
+	struct copy_config config = {.urls = {from, to}, .progress = on_progress, .ctx = &told};
+	if (store_copy(&config, &report, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(report.changes[COPY_FROM], expected);
+	assert_int_equal(report.changes[COPY_TO], expected);
+	assert_true(report.equal);
+}
+
+static void keep_hours(const char *url, uint64_t now_s)
+{
+	struct store_config config = {.url = url, .retention_s = {UINT64_MAX, 2 * 3600, UINT64_MAX}};
+	struct store *s;
+	struct error err;
+	int r;
+	assert_int_equal(store_find(url, &err)->open(&config, &s, &err), 0);
+	while ((r = s->ops->maintain(s, now_s, &err)) > 0)
+		;
+	assert_int_equal(r, 0);
+	s->ops->close(s);
+}
+
+/* Changes that the source's retention has dropped since they were copied are no difference: some of them, then all. */
+static void test_expired_changes(void **state)
+{
+	static const uint64_t times_ms[] = {T0 * 1000ull, (T0 + 3600) * 1000ull + 7, (T0 + 86400) * 1000ull, (T0 + 86400) * 1000ull};
+	char from[512], to[512];
+	world_make(&world);
+	fresh_url(from, sizeof(from));
+	fresh_url(to, sizeof(to));
+	write_changes(from, 1, times_ms, ARRAY_LEN(times_ms));
+	copy_changes_of(from, to, 4);
+	keep_hours(from, T0 + 86400 + 3600);
+	copy_changes_of(from, to, 2);
+	write_changes(from, 2, (const uint64_t[]){(T0 + 86400 + 60) * 1000ull}, 1);
+	copy_changes_of(from, to, 3);
+	keep_hours(from, T0 + 3 * 86400);
+	copy_changes_of(from, to, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small_batches),
 		cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_one_moment),
+		cmocka_unit_test(test_expired_changes),
 	};
 	wt_random_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
