@@ -5,8 +5,8 @@
  * (sqlite_cache.c), so that next time only what is new is read from the tables.
  *
  * Blocks are runs of 1, 2, 4, 8 or 16 buckets that begin at a multiple of their length. So a range that moves on by an hour
- * shares nearly all its blocks with the one before, and any range has few. The newest bucket of a level and what
- * comes after it are always read from the tables.
+ * shares nearly all its blocks with the one before, and any range has few. The newest bucket of a level, which most
+ * batches change, is a block of its own; what comes after it is always read from the tables.
  *
  * Exact, always. Each transaction that changes rows of a bucket (a batch, late rows among it, or retention) marks
  * the bucket with its own number, greater than any before, in the table bucket_change. What is kept is kept with
@@ -286,19 +286,18 @@ int sqlite_read_blocks(struct sqlite_job *j, const struct store_segment *seg)
 {
 	struct row_run run = {.level = seg->level, .from_s = seg->from_s, .into = &j->reader->groups};
 	struct user u = {.job = j, .row = add_sums, .into = run.into};
-	uint64_t newest;
+	uint64_t newest, width = level_seconds[seg->level];
 	int r = read_newest(j->reader, seg->level, &newest);
-	uint64_t closed_s = newest < seg->to_s ? newest : seg->to_s;
 	for (; run.from_s < seg->to_s && r == SQLITE_OK && j->error == 0; run.from_s = run.to_s) {
-		uint64_t next;
+		uint64_t next, closed_s = run.from_s < newest ? newest : newest + width;
 		r = read_next(j->reader, seg, run.from_s, &next);
 		if (r != SQLITE_OK)
 			break;
-		if (next == run.from_s && next < closed_s) {
-			run.to_s = block_end(run.from_s, closed_s, level_seconds[seg->level]);
+		if (next == run.from_s && next < seg->to_s) {
+			run.to_s = block_end(run.from_s, closed_s < seg->to_s ? closed_s : seg->to_s, width);
 			r = j->prefix_bits ? read_by_origins(j, &run) : read_block(j, &run, &u);
 		} else {
-			run.to_s = next > run.from_s && next < closed_s ? next : seg->to_s;
+			run.to_s = next > run.from_s ? next : seg->to_s;
 			r = sqlite_read_run(j, &run);
 		}
 	}

@@ -25,6 +25,7 @@
 
 #define PROGRESS_OPS  20000 /* of SQLite's machine between looks at the clock: about a millisecond */
 #define SEEKS_MAX     20000 /* buckets times values: beyond, a scan is cheaper */
+#define SEEK_PREFIXES_MAX 8 /* more are picked from the rows of their origins */
 #define KEPT_BYTES    (16u << 20)  /* of it kept by a reader for its next one */
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
@@ -78,7 +79,9 @@ static int add_condition(struct sqlite_job *j, const struct store_filter *f, boo
 {
 	size_t listed = 0;
 	const char *name = dimension_table[f->dim].name;
-	sql_add(&j->where, " AND %s %sIN (", name, f->negate ? "NOT " : "");
+	/* Without the plus SQLite would look for each prefix under each origin of any of them. */
+	bool many = f->dim == DIM_prefix && f->value_count > SEEK_PREFIXES_MAX;
+	sql_add(&j->where, " AND %s%s %sIN (", many ? "+" : "", name, f->negate ? "NOT " : "");
 	for (size_t i = 0; i < f->value_count; i++) {
 		uint64_t number;
 		bool exists;
