@@ -164,3 +164,14 @@ int groups_append(struct groups *g, const uint64_t *key, uint64_t **ret_row)
 		*ret_row = groups_key(g, g->count++);
 	return r;
 }
+
+void groups_order(const struct groups *g, uint32_t *ret_rows)
+{
+	uint32_t n = 0;
+	for (uint32_t key = 0; key < g->direct_end; key++)
+		if (g->direct[key])
+			ret_rows[n++] = g->direct[key] - 1;
+	for (uint32_t row = 0; row < g->count; row++)
+		if (!is_direct(g, groups_key(g, row)))
+			ret_rows[n++] = row;
+}

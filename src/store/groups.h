@@ -35,6 +35,10 @@ int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row) MUST_US
 /* The row of a key; INDEX_NONE when there is none. */
 uint32_t groups_find(const struct groups *g, const uint64_t *key);
 
+/* Row numbers, those of small keys of one word by key: whoever adds them up later finds their rows side by
+ * side. Not after groups_append. */
+void groups_order(const struct groups *g, uint32_t *ret_rows);
+
 static inline uint64_t *groups_key(const struct groups *g, uint32_t row)
 {
 	return g->cells + (size_t)row * (g->key_words + g->sum_words);

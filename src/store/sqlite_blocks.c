@@ -142,9 +142,12 @@ static void keep(const struct sqlite_job *j, const struct sql *key, const struct
 {
 	struct writing w = {0};
 	struct view k = {(const uint8_t *)sql_text(key), key->len};
-	bool ok = true;
+	CLEANUP(free_p) uint32_t *rows = malloc(g->count * sizeof(*rows));
+	bool ok = rows;
+	if (ok)
+		groups_order(g, rows);
 	for (uint32_t i = 0; i < g->count && ok; i++)
-		ok = put_row(&w, groups_key(g, i), g->key_words + g->sum_words);
+		ok = put_row(&w, groups_key(g, rows[i]), g->key_words + g->sum_words);
 	if (ok)
 		sqlite_cache_give(j->reader->cache, k, state, &(struct cached){{w.data, w.len}, g->count});
 	free(w.data);

@@ -7,6 +7,20 @@
 
 #define ROWS 500
 
+/* Each row once; of keys of one word the small ones first, from the smallest up. */
+static void check_order(const struct groups *g)
+{
+	uint32_t order[ROWS];
+	bool seen[ROWS] = {false};
+	groups_order(g, order);
+	for (uint32_t i = 0; i < g->count; i++) {
+		assert_true(order[i] < g->count && !seen[order[i]]);
+		seen[order[i]] = true;
+		if (i > 0 && g->key_words == 1 && *groups_key(g, order[i]) < 1u << 20)
+			assert_true(*groups_key(g, order[i - 1]) < *groups_key(g, order[i]));
+	}
+}
+
 /* Random keys of a small range against a plain list, over several shapes in the same memory. */
 static void test_against_a_list(void **state)
 {
@@ -35,6 +49,7 @@ static void test_against_a_list(void **state)
 			}
 		}
 		assert_int_equal(g.count, count);
+		check_order(&g);
 		for (uint32_t i = 0; i < count; i++) {
 			assert_memory_equal(groups_key(&g, i), list[i], keys * sizeof(uint64_t));
 			assert_memory_equal(groups_sums(&g, i), list[i] + 4, (sums < 4 ? sums : 4) * sizeof(uint64_t));
