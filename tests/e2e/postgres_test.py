@@ -44,10 +44,10 @@ def check_store(tap, server):
     status, text = store("check")
     tap.check(status == 0, "store check changes nothing: it may be read-only", text)
     server.ask("BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT")
-    server.ask("ALTER VIEW whereto.flow_hour RENAME COLUMN rtt_h7 TO gone")
+    server.ask("ALTER TABLE whereto.flow_hour_merged RENAME COLUMN rtt_h7 TO gone")
     status, text = store("check")
     tap.check(status == 1 and "rtt_h7" in text, "store check: a column is missing", text)
-    server.ask("ALTER VIEW whereto.flow_hour RENAME COLUMN gone TO rtt_h7")
+    server.ask("ALTER TABLE whereto.flow_hour_merged RENAME COLUMN gone TO rtt_h7")
     tap.equal(store("vacuum")[0], 0, "store vacuum")
     server.ask("UPDATE whereto.meta SET value = '99'")
     for action in ("check", "migrate", "vacuum"):
