@@ -242,19 +242,30 @@ int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_
 	return read_rows(r, deadline_ns, fn, ctx, err);
 }
 
+/* Compiling a statement over a month's partition takes longer than reading it; and the planner, who cannot see how many
+ * groups there will be, plans for few, so they had better have room. */
+static int begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
+{
+	static const char *const statements[] = {"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL jit = off",
+		"SET LOCAL work_mem = '64MB'"};
+	int result = 0;
+	for (size_t i = 0; i < ARRAY_LEN(statements) && result == 0; i++)
+		result = pg_reader_run(r, statements[i], deadline_ns, err);
+	return result;
+}
+
 int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
 {
-	static const char begin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 	if (r->in_snapshot)
 		return 0;
 	if (past(deadline_ns))
 		return too_late(err);
-	int result = r->pq ? pg_reader_run(r, begin, deadline_ns, err) : -EBUSY;
+	int result = r->pq ? begin(r, deadline_ns, err) : -EBUSY;
 	if (result < 0 && result != -ETIMEDOUT) {
 		give_up(r);
 		result = pg_connect(r->store->url, r->store->name, &r->pq, err);
 		if (result == 0)
-			result = pg_reader_run(r, begin, deadline_ns, err);
+			result = begin(r, deadline_ns, err);
 	}
 	r->in_snapshot = result == 0;
 	return result;
