@@ -196,11 +196,21 @@ static struct guarded *guarded_of(struct MHD_Connection *conn)
 	return info ? info->socket_context : NULL;
 }
 
+/* None: it is this machine, which talks to an address of its own from that address. */
 static struct addr client_of(struct MHD_Connection *conn)
 {
 	uint16_t port;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	return info && info->client_addr ? addr_from_sockaddr(info->client_addr, &port) : (struct addr){0};
+	if (!info || !info->client_addr)
+		return (struct addr){0};
+	struct addr client = addr_from_sockaddr(info->client_addr, &port);
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (!info || getsockname(info->connect_fd, (struct sockaddr *)&ss, &len) < 0)
+		return client;
+	struct addr own = addr_from_sockaddr((struct sockaddr *)&ss, &port);
+	return addr_equal(&own, &client) ? (struct addr){0} : client;
 }
 
 static int send_request(struct http_request *r)
@@ -299,10 +309,14 @@ static int go_on(struct http_request *r)
 		return send_request(r);
 	}
 	r->stage = REQUEST_WORKED_ON;
-	if (http_asks_store(call->endpoint))
-		http_ahead_give_way(&call->server->ahead);
-	if (http_jobs_give(http_asks_store(call->endpoint) ? &call->server->queries : &call->server->tables, r))
+	/* The request may be answered and gone when it has been given. */
+	struct http_server *s = call->server;
+	bool asks = http_asks_store(call->endpoint);
+	if (http_jobs_give(asks ? &s->queries : &s->tables, r)) {
+		if (asks)
+			http_ahead_give_way(&s->ahead);
 		return MHD_YES;
+	}
 	http_reply_error(call, 503, "too many requests are waiting; ask again");
 	return send_request(r);
 }

@@ -23,7 +23,7 @@
 #include "base/secret.h"
 
 #define CONNECT_MS     5000L
-#define MEET_MS        10000L  /* of the first one, which is small */
+#define MEET_MS        30000L  /* of the first one, which is small; a server in a cloud may have to be woken */
 #define REQUEST_MS     120000L /* of a request without a deadline */
 #define IDLE_S         2L
 #define TRANSFER_BYTES 262144L

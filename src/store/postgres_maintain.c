@@ -65,14 +65,20 @@ static int delete_level(struct postgres_store *s, enum store_level level, int64_
 	return r;
 }
 
+/* A partition that cannot be dropped keeps nothing else, unless the server is away. */
 static int drop_old(struct postgres_store *s, int64_t *total, struct error *err)
 {
-	int r = pg_parts_drop(s, err);
+	struct error other, *second = &other;
+	int first = pg_parts_drop(s, err), r = s->pq ? 0 : first;
+	if (first == 0)
+		second = err;
 	for (int level = 0; level < LEVEL_COUNT && r == 0; level++)
 		if (s->retention_s[level] < part_seconds[level])
-			r = delete_level(s, (enum store_level)level, total, err);
+			r = delete_level(s, (enum store_level)level, total, second);
 	uint64_t changes_ms = changes_cutoff_ms(s->cutoff_s[LEVEL_hour]);
-	return r == 0 && changes_ms ? delete_old(s, "path_change", "time_ms", changes_ms, total, err) : r;
+	if (r == 0 && changes_ms)
+		r = delete_old(s, "path_change", "time_ms", changes_ms, total, second);
+	return first < 0 ? first : r;
 }
 
 /* 1: not all of it yet. */
@@ -100,10 +106,13 @@ int postgres_maintain(struct store *store, uint64_t now_s, struct error *err)
 	/* Dropping comes first, because it makes room: a full disk lets nothing else succeed. A reader that holds it back
 	 * holds nothing else back. */
 	int dropped = drop_old(s, &total, err);
+	struct error why = *err;
 	r = pg_parts_ahead(s, now_s, err);
 	if (r == 0)
 		r = more = merge_when_due(s, now_s, err);
-	if (r >= 0 && dropped < 0)
+	if (r >= 0 && dropped < 0) {
+		*err = why;
 		r = dropped;
+	}
 	return r < 0 ? r : more || total >= s->share_rows;
 }

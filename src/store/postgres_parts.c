@@ -216,7 +216,7 @@ static int hangs_on(struct postgres_store *s, const struct pg_part *p, const PGr
 		sql_add(&what, "something depends on it");
 	if (!sql_text(&what))
 		return pg_no_memory(s->name, err);
-	return error_set(err, -EBUSY, "postgresql store %s: the partition whereto.%s is older than its retention and cannot be dropped: %.300s;"
+	return error_set(err, -EBUSY, "postgresql store %s: the partition whereto.%s is older than its retention and cannot be dropped: %.120s;"
 		" make that anew on whereto.%s_%s, then run: DROP TABLE whereto.%s CASCADE", s->name, p->name, sql_text(&what),
 		cube_names[p->table.cube], level_names[p->table.level], p->name);
 }

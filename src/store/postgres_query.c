@@ -186,11 +186,14 @@ static int answer_segment(struct job *j, const struct store_segment *seg, struct
 	int r = pg_reader_run(j->reader, "SAVEPOINT segment", j->q->deadline_ns, err);
 	if (r == 0)
 		r = run_segment(j, seg, err);
-	if (r != -ERANGE || j->wide)
-		return r;
-	j->wide = true;
-	r = pg_reader_run(j->reader, "ROLLBACK TO SAVEPOINT segment", j->q->deadline_ns, err);
-	return r == 0 ? run_segment(j, seg, err) : r;
+	if (r == -ERANGE && !j->wide) {
+		j->wide = true;
+		r = pg_reader_run(j->reader, "ROLLBACK TO SAVEPOINT segment", j->q->deadline_ns, err);
+		if (r == 0)
+			r = run_segment(j, seg, err);
+	}
+	/* Points of one name would stand on each other, thousands of them in the snapshot of a copy. */
+	return r == 0 && j->q->keep_snapshot ? pg_reader_run(j->reader, "RELEASE SAVEPOINT segment", j->q->deadline_ns, err) : r;
 }
 
 static int run(struct job *j, struct error *err)

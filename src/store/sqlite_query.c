@@ -262,6 +262,10 @@ int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t n
 {
 	enum sqlite_dict_kind kind;
 	struct view bytes;
+	if (dim == DIM_via) {
+		*ret = (struct dim_value){.known = number, .number = number ? number - 1 : 0};
+		return SQLITE_OK;
+	}
 	/* "none" is a match like the others; of everything else 0 says unknown. */
 	*ret = (struct dim_value){.known = number || dim == DIM_match};
 	if (!ret->known || !dict_of(dim, &kind)) {
@@ -336,7 +340,7 @@ static int add_to_members(struct sqlite_job *j, sqlite3_stmt *stmt, uint64_t *ke
 	if (r == SQLITE_OK && !count)
 		add_sums(j, stmt, key, into);
 	for (size_t i = 0; i < count && r == SQLITE_OK && j->error == 0; i++) {
-		key[last] = j->members[i];
+		key[last] = (uint64_t)j->members[i] + 1; /* 0: a path without any; AS 0 is seen in the wild */
 		add_sums(j, stmt, key, into);
 	}
 	return r;

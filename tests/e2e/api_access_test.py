@@ -42,12 +42,12 @@ class Answer:
 class Client:
     def __init__(self, collector, context=None):
         self.host, port = collector.ready["http"].rsplit(":", 1)
-        self.port, self.context = int(port), context
+        self.port, self.context, self.source = int(port), context, None
 
     def connect(self):
         if self.context:
             return http.client.HTTPSConnection(self.host, self.port, timeout=20, context=self.context)
-        return http.client.HTTPConnection(self.host, self.port, timeout=20)
+        return http.client.HTTPConnection(self.host, self.port, timeout=20, source_address=self.source)
 
     def ask(self, path, method="GET", connection=None, **headers):
         """headers: names with _ for -; None: not sent."""
@@ -276,8 +276,9 @@ def check_guessing(tap, collector):
     if not own_address():
         tap.skip("guessed tokens", "no address beside loopback")
         return
-    guesser = Client(collector)
-    guesser.host = own_address()
+    guesser, proxy = Client(collector), Client(collector)
+    guesser.host, guesser.source = "127.0.0.1", (own_address(), 0) # as from elsewhere: the two ends' addresses differ
+    proxy.host = own_address()
     value = guesser.api("session", method="POST", Content_Length="0", **right).headers["set-cookie"].split(";")[0]
     tap.equal([guesser.api("top", Authorization="Bearer guess").status for _ in range(11)], [401] * 10 + [429], "ten wrong tokens are looked at")
     answer = guesser.api("top", **right)
@@ -285,7 +286,9 @@ def check_guessing(tap, collector):
     tap.equal(guesser.api("session", method="POST", Content_Length="0", **right).status, 429, "nor for a cookie")
     tap.equal(guesser.api("top", Cookie=value).status, 200, "a cookie is as good as before")
     tap.equal(local.api("top", **right).status, 200, "and so is the token from elsewhere")
-    tap.equal([local.api("top", Authorization="Bearer guess").status for _ in range(12)], [401] * 12, "this machine's own addresses are never out")
+    for client in (local, proxy):
+        tap.equal([client.api("top", Authorization="Bearer guess").status for _ in range(12)], [401] * 12,
+                  f"this machine's own addresses are never out: {client.host}")
 
 
 def check_reload(tap, collector, folder, token_file):

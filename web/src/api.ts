@@ -14,6 +14,8 @@ export async function signIn(token: string): Promise<boolean> {
     const answer = await fetch("/api/v1/session", {method: "POST", headers: {Authorization: `Bearer ${token}`}}).catch(() => null);
     if (!answer)
         throw new ApiError(0, "The collector does not answer.");
+    if (answer.status === 429)
+        throw new ApiError(429, "Too many wrong tokens came from this address. Try again in a minute.");
     return answer.ok;
 }
 

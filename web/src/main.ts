@@ -151,15 +151,15 @@ function banner(...content: Child[]): void {
 }
 
 async function takeToken(input: HTMLInputElement): Promise<void> {
-    const right = await signIn(input.value.trim()).catch(() => null);
-    if (right) {
+    const right = await signIn(input.value.trim()).catch((error: unknown) => error instanceof ApiError ? error.message : "The collector does not answer.");
+    if (right === true) {
         void drawAbout();
         void refresh(true);
         return;
     }
     input.value = "";
     input.focus();
-    byId("token-wrong")!.textContent = right === null ? "The collector does not answer." : "The collector refused this token.";
+    byId("token-wrong")!.textContent = right || "The collector refused this token.";
 }
 
 function askToken(): void {
@@ -237,7 +237,7 @@ async function refresh(loud: boolean): Promise<void> {
     content.setAttribute("aria-busy", "true");
     document.body.classList.toggle("loading", loud);
     try {
-        const fresh = shownUrl !== location.pathname + location.search;
+        const fresh = shownPage !== s.page; // where something is shown already it stays until there is something new
         const data = await page.load(s, mine.signal, (part) => {
             if (mine === running && fresh)
                 draw(s, part);

@@ -71,6 +71,8 @@ async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal
     if (!isRate(sort))
         return (await askTraffic<Answer>(s, "top", {...q, sort, order: descending ? "desc" : "asc"}, signal)).rows;
     const by = sort === "retransmit_rate" ? "packets_sent" : "rtt_count";
+    if (dim === "via") // a filter for some would bring the others on their paths as well
+        return order((await askTraffic<Answer>(s, "top", {...q, sort: by, limit: AMONG}, signal)).rows, sort, descending).slice(0, limit);
     const among = await askTraffic<Answer>(s, "top", {by: dim, sort: by, limit: AMONG, fields: `${by},${sort}`}, signal);
     const ranked = order(among.rows, sort, descending).slice(0, limit);
     if (!ranked.length)
@@ -182,7 +184,7 @@ function foot(d: Data): Child {
     if (d.dim === "via")
         return null;
     const rest = (field: "bytes_sent" | "packets_retransmitted" | "connections") =>
-        d.whole.total[field] - d.rows.reduce((n, row) => n + row[field], 0);
+        Math.max(0, d.whole.total[field] - d.rows.reduce((n, row) => n + row[field], 0)); // the two were not asked at one moment
     const cell = (...child: Child[]) => h("td", {class: "n"}, child);
     const line = (label: string, b: number, again: number, connections: number, total: boolean) => h("tr", {class: total ? "total" : "rest"},
         h("th", {scope: "row"}, label), h("td", {class: "spark-cell"}), cell(data(b, bytes)), h("td", {class: "n share"}), h("td", {class: "change-cell"}),
