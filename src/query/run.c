@@ -28,6 +28,7 @@
 
 #define MEMORY_BYTES      (256u << 20) /* of sums in one answer */
 #define TWO_WAYS_LIMIT    1000         /* above so many rows one go is as fast */
+#define FEW_MEASURES      3            /* so many more of all groups cost less than finding the winners' rows again */
 #define NARROW_GROUPS_MAX 2000         /* more groups than this are picked out of all here, not by the store */
 #define NARROW_TEXTS_MAX  200          /* values of a dimension that are sent one by one, as names and paths are; stores bound these */
 #define FILTERS_MAX       (QUERY_FILTERS_MAX + QUERY_DIMS_MAX)
@@ -262,13 +263,14 @@ static int ask_total(struct job *j, uint64_t measures)
 	return ask(j, j->plan.total_cube, 0, measures, j->q->keep_snapshot, on_total);
 }
 
-static int run_at_once(struct job *j, uint32_t **ret, uint32_t *ret_count)
+/* best: rows that do not win need not come. */
+static int run_at_once(struct job *j, bool best, uint32_t **ret, uint32_t *ret_count)
 {
+	bool total = best || j->store_via;
 	set_measures(j, read_measures(j->q));
 	j->add_new = true;
-	int r = ask_best(j, j->plan.cube, dims_mask(j), read_measures(j->q), j->store_via && j->time_at < 0,
-		j->store_via || j->q->keep_snapshot, on_row);
-	if (r == 0 && j->store_via)
+	int r = ask_best(j, j->plan.cube, dims_mask(j), read_measures(j->q), best, total || j->q->keep_snapshot, on_row);
+	if (r == 0 && total)
 		r = ask_total(j, read_measures(j->q));
 	return r < 0 ? r : rank(j, ret, ret_count);
 }
@@ -562,13 +564,13 @@ int query_run(struct store_reader *reader, const uint64_t retention_s[static LEV
 	if (r < 0)
 		return r;
 	job_init(&j);
-	bool two = reader->ops->snapshots && !j.plan.step_s && q->by_count && q->limit &&
-		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube && j.via_at < 0 &&
-		answer_measures(q) & ~rank_measures(q->sort);
+	bool winners = reader->ops->snapshots && !j.plan.step_s && q->by_count && q->limit &&
+		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube && j.via_at < 0;
+	bool two = winners && __builtin_popcountll(answer_measures(q) & ~rank_measures(q->sort)) > FEW_MEASURES;
 	if (q->only)
 		r = run_given(&j, &rows, &count);
 	else
-		r = two ? run_in_two(&j, &rows, &count) : run_at_once(&j, &rows, &count);
+		r = two ? run_in_two(&j, &rows, &count) : run_at_once(&j, winners || (j.store_via && j.time_at < 0), &rows, &count);
 	if (r < 0)
 		return r;
 	if (!q->only && !q->by_count && !count) {
