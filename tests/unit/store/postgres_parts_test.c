@@ -83,16 +83,24 @@ static void test_a_partition_is_missing(void **state)
 	ops->close(s);
 }
 
+/* A new store, its name in ret_name, with one merged batch; minutes are kept for a day. */
+static struct store *with_one(char ret_name[static 32], uint64_t hours_s)
+{
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(ret_name);
+	assert_int_equal(open_with("wt", ret_name, (const uint64_t[]){DAY, hours_s, UINT64_MAX}, &s, &err), 0);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	assert_int_equal(ops->maintain(s, T0, &err), 0);
+	return s;
+}
+
 /* A reader of an old partition does not hold a batch back, and the drop gives up and comes again. */
 static void test_readers_hold_no_batch_back(void **state)
 {
 	char name[32], url[200];
 	struct error err = {0};
-	struct store *s;
-	pg_fresh(name);
-	assert_int_equal(open_with("wt", name, (const uint64_t[]){DAY, UINT64_MAX, UINT64_MAX}, &s, &err), 0);
-	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
-	assert_int_equal(ops->maintain(s, T0, &err), 0);
+	struct store *s = with_one(name, UINT64_MAX);
 	pg_url(url, sizeof(url), "wt", name);
 	PGconn *pq = PQconnectdb(url);
 	PQclear(PQexec(pq, "BEGIN; SELECT count(*) FROM whereto.flow_minute"));
@@ -372,22 +380,20 @@ static void test_version_1_is_dropped(void **state)
 	ops->close(s);
 }
 
-/* A view of somebody's hangs on one of them: that one stays and the error says what to do, the others go. */
+/* A view of somebody's hangs on one of them: that one stays and the error says what to do, the others go, and
+ * hours, whose partitions are longer than they are kept. */
 static void test_what_hangs_on_a_partition(void **state)
 {
 	char name[32];
 	struct error err = {0};
-	struct store *s;
-	pg_fresh(name);
-	assert_int_equal(open_with("wt", name, (const uint64_t[]){DAY, UINT64_MAX, UINT64_MAX}, &s, &err), 0);
-	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
-	assert_int_equal(ops->maintain(s, T0, &err), 0);
+	struct store *s = with_one(name, DAY);
 	assert_true(pg_sql(name, "CREATE VIEW mine AS SELECT ts FROM whereto.total_minute_20260102; CREATE VIEW yours AS SELECT * FROM mine", NULL, 0));
 	assert_int_equal(ops->maintain(s, T0 + 4 * DAY, &err), -EBUSY);
 	assert_non_null(strstr(err.text, "view mine depends on table total_minute_20260102; view yours depends on view mine"));
 	assert_non_null(strstr(err.text, "DROP TABLE whereto.total_minute_20260102 CASCADE"));
 	check_number(name, "SELECT count(*) FROM pg_tables WHERE tablename LIKE '%\\_minute\\_20260102'", 1);
 	check_parts(name, "flow_minute_merged", "flow_minute_20260106 flow_minute_20260107");
+	check_number(name, "SELECT count(*) FROM whereto.flow_hour", 0);
 	assert_true(pg_sql(name, "DROP TABLE whereto.total_minute_20260102 CASCADE", NULL, 0));
 	assert_int_equal(ops->maintain(s, T0 + 4 * DAY, &err), 0);
 	ops->close(s);
