@@ -105,14 +105,12 @@ int postgres_maintain(struct store *store, uint64_t now_s, struct error *err)
 		return r;
 	/* Dropping comes first, because it makes room: a full disk lets nothing else succeed. A reader that holds it back
 	 * holds nothing else back. */
-	int dropped = drop_old(s, &total, err);
-	struct error why = *err;
+	struct error why = {0};
+	int dropped = drop_old(s, &total, &why);
 	r = pg_parts_ahead(s, now_s, err);
 	if (r == 0)
 		r = more = merge_when_due(s, now_s, err);
-	if (r >= 0 && dropped < 0) {
-		*err = why;
-		r = dropped;
-	}
+	if (r >= 0 && dropped < 0)
+		r = error_set(err, dropped, "%s", why.text);
 	return r < 0 ? r : more || total >= s->share_rows;
 }
