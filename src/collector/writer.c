@@ -32,6 +32,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "collector/traffic_metrics.h"
 
@@ -317,7 +318,7 @@ static void *journal_main(void *arg)
 	for (;;) {
 		pthread_mutex_lock(&w->lock);
 		if (held || is_quiet(w))
-			writer_wait_on(&w->journal_wake, &w->lock, NS_PER_S);
+			cond_wait_ns(&w->journal_wake, &w->lock, NS_PER_S);
 		if (!held) {
 			held = w->given;
 			w->given = NULL;
@@ -367,7 +368,7 @@ void writer_settle(struct writer *w)
 		clock_mono_ns() - start < SETTLE_WAIT_NS) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
-		writer_wait_on(&w->settled, &w->lock, NS_PER_S);
+		cond_wait_ns(&w->settled, &w->lock, NS_PER_S);
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -463,13 +464,10 @@ int writer_new(const struct writer_config *config, struct writer **ret, struct e
 	w->config = *config;
 	w->config.collector = w->collector = collector;
 	book_init(&w->book);
-	pthread_condattr_t attr;
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_mutex_init(&w->lock, NULL);
-	(void)pthread_cond_init(&w->journal_wake, &attr);
-	(void)pthread_cond_init(&w->store_wake, &attr);
-	(void)pthread_cond_init(&w->settled, &attr);
+	cond_init(&w->journal_wake);
+	cond_init(&w->store_wake);
+	cond_init(&w->settled);
 	int r = start_journal(w, err);
 	if (r < 0) {
 		writer_free(w, 0);
@@ -493,7 +491,7 @@ static void drain(struct writer *w, unsigned timeout_ms)
 		clock_mono_ns() < end) {
 		w->settle_wanted = true;
 		pthread_cond_signal(&w->journal_wake);
-		writer_wait_on(&w->settled, &w->lock, 50 * NS_PER_MS);
+		cond_wait_ns(&w->settled, &w->lock, 50 * NS_PER_MS);
 	}
 	pthread_mutex_unlock(&w->lock);
 }

@@ -45,8 +45,6 @@ struct writer {
 };
 
 void writer_set_text(char *dest, size_t cap, const char *text);
-/* On the monotonic clock. The lock is held. */
-void writer_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns);
 
 /* The store thread. Before it runs, and only then, others may call the two below. */
 void *writer_store_main(void *arg);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "collector/writer_parts.h"
 
@@ -103,16 +104,6 @@ enum store_result writer_write_batch(struct writer *w, struct batch *b)
 	return result;
 }
 
-void writer_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
-{
-	struct timespec ts;
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	uint64_t at = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec + ns;
-	ts.tv_sec = (time_t)(at / NS_PER_S);
-	ts.tv_nsec = (long)(at % NS_PER_S);
-	(void)pthread_cond_timedwait(cond, lock, &ts);
-}
-
 static void maintain(struct writer *w)
 {
 	struct error err = {0};
@@ -148,7 +139,7 @@ static void await_store(struct writer *w)
 		bool there = ask_store(w);
 		pthread_mutex_lock(&w->lock);
 		if (!there && !w->store_stopping)
-			writer_wait_on(&w->store_wake, &w->lock, RETRY_NS);
+			cond_wait_ns(&w->store_wake, &w->lock, RETRY_NS);
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -168,7 +159,7 @@ void *writer_store_main(void *arg)
 			continue;
 		}
 		if (!w->storing.flows || w->stored) {
-			writer_wait_on(&w->store_wake, &w->lock, MAINTAIN_NS);
+			cond_wait_ns(&w->store_wake, &w->lock, MAINTAIN_NS);
 			continue;
 		}
 		pthread_mutex_unlock(&w->lock);
@@ -179,7 +170,7 @@ void *writer_store_main(void *arg)
 			pthread_cond_signal(&w->journal_wake);
 		} else if (!w->store_stopping) {
 			pthread_cond_broadcast(&w->settled); /* nobody shall wait for a store that is away */
-			writer_wait_on(&w->store_wake, &w->lock, RETRY_NS);
+			cond_wait_ns(&w->store_wake, &w->lock, RETRY_NS);
 		}
 	}
 	pthread_mutex_unlock(&w->lock);

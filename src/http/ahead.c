@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/deadline.h"
 #include "http/call.h"
 
@@ -74,17 +74,10 @@ static void ask(struct http_ahead *a, size_t question, const char *last)
 /* False: to be stopped. */
 static bool rest(struct http_ahead *a, uint64_t ms)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(ms / 1000);
-	until.tv_nsec += (long)(ms % 1000 * 1000000);
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	(void)pthread_mutex_lock(&a->lock);
-	while (!a->stopping && pthread_cond_timedwait(&a->changed, &a->lock, &until) != ETIMEDOUT)
-		;
+	uint64_t until_ns = clock_mono_ns() + ms * NS_PER_MS, now_ns;
+	while (!a->stopping && (now_ns = clock_mono_ns()) < until_ns)
+		cond_wait_ns(&a->changed, &a->lock, until_ns - now_ns);
 	bool go_on = !a->stopping;
 	(void)pthread_mutex_unlock(&a->lock);
 	return go_on;
@@ -140,14 +133,10 @@ static void *work(void *arg)
 
 int http_ahead_start(struct http_ahead *a, struct http_server *s)
 {
-	pthread_condattr_t attr;
 	if (!s->backend.store || !s->backend.store->ops->kept)
 		return 0;
 	a->server = s;
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&a->changed, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	cond_init(&a->changed);
 	(void)pthread_mutex_init(&a->lock, NULL);
 	a->started = pthread_create(&a->thread, NULL, work, a) == 0;
 	if (a->started)

@@ -10,9 +10,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 
 /* More than this many of the places taken is crowded. */
 static size_t crowded_from(const struct http_guard *g)
@@ -81,12 +81,7 @@ static void *watch(void *arg)
 	struct http_guard *g = arg;
 	(void)pthread_mutex_lock(&g->lock);
 	while (!g->stopping) {
-		struct timespec until;
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		uint64_t ns = (uint64_t)until.tv_nsec + g->times.look_ns;
-		until.tv_sec += (time_t)(ns / NS_PER_S);
-		until.tv_nsec = (long)(ns % NS_PER_S);
-		(void)pthread_cond_timedwait(&g->wake, &g->lock, &until);
+		cond_wait_ns(&g->wake, &g->lock, g->times.look_ns);
 		look(g, clock_mono_ns());
 	}
 	(void)pthread_mutex_unlock(&g->lock);
@@ -95,13 +90,9 @@ static void *watch(void *arg)
 
 int http_guard_init(struct http_guard *g, size_t places, const struct http_guard_times *times)
 {
-	pthread_condattr_t attr;
 	*g = (struct http_guard){.places = places, .times = *times};
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_mutex_init(&g->lock, NULL);
-	(void)pthread_cond_init(&g->wake, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	cond_init(&g->wake);
 	g->running = pthread_create(&g->thread, NULL, watch, g) == 0;
 	return g->running ? 0 : -EAGAIN;
 }
