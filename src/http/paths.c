@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The paths that carry the most, and the flow of all traffic over them (flows.h). The store is asked once, for every
+/* The paths that carry the most, and the flow of all traffic over them (query/flows.h). The store is asked once, for every
  * router and path with the few measures that are shown. */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/flows.h"
 #include "http/rows.h"
 #include "http/table.h"
+#include "query/flows.h"
 #include "query/rank.h"
 
 static const enum dimension by[] = {DIM_router, DIM_path};
@@ -17,10 +17,9 @@ static const char *const stage_names[STAGE_COUNT] = {"router", "neighbour", "tra
 
 struct answer {
 	struct http_call *call;
-	const struct http_question *q;
 	const struct query_result *result;
+	const struct flows *flows;
 	struct render render;
-	struct flows flows;
 	FILE *out;
 };
 
@@ -79,17 +78,15 @@ static bool needs_quotes(const char *name)
 }
 
 /* "router:edge1", "transit:64500", "origin:null", "origin:other": to be freed. A router of such a name is in quotes. */
-static char *node_id(const struct answer *a, const struct flows_node *n)
+static char *node_id(const struct flows_node *n)
 {
-	struct dim_value v = n->stage == STAGE_ROUTER && n->code != FLOWS_OTHER ? value_set_value(&a->flows.routers, n->code)
-									  : as_value((uint32_t)n->code);
 	enum dimension dim = n->stage == STAGE_ROUTER ? DIM_router : DIM_origin;
 	char *id = NULL;
-	if (n->code == FLOWS_OTHER)
+	if (n->other)
 		return asprintf(&id, "%s:other", stage_names[n->stage]) < 0 ? NULL : id;
-	CLEANUP(free_p) char *text = render_text(dim, &v);
-	const char *quote = text && v.known && needs_quotes(text) ? "\"" : "";
-	if (!text || asprintf(&id, "%s:%s%s%s", stage_names[n->stage], quote, v.known ? text : "null", quote) < 0)
+	CLEANUP(free_p) char *text = render_text(dim, &n->value);
+	const char *quote = text && n->value.known && needs_quotes(text) ? "\"" : "";
+	if (!text || asprintf(&id, "%s:%s%s%s", stage_names[n->stage], quote, n->value.known ? text : "null", quote) < 0)
 		return NULL;
 	return id;
 }
@@ -101,42 +98,34 @@ static int add_text(json_t *obj, const char *key, char *take_text)
 	return json_object_set_new(obj, key, text ? render_value(DIM_type, &v) : NULL); /* whatever bytes it has */
 }
 
-static json_t *node_value(const struct answer *a, const struct flows_node *n)
+static json_t *node_value(const struct flows_node *n)
 {
-	if (n->code == FLOWS_OTHER || !n->code)
+	if (!n->value.known) /* also of the others */
 		return json_null();
-	if (n->stage != STAGE_ROUTER)
-		return as_number((uint32_t)n->code);
-	struct dim_value v = value_set_value(&a->flows.routers, n->code);
-	return render_value(DIM_router, &v);
+	return n->stage == STAGE_ROUTER ? render_value(DIM_router, &n->value) : as_number((uint32_t)n->value.number);
 }
 
 static int write_node(const struct answer *a, const struct flows_node *n)
 {
 	json_t *obj = json_object();
-	int rc = add_text(obj, "id", node_id(a, n));
+	int rc = add_text(obj, "id", node_id(n));
 	rc |= json_object_set_new(obj, "stage", json_string(stage_names[n->stage]));
-	rc |= json_object_set_new(obj, "value", node_value(a, n));
-	rc |= json_object_set_new(obj, "name", n->stage == STAGE_ROUTER || n->code == FLOWS_OTHER ? json_null()
-												 : as_name(a, (uint32_t)n->code));
-	rc |= json_object_set_new(obj, "other", json_boolean(n->code == FLOWS_OTHER));
+	rc |= json_object_set_new(obj, "value", node_value(n));
+	rc |= json_object_set_new(obj, "name", n->stage == STAGE_ROUTER || n->other ? json_null()
+											     : as_name(a, (uint32_t)n->value.number));
+	rc |= json_object_set_new(obj, "other", json_boolean(n->other));
 	return write_with_figures(a, obj, rc, &n->m);
 }
 
 static int write_link(const struct answer *a, const struct flows_link *l)
 {
 	json_t *obj = json_object();
-	int rc = add_text(obj, "source", node_id(a, &a->flows.nodes[l->from]));
-	rc |= add_text(obj, "target", node_id(a, &a->flows.nodes[l->to]));
+	int rc = add_text(obj, "source", node_id(&a->flows->nodes[l->from]));
+	rc |= add_text(obj, "target", node_id(&a->flows->nodes[l->to]));
 	return write_with_figures(a, obj, rc, &l->m);
 }
 
 /* ---- the answer ---- */
-
-static size_t shown(const struct answer *a)
-{
-	return a->result->row_count < a->q->query.limit ? a->result->row_count : a->q->query.limit;
-}
 
 static int write_sums(const struct answer *a, const char *name, const struct measures *m)
 {
@@ -146,27 +135,25 @@ static int write_sums(const struct answer *a, const char *name, const struct mea
 
 static int write_json(const struct answer *a)
 {
-	struct measures other = a->result->total;
 	int rc = 0;
 	http_rows_write_range(a->result->from_s, a->result->to_s, a->out);
 	(void)fputs(",\"rows\":[", a->out);
-	for (size_t i = 0; i < shown(a) && rc == 0; i++) {
+	for (size_t i = 0; i < a->result->row_count && rc == 0; i++) {
 		(void)fputs(i ? "," : "", a->out);
 		rc = write_path(a, &a->result->rows[i]);
-		measures_sub(&other, &a->result->rows[i].m);
 	}
 	(void)fputs("]", a->out);
 	rc = rc ? rc : write_sums(a, "total", &a->result->total);
-	rc = rc ? rc : write_sums(a, "other", &other);
+	rc = rc ? rc : write_sums(a, "other", &a->result->other);
 	(void)fputs(",\"nodes\":[", a->out);
-	for (size_t i = 0; i < a->flows.node_count && rc == 0; i++) {
+	for (size_t i = 0; i < a->flows->node_count && rc == 0; i++) {
 		(void)fputs(i ? "," : "", a->out);
-		rc = write_node(a, &a->flows.nodes[i]);
+		rc = write_node(a, &a->flows->nodes[i]);
 	}
 	(void)fputs("],\"links\":[", a->out);
-	for (size_t i = 0; i < a->flows.link_count && rc == 0; i++) {
+	for (size_t i = 0; i < a->flows->link_count && rc == 0; i++) {
 		(void)fputs(i ? "," : "", a->out);
-		rc = write_link(a, &a->flows.links[i]);
+		rc = write_link(a, &a->flows->links[i]);
 	}
 	(void)fputs("]}", a->out);
 	return rc;
@@ -178,7 +165,7 @@ static int write_csv(const struct answer *a)
 	(void)fputs("router,path,neighbour,transit,origin,", a->out);
 	render_csv_figures_header(&a->render, "", a->out);
 	(void)fputs("\r\n", a->out);
-	for (size_t i = 0; i < shown(a); i++) {
+	for (size_t i = 0; i < a->result->row_count; i++) {
 		const struct query_row *row = &a->result->rows[i];
 		if (render_csv_dimensions(&a->render, row, a->out) < 0)
 			return -ENOMEM;
@@ -194,25 +181,33 @@ static int write_csv(const struct answer *a)
 	return 0;
 }
 
-static void reply(struct http_call *call, const struct http_question *q, const struct query_result *result)
+static void reply(struct http_call *call, const struct http_question *q, const struct query_result *result,
+	const struct flows *flows)
 {
 	struct answer a = {
 		.call = call,
-		.q = q,
 		.result = result,
+		.flows = flows,
 		.render = {by, ARRAY_LEN(by), q->query.sort, &result->total, &call->server->backend, q->fields},
+		.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON),
 	};
-	int rc = flows_make(result->rows, result->row_count, &result->other, q->query.sort, q->nodes, &a.flows);
-	if (rc == 0) {
-		a.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON);
-		if (a.out) {
-			rc = q->csv ? write_csv(&a) : write_json(&a);
-			http_reply_end(call, a.out);
-		}
-		flows_done(&a.flows);
-	}
+	if (!a.out)
+		return;
+	int rc = q->csv ? write_csv(&a) : write_json(&a);
+	http_reply_end(call, a.out);
 	if (rc < 0)
 		http_reply_error(call, 500, "out of memory");
+}
+
+struct graph {
+	const struct http_question *q;
+	struct flows flows;
+};
+
+static int make_graph(void *ctx, const struct query_groups *all)
+{
+	struct graph *g = ctx;
+	return flows_make(all, g->q->query.sort, g->q->nodes, &g->flows);
 }
 
 void http_paths(struct http_call *call)
@@ -221,14 +216,16 @@ void http_paths(struct http_call *call)
 	struct query_result result;
 	if (!http_rows_question(call, QUESTION_PATHS, &q))
 		return;
-	struct query all = q.query;
-	memcpy(all.by, by, sizeof(by));
-	all.by_count = ARRAY_LEN(by);
-	all.limit = 0;
-	all.measures |= rank_measures(all.sort);
-	if (http_ask_once(call, &all, &result)) {
-		reply(call, &q, &result);
+	struct graph graph = {.q = &q};
+	struct query query = q.query;
+	memcpy(query.by, by, sizeof(by));
+	query.by_count = ARRAY_LEN(by);
+	query.all = make_graph;
+	query.all_ctx = &graph;
+	if (http_ask_once(call, &query, &result)) {
+		reply(call, &q, &result, &graph.flows);
 		query_result_done(&result);
 	}
+	flows_done(&graph.flows);
 	question_done(&q);
 }

@@ -18,7 +18,8 @@
 
 #include <stdio.h>
 
-#include "store/store.h"
+#include "query/values.h"
+#include "store/groups.h"
 
 #define QUERY_DIMS_MAX    4
 #define QUERY_FILTERS_MAX 32
@@ -33,6 +34,33 @@ int filter_parse_values(enum dimension dim, const char *text, struct filter **re
 /* A value as filter_parse reads it; false when it cannot be written (a zero byte in a name, or a time). */
 bool filter_write_value(enum dimension dim, const struct dim_value *v, FILE *out);
 void filter_free(struct filter *f);
+
+/* The sums of every group of an answer. */
+struct query_groups {
+	const struct groups *groups;  /* key: a code per dimension; sums: columns of the measures */
+	const struct value_set *sets; /* one per key word */
+	const uint8_t *measures;      /* which measure each column is */
+	unsigned measure_count;
+};
+
+static inline struct measures query_groups_measures(const struct query_groups *all, uint32_t group)
+{
+	struct measures m = {0};
+	for (unsigned i = 0; i < all->measure_count; i++)
+		m.v[all->measures[i]] = groups_sums(all->groups, group)[i];
+	return m;
+}
+
+static inline uint64_t query_groups_measure(const struct query_groups *all, uint32_t group, enum measure measure)
+{
+	for (unsigned i = 0; i < all->measure_count; i++)
+		if (all->measures[i] == measure)
+			return groups_sums(all->groups, group)[i];
+	return 0;
+}
+
+/* Not negative, or the error with which the query ends. */
+typedef int query_groups_fn(void *ctx, const struct query_groups *all);
 
 struct query {
 	enum dimension by[QUERY_DIMS_MAX]; /* in the order of the row's columns; may be empty: one row */
@@ -52,6 +80,8 @@ struct query {
 	 * total nor other. They live as long as the query. */
 	const struct query_row *only;
 	size_t only_count;
+	query_groups_fn *all;        /* NULL, or: looks at all groups before the first are chosen */
+	void *all_ctx;
 	bool keep_snapshot;          /* the reader's next query sees the same rows, where the store can do that */
 	uint64_t deadline_ns;
 };

@@ -32,13 +32,12 @@ uint64_t rank_measures(int sort)
 static struct candidate candidate_of(const struct ranking *r, uint32_t row)
 {
 	struct candidate c = {.row = row};
-	const uint64_t *sums = groups_sums(r->groups, row);
-	struct measures m = {0};
-	for (unsigned i = 0; i < r->measure_count; i++)
-		m.v[r->measures[i]] = sums[i];
-	if (r->sort < MEASURE_COUNT)
-		c.sum = m.v[r->sort];
-	else if (r->sort == QUERY_SORT_RETRANSMIT_RATE)
+	if (r->sort < MEASURE_COUNT) {
+		c.sum = query_groups_measure(&r->all, row, (enum measure)r->sort);
+		return c;
+	}
+	struct measures m = query_groups_measures(&r->all, row);
+	if (r->sort == QUERY_SORT_RETRANSMIT_RATE)
 		c.fraction = measures_retransmit_rate(&m);
 	else
 		c.fraction = measures_rtt_quantile(&m, r->sort == QUERY_SORT_RTT_P50 ? 0.5 : 0.95);
@@ -56,10 +55,10 @@ static int compare(const struct ranking *r, const struct candidate *a, const str
 		c = (a->fraction < b->fraction) - (a->fraction > b->fraction);
 	if (c)
 		return r->ascending ? -c : c;
-	const uint64_t *x = groups_key(r->groups, a->row), *y = groups_key(r->groups, b->row);
-	for (unsigned i = 0; i < r->groups->key_words && !c; i++) {
-		struct dim_value u = value_set_value(&r->sets[i], x[i]), v = value_set_value(&r->sets[i], y[i]);
-		c = value_cmp(r->sets[i].kind, &u, &v);
+	const uint64_t *x = groups_key(r->all.groups, a->row), *y = groups_key(r->all.groups, b->row);
+	for (unsigned i = 0; i < r->all.groups->key_words && !c; i++) {
+		struct dim_value u = value_set_value(&r->all.sets[i], x[i]), v = value_set_value(&r->all.sets[i], y[i]);
+		c = value_cmp(r->all.sets[i].kind, &u, &v);
 	}
 	return c;
 }
@@ -94,7 +93,7 @@ static void replace_top(const struct ranking *r, struct candidate *heap, uint32_
 
 int rank_top(const struct ranking *r, uint32_t limit, uint32_t **ret, uint32_t *ret_count)
 {
-	uint32_t count = r->groups->count, n = limit < count ? limit : count;
+	uint32_t count = r->all.groups->count, n = limit < count ? limit : count;
 	CLEANUP(free_p) struct candidate *heap = malloc(((size_t)n + 1) * sizeof(*heap));
 	uint32_t *rows = malloc(((size_t)n + 1) * sizeof(*rows));
 	if (!heap || !rows) {

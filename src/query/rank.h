@@ -4,18 +4,13 @@
 /* The first N of a table of sums, in an order that does not depend on the order of the rows. */
 
 #include "query/query.h"
-#include "query/values.h"
-#include "store/groups.h"
 
 /* A mask of the measures that a sort looks at. */
 uint64_t rank_measures(int sort);
 
 struct ranking {
-	const struct groups *groups;   /* key: a code per dimension; sums: columns of the measures */
-	const struct value_set *sets;  /* one per key word */
-	const uint8_t *measures;       /* which measure each column is */
-	unsigned measure_count;
-	int sort;                      /* as in struct query */
+	struct query_groups all;
+	int sort; /* as in struct query */
 	bool ascending;
 };
 

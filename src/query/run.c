@@ -98,14 +98,14 @@ static int add_to_group(struct job *j, const uint64_t *key, const struct measure
 {
 	if (j->q->only && wanted_at(j, key) == INDEX_NONE)
 		return 0;
-	uint32_t at = groups_find(&j->groups, key);
-	if (at == INDEX_NONE) {
-		if (!j->add_new)
-			return 0;
-		int r = groups_get(&j->groups, key, &at);
-		if (r < 0)
-			return r == -E2BIG ? too_large(j) : out_of_memory(j);
-	}
+	uint32_t at = INDEX_NONE;
+	int r = j->add_new ? groups_get(&j->groups, key, &at) : 0;
+	if (r < 0)
+		return r == -E2BIG ? too_large(j) : out_of_memory(j);
+	if (!j->add_new)
+		at = groups_find(&j->groups, key);
+	if (at == INDEX_NONE)
+		return 0;
 	uint64_t *sums = groups_sums(&j->groups, at);
 	for (unsigned i = 0; i < j->measure_count; i++)
 		sums[i] += m->v[j->measures[i]];
@@ -248,9 +248,14 @@ static uint32_t limit_of(const struct query *q)
 	return q->limit ? q->limit : QUERY_LIMIT_MAX;
 }
 
+static struct query_groups groups_of(const struct job *j)
+{
+	return (struct query_groups){&j->groups, j->sets, j->measures, j->measure_count};
+}
+
 static int rank(struct job *j, uint32_t **ret, uint32_t *ret_count)
 {
-	struct ranking ranking = {&j->groups, j->sets, j->measures, j->measure_count, j->q->sort, j->q->ascending};
+	struct ranking ranking = {groups_of(j), j->q->sort, j->q->ascending};
 	return rank_top(&ranking, limit_of(j->q), ret, ret_count) < 0 ? out_of_memory(j) : 0;
 }
 
@@ -263,6 +268,13 @@ static int ask_total(struct job *j, uint64_t measures)
 	return ask(j, j->plan.total_cube, 0, measures, j->q->keep_snapshot, on_total);
 }
 
+static int show_all(struct job *j)
+{
+	struct query_groups all = groups_of(j);
+	int r = j->q->all(j->q->all_ctx, &all);
+	return r == -ENOMEM ? out_of_memory(j) : r;
+}
+
 /* best: rows that do not win need not come. */
 static int run_at_once(struct job *j, bool best, uint32_t **ret, uint32_t *ret_count)
 {
@@ -272,6 +284,8 @@ static int run_at_once(struct job *j, bool best, uint32_t **ret, uint32_t *ret_c
 	int r = ask_best(j, j->plan.cube, dims_mask(j), read_measures(j->q), best, total || j->q->keep_snapshot, on_row);
 	if (r == 0 && total)
 		r = ask_total(j, read_measures(j->q));
+	if (r == 0 && j->q->all)
+		r = show_all(j);
 	return r < 0 ? r : rank(j, ret, ret_count);
 }
 
@@ -438,9 +452,12 @@ static int run_given(struct job *j, uint32_t **ret, uint32_t *ret_count)
 
 /* ---- the answer ---- */
 
-static int copy_value(struct arena *arena, const struct dim_value *from, struct dim_value *to)
+/* Without the store's number, which is of this snapshot. */
+static int copy_value(struct arena *arena, enum dimension dim, const struct dim_value *from, struct dim_value *to)
 {
 	*to = *from;
+	if (!value_is_number(dimension_table[dim].kind))
+		to->number = 0;
 	if (!from->bytes.data)
 		return 0;
 	to->bytes.data = arena_copy(arena, from->bytes.data, from->bytes.len);
@@ -452,15 +469,14 @@ static int fill_row(struct job *j, uint32_t at, struct arena *arena, struct quer
 	struct dim_value *values = arena_alloc(arena, (j->q->by_count + 1) * sizeof(*values));
 	if (!values)
 		return -ENOMEM;
-	const uint64_t *key = groups_key(&j->groups, at), *sums = groups_sums(&j->groups, at);
+	const uint64_t *key = groups_key(&j->groups, at);
 	for (size_t i = 0; i < j->q->by_count; i++) {
 		struct dim_value v = value_set_value(&j->sets[i], key[i]);
-		if (copy_value(arena, &v, &values[i]) < 0)
+		if (copy_value(arena, j->q->by[i], &v, &values[i]) < 0)
 			return -ENOMEM;
 	}
-	*ret = (struct query_row){.values = values};
-	for (unsigned i = 0; i < j->measure_count; i++)
-		ret->m.v[j->measures[i]] = sums[i];
+	struct query_groups all = groups_of(j);
+	*ret = (struct query_row){values, query_groups_measures(&all, at)};
 	return 0;
 }
 
@@ -565,12 +581,13 @@ int query_run(struct store_reader *reader, const uint64_t retention_s[static LEV
 		return r;
 	job_init(&j);
 	bool winners = reader->ops->snapshots && !j.plan.step_s && q->by_count && q->limit &&
-		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube && j.via_at < 0;
+		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube && j.via_at < 0 && !q->all;
 	bool two = winners && __builtin_popcountll(answer_measures(q) & ~rank_measures(q->sort)) > FEW_MEASURES;
 	if (q->only)
 		r = run_given(&j, &rows, &count);
 	else
-		r = two ? run_in_two(&j, &rows, &count) : run_at_once(&j, winners || (j.store_via && j.time_at < 0), &rows, &count);
+		r = two ? run_in_two(&j, &rows, &count)
+			: run_at_once(&j, winners || (j.store_via && j.time_at < 0 && !q->all), &rows, &count);
 	if (r < 0)
 		return r;
 	if (!q->only && !q->by_count && !count) {

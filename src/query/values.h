@@ -2,7 +2,8 @@
 #pragma once
 
 /* Values as numbers, so that answers are added up by keys of a fixed size: 0 is unknown, numbers are
- * themselves plus one, and texts, prefixes and paths are numbered as they come. */
+ * themselves plus one, and texts, prefixes and paths are numbered as they come. Those that a store has numbered
+ * (struct dim_value) are looked at once, and known by its number from then on. */
 
 #include "base/arena.h"
 #include "base/index.h"
@@ -11,14 +12,21 @@
 struct value_set {
 	enum dimension_kind kind;
 	struct arena arena;
-	struct index index;
 	struct dim_value *values;
 	uint32_t count, cap;
+	struct index index;  /* of the first so many: the others wait until one comes without a number */
+	uint32_t indexed;
+	bool unnumbered;     /* one came */
+	uint32_t *by_number; /* the store's number → code; 0: not seen yet */
+	uint32_t number_end;
 };
+
+/* Not a text, a prefix or a path. */
+bool value_is_number(enum dimension_kind kind);
 
 void value_set_init(struct value_set *s, enum dimension_kind kind);
 void value_set_done(struct value_set *s);
-/* -ENOMEM. */
+/* The code of a value of a row or a question. Values with a number are all of one store and one snapshot. -ENOMEM. */
 int value_set_code(struct value_set *s, const struct dim_value *v, uint64_t *ret) MUST_USE;
 /* Valid until value_set_done, or the next value_set_code for where the struct itself stands. */
 struct dim_value value_set_value(const struct value_set *s, uint64_t code);

@@ -2,8 +2,8 @@
 
 /* Rows stand in one array of words, key before sums, and a hash index finds them: a look-up is a hash
  * of the key and, nearly always, one comparison. Growing copies the array, never the keys' meaning:
- * a row is its number. Keys of one small word (the ids of a dictionary, most AS numbers) need no hash: an array
- * has their rows. About 100 ns a row that is added to, 10 by that array. */
+ * a row is its number. Keys of one or two small words need no hash (direct.h). About 100 ns a row that is
+ * added to, 10 without the hash. */
 
 #include "store/groups.h"
 
@@ -14,27 +14,20 @@
 #include "base/hash.h"
 
 #define FIRST_ROWS 64u
-#define DIRECT_MAX (1u << 20) /* words below; 4 MB */
 
 void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint32_t max)
 {
 	*g = (struct groups){.key_words = key_words, .sum_words = sum_words, .max = max};
 	index_init(&g->index);
+	direct_reset(&g->direct, key_words);
 }
 
 void groups_done(struct groups *g)
 {
 	free(g->cells);
-	free(g->direct);
+	direct_done(&g->direct);
 	index_done(&g->index);
 	*g = (struct groups){0};
-}
-
-static void forget_keys(struct groups *g)
-{
-	index_clear(&g->index);
-	if (g->direct_end)
-		memset(g->direct, 0, g->direct_end * sizeof(*g->direct));
 }
 
 void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words)
@@ -44,7 +37,8 @@ void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words)
 	g->sum_words = sum_words;
 	g->cap = key_words + sum_words ? (uint32_t)(words / (key_words + sum_words)) : 0;
 	g->count = 0;
-	forget_keys(g);
+	index_clear(&g->index);
+	direct_reset(&g->direct, key_words);
 }
 
 void groups_limit(struct groups *g, size_t bytes)
@@ -54,7 +48,8 @@ void groups_limit(struct groups *g, size_t bytes)
 
 void groups_trim(struct groups *g, size_t bytes)
 {
-	if ((size_t)g->cap * (g->key_words + g->sum_words) * sizeof(*g->cells) <= bytes)
+	size_t cells = (size_t)g->cap * (g->key_words + g->sum_words);
+	if (cells * sizeof(*g->cells) + g->direct.cap * sizeof(*g->direct.slots) <= bytes)
 		return;
 	unsigned key_words = g->key_words, sum_words = g->sum_words;
 	uint32_t max = g->max;
@@ -76,41 +71,16 @@ static uint32_t find(const struct groups *g, const uint64_t *key, uint64_t hash)
 	return INDEX_NONE;
 }
 
-static bool is_direct(const struct groups *g, const uint64_t *key)
-{
-	return g->key_words == 1 && *key < DIRECT_MAX;
-}
-
 uint32_t groups_find(const struct groups *g, const uint64_t *key)
 {
-	if (is_direct(g, key)) /* 0 - 1 is INDEX_NONE */
-		return *key < g->direct_end ? g->direct[*key] - 1 : INDEX_NONE;
-	return find(g, key, hash_key(g, key));
-}
-
-static int grow_direct(struct groups *g, uint64_t key)
-{
-	uint32_t end = g->direct_end ? g->direct_end : 1024;
-	while (end <= key)
-		end *= 2;
-	uint32_t *direct = realloc(g->direct, end * sizeof(*direct));
-	if (!direct)
-		return -ENOMEM;
-	memset(direct + g->direct_end, 0, (end - g->direct_end) * sizeof(*direct));
-	g->direct = direct;
-	g->direct_end = end;
-	return 0;
+	return direct_fits(&g->direct, key) ? direct_find(&g->direct, key) : find(g, key, hash_key(g, key));
 }
 
 /* Notes that the next row is this key's. */
 static int index_next(struct groups *g, const uint64_t *key)
 {
-	if (!is_direct(g, key))
-		return index_add(&g->index, hash_key(g, key), g->count);
-	int r = *key < g->direct_end ? 0 : grow_direct(g, *key);
-	if (r == 0)
-		g->direct[*key] = g->count + 1;
-	return r;
+	int r = direct_add(&g->direct, key, g->count);
+	return r ? (r < 0 ? r : 0) : index_add(&g->index, hash_key(g, key), g->count);
 }
 
 static int grow(struct groups *g)
@@ -168,10 +138,10 @@ int groups_append(struct groups *g, const uint64_t *key, uint64_t **ret_row)
 void groups_order(const struct groups *g, uint32_t *ret_rows)
 {
 	uint32_t n = 0;
-	for (uint32_t key = 0; key < g->direct_end; key++)
-		if (g->direct[key])
-			ret_rows[n++] = g->direct[key] - 1;
+	for (size_t slot = 0; slot < g->direct.end; slot++)
+		if (g->direct.slots[slot])
+			ret_rows[n++] = g->direct.slots[slot] - 1;
 	for (uint32_t row = 0; row < g->count; row++)
-		if (!is_direct(g, groups_key(g, row)))
+		if (!direct_fits(&g->direct, groups_key(g, row)))
 			ret_rows[n++] = row;
 }

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "base/index.h"
+#include "store/direct.h"
 
 struct groups {
 	unsigned key_words, sum_words;
@@ -15,8 +15,7 @@ struct groups {
 	uint32_t count, cap;
 	uint32_t max; /* rows at most; -E2BIG beyond */
 	struct index index;
-	uint32_t *direct; /* of keys of one small word: row + 1; 0: none */
-	uint32_t direct_end;
+	struct direct direct; /* of keys of small words; the index has the others */
 };
 
 void groups_init(struct groups *g, unsigned key_words, unsigned sum_words, uint32_t max);
@@ -26,7 +25,7 @@ void groups_reset(struct groups *g, unsigned key_words, unsigned sum_words);
 /* Allows as many rows as fit into so many bytes. */
 void groups_limit(struct groups *g, size_t bytes);
 
-/* When the rows' memory is more than this, forgets every row and gives it back. */
+/* When the memory is more than this, forgets every row and gives it back. */
 void groups_trim(struct groups *g, size_t bytes);
 
 /* The row of a key, made with zero sums if new. -ENOMEM, -E2BIG. Row pointers last until the next
@@ -35,7 +34,7 @@ int groups_get(struct groups *g, const uint64_t *key, uint32_t *ret_row) MUST_US
 /* The row of a key; INDEX_NONE when there is none. */
 uint32_t groups_find(const struct groups *g, const uint64_t *key);
 
-/* Row numbers, those of small keys of one word by key: whoever adds them up later finds their rows side by
+/* Row numbers, those of keys of one or two small words by key: whoever adds them up later finds their rows side by
  * side. Not after groups_append. */
 void groups_order(const struct groups *g, uint32_t *ret_rows);
 

@@ -20,7 +20,7 @@
  *
  * Rows of certain prefixes are scattered over a bucket, because origins lead the key. So the pairs of origin and prefix
  * of each block are kept like any other question's rows; they tell of which origins the prefixes were, and with
- * those the key leads to the rows. */
+ * those the key leads to the rows, which are kept too. */
 
 #include "store/sqlite_query.h"
 
@@ -198,6 +198,7 @@ static void use_groups(struct user *u, const struct groups *g)
 
 /* ---- blocks ---- */
 
+/* With the rows of certain origins only, when there is a list of them. */
 static int read_and_keep(struct sqlite_job *j, const struct row_run *run, const struct sql *key,
 	const struct bucket_state *state, struct user *u)
 {
@@ -215,6 +216,9 @@ static int read_and_keep(struct sqlite_job *j, const struct row_run *run, const 
 	return SQLITE_OK;
 }
 
+static int read_by_origins(struct sqlite_job *j, const struct row_run *run, const struct sql *key,
+	const struct bucket_state *state, struct user *u);
+
 static int read_block(struct sqlite_job *j, const struct row_run *run, struct user *u)
 {
 	CLEANUP(sql_done) struct sql key = {0};
@@ -229,7 +233,7 @@ static int read_block(struct sqlite_job *j, const struct row_run *run, struct us
 		return SQLITE_NOMEM;
 	const struct cached *e = sqlite_cache_take(j->reader->cache, (struct view){(const uint8_t *)sql_text(&key), key.len}, &state);
 	if (!e)
-		return read_and_keep(j, run, &key, &state, u);
+		return (j->prefix_bits ? read_by_origins : read_and_keep)(j, run, &key, &state, u);
 	use_kept(u, e, j->with_time + j->dim_count, j->measure_count);
 	sqlite_cache_release(j->reader->cache, e);
 	return SQLITE_OK;
@@ -258,7 +262,8 @@ static int find_origins(struct sqlite_job *j, const struct row_run *run, struct 
 	return r;
 }
 
-static int read_by_origins(struct sqlite_job *j, const struct row_run *run)
+static int read_by_origins(struct sqlite_job *j, const struct row_run *run, const struct sql *key,
+	const struct bucket_state *state, struct user *u)
 {
 	CLEANUP(groups_done) struct groups origins;
 	CLEANUP(sql_done) struct sql list = {0};
@@ -271,7 +276,7 @@ static int read_by_origins(struct sqlite_job *j, const struct row_run *run)
 	struct row_run narrow = *run;
 	narrow.origins = sql_text(&list);
 	narrow.origin_count = origins.count;
-	return narrow.origins ? sqlite_read_run(j, &narrow) : SQLITE_NOMEM;
+	return narrow.origins ? read_and_keep(j, &narrow, key, state, u) : SQLITE_NOMEM;
 }
 
 /* ---- a segment ---- */
@@ -298,7 +303,7 @@ int sqlite_read_blocks(struct sqlite_job *j, const struct store_segment *seg)
 			break;
 		if (next == run.from_s && next < seg->to_s) {
 			run.to_s = block_end(run.from_s, closed_s < seg->to_s ? closed_s : seg->to_s, width);
-			r = j->prefix_bits ? read_by_origins(j, &run) : read_block(j, &run, &u);
+			r = read_block(j, &run, &u);
 		} else {
 			run.to_s = next > run.from_s ? next : seg->to_s;
 			r = sqlite_read_run(j, &run);

@@ -268,10 +268,9 @@ int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t n
 	}
 	/* "none" is a match like the others; of everything else 0 says unknown. */
 	*ret = (struct dim_value){.known = number || dim == DIM_match};
-	if (!ret->known || !dict_of(dim, &kind)) {
-		ret->number = number;
+	ret->number = number;
+	if (!ret->known || !dict_of(dim, &kind))
 		return SQLITE_OK;
-	}
 	int r = dict_values_get(&reader->dicts[kind], kind, number, &bytes);
 	if (r != SQLITE_OK)
 		return r;

@@ -43,7 +43,9 @@ int dimension_by_name(const char *name) MUST_USE;
 /* A value of any dimension. Views live as long as the row or query they stand in. */
 struct dim_value {
 	bool known;           /* false: null */
-	uint64_t number;      /* TIME: seconds; ASN; COUNTRY: packed; MATCH: enum route_match */
+	/* TIME: seconds; ASN; COUNTRY: packed; MATCH: enum route_match. TEXT, PREFIX, PATH: in a store's rows a number that
+	 * it has for this value and for no other, the same in every query of a snapshot; 0: none. */
+	uint64_t number;
 	struct view bytes;    /* TEXT: UTF-8; PATH: route/path.h form */
 	struct prefix prefix; /* PREFIX */
 };

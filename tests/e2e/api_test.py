@@ -173,6 +173,9 @@ class Api:
             of_stage = [node for node in answer["nodes"] if node["stage"] == stage]
             self.tap.equal(added(*map(figures, of_stage)), total, f"all of it passes the stage {stage}")
             self.tap.check(len(of_stage) <= most + 1, f"no more nodes than {most} and the others", of_stage)
+            own = [node for node in of_stage if not node["other"]]
+            largest = sorted((m.values["bytes_sent"] for m in self.world.sums((stage,), **choice).values()), reverse=True)
+            self.tap.equal([node["bytes_sent"] for node in own], largest[:most], f"the largest of the stage {stage} have nodes, the largest first")
         sums = expected(self.world.sums(("transit",), **choice))
         sums.pop((None,), None)
         transits = [node for node in answer["nodes"] if node["stage"] == "transit"]

@@ -6,8 +6,6 @@
  * origins, exactly, whatever is shown. Not thread-safe. */
 
 #include "query/query.h"
-#include "query/values.h"
-#include "store/groups.h"
 
 enum flows_stage {
 	STAGE_ROUTER,
@@ -17,12 +15,10 @@ enum flows_stage {
 	STAGE_COUNT,
 };
 
-/* A node's value: 0 is unknown, and other_code all that have no node of their own. */
-#define FLOWS_OTHER UINT64_MAX
-
 struct flows_node {
 	enum flows_stage stage;
-	uint64_t code;
+	bool other;             /* all that have no node of their own */
+	struct dim_value value; /* a router or an AS; lives as long as the flows */
 	struct measures m;
 };
 
@@ -32,17 +28,15 @@ struct flows_link {
 };
 
 struct flows {
-	struct value_set routers;
-	struct flows_node *nodes; /* by stage, the largest first */
+	struct flows_node *nodes; /* by stage, the largest first; then the others */
 	size_t node_count;
 	struct flows_link *links; /* the largest first */
 	size_t link_count;
+	struct arena arena;       /* owns values */
 };
 
-/* rows: by router and path. other: what is in none of them. sort: what the largest nodes are the largest by.
- * nodes_max: of a stage. -ENOMEM. */
-int flows_make(const struct query_row *rows, size_t count, const struct measures *other, int sort, uint32_t nodes_max,
-	struct flows *ret) MUST_USE;
+/* all: by router and path. sort: what the largest nodes are the largest by. nodes_max: of a stage. -ENOMEM. */
+int flows_make(const struct query_groups *all, int sort, uint32_t nodes_max, struct flows *ret) MUST_USE;
 void flows_done(struct flows *f);
 
 /* The AS of the stage in a path; 0: unknown, or none. */
