@@ -167,6 +167,11 @@ void http_ahead_give_way(struct http_ahead *a)
 		atomic_store(&a->given_up, true);
 }
 
+uint64_t http_ahead_rounds(struct http_ahead *a)
+{
+	return atomic_load(&a->rounds);
+}
+
 void http_ahead_wait(struct http_ahead *a, uint64_t rounds)
 {
 	(void)pthread_mutex_lock(&a->lock);

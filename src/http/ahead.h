@@ -20,7 +20,7 @@ struct http_ahead {
 	pthread_cond_t changed;
 	_Atomic bool started;
 	bool stopping;
-	uint64_t rounds;       /* all questions asked so many times */
+	_Atomic uint64_t rounds; /* all questions asked so many times */
 	_Atomic bool given_up; /* the present question */
 };
 
@@ -30,5 +30,7 @@ int http_ahead_start(struct http_ahead *a, struct http_server *s) MUST_USE;
 void http_ahead_stop(struct http_ahead *a);
 /* Somebody asks the store. */
 void http_ahead_give_way(struct http_ahead *a);
+/* How many times all questions have been asked. */
+uint64_t http_ahead_rounds(struct http_ahead *a);
 /* Returns when so many rounds are over. */
 void http_ahead_wait(struct http_ahead *a, uint64_t rounds);

@@ -99,6 +99,11 @@ static void write_store_kept_bytes(struct http_server *s, const char *name, FILE
 	(void)fprintf(out, "%s %zu\n", name, kept(s).bytes);
 }
 
+static void write_ahead_rounds(struct http_server *s, const char *name, FILE *out)
+{
+	(void)fprintf(out, "%s_total %llu\n", name, (unsigned long long)http_ahead_rounds(&s->ahead));
+}
+
 static const struct {
 	const char *name, *type, *help;
 	void (*write)(struct http_server *s, const char *name, FILE *out);

@@ -6,7 +6,6 @@ Chromium or web/node_modules."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,24 +13,12 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import browser as browsers  # noqa: E402
 import sample_world  # noqa: E402
 from collector import Collector  # noqa: E402
-from tap import skip_all  # noqa: E402
 
-WEB = os.path.join(HERE, "..", "..", "web")
 TOKEN = "dashboard-test-token-0123456789"
 NOTICE = "Sample data: networks invented for a test."
-
-
-def needs():
-    chromium = shutil.which("chromium")
-    if not shutil.which("node"):
-        skip_all("needs node")
-    if not chromium:
-        skip_all("needs chromium")
-    if not os.path.exists(os.path.join(WEB, "node_modules", "playwright-core")):
-        skip_all("needs web/node_modules, which building the dashboard makes")
-    return chromium
 
 
 def serve(browser, collector):
@@ -66,7 +53,7 @@ def run(folder, chromium):
         collector.send(sample_world.records(now, 13))
         setting = {"url": f"http://{collector.ready['http']}", "chromium": chromium, "notice": NOTICE, "now": now,
                    "guarded": f"http://{other.ready['http']}", "token": TOKEN, "few": sample_world.NETWORKS[sample_world.FEW].asn, "lossy": sample_world.LOSSY}
-        script = os.path.join(WEB, "tests", "dashboard.mjs")
+        script = browsers.script("dashboard.mjs")
         browser = subprocess.Popen(["node", script, json.dumps(setting)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             serve(browser, collector)
@@ -78,7 +65,7 @@ def run(folder, chromium):
 
 
 def main():
-    chromium = needs()
+    chromium = browsers.needs()
     with tempfile.TemporaryDirectory(prefix="whereto-test.") as folder:
         return run(folder, chromium)
 
