@@ -11,9 +11,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import chdb  # noqa: E402
 import clickhouse  # noqa: E402
 from collector import Collector, program  # noqa: E402
 from mrtgen import write_paths  # noqa: E402
@@ -21,6 +23,7 @@ from postgres import Server, unavailable  # noqa: E402
 from tap import Tap  # noqa: E402
 
 RECORDS = 200
+OLD = 20      # records, of two days ago
 RIR = "2|ripencc|1763852399|3|19830705|20261122|+0100\n"
 
 
@@ -68,15 +71,28 @@ def fill(collector, site):
     collector.wait(lambda: collector.api("changes")["rows"], "a path change", 60)
 
 
+def fill_old(collector):
+    """Traffic of an earlier day, so that questions about this one have something to leave out."""
+    then = int(time.time()) - 2 * 86400
+    collector.send({"time": then, "client": f"192.0.2.{i}", "server": "203.0.113.10", "type": "video", "bytes_sent": 10 ** 9,
+                    "packets_sent": 1000, "connections": 1} for i in range(OLD))
+    collector.wait(lambda: collector.api("top", from_=then - 3600, to=then + 3600)["total"]["records"] == OLD, "the old records")
+
+
 def check_questions(tap, dialect, ask):
     statements = documented(dialect)
-    tap.check(len(statements) >= 9, f"{dialect}: questions are found", len(statements))
+    tap.check(len(statements) >= 10, f"{dialect}: questions are found", len(statements))
     for statement in statements:
+        day = time.time() // 86400
         rows = ask(statement)
         tap.check(rows, f"{dialect}: {' '.join(statement.split())[:100]}", statement)
+        if "v_origin_day" in statement and time.time() // 86400 == day:
+            tap.equal({str(row[0]): int(row[1]) for row in rows}, {"64500": sum(1000 + i for i in range(1, RECORDS, 2)),
+                                                                   "64501": sum(1000 + i for i in range(0, RECORDS, 2))},
+                      f"{dialect}: this day's origins, of this day's bytes")
         if "p95_ms" in statement:
             tap.equal(str(rows[0][0]), "20", f"{dialect}: the percentile is the bound of its bucket")
-        if "covering" in statement or ">>=" in statement and "v_flow" in statement:
+        if "192.0.2.77" in statement and "v_flow" in statement or "covering" in statement:
             tap.equal({row[2] for row in rows}, {"192.0.2.0/24"}, f"{dialect}: what covers the address")
 
 
@@ -85,6 +101,7 @@ def check_sqlite(tap, folder):
     path = os.path.join(folder, "results.db")
     with Collector(os.path.join(folder, "collector"), **site.config("sqlite:" + path)) as collector:
         fill(collector, site)
+        fill_old(collector)
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         check_questions(tap, "sqlite", lambda sql: db.execute(sql).fetchall())
         db.close()
@@ -116,6 +133,17 @@ class Database:
 
     def ours(self, sql):
         return self.run("SET search_path = whereto, public;\n" + sql)
+
+
+def check_reader(tap, database):
+    database.run(";\n".join(documented("reader")) + ";")
+    asked = database.ours("SET ROLE grafana; SELECT (SELECT count(*) FROM v_flow_hour), (SELECT count(*) FROM pieces)")
+    tap.check(int(asked[0][0]) > 0, "a role that may read reads", asked)
+    try:
+        database.ours("SET ROLE grafana; DELETE FROM batches")
+        tap.check(False, "and may do no more")
+    except RuntimeError as error:
+        tap.check("permission denied" in str(error), "and may do no more", error)
 
 
 def check_legacy(tap, database):
@@ -168,8 +196,10 @@ def check_postgres(tap, folder, server):
     with Collector(os.path.join(folder, "collector"), **site.config(database.url)) as collector:
         fill(collector, site)
         check_countries(tap, site, collector.config_file, database)
-        check_questions(tap, "postgresql", database.ours)
         check_legacy(tap, database)
+        fill_old(collector)
+        check_questions(tap, "postgresql", database.ours)
+        check_reader(tap, database)
     other = Database(server, "other")
     other.run("CREATE EXTENSION ip4r;\n" + whereto("schema", "--store", "postgresql")[1])
     status, out, err = whereto("store", "check", other.url)
@@ -180,7 +210,16 @@ def check_postgres(tap, folder, server):
     tap.check(status == 0, "and takes rows", err)
 
 
-def check_clickhouse(tap, server):
+def check_clickhouse(tap, folder, server):
+    site = Site(folder)
+    with Collector(os.path.join(folder, "collector"), **site.config(server.url("questions"))) as collector:
+        fill(collector, site)
+        fill_old(collector)
+        tap.note(f"ClickHouse {server.ask('SELECT version()')}")
+        check_questions(tap, "clickhouse", lambda sql: [line.split("\t") for line in server.ask(sql, database="questions").splitlines()])
+
+
+def check_clickhouse_by_hand(tap, server):
     """A database made by hand is the one that `store migrate` makes."""
     for statement in whereto("schema", "--store", server.url("byhand"))[1].split(";\n"):
         if statement and not statement.startswith("USE "):
@@ -193,6 +232,16 @@ def check_clickhouse(tap, server):
     texts = [[server.ask(f"SHOW CREATE TABLE {database}.{table}").replace(database + ".", "") for table in tables[0].split("\n")]
              for database in ("byhand", "made")]
     tap.equal(texts[0], texts[1], "which are defined alike")
+
+
+def check_clickhouse_current(tap):
+    try:
+        server = clickhouse.Engine()
+    except chdb.Unavailable as reason:
+        tap.skip("a current ClickHouse", reason)
+        return
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(server):
+        check_clickhouse(tap, folder, server)
 
 
 def check_clickhouse_cluster(tap):
@@ -220,8 +269,10 @@ def main():
     if clickhouse.unavailable():
         tap.skip("ClickHouse", clickhouse.unavailable())
     else:
-        with contextlib.closing(clickhouse.Server()) as server:
-            check_clickhouse(tap, server)
+        with tempfile.TemporaryDirectory() as folder, contextlib.closing(clickhouse.Server()) as server:
+            check_clickhouse(tap, folder, server)
+            check_clickhouse_by_hand(tap, server)
+    check_clickhouse_current(tap)
     if unavailable():
         tap.skip("PostgreSQL", unavailable())
         return tap.done()
