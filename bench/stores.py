@@ -21,6 +21,16 @@ def run(*arguments):
     return subprocess.run([os.environ["WHERETO_BENCH_STORE"], *arguments]).returncode
 
 
+POSTGRES_SIZE = "SELECT pg_database_size(current_database())::text || ' ' || sum(n_live_tup) FROM pg_stat_user_tables"
+CLICKHOUSE_SIZE = "SELECT concat(toString(sum(bytes_on_disk)), ' ', toString(sum(rows))) FROM system.parts WHERE active AND database = 'bench'"
+
+
+def print_size(answer):
+    """Of the bytes and the rows that a server counts."""
+    size, rows = map(int, answer.split())
+    print(f"{size / 1e6:.0f} MB in the database, {size / max(rows, 1):.1f} bytes a row")
+
+
 def main():
     arguments = sys.argv[1:]
     if "--url" in arguments:
@@ -32,13 +42,12 @@ def main():
     if not postgres.unavailable():
         with contextlib.closing(postgres.Server()) as server:
             failed |= run("--url", server.url, *arguments)
-            print("MB in the database:", server.ask("SELECT pg_database_size(current_database()) / 1000000"))
+            print_size(server.ask(POSTGRES_SIZE))
     print("\nClickHouse", clickhouse.unavailable() or "", flush=True)
     if not clickhouse.unavailable():
         with contextlib.closing(clickhouse.Server()) as server:
             failed |= run("--url", server.url("bench"), *arguments)
-            print("MB in the database:", server.ask("SELECT toString(intDiv(sum(bytes_on_disk), 1000000)) FROM system.parts WHERE active"
-                                                    " AND database = 'bench'"))
+            print_size(server.ask(CLICKHOUSE_SIZE))
     return failed
 
 
