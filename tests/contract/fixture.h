@@ -35,6 +35,11 @@ void test_look(void **state);
 void test_range(void **state);
 void test_collectors(void **state);
 
+/* Values that are rare, and a server that is gone for a while (odd_contract.c). */
+void test_odd_values(void **state);
+void test_largest_values(void **state);
+void test_server_goes_away(void **state);
+
 /* Path changes (changes_contract.c). */
 void test_changes_come_back(void **state);
 void test_changes_apply_once(void **state);

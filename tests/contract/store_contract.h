@@ -10,6 +10,8 @@ struct store_contract {
 	const struct store_ops *ops;
 	/* Writes the URL of a fresh, empty store. */
 	void (*fresh_url)(char *buf, size_t cap);
+	/* Ends the server, and starts it anew with its data; NULL: the store has none. */
+	bool (*server)(bool up);
 	bool in_shares; /* maintain deletes as much as store_config.share_rows says, and more when called again */
 };
 

@@ -13,6 +13,11 @@ static void fresh_url(char *buf, size_t cap)
 	ch_url(buf, cap, "writer", name);
 }
 
+static bool server(bool up)
+{
+	return ch_do(up ? "start" : "kill", 0);
+}
+
 int main(void)
 {
 	struct error err;
@@ -30,7 +35,7 @@ int main(void)
 		print_error("no server\n");
 		return 1;
 	}
-	struct store_contract contract = {store_find("clickhouse://x", &err), fresh_url, false};
+	struct store_contract contract = {store_find("clickhouse://x", &err), fresh_url, server, false};
 	int failed = store_contract_run(&contract);
 	ch_destroy();
 	return failed;

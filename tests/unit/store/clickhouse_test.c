@@ -391,35 +391,6 @@ static void test_expired_rows_stay_away(void **state)
 	ops->close(s);
 }
 
-/* Batches wait, readers say so, and both go on by themselves when the server is back. */
-static void test_server_goes_away(void **state)
-{
-	char name[32];
-	struct error err = {0};
-	struct store *s = open_fresh(name), *other;
-	struct store_reader *r;
-	uint64_t sum, last;
-	assert_int_equal(ops->reader_open(s, &r, NULL), 0);
-	assert_int_equal(write_one(s, 1, &err), STORE_OK);
-	assert_int_equal(ask(r, &sum, &err), 0);
-	assert_int_equal(sum, 5);
-	assert_true(ch_do("kill", 0));
-	assert_int_equal(write_one(s, 2, &err), STORE_RETRY);
-	assert_int_equal(err.code, -EBUSY);
-	assert_non_null(strstr(err.text, name));
-	assert_int_equal(ops->last_batch(s, "c", &last, &err), -EBUSY);
-	assert_int_equal(ops->maintain(s, T0, &err), -EBUSY);
-	assert_int_equal(ask(r, &sum, &err), -EBUSY);
-	assert_int_equal(open_database(name, (const uint64_t[])FOREVER, &other, &err), -EBUSY);
-	assert_true(ch_do("start", 0));
-	assert_int_equal(write_one(s, 2, &err), STORE_OK);
-	assert_int_equal(write_one(s, 1, &err), STORE_DUPLICATE);
-	assert_int_equal(ask(r, &sum, &err), 0);
-	assert_int_equal(sum, 10);
-	ops->reader_close(r);
-	ops->close(s);
-}
-
 /* ---- what is refused ---- */
 
 static void test_schema(void **state)
@@ -477,7 +448,6 @@ int main(void)
 		cmocka_unit_test(test_marks_go),
 		cmocka_unit_test(test_half_a_batch),
 		cmocka_unit_test(test_expired_rows_stay_away),
-		cmocka_unit_test(test_server_goes_away),
 		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_urls),
 	};

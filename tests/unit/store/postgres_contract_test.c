@@ -10,6 +10,14 @@ static void fresh_url(char *buf, size_t cap)
 	pg_url(buf, cap, "wt", name);
 }
 
+static bool server(bool up)
+{
+	if (up)
+		return pg_start();
+	pg_stop();
+	return true;
+}
+
 int main(void)
 {
 	struct error err;
@@ -23,7 +31,7 @@ int main(void)
 		print_error("no server: see %s/log\n", pg.folder);
 		return 1;
 	}
-	struct store_contract contract = {store_find("postgresql://x", &err), fresh_url, true};
+	struct store_contract contract = {store_find("postgresql://x", &err), fresh_url, server, true};
 	int failed = store_contract_run(&contract);
 	pg_destroy();
 	return failed;

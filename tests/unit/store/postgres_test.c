@@ -7,35 +7,6 @@
 
 #include "wt_pgstore.h"
 
-/* Batches wait, readers say so, and both go on by themselves when the server is back. */
-static void test_server_goes_away(void **state)
-{
-	char name[32];
-	struct error err = {0};
-	struct store *s = open_fresh(name), *other;
-	struct store_reader *r;
-	uint64_t sum, last;
-	assert_int_equal(ops->reader_open(s, &r, NULL), 0);
-	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
-	assert_int_equal(ask(r, false, &sum, &err), 0);
-	assert_int_equal(sum, 10);
-	pg_stop();
-	assert_int_equal(write_one(s, "c", 2, &err), STORE_RETRY);
-	assert_int_equal(err.code, -EBUSY);
-	assert_non_null(strstr(err.text, name));
-	assert_int_equal(ops->last_batch(s, "c", &last, &err), -EBUSY);
-	assert_int_equal(ops->maintain(s, T0, &err), -EBUSY);
-	assert_int_equal(ask(r, false, &sum, &err), -EBUSY);
-	assert_int_equal(open_as("wt", name, &other, &err), -EBUSY);
-	assert_true(pg_start());
-	assert_int_equal(write_one(s, "c", 2, &err), STORE_OK);
-	assert_int_equal(write_one(s, "c", 1, &err), STORE_DUPLICATE);
-	assert_int_equal(ask(r, false, &sum, &err), 0);
-	assert_int_equal(sum, 20);
-	ops->reader_close(r);
-	ops->close(s);
-}
-
 /* The connections are cut, within a snapshot too: that one is lost, the next is not. */
 static void test_connections_are_cut(void **state)
 {
@@ -231,7 +202,6 @@ static void test_several_collectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_server_goes_away),
 		cmocka_unit_test(test_connections_are_cut),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_read_only),

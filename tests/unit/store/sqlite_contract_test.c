@@ -25,7 +25,7 @@ int main(void)
 	wt_random_init();
 	if (!mkdtemp(folder))
 		return 1;
-	struct store_contract contract = {store_find("sqlite:x", &err), fresh_url, true};
+	struct store_contract contract = {store_find("sqlite:x", &err), fresh_url, NULL, true};
 	int failed = store_contract_run(&contract);
 	(void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	return failed;
