@@ -20,7 +20,7 @@ import chdb  # noqa: E402
 import clickhouse  # noqa: E402
 from away import RECORDS, check_away, check_late, stored  # noqa: E402
 from collector import Collector, program  # noqa: E402
-from disk import fill, small_disk  # noqa: E402
+from disk import fill, remove_disk, small_disk  # noqa: E402
 from mrtgen import write_paths  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
@@ -240,7 +240,7 @@ def check_full_disk(tap, folder):
             settled(collector, 20100)
             tap.equal(set(table_sums(server, "full").values()), {expected_sums(20100)}, "full disk: with room again all is stored once")
     finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
+        remove_disk(disk)
         os.rmdir(disk)
 
 

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from disk import small_disk
+from disk import remove_disk, small_disk
 from processes import free_port, spawn, unprivileged
 
 
@@ -92,5 +92,5 @@ class Server:
     def close(self):
         self.end()
         if self.disk:
-            subprocess.run(["umount", "--lazy", self.folder], check=True)
+            remove_disk(self.folder)
         shutil.rmtree(self.folder)
