@@ -8,6 +8,7 @@
 
 #include "base/cursor.h"
 #include "store/cube.h"
+#include "store/value_ids.h"
 
 extern const struct store_ops postgres_ops;
 
@@ -27,6 +28,8 @@ struct pg_parts {
 	size_t count, cap;
 };
 
+enum pg_dict { PG_NAMES, PG_PREFIXES, PG_PATHS, PG_DICT_COUNT };
+
 struct postgres_store {
 	struct store base;
 	char *url;
@@ -38,6 +41,8 @@ struct postgres_store {
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
 	int64_t share_rows;             /* deleted by one call of maintain */
 	struct groups scratch[2];    /* kept for their memory */
+	struct value_ids ids[PG_DICT_COUNT];
+	uint64_t ids_of[PG_DICT_COUNT]; /* the tables they were read of */
 	struct pg_parts parts;       /* that are there, as far as is known */
 	uint64_t unmerged;           /* rows brought since the last merge */
 	uint64_t merged_at_s;
@@ -157,8 +162,10 @@ int pg_copy_end(struct pg_copy *c, struct error *err) MUST_USE;
 
 /* ---- dictionaries, for the writer (postgres_dict.c) ---- */
 
-/* Replaces the flow table's own numbers by the dictionaries' ids, for entries that rows or changes use. */
+/* Replaces the flow table's own numbers by the dictionaries' ids, for entries that rows or changes use. When the
+ * transaction is not committed after all, its ids have to be forgotten. */
 int pg_map_dictionaries(struct postgres_store *s, struct cube_source *src, struct error *err) MUST_USE;
+void pg_forget_ids(struct postgres_store *s);
 /* The id of one name, made if new. */
 int pg_name_id(struct postgres_store *s, const char *text, uint64_t *ret, struct error *err) MUST_USE;
 /* Makes the temporary tables of a new connection. */

@@ -167,6 +167,7 @@ enum store_result postgres_write_batch(struct store *store, const struct store_b
 		r = pg_run(s->pq, s->name, is_new ? "COMMIT" : "ROLLBACK", "writing a batch", err);
 	if (r == 0)
 		return is_new ? STORE_OK : STORE_DUPLICATE;
+	pg_forget_ids(s);
 	postgres_writer_give_up(s);
 	return r == -EBADMSG || r == -EPROTO ? STORE_FATAL : STORE_RETRY;
 }
