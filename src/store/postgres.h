@@ -139,6 +139,9 @@ void pg_add_insert(struct sql *s, struct store_table table);
 
 /* Notes what the CTEs hours and days (ts: one for each row) added to. */
 void pg_add_pieces(struct sql *s, enum store_cube cube);
+/* Notes what will be added to a table of hours or days: "(VALUES (TS, HOW MANY), ...)", each bucket once. In the transaction that brings
+ * the rows, before they are there. */
+int pg_note_pieces(struct postgres_store *s, struct store_table table, const char *rows, struct error *err) MUST_USE;
 /* Joins the pieces of buckets that have many rows in them; *ret_more as in pg_merge. */
 int pg_join_pieces(struct postgres_store *s, uint64_t now_s, bool *ret_more, struct error *err) MUST_USE;
 
