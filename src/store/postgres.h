@@ -123,7 +123,7 @@ int pg_parts_drop(struct postgres_store *s, struct error *err) MUST_USE;
 
 /* ---- merging (postgres_merge.c) ---- */
 
-#define PG_MERGE_SLICE  500000  /* rows, about, merged in one call */
+#define PG_MERGE_SLICE  200000  /* rows, about, merged in one call: of so many keys the sums have room in PG_BEGIN_MERGE's memory */
 #define PG_UNMERGED_MAX 4000000 /* rows brought by this program before it merges them early */
 
 #define PG_BEGIN_MERGE "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL work_mem = '64MB'"
@@ -134,6 +134,8 @@ int pg_merge(struct postgres_store *s, uint64_t now_s, struct error *err) MUST_U
 void pg_column_sum(struct sql *s, const char *name);
 void pg_column_wide_sum(struct sql *s, const char *name);
 void pg_add_insert(struct sql *s, struct store_table table);
+/* In the order of the table's index, which then grows at its end: " ORDER BY 1, origin" */
+void pg_add_order(struct sql *s, enum store_cube cube);
 
 /* ---- pieces (postgres_pieces.c) ---- */
 

@@ -68,6 +68,7 @@ static void add_join(struct sql *s, const struct bucket *b, void (*sum)(struct s
 	schema_measures(s, sum);
 	sql_add(s, " FROM gone GROUP BY ");
 	schema_key_columns(s, b->table.cube);
+	pg_add_order(s, b->table.cube);
 	sql_add(s, " RETURNING 1) UPDATE pieces SET compact = (SELECT count(*) FROM kept), added = 0"
 		" WHERE cube = '%s' AND level = '%s' AND ts = %llu; COMMIT", cube, level, ts);
 }
