@@ -5,7 +5,8 @@
  * piece more of that bucket. Nothing is changed in place, so there is no key to look up, and no room to keep for it. What
  * the pieces of a bucket have in common is added up later (postgres_pieces.c).
  *
- * A step takes whole minutes of one cube, PG_MERGE_SLICE rows or so. It is one transaction of one view: what it adds is exactly
+ * A step takes whole minutes of one cube, PG_MERGE_SLICE rows or so, and adds the sums in the order of the index, which grows at
+ * its end then. It is one transaction of one view: what it adds is exactly
  * what it deletes, batches that come meanwhile stay for the next, and a reader sees all of it or nothing. One
  * collector merges at a time; the others go on writing. New parts are vacuumed when they are through, so they stay small.
  *
