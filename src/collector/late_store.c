@@ -12,7 +12,7 @@
 
 struct late_store {
 	struct store base;
-	struct store_ops ops; /* of this one: scheme and snapshots are the real store's */
+	struct store_ops ops; /* of this one: scheme, snapshots and others are the real store's */
 	const struct store_ops *real_ops;
 	struct store_config config;
 	char *url;
@@ -100,7 +100,7 @@ static int late_new(const struct store_config *config, const struct store_ops *o
 		free(url);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	late->ops = (struct store_ops){.scheme = ops->scheme, .snapshots = ops->snapshots, .write_batch = late_write_batch,
+	late->ops = (struct store_ops){.scheme = ops->scheme, .snapshots = ops->snapshots, .others = ops->others, .write_batch = late_write_batch,
 		.last_batch = late_last_batch, .maintain = late_maintain, .close = late_close, .reader_open = late_reader_open,
 		.kept = ops->kept ? late_kept : NULL,
 		.query = ops->query, .changes = ops->changes, .reader_close = late_reader_close};

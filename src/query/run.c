@@ -7,7 +7,8 @@
  * rows read. *In two*, when only the first few are wanted and a smaller cube knows the total: first
  * the sorting measure alone is read to find the winners, then everything of the winners, then the
  * total. Reading one column of thirty is several times faster. It takes a store whose reader sees
- * the same rows three times (snapshots), or sums would not agree. Winners by an AS on the path would be nearly
+ * the same rows three times (snapshots), or sums would not agree; one that adds up what it leaves out (others) is asked in one
+ * go. Winners by an AS on the path would be nearly
  * all rows again, so with via there is one go. A store that can is asked for sums by via, of which it may leave out those
  * that do not win, and then for the total; of others rows are by path, and added to each AS on it here.
  *
@@ -150,6 +151,8 @@ static int on_row(void *ctx, const struct store_row *row)
 	struct job *j = ctx;
 	uint64_t key[QUERY_DIMS_MAX] = {0};
 	measures_add(&j->total, &row->m);
+	if (row->others)
+		return 0;
 	for (size_t i = 0; i < j->q->by_count; i++) {
 		if ((int)i == j->via_at && !j->store_via)
 			continue;
@@ -278,7 +281,7 @@ static int show_all(struct job *j)
 /* best: rows that do not win need not come. */
 static int run_at_once(struct job *j, bool best, uint32_t **ret, uint32_t *ret_count)
 {
-	bool total = best || j->store_via;
+	bool total = (best && !j->reader->ops->others) || j->store_via;
 	set_measures(j, read_measures(j->q));
 	j->add_new = true;
 	int r = ask_best(j, j->plan.cube, dims_mask(j), read_measures(j->q), best, total || j->q->keep_snapshot, on_row);
@@ -580,9 +583,9 @@ int query_run(struct store_reader *reader, const uint64_t retention_s[static LEV
 	if (r < 0)
 		return r;
 	job_init(&j);
-	bool winners = reader->ops->snapshots && !j.plan.step_s && q->by_count && q->limit &&
+	bool winners = (reader->ops->snapshots || reader->ops->others) && !j.plan.step_s && q->by_count && q->limit &&
 		q->limit <= TWO_WAYS_LIMIT && j.plan.total_cube != j.plan.cube && j.via_at < 0 && !q->all;
-	bool two = winners && __builtin_popcountll(answer_measures(q) & ~rank_measures(q->sort)) > FEW_MEASURES;
+	bool two = winners && reader->ops->snapshots && __builtin_popcountll(answer_measures(q) & ~rank_measures(q->sort)) > FEW_MEASURES;
 	if (q->only)
 		r = run_given(&j, &rows, &count);
 	else

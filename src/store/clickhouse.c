@@ -104,6 +104,7 @@ static int clickhouse_reader_open(struct store *store, struct store_reader **ret
 const struct store_ops clickhouse_ops = {
 	.scheme = "clickhouse",
 	.snapshots = false,
+	.others = true,
 	.ddl = clickhouse_ddl,
 	.look = clickhouse_look,
 	.open = clickhouse_open,

@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/arena.h"
@@ -75,8 +76,8 @@ struct ch_request {
 	uint64_t deadline_ns;  /* 0: a time within which any such request ends */
 	long within_ms;        /* and this time at most, when it is not 0 */
 	bool without_database; /* it may not be there yet */
-	bool with_data;        /* what follows the statement: */
-	struct view data;
+	bool with_data;        /* what follows the statement, one behind the other: */
+	struct view data[2];
 };
 
 /* Reads one row of an answer. When the reader has failed the row is not whole yet: the function has done nothing and is
@@ -105,7 +106,7 @@ struct ch_answer {
 	void *ctx;
 	struct error *err;
 	struct buffer rows; /* what is not read yet */
-	struct rd data;     /* of the request */
+	struct rd data[2];  /* of the request */
 	int result;         /* of fn */
 	int code;           /* in a header */
 	size_t text_len;    /* what the server says instead of an answer: */
@@ -123,29 +124,49 @@ int ch_conn_meet(struct ch_conn *c, uint64_t deadline_ns, struct error *err) MUS
 
 struct ch_node;
 
+/* What the blocks of several posts have in common behind their beginnings. */
+struct ch_rest {
+	struct buffer bytes;
+	unsigned users;
+};
+
+enum ch_post_state { CH_POST_FREE, CH_POST_GIVEN, CH_POST_MOVING, CH_POST_ENDED };
+
 struct ch_post {
 	struct ch_conn conn; /* a handle of its own to the node's server */
-	struct ch_node *node; /* NULL: nothing is under way */
+	struct ch_node *node; /* unless it is free */
+	enum ch_post_state state; /* under the lock */
+	CURLcode curl_result;     /* once it has ended */
 	struct ch_request q;
 	struct ch_answer answer;
 	struct sql sql, query_id;
-	struct buffer block;
+	struct buffer block;  /* or its beginning, and */
+	struct ch_rest *rest; /* NULL: there is none */
 };
 
 struct ch_posts {
 	CURLM *multi;
 	struct ch_post posts[CH_POSTS];
 	int result; /* the first failure's */
+	pthread_t thread;
+	bool started;
+	bool last; /* under the lock: no more are given */
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
 };
 
 int ch_posts_init(struct ch_posts *p, const struct ch_url *url, struct error *err) MUST_USE;
 void ch_posts_done(struct ch_posts *p);
-/* One whose block, sql and query_id are empty, to be filled; waits for one. NULL: something failed. */
+/* One whose block, sql and query_id are empty, to be filled, without a rest; waits for one. NULL: something failed. */
 struct ch_post *ch_posts_take(struct ch_posts *p, struct error *err);
 /* Sends it, and may return before it has arrived. */
 int ch_posts_send(struct ch_posts *p, struct ch_post *post, struct ch_node *node, struct error *err) MUST_USE;
 /* Until all have been answered; the first failure of any since the last call. Gives large blocks' memory back. */
 int ch_posts_wait(struct ch_posts *p, struct error *err) MUST_USE;
+/* With one user, the caller; a post that has one is a user until it is answered. NULL: no memory. */
+struct ch_rest *ch_rest_new(void);
+struct ch_rest *ch_rest_ref(struct ch_rest *rest);
+void ch_rest_unref(struct ch_rest *rest);
 
 /* ---- values as they are stored (clickhouse_value.c) ---- */
 
@@ -333,7 +354,9 @@ struct ch_block {
 	uint8_t marker; /* CH_MARK, CH_UNMARK */
 	const struct ch_dict *dict; /* of the numbers in the rows */
 };
-void ch_block_write(const struct ch_block *b, struct buffer *out);
+/* Appends its beginning with the times; what follows, which does not depend on them but for `before`. */
+void ch_block_times(const struct ch_block *b, struct buffer *out);
+void ch_block_rest(const struct ch_block *b, struct buffer *out);
 /* They add up to 0, and a row of nothing but zeros is left out of a merge. */
 #define CH_MARK   1
 #define CH_UNMARK 255

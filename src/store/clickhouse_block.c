@@ -7,7 +7,8 @@
  * One row is the batch's mark (or there are several, and nothing else): no dimensions, no sums. It stands where the table's
  * order wants it, among rows that are in that order too: so the server need not sort, which would cost it as much as all
  * the rest. Rows stand row by row where they come from, so the measures, most of a block, are written in one walk with a
- * place in each column. */
+ * place in each column. Most batches are of one hour, one day: then the blocks of a cube's levels differ in their first column
+ * only, the times, and what follows is made once. */
 
 #include "store/clickhouse.h"
 
@@ -187,15 +188,19 @@ static void add_markers(const struct ch_block *b, struct buffer *out)
 	buffer_commit(out, &w);
 }
 
-void ch_block_write(const struct ch_block *b, struct buffer *out)
+void ch_block_times(const struct ch_block *b, struct buffer *out)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	unsigned n = (unsigned)cube_key(b->cube, key);
 	bool with_path = cube_dims[b->cube] & DIM_BIT(DIM_path);
-
-	buffer_clear(out);
 	ch_block_begin(out, 1 + n + with_path + 1 + MEASURE_COUNT + 1, count_all(b));
 	add_numbers(b, "ts", DIM_time, 0, b->marker_ts, out);
+}
+
+void ch_block_rest(const struct ch_block *b, struct buffer *out)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	unsigned n = (unsigned)cube_key(b->cube, key);
 	for (unsigned i = 0; i < n; i++) {
 		const char *name = dimension_table[key[i]].name;
 		if (ch_width(key[i]))

@@ -195,9 +195,13 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 static size_t on_data(char *data, size_t size, size_t n, void *ctx)
 {
 	struct ch_answer *a = ctx;
-	size_t left = rd_left(&a->data), take = left < size * n ? left : size * n;
-	rd_copy(&a->data, data, take);
-	return take;
+	size_t room = size * n, used = 0;
+	for (size_t i = 0; i < ARRAY_LEN(a->data); i++) {
+		size_t left = rd_left(&a->data[i]), take = left < room - used ? left : room - used;
+		rd_copy(&a->data[i], data + used, take);
+		used += take;
+	}
+	return used;
 }
 
 /* ---- the request ---- */
@@ -282,7 +286,7 @@ static void set_options(struct ch_answer *a, const char *url, long ms)
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, q->with_data ? NULL : q->sql);
 	(void)curl_easy_setopt(h, CURLOPT_POST, 1L);
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
-		q->with_data ? (curl_off_t)q->data.len : (curl_off_t)strlen(q->sql));
+		(curl_off_t)(q->with_data ? q->data[0].len + q->data[1].len : strlen(q->sql)));
 }
 
 int ch_answer_begin(struct ch_answer *a, struct error *err)
@@ -294,7 +298,8 @@ int ch_answer_begin(struct ch_answer *a, struct error *err)
 	add_url(&url, a->c, a->q, ms);
 	if (!a->q->sql || !sql_text(&url))
 		return ch_no_memory(a->c->url, err);
-	a->data = rd_view(a->q->data);
+	for (size_t i = 0; i < ARRAY_LEN(a->data); i++)
+		a->data[i] = rd_view(a->q->data[i]);
 	a->err = err;
 	a->c->code = 0;
 	set_options(a, sql_text(&url), ms);

@@ -98,13 +98,14 @@ static int clear_place(struct clearing *c, const struct ch_place *place, struct 
 	struct ch_node *node;
 	struct ch_block b = {.cube = (enum store_cube)(place->table / LEVEL_COUNT), .marks = c->marks, .marker = CH_UNMARK,
 		.mark_count = collect(c, place), .marker_ts = ch_place_time(place)};
-	ch_block_write(&b, &block);
+	ch_block_times(&b, &block);
+	ch_block_rest(&b, &block);
 	sql_add(&sql, "INSERT INTO ");
 	ch_table_local(&sql, &s->layout, place->table);
 	sql_add(&sql, " FORMAT Native");
 	if (block.failed)
 		return ch_no_memory(&s->url, err);
-	struct ch_request q = {.sql = sql_text(&sql), .doing = "clearing marks", .with_data = true, .data = {block.data, block.len}};
+	struct ch_request q = {.sql = sql_text(&sql), .doing = "clearing marks", .with_data = true, .data = {{block.data, block.len}}};
 	int r = ch_node_get(s, place->shard, &node, err);
 	return r < 0 ? r : ch_run(&node->conn, &q, err);
 }

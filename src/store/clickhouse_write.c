@@ -32,6 +32,15 @@ struct job {
 	struct ch_dict dict; /* by the numbers of src */
 	struct sql mark;
 	struct ch_place_list wanted, done, written; /* of the marks */
+	/* What the blocks of `rows` have behind their times, a shard each. */
+	struct {
+		enum store_cube cube;
+		const struct groups *rows;
+		struct {
+			struct ch_rest *rest; /* NULL: not made yet */
+			uint32_t first, count, before;
+		} of[CH_NODES_MAX];
+	} shared;
 	unsigned asked;             /* the shard that is asked for them */
 	uint32_t *at;               /* a table's rows, block by block */
 	uint16_t *shards;           /* their shards; NULL: there is one */
@@ -230,6 +239,41 @@ static int place_rows(struct job *j, enum store_cube cube, const struct groups *
 	return j->key.failed ? ch_no_memory(&j->s->url, j->err) : 0;
 }
 
+static void forget_shared(struct job *j)
+{
+	for (unsigned shard = 0; shard < j->s->layout.shards; shard++)
+		ch_rest_unref(j->shared.of[shard].rest);
+	memset(&j->shared, 0, sizeof(j->shared));
+}
+
+/* As it was made for the level before, when the same rows make this block. */
+static struct ch_rest *rest_of(struct job *j, const struct ch_block *b, unsigned shard)
+{
+	struct ch_rest *rest = j->shared.of[shard].rest;
+	if (rest && j->shared.of[shard].first == b->at[0] && j->shared.of[shard].count == b->count && j->shared.of[shard].before == b->before)
+		return rest;
+	ch_rest_unref(rest);
+	rest = j->shared.of[shard].rest = ch_rest_new();
+	if (!rest)
+		return NULL;
+	j->shared.of[shard].first = b->at[0];
+	j->shared.of[shard].count = b->count;
+	j->shared.of[shard].before = b->before;
+	ch_block_rest(b, &rest->bytes);
+	return rest;
+}
+
+static int send_block(struct job *j, const struct ch_block *b, struct ch_place place)
+{
+	struct ch_rest *rest = rest_of(j, b, place.shard);
+	struct ch_post *post = rest ? take(j) : NULL;
+	if (!post)
+		return rest ? j->s->posts.result : ch_no_memory(&j->s->url, j->err);
+	ch_block_times(b, &post->block);
+	post->rest = ch_rest_ref(rest);
+	return insert(j, post, place);
+}
+
 /* The rows [from, to) that are of the place's shard. */
 static int write_block(struct job *j, struct ch_place place, enum store_cube cube, const struct groups *rows, uint32_t from,
 	uint32_t to)
@@ -247,13 +291,7 @@ static int write_block(struct job *j, struct ch_place place, enum store_cube cub
 		return 0;
 	if (ch_place_add(&j->written, &place) < 0)
 		return ch_no_memory(&j->s->url, j->err);
-	if (ch_place_has(&j->done, &place))
-		return 0;
-	struct ch_post *post = take(j);
-	if (!post)
-		return j->s->posts.result;
-	ch_block_write(&b, &post->block);
-	return insert(j, post, place);
+	return ch_place_has(&j->done, &place) ? 0 : send_block(j, &b, place);
 }
 
 /* One table's, which come in the order of their time. */
@@ -261,7 +299,13 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 {
 	struct job *j = ctx;
 	uint32_t from = 0, to;
-	int r = place_rows(j, cube, rows);
+	int r = 0;
+	if (j->shared.rows != rows || j->shared.cube != cube) {
+		forget_shared(j);
+		j->shared.rows = rows;
+		j->shared.cube = cube;
+		r = place_rows(j, cube, rows);
+	}
 	while (from < rows->count && !row_is_kept(j->s, level, groups_key(rows, from)[0]))
 		from++;
 	for (; from < rows->count && r == 0; from = to) {
@@ -407,6 +451,7 @@ static int write_content(struct job *j)
 	int r = ch_dict_init(&j->dict, &j->src);
 	if (r == 0)
 		r = cube_walk(&j->src, j->batch->only, j->s->scratch, write_rows, j);
+	forget_shared(j);
 	if (r == -ENOMEM || r == -E2BIG)
 		(void)ch_no_memory(&j->s->url, j->err);
 	if (r == 0)
@@ -424,6 +469,7 @@ static void job_done(struct job *j)
 	cube_source_done(&j->src);
 	ch_dict_done(&j->dict);
 	sql_done(&j->mark);
+	forget_shared(j);
 	free(j->at);
 	free(j->shards);
 	buffer_done(&j->key);

@@ -22,7 +22,8 @@ struct cube_source {
 int cube_source_init(struct cube_source *s, const struct flow_table *flows, const struct store_table *only) MUST_USE;
 void cube_source_done(struct cube_source *s);
 
-/* Takes one table's rows, in key order; they live until it returns. A negative return ends the walk. */
+/* Takes one table's rows, in key order; they live until it returns. A negative return ends the walk. When `rows` is what it was
+ * at the finer level of the same cube, nothing but the times in it has changed: all of a batch is in one bucket. */
 typedef int cube_rows_fn(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows);
 
 /* The rows of every table (or of `only`, as in struct store_batch), cube by cube from fine to coarse levels.

@@ -145,6 +145,7 @@ _Static_assert(MEASURE_COUNT <= 64, "measures fit a mask");
 struct store_row {
 	struct dim_value values[DIMENSION_COUNT];
 	struct measures m;
+	bool others; /* of those left out for `best`; it has no values */
 };
 typedef int store_row_fn(void *ctx, const struct store_row *row);
 
@@ -196,6 +197,8 @@ struct store_ops {
 	/* keep_snapshot works: queries of one reader agree with each other until one comes without it
 	 * (a query of no segments just ends it) or one fails. */
 	bool snapshots;
+	/* What is left out for `best` comes all the same, added up (store_row.others): sums of all rows are the total. */
+	bool others;
 	/* Queries may want DIM_via: a row of the tables counts once for each AS on its path, for the unknown when there is none. */
 	bool via;
 	/* Statements as text, for a store like that of the URL, which may be "sqlite:" and no more; nobody is asked. -EOPNOTSUPP. */

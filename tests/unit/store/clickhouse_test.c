@@ -158,6 +158,63 @@ static void test_odd_values(void **state)
 	ops->close(s);
 }
 
+struct best_answer {
+	uint64_t won, others; /* bytes */
+	unsigned rows;        /* of winners */
+	bool unknown;         /* among them */
+};
+
+static int collect_best(void *ctx, const struct store_row *row)
+{
+	struct best_answer *a = ctx;
+	uint64_t bytes = row->m.v[MEASURE_bytes_sent];
+	assert_true(!row->others || !row->values[DIM_router].known);
+	a->unknown |= !row->others && !row->values[DIM_router].known;
+	a->rows += !row->others;
+	*(row->others ? &a->others : &a->won) += bytes;
+	return 0;
+}
+
+/* The best come by themselves, those as good as the last one too, and the others as one row: nothing is lost. */
+static void test_best(void **state)
+{
+	static const char *const routers[] = {NULL, "\1x", "it's \\", "", "a", "b", "c", "d"};
+	static const uint64_t bytes[] = {50, 40, 30, 20, 10, 10, 5, 1};
+	static const enum measure per = MEASURE_packets_sent;
+	static const struct {
+		uint32_t best;
+		const enum measure *per; /* nobody has any: all are as good */
+		unsigned rows;
+		uint64_t won, others;
+	} cases[] = {{1, NULL, 1, 50, 116}, {3, NULL, 3, 120, 46}, {5, NULL, 6, 160, 6}, {8, NULL, 8, 166, 0}, {3, &per, 8, 166, 0}};
+	static const uint32_t dims[] = {DIM_BIT(DIM_router), DIM_BIT(DIM_router) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_prefix)};
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct store_reader *r;
+	struct flow_table *t;
+	assert_int_equal(flow_table_new(&t), 0);
+	for (size_t i = 0; i < ARRAY_LEN(routers); i++)
+		add_flow(t, routers[i], "64500", i % 2 ? "192.0.2.0/24" : NULL, bytes[i]);
+	assert_int_equal(write_table(s, 1, t, &err), STORE_OK);
+	flow_table_free(t);
+	assert_int_equal(ops->reader_open(s, &r, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases) * ARRAY_LEN(dims) * 2; i++) {
+		size_t n = i % ARRAY_LEN(cases), segments = 1 + i / ARRAY_LEN(cases) % 2;
+		struct store_query q = {.cube = CUBE_flow, .segments = {{LEVEL_hour, T0, T0 + 3600}, {LEVEL_day, T0, T0 + 86400}},
+			.segment_count = segments, .dims = dims[i / ARRAY_LEN(cases) / 2], .best = cases[n].best, .best_by = MEASURE_bytes_sent,
+			.best_per = cases[n].per};
+		struct best_answer a = {0};
+		assert_int_equal(ops->query(r, &q, collect_best, &a, &err), 0);
+		assert_int_equal(a.rows, cases[n].rows * segments);
+		assert_int_equal(a.won, cases[n].won * segments);
+		assert_int_equal(a.others, cases[n].others * segments);
+		assert_true(a.unknown);
+	}
+	ops->reader_close(r);
+	ops->close(s);
+}
+
 /* Sums of the largest numbers are still large. */
 static void test_largest_values(void **state)
 {
@@ -439,6 +496,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_odd_values),
+		cmocka_unit_test(test_best),
 		cmocka_unit_test(test_largest_values),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_blocks_are_in_order),
