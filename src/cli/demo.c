@@ -2,7 +2,7 @@
 
 /* The whole of whereto on one machine, on loopback, within a temporary folder: sample data
  * (demo_data.c), the real collector and a real nginx with the module (demo_parts.c), visitors
- * (demo_clients.c), made-up senders with a past (demo_fleet.c) and a live look at the result (demo_view.c).
+ * (demo_clients.c), made-up senders with a past (demo_fleet.c), made-up routers (demo_bmp.c) and a live look at the result (demo_view.c).
  *
  * Nothing of the system's is touched. Started as root it becomes nobody before anything else, so that it could
  * not even by mistake; the module, which root's sources may hide from nobody, is opened before.
@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/demo_bmp.h"
 #include "cli/demo_clients.h"
 #include "cli/demo_data.h"
 #include "cli/demo_fleet.h"
@@ -38,8 +39,9 @@
 #define NGINX_STOP_MS     10000
 #define COLLECTOR_STOP_MS 20000
 #define SECONDS_MAX       86400u
-#define FIRST_MOVE_NS     (12 * NS_PER_S)
-#define MOVE_NS           (90 * NS_PER_S)
+#define LOSING_ROUTER     (DEMO_ROUTERS - 1) /* its live session is lost for a while, to be seen */
+#define LOSS_AFTER_NS     (20 * NS_PER_S)
+#define LOSS_NS           (900 * NS_PER_S)
 
 struct demo {
 	unsigned seconds; /* 0: until a signal */
@@ -52,9 +54,10 @@ struct demo {
 	struct demo_view *view;
 	struct demo_view_config view_config;
 	char api[64];
-	struct loop_timer end, drain, move;
+	struct loop_timer end, drain, move, loss;
+	int live[DEMO_ROUTERS]; /* sockets of the routers' sessions; -1: none */
 	bool stopping, broken; /* broken: a program ended by itself */
-	bool moved;            /* a network is reached by another transit than at first */
+	unsigned moves;        /* how often a network was reached by another transit than before */
 };
 
 /* ---- how it comes to its end ---- */
@@ -107,16 +110,45 @@ static void on_output_gone(void *ctx)
 
 /* ---- what happens meanwhile ---- */
 
-/* A path changes: the router's table is another one, and the collector reads it. */
+/* Where a session cannot be had the router has its file. */
+static void connect_router(struct demo *d, unsigned router)
+{
+	struct error err = {0};
+	d->live[router] = demo_bmp_connect(router, d->moves, d->parts.bmp, &err);
+	if (d->live[router] < 0)
+		demo_view_print("%s\n", err.text);
+}
+
+static void on_loss(struct loop_timer *self)
+{
+	struct demo *d = self->ctx;
+	bool lost = d->live[LOSING_ROUTER] < 0;
+	if (lost)
+		connect_router(d, LOSING_ROUTER);
+	else
+		close_p(&d->live[LOSING_ROUTER]);
+	if (!lost)
+		(void)!loop_timer_set(d->loop, &d->loss, LOSS_NS);
+}
+
+static void tell_move(struct demo *d, unsigned n)
+{
+	for (unsigned router = 0; router < DEMO_ROUTERS; router++)
+		if (d->live[router] >= 0 && demo_bmp_move(d->live[router], router, n) < 0)
+			close_p(&d->live[router]);
+}
+
+/* A path changes: the router tells it, and its table is another one, which the collector reads. */
 static void on_move(struct loop_timer *self)
 {
 	struct demo *d = self->ctx;
 	struct error err = {0};
-	d->moved = !d->moved;
-	if (demo_data_move(d->folder, (uint32_t)(clock_wall_ms() / 1000), d->moved, &err) == 0 &&
+	unsigned now_s = demo_data_nth_move(d->moves).at_s, next_s = demo_data_nth_move(d->moves + 1).at_s;
+	tell_move(d, d->moves);
+	if (demo_data_move(d->folder, (uint32_t)(clock_wall_ms() / 1000), d->moves++, &err) == 0 &&
 		demo_process_running(&d->parts.collector))
 		(void)kill(d->parts.collector.pid, SIGHUP);
-	(void)!loop_timer_set(d->loop, &d->move, MOVE_NS);
+	(void)!loop_timer_set(d->loop, &d->move, (next_s - now_s) * NS_PER_S);
 }
 
 /* ---- starting ---- */
@@ -167,14 +199,20 @@ static int open_doors(struct demo *d, struct error *err)
 	};
 	(void)snprintf(key, sizeof(key), "%s/telemetry.key", d->folder);
 	d->move = (struct loop_timer){.fn = on_move, .ctx = d};
+	d->loss = (struct loop_timer){.fn = on_loss, .ctx = d};
 	d->end = (struct loop_timer){.fn = on_end_timer, .ctx = d};
 	d->drain = (struct loop_timer){.fn = on_drain_timer, .ctx = d};
+	for (unsigned router = 0; router < DEMO_ROUTERS; router++)
+		if (demo_data_live(router))
+			connect_router(d, router);
 	int r = demo_fleet_new(d->loop, d->parts.telemetry, key, &d->fleet, err);
 	if (r < 0)
 		return r;
 	r = demo_clients_new(d->loop, d->parts.web_port, &d->clients);
 	if (r == 0)
-		r = loop_timer_set(d->loop, &d->move, FIRST_MOVE_NS);
+		r = loop_timer_set(d->loop, &d->move, demo_data_nth_move(0).at_s * NS_PER_S);
+	if (r == 0)
+		r = loop_timer_set(d->loop, &d->loss, LOSS_AFTER_NS);
 	if (r == 0 && d->seconds)
 		r = loop_timer_set(d->loop, &d->end, d->seconds * NS_PER_S);
 	if (r == 0)
@@ -258,6 +296,8 @@ static int stop(struct demo *d)
 	demo_view_free(d->view);
 	demo_clients_free(d->clients);
 	demo_fleet_free(d->fleet);
+	for (unsigned router = 0; router < DEMO_ROUTERS; router++)
+		close_p(&d->live[router]);
 	(void)demo_process_stop(&d->parts.nginx, SIGTERM, NGINX_STOP_MS);
 	if (demo_process_stop(&d->parts.collector, SIGTERM, COLLECTOR_STOP_MS) < 0) {
 		fputs("whereto demo: ", stderr);
@@ -279,6 +319,8 @@ static int run(struct demo *d)
 {
 	struct error err = {0};
 	demo_parts_init(&d->parts);
+	for (unsigned router = 0; router < DEMO_ROUTERS; router++)
+		d->live[router] = -1;
 	int r = start(d, &err), status = EXIT_FAILED;
 	if (r == 0) {
 		r = loop_run(d->loop);

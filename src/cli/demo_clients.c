@@ -2,11 +2,12 @@
 
 /* A visit is one connection from one address: connect, a few requests with pauses between them, close.
  * Four in ten make one request and say so (Connection: close), the others keep the connection alive.
- * Which network a visitor comes from follows Zipf's law, as popularity does: the n-th network gets 1/n of
- * the first one's visits. Every network leans to one of the two routers, so that both are worth a look.
+ * Which of the nearby networks a visitor comes from follows Zipf's law, as popularity does: the n-th network gets 1/n of
+ * the first one's visits. Every network leans to one of the two routers, so that both are worth a look. There are few
+ * visits beside what the made-up senders tell, so that the whole looks before the demo's start as it does after.
  *
  * A slot per visit, none of them allocated later; a tick starts a few visits where slots are free, which bounds
- * connections (SLOTS) and requests (some three hundred a second) whatever nginx does. A
+ * connections (SLOTS) and requests (some seventeen a second) whatever nginx does. A
  * response is counted when it is complete; nothing of one that is not is counted at all, so a failure
  * shows as a difference to what the collector has, never as a smaller figure on both sides. */
 
@@ -26,8 +27,8 @@
 #include "cli/demo_data.h"
 
 #define SLOTS         256
-#define TICK_NS       (20 * NS_PER_MS)
-#define VISITS_MAX    3  /* a tick; 0 to this many, evenly */
+#define TICK_NS       (200 * NS_PER_MS)
+#define VISITS_MAX    2  /* a tick; 0 to this many, evenly */
 #define REQUESTS_MAX  9  /* a visit */
 #define PAUSE_NS      (20 * NS_PER_MS)
 #define PAUSES        16 /* 1 to this many PAUSE_NS between two requests */
@@ -55,7 +56,7 @@ struct demo_clients {
 	uint16_t port;
 	uint64_t random;
 	struct loop_timer tick;
-	double popularity[256]; /* cumulative, by network */
+	double popularity[256]; /* cumulative, by nearby network */
 	struct demo_clients_stats stats;
 	void (*drained)(void *ctx);
 	void *drained_ctx;
@@ -72,11 +73,11 @@ static unsigned below(struct demo_clients *c, unsigned n)
 
 static unsigned choose_network(struct demo_clients *c)
 {
-	unsigned count = demo_data_networks(), i = 0;
+	unsigned count = demo_data_networks() - demo_data_distant(), i = 0;
 	double at = (double)(demo_data_random(&c->random) >> 11) / (double)(1ull << 53) * c->popularity[count - 1];
 	while (i + 1 < count && c->popularity[i] <= at)
 		i++;
-	return i;
+	return demo_data_distant() + i;
 }
 
 /* ---- the end of a visit ---- */
@@ -307,7 +308,7 @@ int demo_clients_new(struct loop *loop, uint16_t port, struct demo_clients **ret
 	c->random = clock_mono_ns() | 1;
 	c->tick = (struct loop_timer){.fn = on_tick, .ctx = c};
 	double sum = 0;
-	for (unsigned i = 0; i < demo_data_networks(); i++)
+	for (unsigned i = 0; i < demo_data_networks() - demo_data_distant(); i++)
 		c->popularity[i] = sum += 1.0 / (i + 1);
 	for (size_t i = 0; i < SLOTS; i++) {
 		c->visits[i].clients = c;

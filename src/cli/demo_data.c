@@ -9,6 +9,8 @@
  * one client is another prefix, and often another path, at edge1 than at edge2. The other routers have the neighbours of both. One network is unknown to
  * edge2, so that some traffic there has no route, as in life.
  *
+ * The servers behind ams, nyc and sin serve the distant networks, whose traffic is made up; nginx's visitors come from the nearby ones.
+ *
  * Countries follow the networks, but some change in the middle of a block, where no CIDR prefix ends.
  *
  * The MRT writer does what these tables need of RFC 6396 section 4.3: a PEER_INDEX_TABLE with IPv4 peers
@@ -30,11 +32,13 @@
 #define MRT_HEADER_BYTES     12
 #define PEER_IPV4_AS4        0x02
 
-#define ATTR_ORIGIN     1
-#define ATTR_AS_PATH    2
-#define ATTR_NEXT_HOP   3
-#define ATTR_LOCAL_PREF 5
-#define SEGMENT_SEQUENCE 2
+#define ATTR_ORIGIN            1
+#define ATTR_AS_PATH           2
+#define ATTR_NEXT_HOP          3
+#define ATTR_LOCAL_PREF        5
+#define ATTR_COMMUNITIES       8
+#define ATTR_LARGE_COMMUNITIES 32
+#define SEGMENT_SEQUENCE       2
 
 #define PREPENDED       3
 #define PATH_MAX_LENGTH (2 + PREPENDED)
@@ -44,8 +48,9 @@
 #define BLOCK_OCTETS    4  /* a /14 */
 #define BLOCK_LEN       14
 #define BLOCK_ADDRESSES (BLOCK_OCTETS << 16)
-#define PARTS_MAX       4
+#define PARTS_MAX       DEMO_WHOLE
 #define LOOPBACK        127u
+#define MOVES_PERIOD_S  3600
 
 enum carrier_asn {
 	NONE = 0,
@@ -75,6 +80,13 @@ static const struct network {
 } networks[] = {
 #define NETWORK(asn, country, second_country, carrier, parts, edge1, edge2, name) \
 	{asn, country, second_country, carrier, parts, {edge1, edge2, edge1 edge2, edge2 edge1, edge1 "3" edge2}, name},
+#define NEARBY NETWORK
+#include "cli/demo_networks.def"
+};
+
+enum {
+#define NETWORK(...) +1
+	DISTANT = 0
 #include "cli/demo_networks.def"
 };
 
@@ -86,6 +98,7 @@ static const struct {
 #define CARRIER(key, asn, name) {asn, name},
 #define EXCHANGE(key, asn, address, name) {asn, name},
 #define NETWORK(asn, country, second_country, carrier, parts, edge1, edge2, name) {asn, name},
+#define NEARBY NETWORK
 #include "cli/demo_networks.def"
 };
 
@@ -96,11 +109,14 @@ static const struct {
 
 static const char *const routers[DEMO_ROUTERS] = {"edge1", "edge2", "ams", "nyc", "sin"};
 
-/* The network that moves, at which router, and the neighbour that it then has no more. */
-#define MOVING_NETWORK 2
-#define MOVING_ROUTER  2
-#define MOVING_FROM    '1'
+/* What happens to paths, in each hour: a network is not reached any more by the way that a router used, or is again. The first one
+ * comes early, to be seen; the others seldom, as in life, and one of them stays. */
+static const struct demo_move moves[] = {
+	{12, 2, 2, true}, {200, 3, 9, true}, {520, 4, 6, true}, {900, 3, 9, false}, {1400, 2, 11, true}, {2100, 3, 4, true},
+	{2300, 3, 4, false}, {3000, 4, 6, false}, {3300, 2, 2, false},
+};
 
+_Static_assert(ARRAY_LEN(networks) <= DEMO_NETWORKS_MAX, "more networks");
 _Static_assert(FIRST_BLOCK + ARRAY_LEN(networks) * BLOCK_OCTETS <= 256, "127.0.0.0/8 is full");
 
 /* ---- addresses ---- */
@@ -128,6 +144,11 @@ struct addr demo_data_server(unsigned router)
 const char *demo_data_router(unsigned router)
 {
 	return routers[router];
+}
+
+bool demo_data_live(unsigned router)
+{
+	return router >= DEMO_EDGES;
 }
 
 enum demo_region demo_data_region(unsigned network)
@@ -158,6 +179,11 @@ unsigned demo_data_networks(void)
 	return ARRAY_LEN(networks);
 }
 
+unsigned demo_data_distant(void)
+{
+	return DISTANT;
+}
+
 uint32_t demo_data_asn(unsigned network)
 {
 	return networks[network].asn;
@@ -179,7 +205,7 @@ struct addr demo_data_client(unsigned network, uint64_t random)
 	return p.addr;
 }
 
-/* ---- MRT ---- */
+/* ---- routes ---- */
 
 static void put_address(struct wr *w, const char *text)
 {
@@ -188,6 +214,58 @@ static void put_address(struct wr *w, const char *text)
 		abort(); /* the table above is wrong */
 	wr_bytes(w, a.bytes, 4);
 }
+
+/* The path as the neighbour tells it; returns its length. */
+static unsigned make_path(const struct network *n, const struct neighbour *from,
+	uint32_t path[static PATH_MAX_LENGTH])
+{
+	unsigned length = 0, times = from->key == '3' ? PREPENDED : 1;
+	if (from->adds_itself) {
+		path[length++] = from->asn;
+		if (n->carrier != NONE)
+			path[length++] = n->carrier;
+	}
+	while (times--)
+		path[length++] = n->asn;
+	return length;
+}
+
+/* Where the neighbour has heard the route, and whether from a customer (10) or a peer (20): RFC 1997, or RFC 8092 where its
+ * number does not fit. */
+static void put_communities(struct wr *w, const struct network *n, const struct neighbour *from)
+{
+	uint32_t values[] = {1000 + 100 * demo_data_region((unsigned)(n - networks)), n->carrier == NONE ? 10 : 20};
+	bool large = from->asn > UINT16_MAX;
+	wr_bytes(w, (uint8_t[3]){0xc0, large ? ATTR_LARGE_COMMUNITIES : ATTR_COMMUNITIES, ARRAY_LEN(values) * (large ? 12 : 4)}, 3);
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		if (large) {
+			wr_u32(w, from->asn);
+			wr_u32(w, 1);
+			wr_u32(w, values[i]);
+		} else {
+			wr_u16(w, (uint16_t)from->asn);
+			wr_u16(w, (uint16_t)values[i]);
+		}
+	}
+}
+
+static void put_attributes(struct wr *w, const struct network *n, const struct neighbour *from)
+{
+	uint32_t path[PATH_MAX_LENGTH];
+	unsigned length = make_path(n, from, path);
+	wr_bytes(w, (uint8_t[4]){0x40, ATTR_ORIGIN, 1, 0}, 4);
+	wr_bytes(w, (uint8_t[2]){0x40, ATTR_AS_PATH}, 2);
+	wr_bytes(w, (uint8_t[3]){(uint8_t)(2 + 4 * length), SEGMENT_SEQUENCE, (uint8_t)length}, 3);
+	for (unsigned i = 0; i < length; i++)
+		wr_u32(w, path[i]);
+	wr_bytes(w, (uint8_t[3]){0x40, ATTR_NEXT_HOP, 4}, 3);
+	put_address(w, from->address);
+	wr_bytes(w, (uint8_t[3]){0x40, ATTR_LOCAL_PREF, 4}, 3);
+	wr_u32(w, from->adds_itself ? 100 : 200); /* what is free is preferred */
+	put_communities(w, n, from);
+}
+
+/* ---- MRT ---- */
 
 /* RFC 6396 section 2: timestamp, type, subtype, length, then the body. */
 static void add_record(struct buffer *out, uint32_t time_s, uint16_t subtype, const struct wr *body)
@@ -220,36 +298,6 @@ static void add_peers(struct buffer *out, uint32_t time_s, unsigned router)
 	add_record(out, time_s, MRT_PEER_INDEX_TABLE, &w);
 }
 
-/* The path as the neighbour tells it; returns its length. */
-static unsigned make_path(const struct network *n, const struct neighbour *from,
-	uint32_t path[static PATH_MAX_LENGTH])
-{
-	unsigned length = 0, times = from->key == '3' ? PREPENDED : 1;
-	if (from->adds_itself) {
-		path[length++] = from->asn;
-		if (n->carrier != NONE)
-			path[length++] = n->carrier;
-	}
-	while (times--)
-		path[length++] = n->asn;
-	return length;
-}
-
-static void put_attributes(struct wr *w, const struct network *n, const struct neighbour *from)
-{
-	uint32_t path[PATH_MAX_LENGTH];
-	unsigned length = make_path(n, from, path);
-	wr_bytes(w, (uint8_t[4]){0x40, ATTR_ORIGIN, 1, 0}, 4);
-	wr_bytes(w, (uint8_t[2]){0x40, ATTR_AS_PATH}, 2);
-	wr_bytes(w, (uint8_t[3]){(uint8_t)(2 + 4 * length), SEGMENT_SEQUENCE, (uint8_t)length}, 3);
-	for (unsigned i = 0; i < length; i++)
-		wr_u32(w, path[i]);
-	wr_bytes(w, (uint8_t[3]){0x40, ATTR_NEXT_HOP, 4}, 3);
-	put_address(w, from->address);
-	wr_bytes(w, (uint8_t[3]){0x40, ATTR_LOCAL_PREF, 4}, 3);
-	wr_u32(w, from->adds_itself ? 100 : 200); /* what is free is preferred */
-}
-
 /* RFC 6396 section 4.3.4: peer, time, length of the attributes, attributes. */
 static void put_entry(struct wr *w, uint32_t time_s, const struct network *n, uint16_t peer)
 {
@@ -266,24 +314,67 @@ static void put_entry(struct wr *w, uint32_t time_s, const struct network *n, ui
 struct table_of {
 	uint32_t time_s;
 	unsigned router;
-	bool moved;
+	const bool *away; /* by network: the way to it that was used is gone; NULL: none is */
 };
+
+/* The neighbour whose way the router uses: the exchange's, which is free, else the first one's. */
+static char best_key(const char *routes)
+{
+	char best = *routes;
+	for (; *routes && best != 'P'; routes++)
+		best = *routes == 'P' || *routes < best ? *routes : best;
+	return best;
+}
 
 /* Whether the neighbour tells the router of this part; PARTS_MAX: of the whole block. */
 static bool offers(const struct table_of *t, unsigned network, char key, unsigned part)
 {
 	const char *routes = networks[network].routes[t->router];
 	const char *at = strchr(routes, key);
-	if (!at || (t->moved && network == MOVING_NETWORK && key == MOVING_FROM))
+	if (!at || (t->away && t->away[network] && key == best_key(routes)))
 		return false;
 	return part == PARTS_MAX || ((size_t)(at - routes) + part + t->router) % 2 == 0;
+}
+
+unsigned demo_data_neighbours(void)
+{
+	return ARRAY_LEN(neighbours);
+}
+
+struct demo_neighbour demo_data_neighbour(unsigned n)
+{
+	struct demo_neighbour ret = {.asn = neighbours[n].asn};
+	if (addr_parse(neighbours[n].address, &ret.addr) < 0)
+		abort(); /* the table above is wrong */
+	return ret;
+}
+
+struct prefix demo_data_prefix(unsigned network, unsigned part)
+{
+	return part == PARTS_MAX ? block_of(network) : part_of(network, part);
+}
+
+bool demo_data_offers(unsigned router, unsigned network, unsigned part, unsigned neighbour)
+{
+	return (part == PARTS_MAX || part < networks[network].parts) &&
+		offers(&(struct table_of){.router = router}, network, neighbours[neighbour].key, part);
+}
+
+bool demo_data_is_best(unsigned router, unsigned network, unsigned neighbour)
+{
+	return neighbours[neighbour].key == best_key(networks[network].routes[router]);
+}
+
+void demo_data_put_attributes(struct wr *w, unsigned network, unsigned neighbour)
+{
+	put_attributes(w, &networks[network], &neighbours[neighbour]);
 }
 
 /* RFC 6396 section 4.3.2: number, prefix, then the entries. Nothing when nobody offers the prefix. */
 static void add_prefix(struct buffer *out, const struct table_of *t, unsigned network, unsigned part, uint32_t *number)
 {
 	const struct network *n = &networks[network];
-	struct prefix p = part == PARTS_MAX ? block_of(network) : part_of(network, part);
+	struct prefix p = demo_data_prefix(network, part);
 	uint8_t room[RECORD_MAX];
 	struct wr w = wr_make(room, sizeof(room));
 	uint16_t count = 0;
@@ -388,15 +479,39 @@ static int write_table(const char *folder, const char *name, const struct table_
 	return failed ? error_set(err, -ENOMEM, "out of memory") : r;
 }
 
-int demo_data_move(const char *folder, uint32_t time_s, bool moved, struct error *err)
+/* Writes a router's table over the one it had. */
+static int rewrite_table(const char *folder, const struct table_of *t, struct error *err)
 {
 	char from[4096], to[4096];
 	(void)snprintf(from, sizeof(from), "%s/moved.mrt", folder);
-	(void)snprintf(to, sizeof(to), "%s/%s.mrt", folder, routers[MOVING_ROUTER]);
-	int r = write_table(folder, "moved.mrt", &(struct table_of){time_s, MOVING_ROUTER, moved}, err);
+	(void)snprintf(to, sizeof(to), "%s/%s.mrt", folder, routers[t->router]);
+	int r = write_table(folder, "moved.mrt", t, err);
 	if (r == 0 && rename(from, to) < 0)
 		r = error_set(err, -errno, "%s: %s", to, strerror(errno));
 	return r;
+}
+
+struct demo_move demo_data_nth_move(unsigned n)
+{
+	struct demo_move m = moves[n % ARRAY_LEN(moves)];
+	m.at_s += n / (unsigned)ARRAY_LEN(moves) * MOVES_PERIOD_S;
+	return m;
+}
+
+void demo_data_away(unsigned router, unsigned count, bool away[static DEMO_NETWORKS_MAX])
+{
+	memset(away, 0, DEMO_NETWORKS_MAX * sizeof(*away));
+	for (unsigned i = count > ARRAY_LEN(moves) ? count - (unsigned)ARRAY_LEN(moves) : 0; i < count; i++)
+		if (moves[i % ARRAY_LEN(moves)].router == router)
+			away[moves[i % ARRAY_LEN(moves)].network] = moves[i % ARRAY_LEN(moves)].away;
+}
+
+int demo_data_move(const char *folder, uint32_t time_s, unsigned n, struct error *err)
+{
+	unsigned router = moves[n % ARRAY_LEN(moves)].router;
+	bool away[DEMO_NETWORKS_MAX];
+	demo_data_away(router, n + 1, away);
+	return rewrite_table(folder, &(struct table_of){time_s, router, away}, err);
 }
 
 static int write_text(const char *folder, const char *name, void (*print)(FILE *out), struct error *err)
@@ -414,7 +529,7 @@ int demo_data_write(const char *folder, uint32_t time_s, struct error *err)
 	int r = 0;
 	for (unsigned router = 0; router < DEMO_ROUTERS && r == 0; router++) {
 		(void)snprintf(name, sizeof(name), "%s.mrt", routers[router]);
-		r = write_table(folder, name, &(struct table_of){time_s, router, false}, err);
+		r = write_table(folder, name, &(struct table_of){time_s, router, NULL}, err);
 	}
 	if (r == 0)
 		r = write_text(folder, "countries.txt", print_countries, err);

@@ -32,7 +32,7 @@
 #define REGIONS      4
 #define BITS_A_S     900e6
 #define PACKET_BYTES 1400
-#define RTT_SAMPLES  40 /* many, so that those of the real nginx, which has no distance, are few among them */
+#define RTT_SAMPLES  60 /* of a network, by server as its traffic; many, so that those of the real nginx are few in all */
 #define ROOM_MIN     200 /* datagrams: more than a tick makes */
 #define PI           3.14159265358979
 
@@ -50,7 +50,7 @@ static const struct kind {
 	const char *name;
 	double share;      /* of connections' bytes */
 	double bytes;      /* of a connection */
-} kinds[] = {{"video", 0.72, 2.4e6}, {"web", 0.2, 900e3}, {"api", 0.08, 500e3}};
+} kinds[] = {{"video", 0.72, 800e3}, {"web", 0.2, 300e3}, {"api", 0.08, 160e3}};
 
 /* By server and the network's region: round trip in milliseconds, share of the network's traffic, hours from UTC of the region. */
 static const double distance_ms[POPS][REGIONS] = {{13, 88, 168, 104}, {84, 24, 222, 162}, {166, 218, 34, 204}};
@@ -108,8 +108,8 @@ static void fill_quality(struct demo_fleet *f, struct record *r, unsigned pop, u
 	r->values[FIELD_connections_with_retransmit] = again < connections ? again : connections;
 	r->values[FIELD_goodput_tested] = connections / 2;
 	r->values[FIELD_goodput_met] = (uint64_t)((double)(connections / 2) * fmax(0, 0.99 - 12 * rate));
-	r->rtt_count = RTT_SAMPLES;
-	for (unsigned i = 0; i < RTT_SAMPLES; i++)
+	r->rtt_count = (uint8_t)(1 + RTT_SAMPLES * nearness[pop][demo_data_region(network)]);
+	for (unsigned i = 0; i < r->rtt_count; i++)
 		r->rtt_us[i] = (uint32_t)(ms * 1000 * (0.85 + 0.5 * chance(f) * chance(f)) * (rate > 0.02 ? 1.2 : 1));
 }
 
@@ -149,7 +149,7 @@ static bool make_step(struct demo_fleet *f)
 	if (f->at_s + step_s > now_s)
 		return false;
 	for (unsigned pop = 0; pop < POPS; pop++)
-		for (unsigned i = 0; i < demo_data_networks(); i++)
+		for (unsigned i = 0; i < demo_data_distant(); i++)
 			add(f, pop, i, step_s);
 	f->at_s += step_s;
 	return true;
@@ -177,7 +177,7 @@ int demo_fleet_new(struct loop *loop, const char *to, const char *key_file, stru
 	f->begin_s = now_s;
 	f->at_s = (now_s - PAST_S) / STEP_PAST_S * STEP_PAST_S;
 	f->tick = (struct loop_timer){.fn = on_tick, .ctx = f};
-	for (unsigned i = 0; i < demo_data_networks(); i++)
+	for (unsigned i = 0; i < demo_data_distant(); i++)
 		f->weight_sum += weight(i);
 	int r = key_load(key_file, 1, &config.key, err);
 	if (r == 0)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/demo_bmp.h"
 #include "cli/demo_data.h"
 #include "cli/demo_folder.h"
 #include "wire/key.h"
@@ -92,6 +93,7 @@ int demo_parts_find(struct demo_parts *p, const char *module, struct error *err)
 static const char collector_config[] =
 	"name: demo\n"
 	"telemetry: {listen: [\"127.0.0.1:0\"], keys: [{id: 1, file: telemetry.key}]}\n"
+	"bmp: {listen: [\"127.0.0.1:0\"]}\n"
 	"countries: [{rir: {files: [countries.txt]}}]\n"
 	"asnames: {file: asnames.txt}\n"
 	"store: {url: \"sqlite:whereto.db\"}\n"
@@ -99,7 +101,7 @@ static const char collector_config[] =
 	"http:\n"
 	"  listen: [\"127.0.0.1:0\"]\n"
 	"  notice: \"Sample data: all networks are invented. Behind edge1 and edge2 is a real nginx on this machine; "
-	"what ams, nyc and sin report is made up.\"\n"
+	"ams, nyc and sin, their tables and what they report are made up.\"\n"
 	"routers:\n";
 
 /* The configuration, whose last section is the list of routers. */
@@ -113,8 +115,11 @@ static int write_collector_config(const struct demo_parts *p, struct error *err)
 	fputs(collector_config, out);
 	for (unsigned i = 0; i < DEMO_ROUTERS; i++) {
 		struct addr server = demo_data_server(i);
-		fprintf(out, "  - {name: %s, serves: [%s/32], sources: [{mrt: {file: %s.mrt}}]}\n", demo_data_router(i),
-			addr_format(&server, address), demo_data_router(i));
+		fprintf(out, "  - {name: %s, serves: [%s/32], sources: [", demo_data_router(i), addr_format(&server, address));
+		struct addr from = demo_bmp_from(i);
+		if (demo_data_live(i))
+			fprintf(out, "{bmp: {from: %s}}, ", addr_format(&from, address));
+		fprintf(out, "{mrt: {file: %s.mrt}}]}\n", demo_data_router(i));
 	}
 	int r = fclose(out) != 0 ? error_set(err, -ENOMEM, "out of memory")
 				 : demo_folder_write(p->folder, "whereto.yaml", text, len, 0, err);
@@ -146,18 +151,20 @@ static int read_line(struct demo_process *program, int fd, char *buf, size_t siz
 	return 0;
 }
 
-/* "ready telemetry=127.0.0.1:4711 http=127.0.0.1:4712" */
+/* "ready telemetry=127.0.0.1:4711 http=127.0.0.1:4712 bmp=127.0.0.1:4713" */
 static int parse_ready(struct demo_parts *p, char *line, struct error *err)
 {
-	static const char telemetry[] = "telemetry=", http[] = "http=";
+	static const char telemetry[] = "telemetry=", http[] = "http=", bmp[] = "bmp=";
 	char *rest = line;
 	for (char *word; (word = strsep(&rest, " \n"));) {
 		if (strncmp(word, telemetry, strlen(telemetry)) == 0)
 			(void)snprintf(p->telemetry, sizeof(p->telemetry), "%s", word + strlen(telemetry));
 		else if (strncmp(word, http, strlen(http)) == 0)
 			(void)snprintf(p->http, sizeof(p->http), "%s", word + strlen(http));
+		else if (strncmp(word, bmp, strlen(bmp)) == 0)
+			(void)snprintf(p->bmp, sizeof(p->bmp), "%s", word + strlen(bmp));
 	}
-	if (*p->telemetry && *p->http)
+	if (*p->telemetry && *p->http && *p->bmp)
 		return 0;
 	return error_set(err, -EPROTO, "the collector's first line is not its ready line");
 }

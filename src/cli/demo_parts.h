@@ -12,7 +12,7 @@ struct demo_parts {
 	char nginx_file[256];
 	int module_fd; /* -1: not open */
 	struct demo_process collector, nginx;
-	char telemetry[HOSTPORT_TEXT_MAX], http[HOSTPORT_TEXT_MAX];
+	char telemetry[HOSTPORT_TEXT_MAX], http[HOSTPORT_TEXT_MAX], bmp[HOSTPORT_TEXT_MAX];
 	uint16_t web_port; /* on all server addresses */
 };
 

@@ -176,7 +176,7 @@ void demo_picture_about(const struct demo_source *source, FILE *out)
 		"nginx (edge1, edge2), the module, the collector and every connection are real.\n"
 		"Loopback loses nothing and has no distance: the odd retransmit is TCP probing\n"
 		"in vain while this machine is busy, and a round trip takes microseconds.\n"
-		"What ams, nyc and sin report is made up, and on the dashboard only.\n", source->networks);
+		"ams, nyc and sin are made up, and on the dashboard only.\n", source->networks);
 }
 
 void demo_picture_hints(const struct demo_source *source, FILE *out)

@@ -155,7 +155,7 @@ def check_story(tap, demo, name):
     """A run that ended well."""
     output = demo.output()
     tap.check("SAMPLE DATA" in output and "README.md" in output, f"{name}: it says what it shows", output)
-    tap.check(re.search(r"^64501 Sample Cable Berlin +\d", output, re.M), f"{name}: the table names sample networks",
+    tap.check(re.search(r"^64528 Sample Office Tallinn +\d", output, re.M), f"{name}: the table names sample networks",
               demo.log())
     ledger = re.findall(r"^ledger: sent (\d+) = stored (\d+) \+ in flight 0$", output, re.M)
     tap.check(ledger and ledger[-1][0] == ledger[-1][1] != "0", f"{name}: the ledger closes", demo.log())
@@ -188,6 +188,17 @@ def check_dashboard(tap, demo, name):
     """Something to see on every page: a past, a transit that loses packets, a path that changes, and a word on what it is."""
     tap.check("Sample data" in demo.ask("about")["notice"], f"{name}: the dashboard says that it is sample data")
     wait(lambda: len(demo.ask("series?last=24h&step=1h")["rows"]) >= 24)
+    apart = [demo.ask(f"top?by={by}&filter=router:{routers}&last=1h&limit=1000") for by in ("origin", "country")
+             for routers in ("edge1,edge2", "ams,nyc,sin")]
+    tap.check(not any(values(apart[i], by) & values(apart[i + 1], by) - {None} for i, by in ((0, "origin"), (2, "country"))),
+              f"{name}: what loopback has no distance for is in networks and countries of its own")
+    tap.check(apart[1]["rows"] and not any(row["approximate"] for row in apart[1]["rows"]), f"{name}: so the others are exact")
+    share = apart[0]["total"]["bytes_sent"] / apart[1]["total"]["bytes_sent"]
+    tap.check(share < 0.1, f"{name}: and the past looks as what is now", share)
+    berlin = next(row for row in apart[1]["rows"] if row["origin"] == 64501)
+    tap.check(5000 < berlin["rtt_p50_us"] < 40000, f"{name}: a round trip to Berlin takes as long as one would", berlin)
+    communities = [route["communities"] for route in demo.ask("lookup?address=127.16.0.1")["rows"]]
+    tap.check(communities and all(communities), f"{name}: routes have communities", communities)
     past = [row["bytes_sent"] for row in demo.ask("series?last=24h&step=1h")["rows"]]
     tap.check(len(past) >= 24 and min(past[:-1]) > 0, f"{name}: there is a past", past)
     tap.check(len(demo.ask("top?by=country&last=24h&limit=1000")["rows"]) >= 40, f"{name}: dozens of countries")
@@ -197,6 +208,24 @@ def check_dashboard(tap, demo, name):
     changes = wait(lambda: demo.ask("changes?last=1h")["rows"])
     tap.check(changes and changes[0]["router"] == "ams" and changes[0]["before"] != changes[0]["after"] is not None,
               f"{name}: a path changes", changes)
+
+
+def check_routers(tap, demo, name):
+    """Three tell their tables live, the same that is in their files; one of them is lost after a while, and its file answers."""
+    def sources():
+        return {row["name"]: [source["state"] for source in row["sources"]] for row in demo.ask("routers")["rows"]}
+
+    lost = {"edge1": ["loaded"], "edge2": ["loaded"], "ams": ["up", "loaded"], "nyc": ["up", "loaded"], "sin": ["stale", "loaded"]}
+    wait(lambda: sources() == lost)
+    tap.equal(sources(), lost, f"{name}: routers live, with a second source, and lost")
+    live = {row["name"]: row["sources"] for row in demo.ask("routers")["rows"] if len(row["sources"]) == 2}
+    tap.check(all(bmp["prefixes"] == mrt["prefixes"] > 90 and bmp["peers"] == 4 and not bmp["counters"]["malformed"] and
+                  not bmp["counters"]["treated_as_withdrawn"] for bmp, mrt in live.values()), f"{name}: their tables are those of the files", live)
+    found = [row for row in demo.ask("lookup?address=127.16.0.1")["rows"] if row["router"] == "nyc"]
+    tap.check(found and found[0]["source"] == "bmp" and found[0]["peer"] and found[0]["communities"],
+              f"{name}: a route that was told live, with its communities", found)
+    moved = demo.ask("changes?last=1h")["rows"]
+    tap.check({row["router"] for row in moved} == {"ams"}, f"{name}: a router that is lost is no change of paths", moved)
 
 
 def test_interrupted(tap):
@@ -213,6 +242,7 @@ def test_interrupted(tap):
         paths = values(demo.api("path"), "path") - {None}
         tap.check({len(path.split()) for path in paths} >= {1, 2, 3}, f"{name}: paths of several lengths", paths)
         check_dashboard(tap, demo, name)
+        check_routers(tap, demo, name)
         demo.process.send_signal(signal.SIGINT)
         tap.equal(demo.end(), 0, f"{name}: exit status") or tap.note(demo.log())
         check_story(tap, demo, name)
@@ -232,10 +262,10 @@ def test_terminal_gone(tap):
         os.close(slave)
         picture = b""
         end = time.monotonic() + DEADLINE_S
-        while b"Sample Cable Berlin" not in picture and time.monotonic() < end:
+        while b"Sample Office Tallinn" not in picture and time.monotonic() < end:
             if select.select([master], [], [], 1)[0]:
                 picture += os.read(master, 65536)
-        tap.check(b"Sample Cable Berlin" in picture and b"\x1b[?1049h" in picture, f"{name}: it draws in place",
+        tap.check(b"Sample Office Tallinn" in picture and b"\x1b[?1049h" in picture, f"{name}: it draws in place",
                   demo.log())
         tap.check(demo.look(), f"{name}: the parts run")
         os.close(master)

@@ -16,7 +16,7 @@
 #include "wt_test.h"
 
 #define ADDRESSES 500 /* of each network */
-#define UNKNOWN_TO_EDGE2 64527u
+#define UNKNOWN_TO_EDGE2 64537u
 
 #define COUNTRIES "countries.txt"
 #define NAMES     "asnames.txt"
@@ -180,6 +180,44 @@ static void test_routers_have_tables_of_their_own(void **state)
 	assert_int_equal(w.lengths & 0xe, 0xe); /* 1, 2 and 3 */
 }
 
+/* The path of the longest match at a router whose table is read from its file again. */
+static char *path_now(struct sample *s, unsigned router, const struct addr *client, char buf[static 256])
+{
+	struct route_table *t;
+	struct route_load_stats stats;
+	struct route_hit hit;
+	struct error err = {0};
+	assert_int_equal(route_table_new(DEMO_ROUTERS, &t), 0);
+	if (route_load_mrt(t, router, table_of(s, router), NULL, &stats, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(route_lookup(t, router, client, &hit));
+	struct route_attrs attrs = route_attrs(t, hit.attrs);
+	assert_true(path_format(attrs.path, buf, 256) < 256);
+	route_table_free(t);
+	return buf;
+}
+
+/* Sample Fibre Paris moves at ams as the first of all, and is back within the hour; each move has its time. */
+static void test_networks_move_and_come_back(void **state)
+{
+	struct sample *s = *state;
+	struct error err = {0};
+	struct addr paris = demo_data_client(2, (uint64_t)0x30000 << 32 | 2); /* in none of its parts */
+	char path[256];
+	unsigned before_s = 0;
+	assert_string_equal(path_now(s, 2, &paris, path), "64496 64498 64512");
+	for (unsigned n = 0; n < 9; n++) {
+		assert_true(demo_data_nth_move(n).at_s > before_s);
+		before_s = demo_data_nth_move(n).at_s;
+		assert_int_equal(demo_data_move(s->folder, 1767225600, n, &err), 0);
+		bool moved = strcmp(path_now(s, 2, &paris, path), "64497 64498 64512") == 0;
+		assert_true(moved || strcmp(path, "64496 64498 64512") == 0);
+		assert_int_equal(moved, n < 8);
+	}
+	assert_true(demo_data_nth_move(0).at_s < 30 && demo_data_nth_move(1).at_s > 120 &&
+		    demo_data_nth_move(9).at_s == 3600 + demo_data_nth_move(0).at_s);
+}
+
 static void test_errors_name_the_file(void **state)
 {
 	const struct sample *s = *state;
@@ -198,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_a_country_ends_within_a_block),
 		cmocka_unit_test(test_networks_are_invented_and_named),
 		cmocka_unit_test(test_routers_have_tables_of_their_own),
+		cmocka_unit_test(test_networks_move_and_come_back),
 		cmocka_unit_test(test_errors_name_the_file),
 	};
 	wt_random_init();
