@@ -57,9 +57,7 @@ const char *figure_title(const struct figure *f, char buf[static UNITS_TEXT_MAX]
 	size_t n = strlen(name) - (f->kind == FIGURE_RTT ? 3 : 0); /* _us */
 	(void)snprintf(buf, UNITS_TEXT_MAX, "%.*s%s", (int)(n < UNITS_TEXT_MAX - 3 ? n : UNITS_TEXT_MAX - 3), name,
 		f->kind == FIGURE_SUM ? "/S" : "");
-	for (char *p = buf; *p; p++)
-		*p = (char)(*p == '_' ? ' ' : *p >= 'a' && *p <= 'z' ? *p - 32 : *p);
-	return buf;
+	return rows_title(buf);
 }
 
 const char *figure_text(const struct figure *f, double v, char buf[static UNITS_TEXT_MAX])

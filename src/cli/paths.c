@@ -31,7 +31,7 @@ struct paths {
 	struct screen screen;
 	const char *measure;
 	const json_t *answer, *total;
-	double seconds, largest; /* the largest share of the section */
+	double seconds, largest; /* of the range, 0: forever; the largest share of the section */
 	unsigned path_room;      /* 0: no limit */
 };
 
@@ -133,9 +133,9 @@ static void add_loss(const struct paths *p, struct table *t, const json_t *row)
 static void add_figures(const struct paths *p, struct table *t, const json_t *row, bool bars)
 {
 	char text[UNITS_TEXT_MAX];
-	double share = rows_number(row, "share"), rate = rows_number(row, "bytes_sent") * 8 / p->seconds;
+	double share = rows_number(row, "share");
 	rows_amount_cell(t, row, p->measure);
-	table_cell(t, STYLE_PLAIN, "%s", units_count(rate, text));
+	table_cell(t, STYLE_PLAIN, "%s", p->seconds > 0 ? units_count(rows_number(row, "bytes_sent") * 8 / p->seconds, text) : "-");
 	table_cell(t, STYLE_PLAIN, "%s", units_percent(share, text));
 	table_bar(t, bars && p->largest > 0 ? share / p->largest : 0, BAR_COLUMNS);
 	rows_retransmit_cell(t, row);
@@ -284,7 +284,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	const json_t *rows = json_object_get(a->json, "rows");
 	struct screen screen = screen_get();
 	struct paths p = {.screen = screen, .measure = rows_measure(o), .answer = a->json, .total = json_object_get(a->json, "total"),
-		.seconds = rows_seconds(a->json, a->now_s), .path_room = path_room(&screen, rows)};
+		.seconds = rows_time(a->json, "from") ? rows_seconds(a->json, a->now_s) : 0, .path_room = path_room(&screen, rows)};
 	rows_print_range(a->json, a->now_s, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(rows)) {

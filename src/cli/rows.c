@@ -49,6 +49,13 @@ void rows_dimension_cell(struct table *t, const json_t *row, const char *dimensi
 	free(text);
 }
 
+char *rows_title(char *name)
+{
+	for (char *p = name; *p; p++)
+		*p = (char)(*p == '_' ? ' ' : *p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+	return name;
+}
+
 double rows_number(const json_t *row, const char *key)
 {
 	return json_number_value(json_object_get(row, key));
@@ -148,10 +155,11 @@ static void print_time(uint64_t s, uint64_t beside, FILE *out)
 void rows_print_range(const json_t *range, uint64_t now_s, FILE *out)
 {
 	uint64_t from_s = rows_time(range, "from"), end_s = end_of(range, now_s);
-	if (!from_s || !end_s)
+	if (!end_s)
 		return;
-	print_time(from_s, 0, out);
-	(void)fputs(" to ", out);
+	if (from_s)
+		print_time(from_s, 0, out);
+	(void)fputs(from_s ? " to " : "up to ", out);
 	print_time(end_s, from_s, out);
 	(void)fputs(" UTC", out);
 }

@@ -21,6 +21,9 @@ void rows_dimension_cell(struct table *t, const json_t *row, const char *dimensi
 /* The text alone, to be freed; NULL when memory is out. */
 char *rows_dimension_text(const json_t *row, const char *dimension);
 
+/* A name of the API's as a column's title, in place: "rtt_p50" becomes "RTT P50". Returns it. */
+char *rows_title(char *name);
+
 /* A figure, 0 when it is absent or null. */
 double rows_number(const json_t *row, const char *key);
 

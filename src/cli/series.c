@@ -87,34 +87,44 @@ static double column_value(const struct series *s, const struct figure_sum *colu
 
 /* ---- a chart ---- */
 
-static void print_at(const struct series *s, const char *what, double v, size_t column)
+static unsigned print_at(const struct series *s, const char *what, double v, size_t column)
 {
-	char text[UNITS_TEXT_MAX], time[CHART_TIME_MAX];
-	printf("%s %s (%s)  ", what, figure_text(&s->figure, v, text),
-		chart_time(s->start_s + column * s->column_s, s->end_s - s->from_s, time));
+	char text[UNITS_TEXT_MAX], time[TIME_TEXT_MAX], day[CHART_TIME_MAX];
+	uint64_t at_s = s->start_s + column * s->column_s;
+	(void)chart_time(at_s, s->end_s - s->from_s, day);
+	(void)time_format(at_s * 1000, time);
+	bool both = day[2] != ':' && s->column_s < 86400;
+	return (unsigned)printf("%s %s (%s%s%.*s)  ", what, figure_text(&s->figure, v, text), day, both ? " " : "", both ? 5 : 0, time + 11);
 }
 
-/* The extremes of what is over, and the figure of the whole range. */
-static void print_summary(const struct series *s, const double *values)
+/* The extremes of what is over. Returns how many columns they take. */
+static unsigned print_extremes(const struct series *s, const double *values)
 {
-	char text[UNITS_TEXT_MAX];
-	const json_t *total = json_object_get(s->a->json, "total");
-	struct figure_sum sum = {0};
 	size_t most = 0, least = 0;
 	for (size_t i = 1; i < s->columns && s->start_s + (i + 1) * s->column_s <= s->a->now_s; i++) {
 		most = isnan(values[most]) || values[i] > values[most] ? i : most;
 		least = isnan(values[least]) || values[i] < values[least] ? i : least;
 	}
-	if (!isnan(values[most])) {
-		print_at(s, "max", values[most], most);
-		print_at(s, "min", values[least], least);
-	}
+	if (isnan(values[most]))
+		return 0;
+	return print_at(s, "max", values[most], most) + print_at(s, "min", values[least], least);
+}
+
+/* Extremes, and the figure of the whole range: in a line of their own when they have no room beside. */
+static void print_summary(const struct series *s, const double *values)
+{
+	char rest[100], text[UNITS_TEXT_MAX];
+	const json_t *total = json_object_get(s->a->json, "total");
+	struct figure_sum sum = {0};
+	unsigned used = print_extremes(s, values);
 	figure_add(&s->figure, total, &sum);
 	double whole = figure_value(&s->figure, &sum, seconds_of(s, s->from_s, s->end_s - s->from_s));
-	printf("%s %s", s->figure.kind == FIGURE_SUM ? "mean" : "overall", isnan(whole) ? "-" : figure_text(&s->figure, whole, text));
+	int n = snprintf(rest, sizeof(rest), "%s %s", s->figure.kind == FIGURE_SUM ? "mean" : "overall",
+		isnan(whole) ? "-" : figure_text(&s->figure, whole, text));
 	if (s->figure.kind == FIGURE_SUM)
-		printf("  total %s", rows_amount(s->figure.measure, rows_number(total, s->figure.measure), text));
-	(void)putchar('\n');
+		n += snprintf(rest + n, sizeof(rest) - (size_t)n, "  total %s",
+			rows_amount(s->figure.measure, rows_number(total, s->figure.measure), text));
+	printf("%s%s\n", used && used + (unsigned)n > s->screen.width ? "\n" : "", rest);
 }
 
 static void print_chart(struct series *s)
@@ -370,6 +380,8 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 		(void)fputs("\n\nno traffic in this time\n", stdout);
 		return EXIT_DONE;
 	}
+	if (!s.from_s) /* forever */
+		s.from_s = rows_time(json_array_get(s.rows, 0), "time");
 	if (figure_parse(o->values[OPTION_figure], &s.figure) < 0)
 		return EXIT_USAGE; /* not after prepare */
 	printf(", %s in steps of %s\n\n", figure_title(&s.figure, text), units_age(s.step_s, (char[UNITS_TEXT_MAX]){0}));

@@ -18,6 +18,7 @@
 
 #define BAR_COLUMNS   20
 #define WATCH_SECONDS 2
+#define TITLE_MAX     64
 
 enum column {
 	COLUMN_AMOUNT, /* of the measure that is sorted by */
@@ -36,25 +37,23 @@ enum column {
 
 struct top {
 	struct screen screen;
-	bool watch, compare, by_time;
+	bool watch, compare, no_rates; /* no_rates: how long a time a row is of is not known */
 	const char *measure;
 	double seconds, seconds_before; /* of the range and of the earlier one */
 	double largest;                 /* share of a group */
 	const char *dims[ROWS_DIMS_MAX];
 	size_t dim_count, column_count;
-	char titles[ROWS_DIMS_MAX + 1][64];
+	char titles[ROWS_DIMS_MAX + 1][TITLE_MAX];
 	enum column kinds[COLUMN_COUNT];
 	struct table_column columns[ROWS_DIMS_MAX + COLUMN_COUNT];
 };
 
 /* ---- columns ---- */
 
-static void title_of(const char *name, char ret[static 64])
+static void title_of(const char *name, char ret[static TITLE_MAX])
 {
-	size_t i = 0;
-	for (; name[i] && i < 63; i++)
-		ret[i] = (char)(name[i] == '_' ? ' ' : name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
-	ret[i] = '\0';
+	(void)snprintf(ret, TITLE_MAX, "%s", name);
+	(void)rows_title(ret);
 }
 
 static bool sorted_by(const struct top *top, const char *measure)
@@ -68,7 +67,7 @@ static bool wants(const struct top *top, enum column f)
 	case COLUMN_AMOUNT:
 		return !top->watch;
 	case COLUMN_RATE:
-		return !top->by_time; /* a row's time is not known */
+		return !top->no_rates;
 	case COLUMN_CHANGE:
 	case COLUMN_RETRANS_CHANGE:
 		return top->compare;
@@ -219,9 +218,10 @@ static int print_rows(struct top *top, const json_t *answer, FILE *out)
 	struct table *t;
 	size_t i;
 	top->dim_count = rows_dimensions(json_array_get(rows, 0), top->dims);
+	top->no_rates = !rows_time(answer, "from"); /* forever */
 	for (size_t k = 0; k < top->dim_count; k++)
-		top->by_time |= strcmp(top->dims[k], "time") == 0;
-	top->watch &= !top->by_time;
+		top->no_rates |= strcmp(top->dims[k], "time") == 0;
+	top->watch &= !top->no_rates;
 	set_columns(top);
 	if (table_new(top->columns, top->column_count, &t) < 0)
 		return EXIT_FAILED;

@@ -276,6 +276,16 @@ def check_top(tap):
         t.end()
 
 
+def check_unknown_times(tap):
+    """What no rate can be told of has none."""
+    rows = [{"time": at(60 * i), **sums(1000)} for i in range(2)]
+    with FakeApi(200, **{"from": at(0), "to": at(300)}, rows=rows, total=sums(2000), other=None) as api:
+        tap.check("BIT/S" not in api.run("top", "--by", "time"), "by time there are no rates")
+    with FakeApi(200, **{"from": "1970-01-01T00:00:00Z", "to": at(300)}, rows=[{"country": "DE", **sums(1000)}], total=sums(1000), other=None) as api:
+        text = api.run("top", "--by", "country", "--last", "forever")
+        tap.check("BIT/S" not in text and text.startswith("up to 2026-01-01 00:03:20 UTC"), "nor of all time", text)
+
+
 def check_compare(tap):
     """Half an hour of an hour that is not over, beside a whole hour: twice the rate is the same amount."""
     rows = [{"country": "DE", **sums(900, again=310, previous=sums(900, again=100))},
@@ -352,6 +362,7 @@ def main():
     tap = Tap()
     check_help(tap)
     check_top(tap)
+    check_unknown_times(tap)
     check_compare(tap)
     check_series(tap)
     check_no_answer(tap)
