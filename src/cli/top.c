@@ -80,13 +80,21 @@ static bool wants(const struct top *top, enum column f)
 	}
 }
 
+/* Beside the amount it needs not say of what. */
+static const char *rate_title(const struct top *top)
+{
+	if (sorted_by(top, "bytes_sent"))
+		return "BIT/S";
+	return top->watch ? top->titles[ROWS_DIMS_MAX] : rows_measure_is_bytes(top->measure) ? "BIT/S" : "PER S";
+}
+
 /* In a narrow window what is news stays longest: with a comparison the changes, else bars and connections. */
 static struct table_column column_of(const struct top *top, enum column f)
 {
 	const bool w = top->watch, c = top->compare;
 	switch (f) {
 	case COLUMN_AMOUNT: return (struct table_column){top->titles[ROWS_DIMS_MAX], true, sorted_by(top, "bytes_sent") ? 1 : 0, 0};
-	case COLUMN_RATE: return (struct table_column){rows_measure_is_bytes(top->measure) ? "BIT/S" : "PER S", true, 0, 0};
+	case COLUMN_RATE: return (struct table_column){rate_title(top), true, 0, 0};
 	case COLUMN_CHANGE: return (struct table_column){"CHANGE", true, 0, 0};
 	case COLUMN_SHARE: return (struct table_column){"SHARE", true, 7, 0};
 	case COLUMN_BAR: return (struct table_column){"", false, 3, 6};
@@ -108,6 +116,9 @@ static void set_columns(struct top *top)
 		top->columns[n] = (struct table_column){top->titles[n], false, 0, 8};
 	}
 	title_of(sorted_by(top, "bytes_sent") ? "bytes" : top->measure, top->titles[ROWS_DIMS_MAX]);
+	if (top->watch)
+		(void)strncat(top->titles[ROWS_DIMS_MAX], rows_measure_is_bytes(top->measure) ? " BIT/S" : "/S",
+			TITLE_MAX - 1 - strlen(top->titles[ROWS_DIMS_MAX]));
 	for (enum column f = 0; f < COLUMN_COUNT; f++)
 		if (wants(top, f)) {
 			top->kinds[n - top->dim_count] = f;

@@ -272,6 +272,8 @@ def check_top(tap):
         tap.check(t.wait(lambda t: "last 1m" in t.text) and "BIT/S" in t.text and "█" in t.text and "CONN/S" in t.text and "BYTES" not in t.text,
                   "the live view has rates and bars", t.raw)
         tap.equal(api.asked[-1]["last"], ["1m"], "and of the last minute")
+        t.press("S")
+        tap.check(t.wait(lambda t: "REQUESTS/S" in t.text) and "REQ/S" not in t.text, "a rate is called by what it is of", t.text)
         t.press("q")
         t.end()
 
