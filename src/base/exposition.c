@@ -2,12 +2,14 @@
 
 #include "base/exposition.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
 void exposition_family(FILE *out, const char *prefix, const char *name, const char *type, const char *help)
 {
-	(void)fprintf(out, "# TYPE %s%s %s\n# HELP %s%s %s\n", prefix, name, type, prefix, name, help);
+	(void)fprintf(out, "# TYPE %s%s %s\n# HELP %s%s %c%s.\n", prefix, name, type, prefix, name, toupper((unsigned char)*help),
+		help + 1);
 }
 
 void exposition_label(char *buf, size_t cap, const char *name, const char *value)
@@ -20,6 +22,17 @@ void exposition_label(char *buf, size_t cap, const char *name, const char *value
 		buf[len++] = *value == '\n' ? ' ' : *value;
 	}
 	(void)snprintf(buf + len, cap - len, "\"");
+}
+
+void exposition_histogram(FILE *out, const char *name, const char *labels, const struct exposition_histogram *h)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i <= h->bound_count; i++) {
+		count += h->counts[i];
+		(void)fprintf(out, "%s_bucket{%s,le=\"%s\"} %llu\n", name, labels, i < h->bound_count ? h->bounds[i] : "+Inf",
+			(unsigned long long)count);
+	}
+	(void)fprintf(out, "%s_sum{%s} %.9f\n%s_count{%s} %llu\n", name, labels, h->sum, name, labels, (unsigned long long)count);
 }
 
 static bool ends_with(const char *line, size_t len, const char *end)

@@ -54,10 +54,11 @@ static int print_rows(const json_t *rows)
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_answer(const struct options *o, const struct client_answer *a)
 {
+	const json_t *answer = a->json;
 	const json_t *rows = json_object_get(answer, "rows");
-	rows_print_range(answer, stdout);
+	rows_print_range(answer, a->now_s, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(rows)) {
 		(void)puts("no path changed in this time");

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/table.h"
 
 #define DEFAULT_API     "http://127.0.0.1:8480"
 #define BODY_BYTES_MAX  ((size_t)512 << 20)
@@ -111,6 +113,7 @@ struct request {
 	FILE *body;
 	size_t len;
 	long status;
+	uint64_t now_s; /* of the answer's Date; 0: it has none */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -151,6 +154,15 @@ static int explain(const struct request *req, CURLcode code)
 	return EXIT_FAILED;
 }
 
+static uint64_t date_of(CURL *c)
+{
+	struct curl_header *date;
+	if (curl_easy_header(c, "Date", 0, CURLH_HEADER, -1, &date))
+		return 0;
+	time_t t = curl_getdate(date->value, NULL);
+	return t > 0 ? (uint64_t)t : 0;
+}
+
 static int perform(struct request *req, CURLU *url, struct curl_slist *headers)
 {
 	char *host = NULL;
@@ -179,30 +191,83 @@ static int perform(struct request *req, CURLU *url, struct curl_slist *headers)
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "whereto/" WHERETO_VERSION);
 	CURLcode code = curl_easy_perform(c);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &req->status);
+	req->now_s = date_of(c);
 	curl_easy_cleanup(c);
 	return code == CURLE_OK ? EXIT_DONE : explain(req, code);
 }
 
 /* ---- the answer ---- */
 
+/* A text of the collector's, printable; on the heap, NULL when it is none. */
+static char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+	char *copy = text ? strdup(text) : NULL;
+	for (char *line = copy, *end; line; line = end) {
+		end = strchr(line, '\n');
+		if (end)
+			*end = '\0';
+		text_clean(line);
+		if (end)
+			*end++ = '\n';
+	}
+	return copy;
+}
+
+/* "parameter 'filter': ..." as whoever typed --filter calls it. */
+static void print_refusal(const struct options *o, const char *text)
+{
+	static const char begin[] = "parameter '";
+	size_t skip = sizeof(begin) - 1, len = strncmp(text, begin, skip) == 0 ? strcspn(text + skip, "'") : 0;
+	for (int i = 0; i < OPTION_COUNT && len; i++) {
+		const char *parameter = option_parameter((enum option_id)i);
+		if (!parameter || !o->values[i] || strlen(parameter) != len || strncmp(parameter, text + skip, len) != 0)
+			continue;
+		const char *rest = text + skip + len + 1, *named = strncmp(rest, ": ", 2) == 0 ? rest + 2 : rest;
+		if (strncmp(named, parameter, len) == 0 && strncmp(named + len, ": ", 2) == 0)
+			rest = named + len; /* a filter's mistake says itself that it is one */
+		fprintf(stderr, "whereto %s: --%s%s\n", o->command, option_name((enum option_id)i), rest);
+		return;
+	}
+	fprintf(stderr, "whereto %s: %s\n", o->command, text);
+}
+
+/* The text that the mistake is in, and the caret under it: it stands under a character, which may take two columns. */
+static void print_excerpt(char *excerpt)
+{
+	char *caret = strchr(excerpt, '\n'), *p = excerpt;
+	if (!caret)
+		return;
+	*caret++ = '\0';
+	fprintf(stderr, "  %s\n", excerpt);
+	for (size_t before = strspn(caret, " "); before && *p; before--)
+		for (p++; ((unsigned char)*p & 0xc0) == 0x80;)
+			p++;
+	*p = '\0';
+	fprintf(stderr, "  %*s^\n", (int)text_width(excerpt), "");
+}
+
 /* What the collector refused, in its own words. */
 static int explain_status(const struct request *req, const struct client_answer *a)
 {
-	const char *text = json_string_value(json_object_get(a->json, "error"));
+	CLEANUP(free_p) char *text = text_of(a->json, "error"), *excerpt = text_of(a->json, "excerpt");
 	const char *command = req->o->command;
 	if (req->status == 401)
 		fprintf(stderr, "whereto %s: %s asks for a token: --token-file FILE\n", command, api_of(req->o));
 	else if (text)
-		fprintf(stderr, "whereto %s: %s\n", command, text);
+		print_refusal(req->o, text);
 	else
 		fprintf(stderr, "whereto %s: %s answers with HTTP status %ld: is it a collector's address?\n",
 			command, api_of(req->o), req->status);
+	if (text && excerpt)
+		print_excerpt(excerpt);
 	return req->status == 400 ? EXIT_USAGE : EXIT_FAILED;
 }
 
 static int check_answer(const struct request *req, struct client_answer *a)
 {
 	bool raw = req->o->values[OPTION_json] || req->o->values[OPTION_csv];
+	a->now_s = req->now_s ? req->now_s : clock_wall_ms() / 1000;
 	if (!raw || req->status != 200)
 		a->json = json_loadb(a->body, a->len, 0, NULL);
 	if (req->status != 200)
@@ -286,7 +351,7 @@ int client_command(int argc, char **argv, const struct client_question *q)
 	if (r != EXIT_DONE)
 		return r;
 	if (!client_print_raw(&o, &a, &r))
-		r = q->print(&o, a.json);
+		r = q->print(&o, &a);
 	client_answer_done(&a);
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cli/options.h"
 
@@ -13,6 +14,7 @@ struct client_answer {
 	char *body; /* ends with a NUL that is not counted */
 	size_t len;
 	json_t *json; /* NULL with --json and --csv: nobody looks inside */
+	uint64_t now_s; /* when it was answered, by the collector's clock (its Date), since 1970 */
 };
 
 /* From now on a question is given up when this says so; it is asked about once a second. NULL: never. */
@@ -29,8 +31,8 @@ void client_answer_done(struct client_answer *a);
 struct client_question {
 	enum option_commands command;
 	const char *wants, *path, *parameter;
-	int (*prepare)(struct options *o); /* looks at the options before they are sent: EXIT_USAGE ends it. NULL: no need */
-	int (*print)(const struct options *o, const json_t *answer);
+	int (*prepare)(struct options *o); /* looks at the options before they are sent, and may set some: EXIT_USAGE ends it. NULL: no need */
+	int (*print)(const struct options *o, const struct client_answer *answer);
 };
 int client_command(int argc, char **argv, const struct client_question *q);
 

@@ -5,8 +5,9 @@
 #include "cli/command.h"
 #include "cli/route_table.h"
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_answer(const struct options *o, const struct client_answer *a)
 {
+	const json_t *answer = a->json;
 	const char *address = json_string_value(json_object_get(answer, "address"));
 	const char *country = json_string_value(json_object_get(answer, "country"));
 	printf("%s  country %s\n\n", address ? address : "", country ? country : "unknown");

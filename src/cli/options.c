@@ -33,6 +33,11 @@ static const struct {
 
 #define GETOPT_FIRST 256 /* above every character */
 
+const char *option_name(enum option_id id)
+{
+	return table[id].name;
+}
+
 const char *option_parameter(enum option_id id)
 {
 	return table[id].parameter;
@@ -48,7 +53,7 @@ static void print_help(const char *command, unsigned mask)
 		(void)snprintf(left, sizeof(left), "--%s%s%s", table[i].name, table[i].value ? " " : "",
 			table[i].value ? table[i].value : "");
 		if (table[i].commands & mask)
-			printf("  %-22s %s\n", left, table[i].help);
+			printf("  %-24s  %s\n", left, table[i].help);
 	}
 }
 
@@ -66,12 +71,11 @@ static void make_getopt(unsigned mask, struct option ret[static OPTION_COUNT + 1
 	ret[n] = (struct option){0};
 }
 
-/* "--watch 5": getopt takes an optional value only behind '=', so a number that follows is taken here. */
+/* "--watch 5", "--compare 1d": getopt takes an optional value only behind '=', so one that follows is taken here. Commands with
+ * such an option have no other arguments. */
 static const char *optional_value(int argc, char **argv)
 {
-	if (optind >= argc || !*argv[optind] || argv[optind][strspn(argv[optind], "0123456789")])
-		return "";
-	return argv[optind++];
+	return optind < argc && *argv[optind] && *argv[optind] != '-' ? argv[optind++] : "";
 }
 
 /* The message for what getopt refused. */
@@ -122,6 +126,8 @@ int options_parse(int argc, char **argv, enum option_commands command, const cha
 		}
 		o.values[i] = optarg ? optarg : table[i].value ? optional_value(argc, argv) : "";
 	}
+	if (o.values[OPTION_fields] && !o.values[OPTION_json] && !o.values[OPTION_csv])
+		return command_usage(argv[0], "--fields goes with --json or --csv");
 	if (o.values[OPTION_json] && o.values[OPTION_csv])
 		return command_usage(argv[0], "--json and --csv exclude each other");
 	int r = take_arguments(argc, argv, wants, &o);

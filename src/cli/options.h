@@ -21,12 +21,14 @@ enum option_commands {
 	OPTIONS_ROUTERS = 16,
 	OPTIONS_CHANGES = 32,
 	OPTIONS_ROUTES = 64,
-	OPTIONS_TRAFFIC = OPTIONS_TOP | OPTIONS_SERIES,
+	OPTIONS_PATHS = 128,
+	OPTIONS_GROUPED = OPTIONS_TOP | OPTIONS_SERIES,
+	OPTIONS_TRAFFIC = OPTIONS_GROUPED | OPTIONS_PATHS,
 	OPTIONS_RANGE = OPTIONS_TRAFFIC | OPTIONS_CHANGES,
 	OPTIONS_ROUTER = OPTIONS_LOOKUP | OPTIONS_CHANGES | OPTIONS_ROUTES,
 	OPTIONS_ROWS = OPTIONS_RANGE | OPTIONS_ROUTES,
 	OPTIONS_FILTER = OPTIONS_TRAFFIC | OPTIONS_ROUTES,
-	OPTIONS_ANY = 127,
+	OPTIONS_ANY = 255,
 };
 
 struct options {
@@ -40,5 +42,7 @@ struct options {
 #define OPTIONS_GO_ON (-1)
 int options_parse(int argc, char **argv, enum option_commands command, const char *wants, struct options *ret);
 
+/* Without the dashes. */
+const char *option_name(enum option_id id);
 /* The API's parameter of an option; NULL when it has none. */
 const char *option_parameter(enum option_id id);

@@ -91,8 +91,9 @@ static void add_router(struct table *t, const json_t *row)
 	table_row(t);
 }
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_answer(const struct options *o, const struct client_answer *a)
 {
+	const json_t *answer = a->json;
 	static const struct table_column columns[] = {
 		{"ROUTER", false, 0, 0}, {"SERVES", false, 3, 12}, {"PREFIXES", true, 0, 0}, {"SOURCE", false, 0, 12},
 		{"STATE", false, 0, 0}, {"SINCE", true, 1, 0}, {"PEERS", true, 4, 0}, {"ROUTES", true, 2, 0},

@@ -17,8 +17,9 @@ static int prepare(struct options *o)
 	return EXIT_DONE;
 }
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_answer(const struct options *o, const struct client_answer *a)
 {
+	const json_t *answer = a->json;
 	const char *next = json_string_value(json_object_get(answer, "next"));
 	int r = route_table_print(json_object_get(answer, "rows"), "no routes");
 	if (next)

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/units.h"
 
 /* Retransmit rates that deserve a look, and that somebody should be called about. */
 #define RATE_WARN 0.01
 #define RATE_BAD  0.03
+#define FEW       1000 /* packets that say little about a rate */
 
 size_t rows_dimensions(const json_t *row, const char *ret[static ROWS_DIMS_MAX])
 {
@@ -47,20 +49,43 @@ void rows_dimension_cell(struct table *t, const json_t *row, const char *dimensi
 	free(text);
 }
 
+char *rows_title(char *name)
+{
+	for (char *p = name; *p; p++)
+		*p = (char)(*p == '_' ? ' ' : *p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+	return name;
+}
+
 double rows_number(const json_t *row, const char *key)
 {
 	return json_number_value(json_object_get(row, key));
 }
 
+bool rows_measure_is_bytes(const char *measure)
+{
+	return strncmp(measure, "bytes_", 6) == 0;
+}
+
 const char *rows_amount(const char *measure, double v, char *buf)
 {
-	return strncmp(measure, "bytes_", 6) == 0 ? units_bytes(v, buf) : units_count(v, buf);
+	return rows_measure_is_bytes(measure) ? units_bytes(v, buf) : units_count(v, buf);
 }
 
 void rows_amount_cell(struct table *t, const json_t *row, const char *measure)
 {
 	char buf[UNITS_TEXT_MAX];
 	table_cell(t, STYLE_PLAIN, "%s", rows_amount(measure, rows_number(row, measure), buf));
+}
+
+bool rows_few(const json_t *row)
+{
+	const json_t *packets = json_object_get(row, "packets_sent");
+	return packets && json_number_value(packets) < FEW;
+}
+
+enum table_style rows_rate_style(double rate)
+{
+	return rate >= RATE_BAD ? STYLE_BAD : rate >= RATE_WARN ? STYLE_WARN : STYLE_GOOD;
 }
 
 void rows_retransmit_cell(struct table *t, const json_t *row)
@@ -72,7 +97,7 @@ void rows_retransmit_cell(struct table *t, const json_t *row)
 		return;
 	}
 	double rate = json_number_value(v);
-	enum table_style style = rate >= RATE_BAD ? STYLE_BAD : rate >= RATE_WARN ? STYLE_WARN : STYLE_GOOD;
+	enum table_style style = rows_few(row) ? STYLE_FAINT : rows_rate_style(rate);
 	bool approximate = json_is_true(json_object_get(row, "approximate"));
 	table_cell(t, style, "%s%s", approximate ? "~" : "", units_percent(rate, buf));
 }
@@ -95,24 +120,56 @@ const char *rows_measure(const struct options *o)
 	return sort;
 }
 
-/* "2026-11-23T10:00:00Z" as "2026-11-23 10:00"; the date is left out when it is the same as `date`'s. */
-static void print_minute(const char *time, const char *date, FILE *out)
+uint64_t rows_time(const json_t *obj, const char *key)
 {
-	if (!date || strncmp(time, date, 10) != 0)
-		(void)fprintf(out, "%.10s ", time);
-	(void)fprintf(out, "%.5s", strlen(time) >= 16 ? time + 11 : "");
+	const char *text = json_string_value(json_object_get(obj, key));
+	uint64_t ms = 0;
+	if (!text || time_parse(text, &ms) < 0)
+		return 0;
+	return ms / 1000;
 }
 
-void rows_print_range(const json_t *answer, FILE *out)
+/* Where the range ends, or is now. */
+static uint64_t end_of(const json_t *range, uint64_t now_s)
 {
-	const char *from = json_string_value(json_object_get(answer, "from"));
-	const char *to = json_string_value(json_object_get(answer, "to"));
-	if (!from || !to)
+	uint64_t to_s = rows_time(range, "to");
+	return now_s < to_s && now_s > rows_time(range, "from") ? now_s : to_s;
+}
+
+double rows_seconds(const json_t *range, uint64_t now_s)
+{
+	uint64_t from_s = rows_time(range, "from"), end_s = end_of(range, now_s);
+	return end_s > from_s ? (double)(end_s - from_s) : 1;
+}
+
+/* With the date unless it is that of `beside`, and with seconds unless there are none. */
+static void print_time(uint64_t s, uint64_t beside, FILE *out)
+{
+	char text[TIME_TEXT_MAX];
+	(void)time_format(s * 1000, text);
+	if (s / 86400 != beside / 86400)
+		(void)fprintf(out, "%.10s ", text);
+	(void)fprintf(out, "%.*s", s % 60 ? 8 : 5, text + 11);
+}
+
+void rows_print_range(const json_t *range, uint64_t now_s, FILE *out)
+{
+	uint64_t from_s = rows_time(range, "from"), end_s = end_of(range, now_s);
+	if (!end_s)
 		return;
-	print_minute(from, NULL, out);
-	(void)fputs(" to ", out);
-	print_minute(to, from, out);
+	if (from_s)
+		print_time(from_s, 0, out);
+	(void)fputs(from_s ? " to " : "up to ", out);
+	print_time(end_s, from_s, out);
 	(void)fputs(" UTC", out);
+}
+
+void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out)
+{
+	uint64_t from_s = rows_time(earlier, "from");
+	print_time(from_s, rows_time(range, "from"), out);
+	(void)fputs(" to ", out);
+	print_time(rows_time(earlier, "to"), from_s, out);
 }
 
 void rows_print_notes(const json_t *answer, const struct screen *screen, FILE *out)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The API's rows as cells of a table: what top and series share. */
+/* The API's rows as cells of a table, and its ranges: what top, series and paths share. A range ("from", "to") that
+ * ends now is widened to the end of the minute by the API; now_s (client.h) says how much of it has passed. */
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "cli/options.h"
 #include "cli/table.h"
@@ -18,10 +21,18 @@ void rows_dimension_cell(struct table *t, const json_t *row, const char *dimensi
 /* The text alone, to be freed; NULL when memory is out. */
 char *rows_dimension_text(const json_t *row, const char *dimension);
 
+/* A name of the API's as a column's title, in place: "rtt_p50" becomes "RTT P50". Returns it. */
+char *rows_title(char *name);
+
 /* A figure, 0 when it is absent or null. */
 double rows_number(const json_t *row, const char *key);
 
 void rows_amount_cell(struct table *t, const json_t *row, const char *measure);
+/* So few packets that they say little about a rate; false where they are not told. */
+bool rows_few(const json_t *row);
+/* Of a retransmit rate. */
+enum table_style rows_rate_style(double rate);
+/* Faint when it is of few packets. */
 void rows_retransmit_cell(struct table *t, const json_t *row);
 void rows_rtt_cell(struct table *t, const json_t *row, const char *key);
 
@@ -29,8 +40,15 @@ void rows_rtt_cell(struct table *t, const json_t *row, const char *key);
 const char *rows_measure(const struct options *o);
 /* v of that measure, in its unit. */
 const char *rows_amount(const char *measure, double v, char *buf);
+bool rows_measure_is_bytes(const char *measure);
 
-/* "2026-11-23 10:00 to 11:00 UTC". */
-void rows_print_range(const json_t *answer, FILE *out);
+/* A time of the API's under this key, in seconds since 1970; 0 when it is none. */
+uint64_t rows_time(const json_t *obj, const char *key);
+/* Seconds of the range that have passed, at least 1. */
+double rows_seconds(const json_t *range, uint64_t now_s);
+/* "2026-11-23 10:00 to 11:00 UTC"; a range that is not over: "... to 10:47:23 UTC". */
+void rows_print_range(const json_t *range, uint64_t now_s, FILE *out);
+/* "09:10 to 10:10" beside that range, with its date when it is another. */
+void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out);
 /* What '~' means, when any row is marked. */
 void rows_print_notes(const json_t *answer, const struct screen *screen, FILE *out);

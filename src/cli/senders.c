@@ -86,8 +86,9 @@ static void print_backlog(const json_t *backlog)
 		printf("\nnothing is acknowledged, the journal cannot be written: %s\n", journal);
 }
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_answer(const struct options *o, const struct client_answer *a)
 {
+	const json_t *answer = a->json;
 	static const struct table_column columns[] = {
 		{"SENDER", false, 0, 8}, {"SESSIONS", true, 3, 0}, {"SENT", true, 0, 0}, {"STORED", true, 0, 0},
 		{"REJECTED", false, 0, 8}, {"DROPPED", true, 0, 0}, {"LOST", true, 1, 0}, {"IN FLIGHT", true, 0, 0},

@@ -1,86 +1,198 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Traffic over time. Without groups: a line a bucket with a bar. With groups: a line a group with one
- * small column a bucket; neighbouring buckets are drawn as one when the screen has not room for all. */
+/* Traffic over time. Without groups: a chart on a terminal, elsewhere and with --table a line a bucket. With groups: a line a group
+ * with one small column for each bucket or some.
+ *
+ * The API is asked for as many buckets as there is room for, so that each has a column, or several, of its own; only with --step
+ * are neighbouring buckets drawn as one. A sum is divided by the seconds of its bucket that lie within the range and have passed:
+ * the first and the last bucket may stick out, and the last is still running. One that began a moment ago is left out, for
+ * connections that go on are reported every ten seconds. */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/chart.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/rows.h"
-#include "cli/units.h"
 
-#define BAR_COLUMNS   40
-#define CHART_DEFAULT 96 /* columns when the output is no terminal */
-#define CHART_BESIDE  56 /* columns left to the rest of the line */
-#define CHART_MAX     240
+#define BAR_COLUMNS    40
+#define CHART_DEFAULT  96  /* columns when the output is no terminal */
+#define CHART_MAX      500
+#define CHART_AROUND   8   /* lines of the screen that are not bars */
+#define LINES_MAX      20  /* of bars */
+#define GROUP_COLUMNS  24  /* of a name, and */
+#define GROUP_BESIDE   23  /* of the figures that are always there, with their gaps */
+#define GROUP_MORE     21  /* of the others, */
+#define GROUP_WIDE     100 /*   from this width on */
+#define GROUP_EACH     4   /* columns of a bucket, at most */
+#define YOUNG_S        10
 
 struct series {
 	struct screen screen;
-	const char *measure;
-	const json_t *answer, *rows;
-	uint64_t from_s, to_s, step_s;
+	struct figure figure;
+	const struct client_answer *a;
+	const json_t *rows;
+	uint64_t from_s, end_s, step_s; /* the range up to now; of a bucket */
+	uint64_t start_s, column_s;     /* the first column's begin; what a column spans: one bucket or several */
+	size_t columns;
 };
 
-static uint64_t time_at(const json_t *obj, const char *key)
+/* ---- time ---- */
+
+/* Seconds of a span that lie within the range and have passed. */
+static double seconds_of(const struct series *s, uint64_t from_s, uint64_t len_s)
 {
-	const char *text = json_string_value(json_object_get(obj, key));
-	uint64_t ms = 0;
-	if (!text || time_parse(text, &ms) < 0)
-		return 0;
-	return ms / 1000;
+	uint64_t to_s = from_s + len_s < s->end_s ? from_s + len_s : s->end_s;
+	from_s = from_s < s->from_s ? s->from_s : from_s;
+	return to_s > from_s ? (double)(to_s - from_s) : 0;
 }
 
-static double max_of(const struct series *s)
+/* Whether the span is running, and has just begun. */
+static bool is_young(const struct series *s, uint64_t from_s, uint64_t len_s)
 {
-	double max = 0;
+	uint64_t now_s = s->a->now_s;
+	return from_s + len_s > now_s && now_s < from_s + YOUNG_S && now_s <= s->end_s;
+}
+
+static double value_of(const struct series *s, const struct figure_sum *sum, uint64_t from_s, uint64_t len_s)
+{
+	if (s->figure.kind == FIGURE_SUM && is_young(s, from_s, len_s))
+		return NAN;
+	return figure_value(&s->figure, sum, seconds_of(s, from_s, len_s));
+}
+
+/* At most `room` columns. */
+static void set_columns(struct series *s, size_t room)
+{
+	s->start_s = s->from_s / s->step_s * s->step_s;
+	uint64_t buckets = (s->end_s - s->start_s + s->step_s - 1) / s->step_s, each = (buckets + room - 1) / room;
+	s->column_s = each * s->step_s;
+	s->columns = (buckets + each - 1) / each;
+}
+
+static void add_to_column(const struct series *s, const json_t *row, struct figure_sum *columns)
+{
+	uint64_t at_s = rows_time(row, "time");
+	size_t column = at_s > s->start_s ? (at_s - s->start_s) / s->column_s : 0;
+	figure_add(&s->figure, row, &columns[column < s->columns ? column : s->columns - 1]);
+}
+
+static double column_value(const struct series *s, const struct figure_sum *columns, size_t i)
+{
+	return value_of(s, &columns[i], s->start_s + i * s->column_s, s->column_s);
+}
+
+/* ---- a chart ---- */
+
+static unsigned print_at(const struct series *s, const char *what, double v, size_t column)
+{
+	char text[UNITS_TEXT_MAX], time[TIME_TEXT_MAX], day[CHART_TIME_MAX];
+	uint64_t at_s = s->start_s + column * s->column_s;
+	(void)chart_time(at_s, s->end_s - s->from_s, day);
+	(void)time_format(at_s * 1000, time);
+	bool both = day[2] != ':' && s->column_s < 86400;
+	return (unsigned)printf("%s %s (%s%s%.*s)  ", what, figure_text(&s->figure, v, text), day, both ? " " : "", both ? 5 : 0, time + 11);
+}
+
+/* The extremes of what is over. Returns how many columns they take. */
+static unsigned print_extremes(const struct series *s, const double *values)
+{
+	size_t most = 0, least = 0;
+	for (size_t i = 1; i < s->columns && s->start_s + (i + 1) * s->column_s <= s->a->now_s; i++) {
+		most = isnan(values[most]) || values[i] > values[most] ? i : most;
+		least = isnan(values[least]) || values[i] < values[least] ? i : least;
+	}
+	if (isnan(values[most]))
+		return 0;
+	return print_at(s, "max", values[most], most) + print_at(s, "min", values[least], least);
+}
+
+/* Extremes, and the figure of the whole range: in a line of their own when they have no room beside. */
+static void print_summary(const struct series *s, const double *values)
+{
+	char rest[100], text[UNITS_TEXT_MAX];
+	const json_t *total = json_object_get(s->a->json, "total");
+	struct figure_sum sum = {0};
+	unsigned used = print_extremes(s, values);
+	figure_add(&s->figure, total, &sum);
+	double whole = figure_value(&s->figure, &sum, seconds_of(s, s->from_s, s->end_s - s->from_s));
+	int n = snprintf(rest, sizeof(rest), "%s %s", s->figure.kind == FIGURE_SUM ? "mean" : "overall",
+		isnan(whole) ? "-" : figure_text(&s->figure, whole, text));
+	if (s->figure.kind == FIGURE_SUM)
+		n += snprintf(rest + n, sizeof(rest) - (size_t)n, "  total %s",
+			rows_amount(s->figure.measure, rows_number(total, s->figure.measure), text));
+	printf("%s%s\n", used && used + (unsigned)n > s->screen.width ? "\n" : "", rest);
+}
+
+static void print_chart(struct series *s)
+{
+	struct figure_sum columns[CHART_MAX] = {0};
+	double values[CHART_MAX];
 	const json_t *row;
 	size_t i;
+	unsigned width = s->screen.width > CHART_SCALE + CHART_VALUES_MIN ? s->screen.width - CHART_SCALE : CHART_VALUES_MIN;
+	unsigned lines = s->screen.height > CHART_AROUND ? s->screen.height - CHART_AROUND : 0;
+	set_columns(s, width < CHART_MAX ? width : CHART_MAX);
 	json_array_foreach(s->rows, i, row)
-		if (rows_number(row, s->measure) > max)
-			max = rows_number(row, s->measure);
-	return max;
+		add_to_column(s, row, columns);
+	for (i = 0; i < s->columns; i++)
+		values[i] = column_value(s, columns, i);
+	struct chart chart = {&s->figure, values, s->columns, s->start_s, s->column_s};
+	chart_print(&chart, &s->screen, lines < 4 ? 4 : lines > LINES_MAX ? LINES_MAX : lines / 4 * 4, stdout);
+	(void)putchar('\n');
+	print_summary(s, values);
 }
 
 /* ---- a line a bucket ---- */
 
-/* Seconds of the bucket that lie within the range: the first and the last may stick out. */
-static double seconds_of(const struct series *s, const json_t *row)
+static double bucket_value(const struct series *s, const json_t *row)
 {
-	uint64_t from = time_at(row, "time"), to = from + s->step_s;
-	from = from < s->from_s ? s->from_s : from;
-	to = to > s->to_s ? s->to_s : to;
-	return to > from ? (double)(to - from) : 1;
+	struct figure_sum sum = {0};
+	figure_add(&s->figure, row, &sum);
+	return value_of(s, &sum, rows_time(row, "time"), s->step_s);
+}
+
+static bool is_median(const struct figure *f)
+{
+	return strcmp(f->measure, "rtt_p50_us") == 0;
 }
 
 static void add_bucket(const struct series *s, struct table *t, const json_t *row, double max)
 {
-	const char *time = json_string_value(json_object_get(row, "time"));
-	char text[UNITS_TEXT_MAX], bar[UNITS_BAR_MAX];
-	double v = rows_number(row, s->measure);
-	bool bytes = strncmp(s->measure, "bytes_", 6) == 0;
-	table_cell(t, STYLE_PLAIN, "%.10s %.5s", time ? time : "", time && strlen(time) > 16 ? time + 11 : "");
-	table_cell(t, STYLE_PLAIN, "%s", rows_amount(s->measure, v, text));
-	table_cell(t, STYLE_PLAIN, "%s", bytes ? units_bit_rate(v * 8 / seconds_of(s, row), text) : "");
-	table_cell(t, STYLE_BAR, "%s", units_bar(max > 0 ? v / max : 0, BAR_COLUMNS, bar));
-	rows_retransmit_cell(t, row);
-	rows_rtt_cell(t, row, "rtt_p50_us");
+	char text[UNITS_TEXT_MAX], time[TIME_TEXT_MAX];
+	double v = bucket_value(s, row);
+	(void)time_format(rows_time(row, "time") * 1000, time);
+	table_cell(t, STYLE_PLAIN, "%.10s %.5s", time, time + 11);
+	table_cell(t, STYLE_PLAIN, "%s", rows_amount("bytes_sent", rows_number(row, "bytes_sent"), text));
+	table_cell(t, isnan(v) ? STYLE_FAINT : STYLE_PLAIN, "%s", isnan(v) ? "-" : figure_text(&s->figure, v, text));
+	table_bar(t, v > 0 ? v / max : 0, BAR_COLUMNS);
+	if (s->figure.kind != FIGURE_RETRANSMITS)
+		rows_retransmit_cell(t, row);
+	if (!is_median(&s->figure))
+		rows_rtt_cell(t, row, "rtt_p50_us");
 	table_row(t);
 }
 
 static int print_buckets(const struct series *s)
 {
-	static const struct table_column columns[] = {
-		{"TIME (UTC)", false, 0, 0}, {"AMOUNT", true, 0, 0}, {"RATE", true, 2, 0}, {"", false, 0, 8},
-		{"RETRANS", true, 0, 0}, {"RTT P50", true, 1, 0},
-	};
+	char title[UNITS_TEXT_MAX];
+	struct table_column columns[6] = {{"TIME (UTC)", false, 0, 0}, {"BYTES", true, 1, 0},
+		{figure_title(&s->figure, title), true, 0, 0}, {"", false, 0, 8}};
+	size_t count = 4;
+	if (s->figure.kind != FIGURE_RETRANSMITS)
+		columns[count++] = (struct table_column){"RETRANS", true, 0, 0};
+	if (!is_median(&s->figure))
+		columns[count++] = (struct table_column){"RTT P50", true, 2, 0};
 	struct table *t;
 	const json_t *row;
-	double max = max_of(s);
+	double max = 0;
 	size_t i;
-	if (table_new(columns, ARRAY_LEN(columns), &t) < 0)
+	json_array_foreach(s->rows, i, row)
+		max = fmax(max, bucket_value(s, row)); /* of a number and none the number */
+	if (table_new(columns, count, &t) < 0)
 		return EXIT_FAILED;
 	json_array_foreach(s->rows, i, row)
 		add_bucket(s, t, row, max);
@@ -93,15 +205,14 @@ static int print_buckets(const struct series *s)
 
 struct group {
 	char *name;
-	double columns[CHART_MAX];
-	double sum, sent, retransmitted;
-	bool approximate;
+	struct figure_sum *columns, all;
+	double bytes, sent, retransmitted;
+	bool approximate, other;
 };
 
 struct groups {
 	struct group *list;
 	size_t count;
-	unsigned columns; /* drawn */
 };
 
 /* The dimensions' values beside each other, time left out. */
@@ -123,39 +234,46 @@ static char *group_name(const json_t *row)
 	return name;
 }
 
-/* The group of a row, made if new. NULL when memory is out. */
-static struct group *group_get(struct groups *g, const json_t *row)
+/* The group of that name, made if new. NULL when memory is out. */
+static struct group *group_get(const struct series *s, struct groups *g, char *take_name)
 {
-	char *name = group_name(row);
-	for (size_t i = 0; i < g->count && name; i++)
-		if (strcmp(g->list[i].name, name) == 0) {
-			free(name);
+	for (size_t i = 0; i < g->count && take_name; i++)
+		if (strcmp(g->list[i].name, take_name) == 0) {
+			free(take_name);
 			return &g->list[i];
 		}
-	struct group *list = name ? reallocarray(g->list, g->count + 1, sizeof(*list)) : NULL;
-	if (!list) {
-		free(name);
+	struct group *list = take_name ? reallocarray(g->list, g->count + 1, sizeof(*list)) : NULL;
+	struct figure_sum *columns = list ? calloc(s->columns, sizeof(*columns)) : NULL;
+	g->list = list ? list : g->list;
+	if (!columns) {
+		free(take_name);
 		return NULL;
 	}
-	g->list = list;
-	list[g->count] = (struct group){.name = name};
+	list[g->count] = (struct group){.name = take_name, .columns = columns};
 	return &list[g->count++];
 }
 
-static int collect(const struct series *s, struct groups *g)
+static void groups_done(struct groups *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		free(g->list[i].name);
+		free(g->list[i].columns);
+	}
+	free(g->list);
+}
+
+/* name: of all rows; NULL: each has its own. */
+static int collect(const struct series *s, const json_t *rows, const char *name, struct groups *g)
 {
 	const json_t *row;
 	size_t i;
-	uint64_t range = s->to_s > s->from_s ? s->to_s - s->from_s : 1;
-	json_array_foreach(s->rows, i, row) {
-		struct group *group = group_get(g, row);
-		uint64_t t = time_at(row, "time");
+	json_array_foreach(rows, i, row) {
+		struct group *group = group_get(s, g, name ? strdup(name) : group_name(row));
 		if (!group)
 			return -1;
-		uint64_t column = t > s->from_s ? (t - s->from_s) * g->columns / range : 0;
-		double v = rows_number(row, s->measure);
-		group->columns[column < g->columns ? column : g->columns - 1] += v;
-		group->sum += v;
+		add_to_column(s, row, group->columns);
+		figure_add(&s->figure, row, &group->all);
+		group->bytes += rows_number(row, "bytes_sent");
 		group->sent += rows_number(row, "packets_sent");
 		group->retransmitted += rows_number(row, "packets_retransmitted");
 		group->approximate |= json_is_true(json_object_get(row, "approximate"));
@@ -163,81 +281,149 @@ static int collect(const struct series *s, struct groups *g)
 	return 0;
 }
 
-/* Heights are relative to the highest column of all groups, so that lines can be compared. */
-static void add_group(const struct series *s, struct table *t, const struct group *group, unsigned columns, double max)
+static double highest(const struct series *s, const struct group *group)
 {
-	char text[UNITS_TEXT_MAX], chart[CHART_MAX * 4 + 1] = "", *p = chart;
-	for (unsigned i = 0; i < columns; i++)
-		p = stpcpy(p, units_height(group->columns[i] / max));
-	table_cell(t, STYLE_PLAIN, "%s", group->name);
+	double max = 0;
+	for (size_t i = 0; i < s->columns; i++)
+		max = fmax(max, column_value(s, group->columns, i));
+	return max;
+}
+
+/* Heights are relative to the highest column of all groups, so that lines can be compared; the others are no group. */
+static void add_chart(const struct series *s, struct table *t, const struct group *group, unsigned room, double max)
+{
+	char chart[CHART_MAX * 4 + 1] = "", *p = chart;
+	size_t width = s->columns * GROUP_EACH < room ? s->columns * GROUP_EACH : room;
+	for (size_t i = 0; i < width && !group->other; i++)
+		p = stpcpy(p, units_height(column_value(s, group->columns, i * s->columns / width) / max));
 	table_cell(t, STYLE_BAR, "%s", chart);
-	table_cell(t, STYLE_PLAIN, "%s", rows_amount(s->measure, group->sum, text));
+}
+
+static void add_group(const struct series *s, struct table *t, const struct group *group, unsigned room, double max)
+{
+	char text[UNITS_TEXT_MAX];
+	double mean = figure_value(&s->figure, &group->all, seconds_of(s, s->from_s, s->end_s - s->from_s));
+	table_cell(t, group->other ? STYLE_FAINT : STYLE_PLAIN, "%s", group->name);
+	add_chart(s, t, group, room, max);
+	table_cell(t, STYLE_PLAIN, "%s", isnan(mean) ? "-" : figure_text(&s->figure, mean, text));
+	table_cell(t, STYLE_PLAIN, "%s", figure_text(&s->figure, highest(s, group), text));
+	table_cell(t, STYLE_PLAIN, "%s", units_bytes(group->bytes, text));
 	if (group->sent > 0)
-		table_cell(t, STYLE_PLAIN, "%s%s", group->approximate ? "~" : "",
+		table_cell(t, rows_rate_style(group->retransmitted / group->sent), "%s%s", group->approximate ? "~" : "",
 			units_percent(group->retransmitted / group->sent, text));
 	table_row(t);
 }
 
-static int print_groups(const struct series *s)
+/* Columns of the screen for a group's chart, beside names of that width. */
+static unsigned group_room(const struct screen *screen, unsigned name_columns)
 {
-	static const struct table_column columns[] = {
-		{"GROUP", false, 0, 12}, {"", false, 0, 0}, {"AMOUNT", true, 0, 0}, {"RETRANS", true, 1, 0},
-	};
-	uint64_t buckets = s->step_s && s->to_s > s->from_s ? (s->to_s - s->from_s + s->step_s - 1) / s->step_s : 1;
-	uint64_t room = s->screen.width ? s->screen.width > CHART_BESIDE + 10 ? s->screen.width - CHART_BESIDE : 10
-					: CHART_DEFAULT;
-	struct groups g = {.columns = (unsigned)(buckets < room ? buckets : room)};
-	struct table *t = NULL;
+	unsigned beside = name_columns + GROUP_BESIDE + (screen->width >= GROUP_WIDE ? GROUP_MORE : 0);
+	unsigned room = !screen->width ? CHART_DEFAULT : screen->width > beside + CHART_VALUES_MIN ? screen->width - beside : CHART_VALUES_MIN;
+	return room < CHART_MAX ? room : CHART_MAX;
+}
+
+static int print_table(const struct series *s, const struct groups *g)
+{
+	char title[64], text[UNITS_TEXT_MAX];
+	unsigned name_columns = 0;
 	double max = 0;
-	if (g.columns > CHART_MAX)
-		g.columns = CHART_MAX;
-	int r = collect(s, &g);
-	if (r == 0)
-		r = table_new(columns, ARRAY_LEN(columns), &t);
-	for (size_t i = 0; i < g.count; i++)
-		for (unsigned k = 0; k < g.columns; k++)
-			max = g.list[i].columns[k] > max ? g.list[i].columns[k] : max;
-	for (size_t i = 0; i < g.count && r == 0; i++)
-		add_group(s, t, &g.list[i], g.columns, max > 0 ? max : 1);
-	if (r == 0)
-		r = table_print(t, &s->screen, stdout);
+	for (size_t i = 0; i < g->count; i++) {
+		unsigned width = text_width(g->list[i].name);
+		name_columns = width > name_columns ? width : name_columns;
+		max = g->list[i].other ? max : fmax(max, highest(s, &g->list[i]));
+	}
+	unsigned room = group_room(&s->screen, name_columns < GROUP_COLUMNS ? name_columns : GROUP_COLUMNS);
+	(void)snprintf(title, sizeof(title), "0 to %s", figure_text(&s->figure, max, text));
+	const struct table_column columns[] = {
+		{"GROUP", false, 0, 8}, {title, false, 0, 0}, {"MEAN", true, 1, 0}, {"MAX", true, 3, 0}, {"BYTES", true, 4, 0},
+		{"RETRANS", true, s->figure.kind == FIGURE_RETRANSMITS ? 5 : 2, 0},
+	};
+	struct table *t;
+	if (table_new(columns, ARRAY_LEN(columns), &t) < 0)
+		return -1;
+	for (size_t i = 0; i < g->count; i++)
+		if (!g->list[i].other || g->list[i].bytes > 0)
+			add_group(s, t, &g->list[i], room, max > 0 ? max : 1);
+	int r = table_print(t, &s->screen, stdout);
 	table_free(t);
-	for (size_t i = 0; i < g.count; i++)
-		free(g.list[i].name);
-	free(g.list);
+	return r;
+}
+
+static int print_groups(struct series *s)
+{
+	struct groups g = {0};
+	size_t own;
+	set_columns(s, group_room(&s->screen, GROUP_COLUMNS));
+	int r = collect(s, s->rows, NULL, &g);
+	own = g.count;
+	if (r == 0)
+		r = collect(s, json_object_get(s->a->json, "other_rows"), "all others", &g);
+	for (size_t i = own; i < g.count; i++)
+		g.list[i].other = true;
+	if (r == 0)
+		r = print_table(s, &g);
+	groups_done(&g);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static void print_sums(const struct series *s)
-{
-	char text[UNITS_TEXT_MAX];
-	const json_t *other = json_object_get(s->answer, "other"), *total = json_object_get(s->answer, "total");
-	printf("total %s", rows_amount(s->measure, rows_number(total, s->measure), text));
-	if (json_is_object(other) && rows_number(other, s->measure) > 0)
-		printf(", of which other groups %s", rows_amount(s->measure, rows_number(other, s->measure), text));
-	(void)putchar('\n');
-}
+/* ---- the answer ---- */
 
-static int print_answer(const struct options *o, const json_t *answer)
+static int print_answer(const struct options *o, const struct client_answer *a)
 {
-	struct series s = {screen_get(), rows_measure(o), answer, json_object_get(answer, "rows"),
-		time_at(answer, "from"), time_at(answer, "to"), (uint64_t)rows_number(answer, "step")};
+	const json_t *answer = a->json;
+	struct series s = {.screen = screen_get(), .a = a, .rows = json_object_get(answer, "rows"), .from_s = rows_time(answer, "from"),
+		.end_s = rows_time(answer, "from") + (uint64_t)rows_seconds(answer, a->now_s), .step_s = (uint64_t)rows_number(answer, "step")};
 	const char *dims[ROWS_DIMS_MAX];
 	char text[UNITS_TEXT_MAX];
-	rows_print_range(answer, stdout);
-	if (!json_array_size(s.rows)) {
+	rows_print_range(answer, a->now_s, stdout);
+	if (!json_array_size(s.rows) || !s.step_s) {
 		(void)fputs("\n\nno traffic in this time\n", stdout);
 		return EXIT_DONE;
 	}
-	printf(", buckets of %s\n\n", units_age(s.step_s, text));
-	int r = rows_dimensions(json_array_get(s.rows, 0), dims) > 1 ? print_groups(&s) : print_buckets(&s);
-	print_sums(&s);
+	if (!s.from_s) /* forever */
+		s.from_s = rows_time(json_array_get(s.rows, 0), "time");
+	if (figure_parse(o->values[OPTION_figure], &s.figure) < 0)
+		return EXIT_USAGE; /* not after prepare */
+	printf(", %s in steps of %s\n\n", figure_title(&s.figure, text), units_age(s.step_s, (char[UNITS_TEXT_MAX]){0}));
+	int r = EXIT_DONE;
+	if (rows_dimensions(json_array_get(s.rows, 0), dims) > 1)
+		r = print_groups(&s);
+	else if (s.screen.width && !o->values[OPTION_table])
+		print_chart(&s);
+	else
+		r = print_buckets(&s);
 	rows_print_notes(answer, &s.screen, stdout);
 	return r;
 }
 
+/* What is drawn, and how many buckets there is room for. */
+static int prepare(struct options *o)
+{
+	static char fields[FIGURE_FIELDS_MAX], points[16];
+	struct figure f;
+	struct screen screen = screen_get();
+	const char *sort = o->values[OPTION_sort], *text = o->values[OPTION_figure] ? o->values[OPTION_figure] : sort ? sort : "bytes";
+	bool groups = o->values[OPTION_by] && *o->values[OPTION_by];
+	if (figure_parse(text, &f) < 0) {
+		if (o->values[OPTION_figure])
+			return command_usage(o->command, "--figure is bytes, connections, requests, retransmit_rate, rtt_p50, rtt_p95 or a sum of the API's");
+		text = "bytes";
+		(void)!figure_parse(text, &f);
+	}
+	if (o->values[OPTION_json] || o->values[OPTION_csv])
+		return EXIT_DONE;
+	o->values[OPTION_figure] = text;
+	o->values[OPTION_fields] = figure_fields(&f, fields);
+	if (groups || (screen.width && !o->values[OPTION_table]))
+		(void)snprintf(points, sizeof(points), "%u", groups ? group_room(&screen, GROUP_COLUMNS) : screen.width > CHART_SCALE + CHART_VALUES_MIN
+			? screen.width - CHART_SCALE : CHART_VALUES_MIN);
+	if (*points && !o->values[OPTION_step] && !o->values[OPTION_points])
+		o->values[OPTION_points] = points;
+	return EXIT_DONE;
+}
+
 int command_series(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_SERIES, .path = "/api/v1/series", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_SERIES, .path = "/api/v1/series", .prepare = prepare, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

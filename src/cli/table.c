@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Cells are kept as text until the table is printed, because widths are known only then. Fitting: as
- * long as the lines are too wide, the column with the highest drop goes; then the widest column that may
- * be cut gives a column of the screen at a time. Widths are the C library's for UTF-8 (wcwidth under
- * C.UTF-8), so wide and combining characters align.
+ * long as the lines are too wide, bars are made shorter, then the widest column that may be cut gives a column of the screen at a
+ * time; but before a text is cut further than FAIR_WIDTH, the column with the highest drop goes. What a column that went leaves over goes to the texts,
+ * then to the bars. Widths are the C library's for UTF-8 (wcwidth under C.UTF-8), so wide and combining characters align.
  *
  * A cell's text may come from a sender or from a routing table: before it is measured, every byte that
  * is no printable UTF-8 character becomes '?', so no escape sequence reaches the terminal. */
@@ -20,11 +20,16 @@
 #include <wchar.h>
 #include <wctype.h>
 
-#define GAP 2 /* blanks between columns */
+#include "cli/units.h"
+
+#define GAP        2  /* blanks between columns */
+#define FAIR_WIDTH 24 /* of a text that can still be told from others: rather than cut it further a column is dropped */
 
 struct cell {
 	char *text;
 	enum table_style style;
+	double share;         /* of a bar */
+	unsigned bar_columns; /* 0: a text */
 };
 
 struct table {
@@ -75,6 +80,8 @@ static void style_end(const struct screen *screen, enum table_style style, FILE 
 
 void style_print(const struct screen *screen, enum table_style style, const char *text, FILE *out)
 {
+	if (!*text)
+		return;
 	style_begin(screen, style, out);
 	(void)fputs(text, out);
 	style_end(screen, style, out);
@@ -123,8 +130,7 @@ void text_clean(char *text)
 			*text = '?';
 }
 
-/* At most width columns of it, with an ellipsis when it does not fit; returns the columns written. */
-static unsigned print_cut(const char *text, unsigned width, FILE *out)
+unsigned text_cut(const char *text, unsigned width, FILE *out)
 {
 	unsigned used = 0, whole = text_width(text);
 	unsigned room = whole <= width ? width : width ? width - 1 : 0;
@@ -164,26 +170,31 @@ void table_free(struct table *t)
 	free(t);
 }
 
-static void add_cell(struct table *t, enum table_style style, char *take_text)
+static void add_cell(struct table *t, struct cell take)
 {
 	if (t->cell_count == t->cell_cap) {
 		size_t cap = t->cell_cap ? t->cell_cap * 2 : 256;
 		struct cell *cells = reallocarray(t->cells, cap, sizeof(*cells));
 		if (!cells) {
-			free(take_text);
+			free(take.text);
 			t->failed = true;
 			return;
 		}
 		t->cells = cells;
 		t->cell_cap = cap;
 	}
-	t->cells[t->cell_count++] = (struct cell){take_text, style};
+	t->cells[t->cell_count++] = take;
 }
 
 void table_row(struct table *t)
 {
 	while (t->cell_count % t->column_count && !t->failed)
-		add_cell(t, STYLE_PLAIN, NULL);
+		add_cell(t, (struct cell){0});
+}
+
+void table_bar(struct table *t, double share, unsigned columns)
+{
+	add_cell(t, (struct cell){.style = STYLE_BAR, .share = share, .bar_columns = columns});
 }
 
 void table_cell(struct table *t, enum table_style style, const char *fmt, ...)
@@ -198,7 +209,7 @@ void table_cell(struct table *t, enum table_style style, const char *fmt, ...)
 		return;
 	}
 	text_clean(text);
-	add_cell(t, style, text);
+	add_cell(t, (struct cell){.text = text, .style = style});
 }
 
 static const char *cell_text(const struct cell *cell)
@@ -209,8 +220,8 @@ static const char *cell_text(const struct cell *cell)
 /* ---- fitting and printing ---- */
 
 struct layout {
-	unsigned widths[TABLE_COLUMNS_MAX];
-	bool shown[TABLE_COLUMNS_MAX];
+	unsigned widths[TABLE_COLUMNS_MAX], natural[TABLE_COLUMNS_MAX];
+	bool shown[TABLE_COLUMNS_MAX], bars[TABLE_COLUMNS_MAX];
 };
 
 static unsigned line_width(const struct table *t, const struct layout *l)
@@ -235,20 +246,42 @@ static bool drop_column(const struct table *t, struct layout *l)
 	return true;
 }
 
-static bool cut_column(const struct table *t, struct layout *l)
+/* How far a column may be cut; a text down to `fair` at most. */
+static unsigned least(const struct table *t, const struct layout *l, size_t i, unsigned fair)
 {
-	size_t widest = t->column_count;
-	for (size_t i = 0; i < t->column_count; i++)
-		if (l->shown[i] && t->columns[i].min_width && l->widths[i] > t->columns[i].min_width &&
-			(widest == t->column_count || l->widths[i] > l->widths[widest]))
-			widest = i;
-	if (widest == t->column_count)
+	unsigned min = t->columns[i].min_width;
+	return !min ? l->widths[i] : l->bars[i] || min > fair ? min : fair;
+}
+
+/* Bars before texts, then the widest. */
+static bool cut_column(const struct table *t, struct layout *l, unsigned fair)
+{
+	size_t best = t->column_count;
+	for (size_t i = 0; i < t->column_count; i++) {
+		if (!l->shown[i] || l->widths[i] <= least(t, l, i, fair))
+			continue;
+		bool better = best == t->column_count || l->bars[i] > l->bars[best] ||
+			(l->bars[i] == l->bars[best] && l->widths[i] > l->widths[best]);
+		best = better ? i : best;
+	}
+	if (best == t->column_count)
 		return false;
-	l->widths[widest]--;
+	l->widths[best]--;
 	return true;
 }
 
-static struct layout fit(const struct table *t, unsigned screen_width)
+/* Gives what is left of the screen to the columns of one kind that have been cut. */
+static void grow(const struct table *t, struct layout *l, unsigned screen_width, bool bars)
+{
+	for (size_t i = 0; i < t->column_count; i++) {
+		unsigned used = line_width(t, l), left = screen_width > used ? screen_width - used : 0;
+		unsigned wants = l->shown[i] && l->bars[i] == bars ? l->natural[i] - l->widths[i] : 0;
+		l->widths[i] += wants < left ? wants : left;
+	}
+}
+
+/* As wide as titles and cells are. */
+static struct layout measure(const struct table *t)
 {
 	struct layout l = {0};
 	for (size_t i = 0; i < t->column_count; i++) {
@@ -256,13 +289,27 @@ static struct layout fit(const struct table *t, unsigned screen_width)
 		l.widths[i] = text_width(t->columns[i].title);
 	}
 	for (size_t i = 0; i < t->cell_count; i++) {
-		unsigned width = text_width(cell_text(&t->cells[i]));
-		if (width > l.widths[i % t->column_count])
-			l.widths[i % t->column_count] = width;
+		const struct cell *cell = &t->cells[i];
+		size_t column = i % t->column_count;
+		unsigned width = cell->bar_columns ? cell->bar_columns : text_width(cell_text(cell));
+		l.bars[column] |= cell->bar_columns != 0;
+		if (width > l.widths[column])
+			l.widths[column] = width;
 	}
-	while (screen_width && line_width(t, &l) > screen_width)
-		if (!drop_column(t, &l) && !cut_column(t, &l))
+	memcpy(l.natural, l.widths, sizeof(l.natural));
+	return l;
+}
+
+static struct layout fit(const struct table *t, unsigned screen_width)
+{
+	struct layout l = measure(t);
+	if (!screen_width)
+		return l;
+	while (line_width(t, &l) > screen_width)
+		if (!cut_column(t, &l, FAIR_WIDTH) && !drop_column(t, &l) && !cut_column(t, &l, 0))
 			break;
+	grow(t, &l, screen_width, false);
+	grow(t, &l, screen_width, true);
 	return l;
 }
 
@@ -278,13 +325,15 @@ static void print_line(const struct table *t, const struct layout *l, const stru
 	for (size_t i = 0; i < t->column_count; i++) {
 		if (!l->shown[i])
 			continue;
-		const char *text = cell_text(&row[i]);
-		unsigned width = text_width(text), room = l->widths[i];
+		char bar[UNITS_BAR_MAX];
+		unsigned room = l->widths[i];
+		const char *text = row[i].bar_columns ? units_bar(row[i].share, room, bar) : cell_text(&row[i]);
+		unsigned width = text_width(text);
 		unsigned pad = width < room ? room - width : 0;
 		if (*text) {
 			blanks(owed + (t->columns[i].right ? pad : 0), out);
 			style_begin(screen, row[i].style, out);
-			unsigned used = print_cut(text, room, out);
+			unsigned used = text_cut(text, room, out);
 			style_end(screen, row[i].style, out);
 			owed = (t->columns[i].right ? 0 : room - used) + GAP;
 		} else {
@@ -306,7 +355,7 @@ int table_print(const struct table *t, const struct screen *screen, FILE *out)
 			const char *in;
 			char *out;
 		} title = {t->columns[i].title};
-		titles[i] = (struct cell){title.out, STYLE_TITLE};
+		titles[i] = (struct cell){.text = title.out, .style = STYLE_TITLE};
 	}
 	print_line(t, &l, titles, screen, out);
 	for (size_t i = 0; i < t->cell_count; i += t->column_count)

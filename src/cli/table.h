@@ -26,7 +26,7 @@ struct table_column {
 	const char *title;
 	bool right;         /* aligned to the right */
 	unsigned drop;      /* when the screen is too narrow the highest goes first; 0: stays */
-	unsigned min_width; /* how far the text may be cut; 0: not at all */
+	unsigned min_width; /* how far the text may be cut, or a bar made shorter; 0: not at all */
 };
 
 struct table;
@@ -37,6 +37,8 @@ void table_free(struct table *t);
 /* table_cell fills a row from the left, table_row ends it: cells not given are empty. Memory that runs
  * out makes table_print fail. */
 void table_cell(struct table *t, enum table_style style, const char *fmt, ...) PRINTF(3, 4);
+/* A bar of share (0..1) of the column; with 0 none. columns: how long a whole one is where there is room. */
+void table_bar(struct table *t, double share, unsigned columns);
 void table_row(struct table *t);
 /* The line of titles and the rows. -ENOMEM. */
 int table_print(const struct table *t, const struct screen *screen, FILE *out) MUST_USE;
@@ -46,5 +48,7 @@ void style_print(const struct screen *screen, enum table_style style, const char
 
 /* Columns that the text takes. */
 unsigned text_width(const char *text);
+/* Writes at most width columns of it, the last an ellipsis when it does not fit; returns the columns written. */
+unsigned text_cut(const char *text, unsigned width, FILE *out);
 /* Makes the text printable in place. Never makes it longer. */
 void text_clean(char *text);

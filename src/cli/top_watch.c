@@ -17,11 +17,15 @@
 
 #define LINES_AROUND 8 /* of the screen that are not groups: range, blanks, titles, other, total, notes, keys */
 
+/* The default range is the shortest that always has something in it: the store keeps minutes, and this is the one that runs and
+ * the whole one before it. An hour, which top has without --watch, would hardly move. */
+#define WATCH_LAST "1m"
+
 /* What a key goes through; the first is where it starts when the command line said something else. */
 static const char *const groupings[] = {"origin", "country", "prefix", "path", "neighbour", "via", "router", "type", NULL};
 static const char *const sorts[] = {"bytes_sent", "retransmit_rate", "packets_retransmitted", "rtt_p95_us", "connections",
 	"requests", NULL};
-static const char *const ranges[] = {"5m", "15m", "1h", "6h", "24h", "7d", NULL};
+static const char *const ranges[] = {WATCH_LAST, "5m", "15m", "1h", "6h", "24h", "7d", NULL};
 
 struct view {
 	struct options o;
@@ -45,7 +49,7 @@ static const char *turn(const char *const *list, const char *now, int by)
 /* The next longer or shorter range. */
 static void zoom(struct options *o, int by)
 {
-	const char *now = o->values[OPTION_last] ? o->values[OPTION_last] : "1h";
+	const char *now = o->values[OPTION_last] ? o->values[OPTION_last] : "1h"; /* with --from */
 	int at = 0;
 	while (ranges[at] && strcmp(ranges[at], now) != 0)
 		at++;
@@ -104,8 +108,8 @@ static void print_keys(const struct view *v, FILE *out)
 		style_print(&v->screen, STYLE_FAINT, "g G group by   s S sort by   r order   + - time   space pause   "
 			"h less   q quit", out);
 	else {
-		(void)snprintf(line, sizeof(line), "by %.60s, sorted by %.40s, %.30s, %s   h help   q quit", by ? by : "origin",
-			sort ? sort : "bytes_sent", v->o.values[OPTION_from] ? "--from" : last ? last : "1h",
+		(void)snprintf(line, sizeof(line), "by %.60s, sorted by %.40s, %s%.30s, %s   h help   q quit", by ? by : "origin",
+			sort ? sort : "bytes_sent", last ? "last " : "", last ? last : "--from",
 			v->paused ? "PAUSED" : "live");
 		style_print(&v->screen, STYLE_FAINT, line, out);
 	}
@@ -188,6 +192,8 @@ static int watch_plain(struct view *v)
 int top_watch(const struct options *o, unsigned seconds)
 {
 	struct view v = {.o = *o, .seconds = seconds};
+	if (!v.o.values[OPTION_last] && !v.o.values[OPTION_from])
+		v.o.values[OPTION_last] = WATCH_LAST;
 	int r = refresh(&v);
 	if (r != EXIT_DONE) {
 		fputs(v.trouble ? v.trouble : "whereto top: out of memory\n", stderr);

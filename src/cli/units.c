@@ -48,6 +48,41 @@ const char *units_bit_rate(double bits_per_s, char buf[static UNITS_TEXT_MAX])
 	return scaled(bits_per_s, units, buf);
 }
 
+const char *units_per_second(double n, char buf[static UNITS_TEXT_MAX])
+{
+	if (n > 0 && n < 9999.5)
+		three_digits(n, "", buf);
+	else
+		(void)units_count(n, buf);
+	size_t len = strlen(buf);
+	(void)snprintf(buf + len, UNITS_TEXT_MAX - len, "/s");
+	return buf;
+}
+
+const char *units_change(double now, double before, char buf[static UNITS_TEXT_MAX])
+{
+	double change = before > 0 ? now / before - 1 : 0;
+	if (!(before > 0))
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%s", now > 0 ? "new" : "same");
+	else if (fabs(change) < 0.005)
+		(void)snprintf(buf, UNITS_TEXT_MAX, "same");
+	else if (change >= 9.995)
+		(void)snprintf(buf, UNITS_TEXT_MAX, "x %.3g", change + 1 < 1e6 ? change + 1 : 1e6);
+	else
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%+.*f %%", fabs(change) < 0.0995 ? 1 : 0, change * 100);
+	return buf;
+}
+
+const char *units_points(double now, double before, char buf[static UNITS_TEXT_MAX])
+{
+	double points = (now - before) * 100;
+	if (fabs(points) < 0.02)
+		(void)snprintf(buf, UNITS_TEXT_MAX, "same");
+	else
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%+.*f pp", fabs(points) < 9.995 ? 2 : 1, points);
+	return buf;
+}
+
 const char *units_percent(double share, char buf[static UNITS_TEXT_MAX])
 {
 	double v = share * 100;

@@ -15,6 +15,13 @@ const char *units_bytes(double bytes, char buf[static UNITS_TEXT_MAX]);
 const char *units_count(double n, char buf[static UNITS_TEXT_MAX]);
 /* "950 bit/s", "12.3 Mbit/s". */
 const char *units_bit_rate(double bits_per_s, char buf[static UNITS_TEXT_MAX]);
+/* "0.42/s", "12.3/s", "1.20k/s". */
+const char *units_per_second(double n, char buf[static UNITS_TEXT_MAX]);
+/* What a figure that was `before` has changed by: "+12 %", "-5.0 %", "x 12.3" when it is that many times as much, "same"
+ * within half a hundredth, "new" when it was nothing. */
+const char *units_change(double now, double before, char buf[static UNITS_TEXT_MAX]);
+/* The difference of two shares in percentage points: "+0.35 pp"; "same" within two hundredths of a point. */
+const char *units_points(double now, double before, char buf[static UNITS_TEXT_MAX]);
 /* 0.0123 is "1.23 %"; what is more than nothing never shows as 0. */
 const char *units_percent(double share, char buf[static UNITS_TEXT_MAX]);
 /* "850 us", "18.3 ms", "1.20 s". */

@@ -17,27 +17,28 @@ static const char *kind_name(const struct tree *n)
 	return n->kind == TREE_MAP ? "a map" : n->kind == TREE_LIST ? "a list" : "a text";
 }
 
-/* The text of a scalar that is not empty or null. */
-static int scalar(struct load *l, const struct option *o, const struct tree *n, const char *wanted,
-	const char **ret)
+/* The text of a scalar that is not empty or null; NULL: the error is set. */
+static const char *scalar(struct load *l, const struct option *o, const struct tree *n, const char *wanted)
 {
-	if (n->kind != TREE_SCALAR)
-		return load_fail(l, n->line, "%s must be %s, not %s", option_path(o), wanted, kind_name(n));
+	if (n->kind != TREE_SCALAR) {
+		(void)load_fail(l, n->line, "%s must be %s, not %s", option_path(o), wanted, kind_name(n));
+		return NULL;
+	}
 	bool null = !n->quoted && (!*n->text || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0);
-	if (null || !*n->text)
-		return load_fail(l, n->line, "%s is empty: it must be %s", option_path(o), wanted);
-	*ret = n->text;
-	return 0;
+	if (!null && *n->text)
+		return n->text;
+	(void)load_fail(l, n->line, "%s is empty: it must be %s", option_path(o), wanted);
+	return NULL;
 }
 
 /* Text that is printed: in messages, tables and JSON. */
-static int printable(struct load *l, const struct option *o, const struct tree *n, const char *wanted,
-	const char **ret)
+static const char *printable(struct load *l, const struct option *o, const struct tree *n, const char *wanted)
 {
-	int r = scalar(l, o, n, wanted, ret);
-	if (r == 0 && !utf8_printable(*ret, strlen(*ret)))
-		return load_fail(l, n->line, "%s has control characters in it", option_path(o));
-	return r;
+	const char *text = scalar(l, o, n, wanted);
+	if (!text || utf8_printable(text, strlen(text)))
+		return text;
+	(void)load_fail(l, n->line, "%s has control characters in it", option_path(o));
+	return NULL;
 }
 
 static int copy_text(struct load *l, const char *text, char **ret)
@@ -52,10 +53,9 @@ static int copy_text(struct load *l, const char *text, char **ret)
 
 int value_text(struct load *l, const struct option *o, const struct tree *n, char **ret)
 {
-	const char *text;
-	int r = printable(l, o, n, "a text", &text);
-	if (r < 0)
-		return r;
+	const char *text = printable(l, o, n, "a text");
+	if (!text)
+		return -EINVAL;
 	size_t len = strlen(text);
 	if (len > o->max)
 		return load_fail(l, n->line, "%s is %zu bytes long; %" PRIu64 " are allowed", option_path(o), len, o->max);
@@ -77,10 +77,10 @@ static int resolve(struct load *l, const char *prefix, const char *path, char **
 
 int value_path(struct load *l, const struct option *o, const struct tree *n, char **ret)
 {
-	const char *path;
-	int r = printable(l, o, n, "a file name", &path);
-	if (r == 0)
-		r = resolve(l, "", path, ret);
+	const char *path = printable(l, o, n, "a file name");
+	if (!path)
+		return -EINVAL;
+	int r = resolve(l, "", path, ret);
 	if (r == 0 && o->max && strlen(*ret) > o->max)
 		r = load_fail(l, n->line, "%s: %s is longer than %" PRIu64 " bytes", option_path(o), *ret, o->max);
 	return r;
@@ -88,10 +88,9 @@ int value_path(struct load *l, const struct option *o, const struct tree *n, cha
 
 int value_host(struct load *l, const struct option *o, const struct tree *n, char **ret)
 {
-	const char *text;
-	int r = printable(l, o, n, "a host name", &text);
-	if (r < 0)
-		return r;
+	const char *text = printable(l, o, n, "a host name");
+	if (!text)
+		return -EINVAL;
 	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != strlen(text) || strlen(text) > 253)
 		return load_fail(l, n->line, "%s: '%.100s' is no host name; a port is not part of it", option_path(o), text);
 	return copy_text(l, text, ret);
@@ -100,10 +99,9 @@ int value_host(struct load *l, const struct option *o, const struct tree *n, cha
 /* SCHEME:REST; which schemes there are is the stores' business. */
 static int read_url(struct load *l, const struct option *o, const struct tree *n, char **ret)
 {
-	const char *url;
-	int r = printable(l, o, n, "a URL", &url);
-	if (r < 0)
-		return r;
+	const char *url = printable(l, o, n, "a URL");
+	if (!url)
+		return -EINVAL;
 	size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyz");
 	if (scheme == 0 || url[scheme] != ':' || url[scheme + 1] == '\0')
 		return load_fail(l, n->line, "%s: '%.100s' is no URL like sqlite:FILE, postgresql://USER@HOST/DB or"
@@ -127,10 +125,9 @@ static const char *digits(const char *text, uint64_t *ret)
 
 static int read_number(struct load *l, const struct option *o, const struct tree *n, uint32_t *ret)
 {
-	const char *text;
-	int r = scalar(l, o, n, "a number", &text);
-	if (r < 0)
-		return r;
+	const char *text = scalar(l, o, n, "a number");
+	if (!text)
+		return -EINVAL;
 	uint64_t v;
 	if (n->quoted)
 		return load_fail(l, n->line, "%s must be a number, without quotes", option_path(o));
@@ -147,10 +144,9 @@ static int read_number(struct load *l, const struct option *o, const struct tree
 static int read_address(struct load *l, const struct option *o, const struct tree *n, struct addr *ret)
 {
 	bool only_v4 = o->type == OPTION_ADDRESS_V4;
-	const char *text, *wanted = only_v4 ? "an IPv4 address" : "an IP address";
-	int r = scalar(l, o, n, wanted, &text);
-	if (r < 0)
-		return r;
+	const char *wanted = only_v4 ? "an IPv4 address" : "an IP address", *text = scalar(l, o, n, wanted);
+	if (!text)
+		return -EINVAL;
 	struct addr a;
 	if (addr_parse(text, &a) < 0 || (only_v4 && a.family != ADDR_V4))
 		return load_fail(l, n->line, "%s: '%.60s' is not %s", option_path(o), text, wanted);
@@ -192,10 +188,9 @@ static const struct {
 
 static int read_named(struct load *l, const struct option *o, const struct tree *n, unsigned *ret)
 {
-	const char *text;
-	int r = scalar(l, o, n, named[o->type].wanted, &text);
-	if (r < 0)
-		return r;
+	const char *text = scalar(l, o, n, named[o->type].wanted);
+	if (!text)
+		return -EINVAL;
 	char all[128] = "";
 	for (unsigned i = 0, used = 0; i < named[o->type].count; i++) {
 		if (strcmp(text, named[o->type].names[i]) == 0) {
@@ -211,10 +206,9 @@ _Static_assert(sizeof(enum bmp_table) == sizeof(unsigned) && sizeof(enum probe_b
 
 int value_listen(struct load *l, const struct option *o, const struct tree *n, struct listen_addr *ret)
 {
-	const char *text;
-	int r = scalar(l, o, n, "a list of \"ADDRESS:PORT\"", &text);
-	if (r < 0)
-		return r;
+	const char *text = scalar(l, o, n, "a list of \"ADDRESS:PORT\"");
+	if (!text)
+		return -EINVAL;
 	struct error e = {0};
 	struct listen_addr a = {.line = n->line};
 	if (hostport_parse(text, &a.addr, &a.port, &e) < 0)
@@ -225,10 +219,9 @@ int value_listen(struct load *l, const struct option *o, const struct tree *n, s
 
 int value_prefix(struct load *l, const struct option *o, const struct tree *n, struct prefix *ret)
 {
-	const char *text;
-	int r = scalar(l, o, n, o->type == OPTION_NETWORK ? "a network" : "a list of networks", &text);
-	if (r < 0)
-		return r;
+	const char *text = scalar(l, o, n, o->type == OPTION_NETWORK ? "a network" : "a list of networks");
+	if (!text)
+		return -EINVAL;
 	struct error e = {0};
 	if (prefix_parse(text, ret, &e) < 0)
 		return load_fail(l, n->line, "%s: %s", option_path(o), e.text);
@@ -272,10 +265,9 @@ const char *size_format(uint64_t bytes, char buf[static QUANTITY_TEXT_MAX])
 
 static int read_duration(struct load *l, const struct option *o, const struct tree *n, uint64_t *ret)
 {
-	const char *text;
-	int r = scalar(l, o, n, "a duration", &text);
-	if (r < 0)
-		return r;
+	const char *text = scalar(l, o, n, "a duration");
+	if (!text)
+		return -EINVAL;
 	uint64_t ms;
 	const char *end = o->type == OPTION_SECONDS ? digits(text, &ms) : NULL;
 	bool bare = end && !*end && ms <= UINT32_MAX;
@@ -306,10 +298,9 @@ static bool parse_size(const char *text, uint64_t *ret)
 
 static int read_size(struct load *l, const struct option *o, const struct tree *n, uint64_t *ret)
 {
-	const char *text;
-	int r = scalar(l, o, n, "a size", &text);
-	if (r < 0)
-		return r;
+	const char *text = scalar(l, o, n, "a size");
+	if (!text)
+		return -EINVAL;
 	uint64_t v;
 	if (!parse_size(text, &v))
 		return load_fail(l, n->line, "%s: '%.60s' is no size like 500MB or 10GiB", option_path(o), text);

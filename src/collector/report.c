@@ -105,6 +105,8 @@ static double seconds_since(uint64_t ms)
 
 void report_metrics(const struct report_numbers *n, const struct writer_stats *w, FILE *out)
 {
+	exposition_family(out, "whereto_", "build_info", "gauge", "always 1: the version of this collector");
+	fputs("whereto_build_info{version=\"" WHERETO_VERSION "\"} 1\n", out);
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		if (!counter_table[i].refused)
 			counter(out, counter_table[i].name, counter_table[i].help, n->counters[i]);

@@ -75,8 +75,16 @@ static inline bool http_asks_store(const struct http_endpoint *e)
 #define HTTP_STATUSES {200, 204, 304, 400, 401, 403, 404, 405, 413, 421, 429, 499, 500, 503, 0}
 #define HTTP_STATUS_COUNT 15
 
+/* Times to answer, DURATION(upper end in ns, in seconds as it is written), and what took longer: around what people and
+ * dashboards notice, up to the time after which a query is given up. Few, for each is a series for each endpoint. */
+#define HTTP_DURATIONS \
+	DURATION(5000000, "0.005") DURATION(20000000, "0.02") DURATION(50000000, "0.05") DURATION(100000000, "0.1") \
+	DURATION(250000000, "0.25") DURATION(1000000000, "1.0") DURATION(5000000000, "5.0") DURATION(30000000000, "30.0")
+#define HTTP_DURATION_COUNT 9
+
 struct http_counters {
 	_Atomic uint64_t requests[ENDPOINT_COUNT + 1][HTTP_STATUS_COUNT];
+	_Atomic uint64_t durations[ENDPOINT_COUNT + 1][HTTP_DURATION_COUNT];
 	_Atomic uint64_t duration_ns[ENDPOINT_COUNT + 1];
 	_Atomic uint64_t response_bytes;
 	_Atomic size_t held_bytes; /* of bodies that the library still has */

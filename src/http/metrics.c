@@ -34,15 +34,19 @@ static void write_requests(struct http_server *s, const char *name, FILE *out)
 
 static void write_request_seconds(struct http_server *s, const char *name, FILE *out)
 {
+#define DURATION(bound_ns, text) text,
+	static const char *const bounds[] = {HTTP_DURATIONS};
+#undef DURATION
 	for (size_t e = 0; e <= ENDPOINT_COUNT; e++) {
-		uint64_t n = 0;
-		for (size_t i = 0; i < HTTP_STATUS_COUNT; i++)
-			n += atomic_load(&s->counters.requests[e][i]);
+		uint64_t counts[HTTP_DURATION_COUNT], n = 0;
+		char labels[128] = "";
+		for (size_t i = 0; i < HTTP_DURATION_COUNT; i++)
+			n += counts[i] = atomic_load(&s->counters.durations[e][i]);
 		if (!n)
 			continue;
-		double seconds = (double)atomic_load(&s->counters.duration_ns[e]) / (double)NS_PER_S;
-		(void)fprintf(out, "%s_sum{endpoint=\"%s\"} %.9f\n%s_count{endpoint=\"%s\"} %llu\n", name,
-			endpoint_label(e), seconds, name, endpoint_label(e), (unsigned long long)n);
+		exposition_label(labels, sizeof(labels), "endpoint", endpoint_label(e));
+		exposition_histogram(out, name, labels, &(struct exposition_histogram){bounds, counts, ARRAY_LEN(bounds),
+			(double)atomic_load(&s->counters.duration_ns[e]) / (double)NS_PER_S});
 	}
 }
 

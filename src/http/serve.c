@@ -31,15 +31,30 @@ static size_t endpoint_of(const struct http_call *call)
 	return call->endpoint ? (size_t)(call->endpoint - http_endpoints) : ENDPOINT_UNKNOWN;
 }
 
+/* The first of call.h's durations that it is within. */
+static size_t duration_of(uint64_t ns)
+{
+#define DURATION(bound_ns, text) bound_ns,
+	static const uint64_t bounds_ns[] = {HTTP_DURATIONS};
+#undef DURATION
+	_Static_assert(ARRAY_LEN(bounds_ns) + 1 == HTTP_DURATION_COUNT, "and one for what is beyond");
+	size_t i = 0;
+	while (i < ARRAY_LEN(bounds_ns) && ns > bounds_ns[i])
+		i++;
+	return i;
+}
+
 static void count(struct http_call *call, uint64_t start_ns)
 {
 	static const unsigned statuses[HTTP_STATUS_COUNT] = HTTP_STATUSES;
 	struct http_counters *c = &call->server->counters;
 	size_t i = 0, e = endpoint_of(call);
+	uint64_t duration_ns = clock_mono_ns() - start_ns;
 	while (i < HTTP_STATUS_COUNT - 1 && statuses[i] != call->reply.status)
 		i++;
 	atomic_fetch_add(&c->requests[e][i], 1);
-	atomic_fetch_add(&c->duration_ns[e], clock_mono_ns() - start_ns);
+	atomic_fetch_add(&c->durations[e][duration_of(duration_ns)], 1);
+	atomic_fetch_add(&c->duration_ns[e], duration_ns);
 	atomic_fetch_add(&c->response_bytes, call->reply.len);
 }
 

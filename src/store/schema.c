@@ -96,13 +96,10 @@ uint64_t level_cutoff(const uint64_t retention_s[static LEVEL_COUNT], enum store
 
 static void add_template(struct sql *s, const char *template, const char *column)
 {
-	for (const char *p = template; *p; p += strcspn(p, "$")) {
-		if (*p == '$') {
-			sql_add(s, "%s", column);
-			p++;
-		}
-		sql_add(s, "%.*s", (int)strcspn(p, "$"), p);
-	}
+	const char *rest = template;
+	for (const char *dollar; (dollar = strchr(rest, '$')); rest = dollar + 1)
+		sql_add(s, "%.*s%s", (int)(dollar - rest), rest, column);
+	sql_add(s, "%s", rest);
 }
 
 void schema_readable(struct sql *s, const struct schema_dialect *d, const char *column, enum dimension dim)

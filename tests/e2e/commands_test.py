@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What every command has (--help, --version, secrets not shown), and `whereto top --watch` on a terminal."""
+"""What every command has (--help, --version, secrets not shown), what questions look like on a terminal, and `whereto top --watch`."""
 
 import fcntl
+import http.server
 import json
 import os
 import pty
@@ -15,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import mrtgen  # noqa: E402
 from collector import Collector, program  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -56,7 +60,11 @@ def check_secrets(tap, collector):
 STOPPED = "[stopped]"
 
 
-def be_shell(report, arguments):
+def set_size(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def be_shell(report, arguments, environment):
     """In the terminal's session: runs the program as a job in the foreground, says on the terminal when it stops, and ends
     as it ends. Without such a parent Ctrl-Z would stop nobody."""
     job = os.fork()
@@ -65,7 +73,7 @@ def be_shell(report, arguments):
         os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpid())
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-        os.execve(program(), [program(), *arguments], {**os.environ, "TERM": "xterm"})
+        os.execve(program(), [program(), *arguments], {**os.environ, "TERM": "xterm", **environment})
     os.write(report, struct.pack("i", job))
     while True:
         _, status = os.waitpid(job, os.WUNTRACED)
@@ -74,27 +82,31 @@ def be_shell(report, arguments):
         os.write(1, STOPPED.encode())
 
 
+def plain(text):
+    """Without colours."""
+    return re.sub(r"\033\[[0-9;?]*[a-zA-Z]", "", text).replace("\r", "")
+
+
 class Terminal:
     """A program on a terminal of its own; `text` is the last picture without colours."""
 
-    def __init__(self, *arguments, rows=20, columns=100):
+    def __init__(self, *arguments, rows=20, columns=100, **environment):
         read, write = os.pipe()
         self.shell, self.fd = pty.fork()
         if self.shell == 0:
-            be_shell(write, arguments)
+            set_size(0, rows, columns)
+            be_shell(write, arguments, environment)
         os.close(write)
         self.pid = struct.unpack("i", os.read(read, 4))[0]
         os.close(read)
-        self.resize(rows, columns)
         self.raw = ""
 
     def resize(self, rows, columns):
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        set_size(self.fd, rows, columns)
 
     @property
     def text(self):
-        picture = self.raw.rpartition("\033[J")[0].rpartition("\033[H")[2]
-        return re.sub(r"\033\[[0-9;?]*[a-zA-Z]", "", picture).replace("\r", "")
+        return plain(self.raw.rpartition("\033[J")[0].rpartition("\033[H")[2])
 
     def wait(self, condition, timeout_s=20):
         """Reads until condition(self) holds; False when it does not in time, or the program has ended."""
@@ -128,7 +140,7 @@ def check_watch(tap, collector):
             ("\033[D", "by type", "an arrow: around the end"),
             ("ssS", "sorted by retransmit_rate", "several keys at once"), ("S", "sorted by bytes_sent", "S: back"),
             ("s", "sorted by retransmit_rate", "s: the next measure"), ("S", "sorted by bytes_sent", "S: back"),
-            ("-", "15m", "-: a shorter time"), ("+", "1h", "+: a longer one"), ("h", "g G group", "h: the keys"),
+            ("+", "last 5m", "+: a longer time"), ("-", "last 1m", "-: a shorter one"), ("-", "last 1m", "-: none is shorter"), ("h", "g G group", "h: the keys"),
             ("h", "live   h help", "h: and away"), (" ", "PAUSED", "space: a pause"), (" ", "live", "space: on")):
         t.press(key)
         tap.check(t.wait(lambda t, expected=expected: expected in t.text), what, t.text)
@@ -185,9 +197,176 @@ def check_no_answer(tap):
             tap.check(time.monotonic() - start < 30, "soon", time.monotonic() - start)
 
 
+START = 1767225600   # 2026-01-01T00:00:00Z
+
+
+def sums(bytes_sent, packets=10000, again=10, **more):
+    return {"bytes_sent": bytes_sent, "packets_sent": packets, "packets_retransmitted": again, "connections": 600, "requests": 1200,
+            "retransmit_rate": again / packets, "rtt_count": 10, "rtt_p50_us": 20000, "rtt_p95_us": 90000, "share": 0.5, "approximate": False,
+            **more}
+
+
+def at(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START + seconds))
+
+
+class FakeApi:
+    """Gives one answer to every question, at a time of its own; `asked` has the questions."""
+
+    def __init__(self, seconds, **answer):
+        api = self
+        api.asked = []
+        body = json.dumps(answer).encode()
+        date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(START + seconds))
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                api.asked.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
+                self.send_response_only(200)
+                self.send_header("Date", date)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.options = ("--api", f"http://127.0.0.1:{self.server.server_port}")
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def run(self, *arguments):
+        return run(*arguments, *self.options)[1]
+
+    def draw(self, columns, rows, *arguments, **environment):
+        """What it writes to a terminal of that size."""
+        t = Terminal(*arguments, *self.options, rows=rows, columns=columns, **environment)
+        t.end()
+        return t.raw.replace("\r", "")
+
+
+def check_top(tap):
+    """At 3:20 of a range of five minutes: rates are over 200 seconds."""
+    rows = [{"origin": 64500 + i, "origin_name": f"Sample Network of the Number {i}", **sums(25000000 // (i + 1), again=400 - i)}
+            for i in range(3)]
+    with FakeApi(200, **{"from": at(0), "to": at(300)}, rows=rows, total=sums(100000000), other=sums(50000000)) as api:
+        narrow, wide = (plain(api.draw(columns, 24, "top")) for columns in (80, 120))
+        for title in ("BYTES", "BIT/S", "RETRANS", "RTT P50", "CONNS"):
+            tap.check(title in narrow, f"top at 80 columns: {title}", narrow)
+        tap.check("█" in narrow and "RTT P95" not in narrow and "to 00:03:20 UTC" in narrow, "and bars", narrow)
+        tap.check(re.search(r"^64500 Sample Network of the Nu.*  25\.0 MB  1\.00M  █", narrow, re.M), "rates are over what has passed", narrow)
+        tap.check(all(title in wide for title in ("SHARE", "RTT P95", "REQUESTS")) and "█" * 8 in wide, "top at 120 columns has all", wide)
+        tap.check(max(len(line) for text in (narrow, wide) for line in text.splitlines()) <= 120 and
+                  max(map(len, narrow.splitlines())) <= 80, "no line is too wide")
+        tap.check("\033[31m" in api.draw(80, 24, "top") and "\033" not in api.draw(80, 24, "top", NO_COLOR="1"), "colours, unless NO_COLOR is set")
+        t = Terminal("top", "--watch", "60", *api.options, rows=24, columns=80)
+        tap.check(t.wait(lambda t: "last 1m" in t.text) and "BIT/S" in t.text and "█" in t.text and "CONN/S" in t.text and "BYTES" not in t.text,
+                  "the live view has rates and bars", t.raw)
+        tap.equal(api.asked[-1]["last"], ["1m"], "and of the last minute")
+        t.press("S")
+        tap.check(t.wait(lambda t: "REQUESTS/S" in t.text) and "REQ/S" not in t.text, "a rate is called by what it is of", t.text)
+        t.press("q")
+        t.end()
+
+
+def check_unknown_times(tap):
+    """What no rate can be told of has none."""
+    rows = [{"time": at(60 * i), **sums(1000)} for i in range(2)]
+    with FakeApi(200, **{"from": at(0), "to": at(300)}, rows=rows, total=sums(2000), other=None) as api:
+        tap.check("BIT/S" not in api.run("top", "--by", "time"), "by time there are no rates")
+    with FakeApi(200, **{"from": "1970-01-01T00:00:00Z", "to": at(300)}, rows=[{"country": "DE", **sums(1000)}], total=sums(1000), other=None) as api:
+        text = api.run("top", "--by", "country", "--last", "forever")
+        tap.check("BIT/S" not in text and text.startswith("up to 2026-01-01 00:03:20 UTC"), "nor of all time", text)
+
+
+def check_compare(tap):
+    """Half an hour of an hour that is not over, beside a whole hour: twice the rate is the same amount."""
+    rows = [{"country": "DE", **sums(900, again=310, previous=sums(900, again=100))},
+            {"country": "FR", **sums(450, again=100, previous=sums(900, again=200))},
+            {"country": "GB", **sums(300, previous=sums(0))}]
+    answer = {"from": at(3600), "to": at(7200), "previous": {"from": at(0), "to": at(3600)}, "rows": rows,
+              "total": sums(1650, previous=sums(1800)), "other": None}
+    with FakeApi(5400, **answer) as api:
+        text = plain(api.draw(80, 24, "top", "--compare", "--by", "country"))
+        tap.check("01:00 to 01:30 UTC, compared with 00:00 to 01:00" in text, "--compare says with what", text)
+        found = [re.split(r"  +", line)[0:1] + re.findall(r"(?:x )?[+-][\d.]+ (?:%|pp)|new|same", line) for line in text.splitlines()
+                 if line[:2] in ("DE", "FR", "GB")]
+        tap.equal(found, [["DE", "+100 %", "+2.10 pp"], ["FR", "same", "-1.00 pp"], ["GB", "new", "same"]], "changes are of rates")
+        tap.equal(api.asked[-1]["compare"], ["previous"], "without a value it is the range before")
+        api.run("top", "--compare", "1d")
+        tap.equal(api.asked[-1]["compare"], ["1d"], "or so long ago")
+
+
+def check_series(tap):
+    buckets = [{"time": at(60 * i), **sums(75000000, again=10 * i)} for i in range(5)]
+    answer = {"from": at(0), "to": at(300), "step": 60, "rows": buckets, "total": sums(375000000, 50000, 100), "other": None, "other_rows": []}
+    with FakeApi(270, **answer) as api:
+        text = api.run("series")
+        tap.equal(re.findall(r"(\S+ Mbit/s)  █", text), ["10.0 Mbit/s"] * 4 + ["20.0 Mbit/s"], "the last bucket's rate is of what has passed")
+        chart = plain(api.draw(80, 24, "series"))
+        tap.check("20.0 Mbit/s ┤" in chart and "0 bit/s └┬" in chart and "max 10.0 Mbit/s" in chart and "total 375 MB" in chart,
+                  "series draws a chart with its unit", chart)
+        tap.check(len(chart.splitlines()) < 24 and max(map(len, chart.splitlines())) <= 80, "that fits", chart)
+        tap.check("points" in api.asked[-1], "of as many points as there is room for")
+        for figure, unit in (("retransmit_rate", "0.40 % ┤"), ("rtt_p50", "20.0 ms ┤"), ("rtt_p95_us", "100 ms ┤"), ("connections", "20.0/s ┤")):
+            chart = plain(api.draw(80, 24, "series", "--figure", figure))
+            tap.check(unit in chart, f"series --figure {figure}: {unit}", chart)
+        tap.check("0.40 % ┤" in plain(api.draw(80, 24, "series", "--sort", "retransmit_rate")), "what is sorted by is drawn")
+        tap.equal(run("series", "--figure", "nonsense", *api.options)[0], 2, "another figure is wrong usage")
+    with FakeApi(245, **answer) as api:
+        tap.check(re.search(r"00:04 .* -  ", api.run("series")), "a bucket of five seconds has no rate yet")
+
+
+def check_paths(tap, collector):
+    """Of four networks those behind AS 64999 lose packets."""
+    text = plain(drawn("paths", "--last", "30m", "--api", "http://" + collector.ready["http"]))
+    tap.check(re.search(r"^edge1 +64500 › 64999 › 64511 Exam.* █.* 10\.0 % ", text, re.M), "paths have the names of their ASes, and rates", text)
+    for stage, what in (("router", "edge1"), ("neighbour", "64500 Example Transit"), ("transit", "64999"), ("origin", "64511 Example Net")):
+        tap.check(re.search(rf"^{stage} +{what}", text, re.M), f"the flow by stage: {stage}", text)
+    tap.check("91.7 % of all retransmits go by transit 64999" in text, "and where it is lost", text)
+    tap.check(max(map(len, text.splitlines())) <= 80, "within 80 columns")
+    status, out, _ = run("paths", "--csv", "--last", "30m", "--api", "http://" + collector.ready["http"])
+    tap.check(status == 0 and out.startswith("router,path,neighbour,transit,origin,") and out.count("\n") == 3, "paths --csv", out)
+    status, out, _ = run("paths", "--json", "--limit", "1", "--filter", "origin:64512", "--api", "http://" + collector.ready["http"])
+    tap.check(status == 0 and [row["origin"] for row in json.loads(out)["rows"]] == [64512], "paths --json --filter", out)
+    status, out, err = run("paths", "--filter", "router:edge1 contry:DE", "--api", "http://" + collector.ready["http"])
+    tap.check(status == 2 and not out and err.endswith("\n  router:edge1 contry:DE\n               ^\n"), "a mistake is shown with a caret", err)
+
+
+def drawn(*arguments):
+    t = Terminal(*arguments, rows=24, columns=80)
+    t.end()
+    return t.raw
+
+
+def check_with_routes(tap, folder):
+    os.makedirs(folder)
+    mrtgen.write_paths(os.path.join(folder, "edge1.mrt"), [("203.0.113.0/25", [64500, 64999, 64511]), ("203.0.113.128/25", [64500, 64512])])
+    with open(os.path.join(folder, "asnames.txt"), "w", encoding="utf-8") as names:
+        names.write("64500 Example Transit\n64511 Example Net\n64512 Example Other Net\n")
+    with Collector(folder, asnames={"file": os.path.join(folder, "asnames.txt")},
+                   routers=[{"name": "edge1", "serves": ["192.0.2.0/24"], "sources": [{"mrt": {"file": os.path.join(folder, "edge1.mrt")}}]}]) as collector:
+        collector.send([{"client": client, "server": "192.0.2.10", "bytes_sent": 1000000, "packets_sent": 11000, "packets_retransmitted": again}
+                        for client, again in (("203.0.113.9", 1100), ("203.0.113.200", 100))], name="web1")
+        check_paths(tap, collector)
+
+
 def main():
     tap = Tap()
     check_help(tap)
+    check_top(tap)
+    check_unknown_times(tap)
+    check_compare(tap)
+    check_series(tap)
     check_no_answer(tap)
     with tempfile.TemporaryDirectory() as folder, Collector(folder) as collector:
         check_secrets(tap, collector)
@@ -195,6 +374,7 @@ def main():
                         for kind in ("video", "api")], name="web1")
         check_watch(tap, collector)
         check_stop(tap, collector)
+        check_with_routes(tap, os.path.join(folder, "routes"))
     return tap.done()
 
 

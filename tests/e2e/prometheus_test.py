@@ -6,6 +6,7 @@ no fault with the metrics page, and examples/alerts.yml is loaded and fires when
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -17,7 +18,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from apitraffic import NAMES, World  # noqa: E402
-from collector import Collector  # noqa: E402
+from collector import Collector, program  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
 ALERTS = os.path.join(HERE, "..", "..", "examples", "alerts.yml")
@@ -34,7 +35,19 @@ tests:
       - {series: 'whereto_http_certificate_end_timestamp_seconds{instance="a"}', values: '1209780x7'}
       - {series: 'whereto_http_requests_total{instance="a",status="401"}', values: '0 0 400 400 400 400 400 400'}
       - {series: 'whereto_http_requests_total{instance="a",status="200"}', values: '0+1000x7'}
+      - {series: 'whereto_http_request_seconds_bucket{instance="a",endpoint="/api/v1/top",le="1.0"}', values: '0+90x30'}
+      - {series: 'whereto_http_request_seconds_bucket{instance="a",endpoint="/api/v1/top",le="5.0"}', values: '0+100x30'}
+      - {series: 'whereto_http_request_seconds_bucket{instance="a",endpoint="/api/v1/top",le="+Inf"}', values: '0+100x30'}
+      - {series: 'whereto_http_request_seconds_bucket{instance="b",endpoint="/api/v1/top",le="1.0"}', values: '0+96x30'}
+      - {series: 'whereto_http_request_seconds_bucket{instance="b",endpoint="/api/v1/top",le="5.0"}', values: '0+100x30'}
+      - {series: 'whereto_http_request_seconds_bucket{instance="b",endpoint="/api/v1/top",le="+Inf"}', values: '0+100x30'}
     alert_rule_test:
+      - {eval_time: 7m, alertname: WheretoApiSlow, exp_alerts: []}
+      - eval_time: 25m
+        alertname: WheretoApiSlow
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: a, endpoint: /api/v1/top}
+            exp_annotations: {summary: "One in twenty answers of a to /api/v1/top takes 3s or longer"}
       - {eval_time: 1m, alertname: WheretoTokenGuessed, exp_alerts: []}
       - eval_time: 7m
         alertname: WheretoTokenGuessed
@@ -168,11 +181,25 @@ def check_store_away(tap, folder, collector, prometheus):
     tap.check(True, "and its return")
 
 
+def check_page(tap, page):
+    """HELP texts are sentences, the version is told, and the times to answer are a histogram of a fixed size."""
+    helps = re.findall(r"^# HELP (\S+) (.*)$", page, re.M)
+    tap.equal([name for name, text in helps if not re.fullmatch(r"[A-Z0-9].*[^.]\.", text)], [], "each HELP is a sentence")
+    version = subprocess.run([program(), "version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+    tap.check(f'\nwhereto_build_info{{version="{version}"}} 1\n' in page, "whereto_build_info has the version", page[:500])
+    found = re.findall(r'^whereto_http_request_seconds_bucket\{endpoint="/api/v1/top",le="(.*)"\} (\d+)$', page, re.M)
+    counts = [int(count) for _, count in found]
+    total = re.search(r'^whereto_http_request_seconds_count\{endpoint="/api/v1/top"\} (\d+)$', page, re.M)
+    tap.check([le for le, _ in found] == ["0.005", "0.02", "0.05", "0.1", "0.25", "1.0", "5.0", "30.0", "+Inf"] and counts == sorted(counts)
+              and total and 0 < counts[-1] == int(total.group(1)), "the times to answer are a histogram", found)
+
+
 def documented():
     """The questions to Prometheus that docs/api.md shows; each ends with a comment or goes on in the next line."""
     with open(os.path.join(HERE, "..", "..", "docs", "api.md"), encoding="utf-8") as file:
-        block = file.read().split("```\ntopk(", 1)[1].split("```", 1)[0]
-    text = "".join(line.split("  #", 1)[0] + ("\0" if "  #" in line else " ") for line in ("topk(" + block).splitlines())
+        blocks = [begin + block.split("```", 1)[0] for text in [file.read()] for begin in ("histogram_quantile(", "topk(")
+                  for block in text.split("```\n" + begin, 1)[1:]]
+    text = "".join(line.split("  #", 1)[0] + ("\0" if "  #" in line else " ") for block in blocks for line in block.splitlines())
     return [expression.strip() for expression in text.split("\0") if expression.strip()]
 
 
@@ -215,6 +242,7 @@ def main():
         found = promtool("check", "metrics", input=page)
         tap.check(status == 200 and found.returncode == 0, "promtool finds no fault with the metrics page",
                   found.stdout + found.stderr)
+        check_page(tap, page)
         check_rules(tap, folder)
         with Prometheus(folder, collector.ready["http"]) as prometheus:
             check_scrape(tap, collector, prometheus)

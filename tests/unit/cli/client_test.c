@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../http/fake.h"
+#include "base/clock.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "wt_test.h"
@@ -152,6 +153,56 @@ static void failures(void **state)
 	assert_int_equal(client_get(&f->o, "/api/v1/senders", NULL, NULL, &a), EXIT_FAILED);
 }
 
+/* What standard error gets while a question is asked. To be freed. */
+static char *complaint(struct fixture *f, int want)
+{
+	char *text = NULL;
+	size_t len;
+	struct client_answer a;
+	FILE *own = stderr, *caught = open_memstream(&text, &len);
+	assert_non_null(caught);
+	stderr = caught;
+	int r = client_get(&f->o, "/api/v1/top", NULL, NULL, &a);
+	stderr = own;
+	assert_int_equal(fclose(caught), 0);
+	assert_int_equal(r, want);
+	return text;
+}
+
+/* The option is called as it was typed, and the caret stands under what is wrong, behind characters that take two columns too. */
+static void points_at_mistakes(void **state)
+{
+	static const struct {
+		const char *filter, *want;
+	} cases[] = {{"country:DE contry:x", "\n  country:DE contry:x\n             ^\n"},
+		{"contry:x", "\n  contry:x\n  ^\n"},
+		{"type:日本 contry:x", "\n  type:日本 contry:x\n            ^\n"}};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		f->o.values[OPTION_filter] = cases[i].filter;
+		char *text = complaint(f, EXIT_USAGE);
+		assert_int_equal(strncmp(text, "whereto test: --filter: character ", 34), 0);
+		assert_non_null(strstr(text, cases[i].want));
+		free(text);
+	}
+	f->o.values[OPTION_filter] = NULL;
+	f->o.values[OPTION_by] = "orgin";
+	char *text = complaint(f, EXIT_USAGE);
+	assert_string_equal(text, "whereto test: --by: 'orgin' is no dimension\n");
+	free(text);
+}
+
+/* By the collector's clock. */
+static void tells_the_time(void **state)
+{
+	struct fixture *f = *state;
+	struct client_answer a;
+	uint64_t before_s = clock_wall_ms() / 1000;
+	assert_int_equal(client_get(&f->o, "/healthz", NULL, NULL, &a), EXIT_DONE);
+	assert_in_range(a.now_s, before_s - 1, clock_wall_ms() / 1000 + 1);
+	client_answer_done(&a);
+}
+
 static void bad_addresses(void **state)
 {
 	struct fixture *f = *state;
@@ -173,6 +224,6 @@ static void bad_addresses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(answers), TEST(escapes), TEST(raw), TEST(changes), TEST(failures), TEST(bad_addresses)};
+	const struct CMUnitTest tests[] = {TEST(answers), TEST(escapes), TEST(raw), TEST(changes), TEST(failures), TEST(points_at_mistakes), TEST(tells_the_time), TEST(bad_addresses)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,12 +61,25 @@ static void watch(void **state)
 	static const struct {
 		const char *line, *seconds;
 	} cases[] = {{"top --watch", ""}, {"top --watch 5", "5"}, {"top --watch=7", "7"}, {"top --watch --limit 3", ""},
-		{"top --limit 3 --watch 12", "12"}};
+		{"top --limit 3 --watch 12", "12"}, {"top --watch x", "x"}};
 	struct options o;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(parse(cases[i].line, OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
 		assert_string_equal(o.values[OPTION_watch], cases[i].seconds);
 	}
+}
+
+static void compare(void **state)
+{
+	static const struct {
+		const char *line, *ago;
+	} cases[] = {{"top --compare", ""}, {"top --compare 1d", "1d"}, {"top --compare=previous --limit 3", "previous"}, {"top --compare --limit 3", ""}};
+	struct options o;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(parse(cases[i].line, OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
+		assert_string_equal(o.values[OPTION_compare], cases[i].ago);
+	}
+	assert_string_equal(option_parameter(OPTION_compare), "compare");
 }
 
 static void refusals(void **state)
@@ -88,6 +101,9 @@ static void refusals(void **state)
 		{"changes --by origin", OPTIONS_CHANGES, NULL, "changes: no option '--by'; --help lists them"},
 		{"top --router edge1", OPTIONS_TOP, NULL, "top: no option '--router'; --help lists them"},
 		{"top --prefix ::/0", OPTIONS_TOP, NULL, "top: no option '--prefix'; --help lists them"},
+		{"series --compare", OPTIONS_SERIES, NULL, "series: no option '--compare'; --help lists them"},
+		{"paths --by origin", OPTIONS_PATHS, NULL, "paths: no option '--by'; --help lists them"},
+		{"top --fields bytes_sent", OPTIONS_TOP, NULL, "top: --fields goes with --json or --csv"},
 		{"lookup", OPTIONS_LOOKUP, "ADDRESS", "lookup: ADDRESS is missing"},
 		{"lookup a b", OPTIONS_LOOKUP, "ADDRESS", "lookup: 'b' is not expected here"},
 	};
@@ -101,7 +117,7 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good), cmocka_unit_test(watch), cmocka_unit_test(refusals),
+		cmocka_unit_test(good), cmocka_unit_test(watch), cmocka_unit_test(compare), cmocka_unit_test(refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,40 @@ static void never_wider(void **state)
 	table_free(t);
 }
 
+/* Bars give way first and come back last; a long name is cut to what can be told apart before a column goes. */
+static void bars_and_fair_widths(void **state)
+{
+	static const struct table_column with_bars[] = {{"NAME", false, 0, 6}, {"", false, 2, 4}, {"N", true, 0, 0}};
+	static const char name[] = "a name of thirty-four characters !";
+	static const struct {
+		unsigned width;
+		const char *want;
+	} cases[] = {
+		{0, "a name of thirty-four characters !  ██████████  7"},
+		{80, "a name of thirty-four characters !  ██████████  7"},
+		{45, "a name of thirty-four characters !  ██████  7"},
+		{43, "a name of thirty-four characters !  ████  7"},
+		{33, "a name of thirty-four c…  ████  7"},
+		{32, "a name of thirty-four charac…  7"},
+		{26, "a name of thirty-four …  7"},
+		{12, "a name o…  7"},
+	};
+	struct table *t;
+	assert_int_equal(table_new(with_bars, 3, &t), 0);
+	table_cell(t, STYLE_PLAIN, "%s", name);
+	table_bar(t, 1, 10);
+	table_cell(t, STYLE_PLAIN, "7");
+	table_row(t);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *text = printed(t, (struct screen){cases[i].width, false, 0});
+		char *line = text + strcspn(text, "\n") + 1;
+		line[strcspn(line, "\n")] = '\0';
+		assert_string_equal(line, cases[i].want);
+		free(text);
+	}
+	table_free(t);
+}
+
 static void colours(void **state)
 {
 	struct table *t = sample();
@@ -148,7 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(widths), cmocka_unit_test(clean), cmocka_unit_test(clean_random),
 		cmocka_unit_test(alignment), cmocka_unit_test(empty_table), cmocka_unit_test(drops_then_cuts),
-		cmocka_unit_test(never_wider), cmocka_unit_test(colours),
+		cmocka_unit_test(never_wider), cmocka_unit_test(bars_and_fair_widths), cmocka_unit_test(colours),
 	};
 	wt_random_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

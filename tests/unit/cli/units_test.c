@@ -54,6 +54,27 @@ static void bit_rates(void **state)
 	check(units_bit_rate, samples, ARRAY_LEN(samples));
 }
 
+static void per_second(void **state)
+{
+	static const struct sample samples[] = {{0, "0/s"}, {0.4199, "0.42/s"}, {12.34, "12.3/s"}, {1234, "1234/s"}, {56789, "56.8k/s"}};
+	check(units_per_second, samples, ARRAY_LEN(samples));
+}
+
+static void changes(void **state)
+{
+	static const struct {
+		double now, before;
+		const char *change, *points;
+	} samples[] = {{0, 0, "same", "same"}, {1, 0, "new", "+100.0 pp"}, {0, 1, "-100 %", "-100.0 pp"}, {1.004, 1, "same", "+0.40 pp"},
+		{0.0351, 0.0301, "+17 %", "+0.50 pp"}, {0.95, 1, "-5.0 %", "-5.00 pp"}, {1.0996, 1, "+10 %", "+9.96 pp"}, {1.0993, 1, "+9.9 %", "+9.93 pp"},
+		{12, 1, "x 12", "+1100.0 pp"}, {0.00011, 0.0001, "+10 %", "same"}};
+	char buf[UNITS_TEXT_MAX];
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+		assert_string_equal(units_change(samples[i].now, samples[i].before, buf), samples[i].change);
+		assert_string_equal(units_points(samples[i].now, samples[i].before, buf), samples[i].points);
+	}
+}
+
 static void ages(void **state)
 {
 	static const struct {
@@ -92,7 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes), cmocka_unit_test(counts), cmocka_unit_test(percents), cmocka_unit_test(rtts),
-		cmocka_unit_test(bit_rates), cmocka_unit_test(ages), cmocka_unit_test(bars),
+		cmocka_unit_test(bit_rates), cmocka_unit_test(per_second), cmocka_unit_test(changes), cmocka_unit_test(ages), cmocka_unit_test(bars),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -611,6 +611,8 @@ static void metrics(void **state)
 	assert_non_null(strstr(a.body,
 		"\nwhereto_http_requests_total{endpoint=\"/api/v1/senders\",status=\"200\"} 1\n"));
 	assert_non_null(strstr(a.body, "\nwhereto_http_requests_total{endpoint=\"unknown\",status=\"404\"} 1\n"));
+	assert_non_null(strstr(a.body, "\nwhereto_http_request_seconds_bucket{endpoint=\"/api/v1/senders\",le=\"30.0\"} 1\n"));
+	assert_non_null(strstr(a.body, "\nwhereto_http_request_seconds_bucket{endpoint=\"/api/v1/senders\",le=\"+Inf\"} 1\n"));
 	assert_non_null(strstr(a.body, "\nwhereto_http_request_seconds_count{endpoint=\"/api/v1/senders\"} 1\n"));
 	assert_non_null(strstr(a.body, "\n# TYPE whereto_http_requests_total counter\n# HELP whereto_http_requests_total "));
 	assert_null(strstr(a.body, "# EOF"));
