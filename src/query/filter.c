@@ -351,6 +351,55 @@ void filter_free(struct filter *f)
 	free(f);
 }
 
+/* ---- what passes ---- */
+
+static bool has_member(struct view path, const struct dim_value *v)
+{
+	uint32_t members[256];
+	size_t n = path_members(path, members, ARRAY_LEN(members));
+	if (!v->known)
+		return n == 0;
+	for (size_t i = 0; i < n && i < ARRAY_LEN(members); i++)
+		if (members[i] == v->number)
+			return true;
+	return false;
+}
+
+bool filter_same_bytes(const struct dim_value *a, const struct dim_value *b)
+{
+	if (a->known != b->known || a->bytes.len != b->bytes.len)
+		return false;
+	return !a->known || !a->bytes.len || memcmp(a->bytes.data, b->bytes.data, a->bytes.len) == 0;
+}
+
+bool filter_path_is(const struct dim_value *path, enum dimension dim, const struct dim_value *v)
+{
+	struct view bytes = path->known ? path->bytes : (struct view){0};
+	switch (dim) {
+	case DIM_origin:
+		return path_origin(bytes) == (v->known ? v->number : 0);
+	case DIM_neighbour:
+		return path_neighbour(bytes) == (v->known ? v->number : 0);
+	case DIM_via:
+		return has_member(bytes, v);
+	default:
+		return filter_same_bytes(path, v);
+	}
+}
+
+bool filter_passes(const struct filter *f, filter_is_fn *is, const void *subject)
+{
+	for (size_t i = 0; f && i < f->count; i++) {
+		const struct store_filter *item = &f->items[i];
+		bool any = false;
+		for (size_t k = 0; k < item->value_count && !any; k++)
+			any = is(subject, item->dim, &item->values[k]);
+		if (any == item->negate)
+			return false;
+	}
+	return true;
+}
+
 /* ---- the other way ---- */
 
 static bool write_quoted(struct view text, FILE *out)

@@ -114,5 +114,10 @@ void query_result_done(struct query_result *r);
 /* After a query with keep_snapshot that no other follows. */
 void query_end_snapshot(struct store_reader *reader);
 
+/* As the store's changes (store.h), of those only that pass a filter on what a change has (FILTER_ROUTE_DIMENSIONS); NULL:
+ * all. A term about a path holds when it holds for the one before or the one after. */
+int query_changes(struct store_reader *reader, const struct store_change_query *q, const struct filter *filter, store_change_fn *fn,
+	void *ctx, struct error *err) MUST_USE;
+
 /* A measure's name or retransmit_rate, rtt_p50_us, rtt_p95_us: a value for query.sort; -ENOENT. */
 int query_sort_by_name(const char *name) MUST_USE;
