@@ -111,10 +111,15 @@ export interface FlowLink extends Figures {
     target: string;
 }
 
+export interface Hop {
+    as: number;
+    name: string | null;
+}
+
 export interface PathRow extends Figures {
     router: string | null;
     path: string | null;
-    hops: {as: number; name: string | null}[] | null;
+    hops: Hop[] | null;
 }
 
 export interface Paths {
@@ -133,7 +138,9 @@ export interface Change {
     router: string;
     prefix: string;
     before: string | null;
+    before_hops: Hop[] | null;
     after: string | null;
+    after_hops: Hop[] | null;
 }
 
 export interface About {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // Figures over time: sums stacked (what isn't among the largest groups is "other", so the top edge is the total), rates and
-// round-trip times as lines. The bucket that is still filling is scaled by the time it covers, and left out while that
+// round-trip times as lines. Of retransmit rates the groups with the largest excess are drawn (suspects.ts), be they ever so small. The bucket that is still filling is scaled by the time it covers, and left out while that
 // is too little; a bucket without traffic is 0 for sums and a gap for rates.
 
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
 import {h} from "./dom";
+import {excess} from "./suspects";
 import {asTable, table, type Column} from "./table";
 import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
 import * as words from "./words";
@@ -17,18 +18,22 @@ interface MeasureInfo {
     label: string;
     stacked: boolean;
     format: Format;
-    sort: string;   // which groups are the largest
+    sort: string;   // which groups are asked for: the largest, or of a rate those with the most that was lost
     field: string;  // what it is made of
     of(f: Figures, seconds: number): number | null;
 }
 
 export const MEASURES: Record<Measure, MeasureInfo> = {
     throughput: {label: "Throughput", stacked: true, format: bits, sort: "bytes_sent", field: "bytes_sent", of: (f, s) => f.bytes_sent * 8 / s},
-    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "bytes_sent", field: "retransmit_rate", of: (f) => f.retransmit_rate},
+    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "packets_retransmitted", field: "packets_sent,packets_retransmitted,retransmit_rate", of: (f) => f.retransmit_rate},
     rtt_p50_us: {label: "RTT p50", stacked: false, format: ms, sort: "bytes_sent", field: "rtt_p50_us", of: (f) => f.rtt_p50_us},
     rtt_p95_us: {label: "RTT p95", stacked: false, format: ms, sort: "bytes_sent", field: "rtt_p95_us", of: (f) => f.rtt_p95_us},
     connections: {label: "Connections", stacked: true, format: scaledPerSecond, sort: "connections", field: "connections", of: (f, s) => f.connections / s},
 };
+
+// So many are drawn. Among twice as many with the most that was lost are those with the largest excess.
+export const GROUPS = 7;
+export const asked = (measure: Measure): number => measure === "retransmit_rate" ? 2 * GROUPS : GROUPS;
 
 export interface Bucket {
     time: number;     // ms
@@ -87,6 +92,17 @@ function colorsOf(dim: Dimension, keys: (string | number | null)[], colors: stri
     });
 }
 
+type Keyed = [string | number | null, Row[]];
+
+// The order of their sums over the whole range: rows come by time first.
+function ranked(rows: Keyed[], whole: Figures, measure: Measure): Keyed[] {
+    const sum = (list: Row[], field: keyof Figures) => list.reduce((n, row) => n + Number(row[field]), 0);
+    const {sort} = MEASURES[measure];
+    const size = ([, list]: Keyed) => measure === "retransmit_rate" ? excess({packets_sent: sum(list, "packets_sent"),
+        packets_retransmitted: sum(list, "packets_retransmitted")}, whole) : sum(list, sort as keyof Figures);
+    return rows.map((row): [number, Keyed] => [size(row), row]).sort((a, b) => b[0] - a[0]).map(([, row]) => row);
+}
+
 // all: the whole by time; split: the same by a dimension.
 export function build(all: Answer, split: Answer | null, dim: Dimension | "", measure: Measure): Drawn {
     const info = MEASURES[measure], times = buckets(all), colors = seriesColors();
@@ -98,12 +114,10 @@ export function build(all: Answer, split: Answer | null, dim: Dimension | "", me
         const key = words.value(dim, row);
         rows.set(key, [...rows.get(key) ?? [], row]);
     }
-    // In the order of their sums: rows come by time first.
-    const size = (list: Row[]) => list.reduce((sum, row) => sum + (info.sort === "connections" ? row.connections : row.bytes_sent), 0);
-    const order = [...rows].sort((a, b) => size(b[1]) - size(a[1]));
+    const order = ranked([...rows], split.total, measure).slice(0, GROUPS);
     const own = colorsOf(dim, order.map(([key]) => key), colors);
     const groups: Group[] = order.map(([key, list], i) =>
-        ({name: words.short(dim, key), value: key, color: own[i], values: line(times, list, info)}));
+        ({name: words.text(dim, key), value: key, color: own[i], values: line(times, list, info)}));
     if (info.stacked) {
         const rest = line(times, split.other_rows ?? [], info);
         if (rest.some((v) => v))
@@ -137,7 +151,7 @@ function tip(d: Drawn, index: number, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
     const sum = d.groups.reduce((n, g) => n + (g.values[index] ?? 0), 0);
     return tooltip(h("div", {class: "tip-title"}, dateTime(new Date(d.times[index].time), zone)),
-        h("table", null, d.groups.map((g) => h("tr", null, h("td", null, h("i", {class: "swatch", vars: {"--c": g.color}}), g.name),
+        h("table", null, d.groups.map((g) => h("tr", null, h("td", null, h("i", {class: "swatch", vars: {"--c": g.color}}), words.cut(g.name, 44)),
             h("td", {class: "n"}, info.format(g.values[index])))),
         info.stacked && d.groups.length > 1 ? h("tr", {class: "sum"}, h("td", null, "All"), h("td", {class: "n"}, info.format(sum))) : null));
 }

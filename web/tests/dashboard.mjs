@@ -41,7 +41,7 @@ async function overview(browser) {
     check(Math.abs(change - (total.bytes_sent / before.total.bytes_sent - 1)) < 1e-9, "its change against the period before", change);
     const largest = await api("top", {...RANGE, by: "origin", limit: 8});
     equal(await values(page, `${cardOf("Largest networks")} tbody td:nth-child(2) data`), largest.rows.map((r) => r.bytes_sent), "the largest networks");
-    const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .code`, (list) => list.map((e) => e.textContent));
+    const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .asn`, (list) => list.map((e) => e.textContent));
     check(worst.length === 8 && !worst.includes(`AS${setting.few}`), "a rate over a handful of packets is not among the worst", worst);
     for (const [chart, x, y, text] of [["series", 0.5, 0.5, "All"], ["map", 0.53, 0.5, ""]]) {
         await page.waitForSelector(`.chart-overview-${chart}[data-drawn]`);
@@ -71,6 +71,51 @@ async function overview(browser) {
     await page.keyboard.press("Enter");
     equal(await values(page, ".as-table:has(#map-table) tbody td:nth-child(2) data"), countries.rows.map((r) => r.bytes_sent), "the map is there as a table, by keyboard");
     equal(page.problems, [], "Overview: no complaint on the console");
+    await page.context().close();
+}
+
+// Wilson's lower end, as scale.ts has it.
+function wilson(hits, n) {
+    const z = 1.96, p = hits / n, w = z * Math.sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    return (p + z * z / (2 * n) - w) / (1 + z * z / n);
+}
+
+const percent = (v) => (v * 100).toFixed(v * 100 < 10 ? 2 : 1) + "\u00a0%";
+
+// The sentence that says whom to call, and the networks that are worst.
+async function whomToCall(browser) {
+    const page = await open(browser, "/" + fixed(), {viewport: {width: 1280, height: 800}});
+    const via = await api("top", {...RANGE, by: "via", limit: 200, sort: "packets_retransmitted"});
+    const all = (await api("top", {...RANGE, by: ""})).total, lossy = via.rows.find((r) => r.via === setting.lossy);
+    const rest = (all.packets_retransmitted - lossy.packets_retransmitted) / (all.packets_sent - lossy.packets_sent);
+    const said = await page.textContent(".lost-said");
+    equal(await page.textContent(".lost-said .suspect"), `AS${lossy.via} ${lossy.via_name}`, "the first card names the transit that loses, by number and name");
+    check([lossy.packets_retransmitted / all.packets_retransmitted, lossy.retransmit_rate, rest].every((v) => said.includes(percent(v))), "with its share, its rate and the others'", said);
+    const since = Date.parse(await page.getAttribute(".lost-said time", "datetime")), began = (setting.now - 7200) * 1000;
+    check(said.includes("since") && Math.abs(since - began) <= 10 * 60e3, "and since when", `${new Date(since).toISOString()} ${new Date(began).toISOString()}`);
+    const excess = (r) => r.packets_retransmitted - r.packets_sent * (all.packets_retransmitted - r.packets_retransmitted) / (all.packets_sent - r.packets_sent);
+    const rows = `${cardOf("Worst networks")} tbody tr`;
+    const bottom = await page.$$eval(`.lost, ${rows}:nth-child(5)`, (list) => list.map((e) => e.getBoundingClientRect().bottom));
+    check(bottom.length === 2 && bottom.every((y) => y <= 800), "the card and five of the worst networks are on the first screen", bottom);
+    const legend = await page.$$eval(".legend-name", (list) => list.map((e) => [e.textContent, e.title]));
+    check(legend.length > 2 && legend.every(([text, title]) => text === title && (/^AS\d+ \S/.test(text) || text === "Other")), "the legend has numbers and names", JSON.stringify(legend));
+    for (const [query, order] of [[{worst: "via"}, excess], [{worst: "via", rank: "rate"}, (r) => wilson(r.packets_retransmitted, r.packets_sent)]]) {
+        await go(page, "/" + fixed(query));
+        const expected = via.rows.filter((r) => r.packets_sent >= 1000 && order(r) > 0).sort((a, b) => order(b) - order(a)).slice(0, 8).map((r) => `AS${r.via}`);
+        equal(await page.$$eval(`${rows} td:first-child .asn`, (list) => list.map((e) => e.textContent)), expected, `any AS, the worst by ${query.rank ?? "excess"}`);
+    }
+    await go(page, "/" + fixed({measure: "retransmit_rate", by: "via"}));
+    check((await page.$$eval(".legend-name", (list) => list.map((e) => e.textContent)))[0].startsWith(`AS${setting.lossy} `), "the chart of rates begins with it, not with the largest");
+    await click(page, ".lost-said .suspect");
+    check(new URL(page.url()).pathname === "/networks" && new URL(page.url()).searchParams.get("filter") === `via:${setting.lossy}`, "the sentence leads to what is behind it", page.url());
+    await go(page, "/?" + new URLSearchParams({from: at(-12), to: at(-6)}));
+    check((await page.textContent(".lost-said")).startsWith("Nothing stands out"), "before, nothing stood out", await page.textContent(".lost-said"));
+    const asked = [];
+    page.on("request", (r) => asked.push(new URL(r.url())));
+    await go(page, "/" + fixed({filter: "router:fra1 type:web via:64500"}));
+    equal(asked.filter((u) => u.pathname === "/api/v1/changes").map((u) => u.searchParams.get("filter")), ["router:fra1 via:64500"], "path changes follow the filter");
+    check((await page.textContent(cardOf("Path changes"))).includes("not by type:web"), "and say what they cannot follow");
+    equal(page.problems, [], "whom to call: no complaint on the console");
     await page.context().close();
 }
 
@@ -194,7 +239,7 @@ async function glass(browser) {
     await page.press("#q", "Enter");
     await ready(page);
     const {rows} = await api("lookup", {address: "100.64.1.1"});
-    const shown = await page.$$eval("tbody tr", (list) => list.map((tr) => [tr.cells[0].textContent, tr.cells[1].textContent, tr.cells[2].textContent.replaceAll(" › ", " ")]));
+    const shown = await page.$$eval("tbody tr", (list) => list.map((tr) => [tr.cells[0].textContent, tr.cells[1].textContent, [...tr.cells[2].querySelectorAll(".asn")].map((e) => e.textContent).join(" ")]));
     equal(shown, rows.map((r) => [r.router, r.prefix, r.path]), "Routes: an address in every router's table");
     await click(page, "tbody tr:first-child a");
     equal(new URL(page.url()).searchParams.get("q"), "100.64.0.0/20", "a prefix can be asked for");
@@ -311,7 +356,7 @@ async function broken(browser) {
 
 const browser = await launch();
 try {
-    for (const part of [firstLoad, overview, networks, filters, ranges, pathsPage, glass, states, themes, token, keyboard, phone, accessible, broken])
+    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, pathsPage, glass, states, themes, token, keyboard, phone, accessible, broken])
         await part(browser);
 } finally {
     await browser.close();

@@ -8,13 +8,14 @@ import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Dimension, type R
 import {around, type Around} from "../around";
 import {segmented, selector} from "../bar";
 import {change} from "../change";
-import {changesCard} from "../changes";
+import {changesCard, loadChanges} from "../changes";
 import {h, type Child} from "../dom";
 import {parse, plus, quote} from "../filter";
+import {learnNames} from "../names";
 import {askTraffic, card, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
 import {bound, isFew, rate, rtt} from "../scale";
 import * as series from "../series";
-import {choice, filterOf, question, range, url, zone, type State} from "../state";
+import {choice, filterOf, question, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent} from "../units";
 import * as words from "../words";
@@ -115,13 +116,14 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
         find(s, dim, limit + 1, signal),
         askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal),
         askTraffic<Answer>(s, "series", {by: "", points: 120, fields: "bytes_sent,retransmit_rate,rtt_p50_us"}, signal),
-        prefix ? ask<{rows: Change[]}>("changes", {...range(s), within: prefix, limit: "20"}, signal) : {rows: []},
+        prefix ? loadChanges(s, 20, signal, prefix) : [],
+        dim === "path" ? learnNames() : null,
     ]);
     words.learn(rows);
     const senders = rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes: changes.rows, quality: new Map(), senders};
+    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes, quality: new Map(), senders};
     early(data);
-    const [lines, quality] = await Promise.all([loadLines(s, dim, data.rows, signal), loadQuality(s, prefix, changes.rows, signal)]);
+    const [lines, quality] = await Promise.all([loadLines(s, dim, data.rows, signal), loadQuality(s, prefix, changes, signal)]);
     return {...data, quality, lines: new Map(lines.map((l) => [l.key, l]))};
 }
 

@@ -2,10 +2,11 @@
 
 // The looking glass: what each router's own table says about an address or a prefix, or all routes that pass a filter.
 
-import {ask, type Answer, type Dimension} from "../api";
+import {ask, type Dimension} from "../api";
 import {segmented} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
+import {learnNames} from "../names";
 import {card, empty, type PageModule} from "../page";
 import {choice, get, go, url, type State} from "../state";
 import {table, type Column} from "../table";
@@ -49,18 +50,10 @@ function kindOf(q: string): Kind {
     return !q ? "all" : FILTER.test(q) ? "filter" : q.includes("/") ? "prefix" : "address";
 }
 
-// Tables have numbers only. Names of ASes that carry traffic are asked for once.
-let named: Promise<void> | null = null;
-
-async function learnNames(): Promise<void> {
-    const answer = await ask<Answer>("top", {by: "via", last: "6h", limit: "2000", fields: "bytes_sent"}).catch(() => null);
-    words.learn(answer?.rows ?? []);
-}
-
 async function load(s: State, signal: AbortSignal): Promise<Data> {
     const q = get(s, "q", "").trim(), kind = kindOf(q), router = get(s, "router", "");
     const more: Record<string, string> = router ? {router} : {};
-    await (named ??= learnNames());
+    await learnNames();
     const names = ask<{rows: {name: string}[]}>("routers", {}, signal).then((a) => a.rows.map((r) => r.name));
     if (kind === "address") {
         const [answer, routers] = await Promise.all([ask<{country: string | null; rows: Route[]}>("lookup", {address: q, ...more}, signal), names]);
