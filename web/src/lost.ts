@@ -10,7 +10,7 @@ import {plus, term} from "./filter";
 import {askTraffic, card, waiting} from "./page";
 import {FEW, rateClass} from "./scale";
 import {filterOf, url, zone, type State} from "./state";
-import {excess, members, minus, NOTHING, stretch, suspects, type Group, type PathSums, type Stretch, type Sums, type Suspect} from "./suspects";
+import {excess, isHigh, members, minus, NOTHING, stretch, sum, suspects, type Group, type PathSums, type Stretch, type Sums, type Suspect} from "./suspects";
 import {count, data, dateTime, parts, percent} from "./units";
 import * as words from "./words";
 
@@ -84,22 +84,23 @@ function does(x: Suspect): Child {
     return x.role === "origin" ? [" is where ", share, " go"] : x.role === "neighbour" ? [" is the neighbour by which ", share, " leave"] : [" is on the path of ", share];
 }
 
-function since(s: State, over: OverTime | null): Child {
-    const at = over?.stretch;
-    if (!over || !at || at.from === null && at.to === null)
+function since(s: State, x: Suspect, over: OverTime | null): Child {
+    if (!over?.times.length)
         return null;
-    const today = parts(new Date(), zone(s)).date;
+    const today = parts(new Date(), zone(s)).date, at = over.stretch;
     const when = (i: number) => {
         const time = new Date(over.times[i]), p = parts(time, zone(s));
         return h("time", {datetime: time.toISOString(), title: dateTime(time, zone(s))}, strong(p.date === today ? p.hm : `${p.date.slice(5)} ${p.hm}`));
     };
+    if (!at)
+        return isHigh(sum(over.there.slice(0, Math.ceil(over.there.length / 10))), x.elsewhere) ? [", since before ", when(0)] : null;
     return [", ", at.from !== null && at.to !== null ? ["from ", when(at.from), " to ", when(at.to)] : at.from !== null ? ["since ", when(at.from)] : ["until ", when(at.to!)]];
 }
 
 function sentence(s: State, x: Suspect, over: OverTime | null): Child {
     const names = [x.value, ...x.twins.slice(0, 2)].map((v, i) => [i ? " and " : null, name(s, x.dim, v)]);
     return [names, does(x), ": ", strong(h("span", {class: `rate rate-${rateClass(x.rate)}`}, h("i", {"aria-hidden": "true"}), percent(x.rate))),
-        ", against ", strong(percent(x.elsewhere)), " elsewhere", since(s, over), "."];
+        ", against ", strong(percent(x.elsewhere)), " elsewhere", since(s, x, over), "."];
 }
 
 // What else is worth knowing before the call: how much it is, and by whom it is reached.
@@ -120,7 +121,7 @@ function others(s: State, list: Suspect[]): Child {
 function links(s: State, x: Suspect): HTMLElement {
     const filter = plus(filterOf(s), x.dim, x.value);
     const by = x.dim === "country" || x.dim === "router" ? x.dim : "via";
-    return h("p", {class: "lost-links"}, h("a", {href: url(s, {filter, by: null}, "networks")}, "Networks behind it"), h("a", {href: url(s, {filter}, "paths")}, "Its paths"),
+    return h("p", {class: "lost-links"}, h("a", {href: url(s, {filter, by: null}, "networks")}, by === "via" ? "Networks behind it" : "Look into it"), h("a", {href: url(s, {filter}, "paths")}, "Its paths"),
         h("a", {href: url(s, {measure: "retransmit_rate", by})}, "Beside others over time"));
 }
 

@@ -4,9 +4,10 @@
 //
 // A group's excess is what was sent again of it beyond what its packets would have at the rate of everybody else. It stands
 // out when that is a tenth of all that was sent again, its rate twice the others', and the intervals of the two rates are apart;
-// few packets never do. Groups of nearly the same excess are mostly one within the other: a transit that loses, the neighbour
-// before it, a network behind it. Of those the one is named that parts lossy from clean best (the likelihood of two rates against
-// one, as in Kulldorff's scan statistic): what is wider has clean traffic besides, what is narrower leaves lossy traffic out.
+// few packets never do. Groups of like excess are mostly one within the other: a transit that loses, the neighbour
+// before it, a network behind it. Of those with half of the largest excess the one is named that parts lossy from clean best (the
+// likelihood of two rates against one, as in Kulldorff's scan statistic): what is wider has clean traffic besides, what is narrower
+// leaves lossy traffic out.
 // A country or a router is named only when it explains clearly more than any AS, because an AS can be called.
 //
 // Whether another one stands out by itself is asked of what is left without the paths of the first. Those are known of the paths
@@ -44,7 +45,7 @@ export interface Suspect extends Group {
 }
 
 const SHARE = 0.1, TIMES = 2, LOST = 50; // what stands out: excess of all retransmits, rate against the others', packets sent again
-const NEAR = 0.8;     // excesses so near to the largest are of one cause, likely
+const NEAR = 0.5;     // of the largest excess: those below explain too little to be asked how well they part lossy from clean
 const CLEARLY = 1.25; // a country or a router explains so much more than an AS
 const SAME = 0.98;    // packets that two ASes share, of those of either: not to be told apart
 const MOST = 0.95;
@@ -55,7 +56,7 @@ export const minus = (a: Sums, b: Sums): Sums =>
 const add = (a: Sums, b: Sums): Sums =>
     ({packets_sent: a.packets_sent + b.packets_sent, packets_retransmitted: a.packets_retransmitted + b.packets_retransmitted});
 export const NOTHING: Sums = {packets_sent: 0, packets_retransmitted: 0};
-const sum = (list: Sums[]): Sums => list.reduce(add, NOTHING);
+export const sum = (list: Sums[]): Sums => list.reduce(add, NOTHING);
 const rateOf = (s: Sums): number => s.packets_sent ? s.packets_retransmitted / s.packets_sent : 0;
 const upper = (s: Sums): number => 1 - wilson(s.packets_sent - s.packets_retransmitted, s.packets_sent);
 
@@ -89,7 +90,7 @@ interface Candidate {
     own: Sums; // of it, without what those named before explain
 }
 
-// The one that explains most: of those with nearly the largest excess, what parts lossy from clean best.
+// The one that explains most.
 function pick(candidates: Candidate[], whole: Sums): Candidate | null {
     const most = Math.max(0, ...candidates.map((c) => excess(c.own, whole)));
     const near = candidates.filter((c) => excess(c.own, whole) >= NEAR * most);
@@ -162,6 +163,9 @@ export function isBehind(as: number, through: number, paths: PathSums[]): boolea
 
 // ---- since when ----
 
+// Twice the rate of elsewhere, over packets enough.
+export const isHigh = (s: Sums, elsewhere: number): boolean => s.packets_sent >= FEW && rateOf(s) >= TIMES * elsewhere;
+
 export interface Stretch {
     from: number | null; // index of the first bucket; null: from the beginning
     to: number | null;   // of the first one behind it; null: it goes on
@@ -183,5 +187,5 @@ export function stretch(list: Sums[]): Stretch | null {
     const inside = minus(sums[best.to], sums[best.from]), rest = minus(whole, inside);
     const apart = inside.packets_sent >= FEW && rest.packets_sent >= FEW && inside.packets_retransmitted >= LOST && rateOf(inside) >= TIMES * rateOf(rest) &&
         wilson(inside.packets_retransmitted, inside.packets_sent) > upper(rest);
-    return apart ? {from: best.from || null, to: best.to === list.length ? null : best.to} : null;
+    return apart && best.to - best.from < list.length ? {from: best.from || null, to: best.to === list.length ? null : best.to} : null;
 }

@@ -108,6 +108,7 @@ equal(named(world([...CLEAN, ["2 30", 20000, 0.012]])), [], "nor what is a small
 equal(named(world([...CLEAN, ["2 30", 20000, 0.15]])), [[30]], "a small network that loses very much is");
 equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["2 31", 50000, 0.05]])), [[9], [31]], "a second one elsewhere is named as well");
 equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["2 21", 60000, 0.04]])), [[9], [21]], "or one behind the first that loses on other paths too");
+equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.006], ["2 31", 50000, 0.05]])), [[20], [31]], "but not who has a little of everything");
 equal(named(world([...CLEAN, ["1 9 8 20", 150000, 0.036], ["2 9 8 21", 150000, 0.036]])).map((l) => l.sort()), [[8, 9]], "two that are always together are both named");
 equal(named(world([...CLEAN, ["1 9 8 20", 150000, 0.036], ["2 9 8 21", 150000, 0.036], ["2 9 23", 150000, 0.003]])), [[8]], "the wider one has clean paths as well");
 const country = {dim: "country", value: "XX", sums: {packets_sent: 300000, packets_retransmitted: 9000}};

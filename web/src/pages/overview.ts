@@ -3,7 +3,7 @@
 // Where it is lost and whom to call about it, where it goes: figures against the period before, the same over time beside the worst
 // networks, the largest, and the world.
 
-import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
+import {ApiError, ask, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
 import {segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
@@ -86,6 +86,15 @@ function loadSplit(s: State, split: Dimension, signal: AbortSignal): Promise<Ans
         fields: field.split(",").includes(sort) ? field : `${field},${sort}`}, signal);
 }
 
+// What the rest of the page can be shown without: it is asked for again with it.
+function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+    return answer.catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 503)
+            return otherwise;
+        throw error;
+    });
+}
+
 // In three steps, each of which is drawn when a page is shown anew: the whole, the lists and what they say, since when that is.
 async function load(s: State, signal: AbortSignal, early: (data: Data) => void): Promise<Data> {
     const split = splitOf(s);
@@ -98,7 +107,7 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     const countries = askTraffic<Answer>(s, "countries", {fields: `bytes_sent,rtt_p95_us,${RATE},${RTT}`}, signal);
     const vias = askWorst(s, "via", WORST, signal);
     const total = whole.then((a) => a.total);
-    const rest = Promise.all([loadLists(s, total, countries, vias, signal), total.then((t) => loadLost(s, t, vias, countries, signal))]);
+    const rest = Promise.all([loadLists(s, total, countries, vias, signal), inTime(total.then((t) => loadLost(s, t, vias, countries, signal)), null)]);
     rest.catch(() => null); // it is awaited below, unless the first fails
     void loadWorld().catch(() => null);
     const [now, all, part, changes] = await first;
@@ -109,7 +118,7 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     early(data);
     const [lists, lost] = await rest;
     early({...data, lists, lost});
-    return {...data, lists, lost: await loadSince(s, lost, all, POINTS, signal)};
+    return {...data, lists, lost: lost && await inTime(loadSince(s, lost, all, POINTS, signal), lost)};
 }
 
 // ---- the figures at the top ----
