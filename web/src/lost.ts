@@ -15,7 +15,7 @@ import {count, data, dateTime, parts, percent} from "./units";
 import * as words from "./words";
 
 const PATHS = 500;        // with the most that was sent again
-const SINCE_MAX_S = 604800; // over longer ranges it isn't asked for: an answer that no other question shares
+const SINCE_MAX_S = 8 * 86400; // a week on whole hours; over longer ranges it isn't asked for: an answer that no other question shares
 
 export interface Lost {
     whole: Sums & {bytes_sent: number};
