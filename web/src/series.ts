@@ -7,7 +7,7 @@
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
 import {h} from "./dom";
-import {excess} from "./suspects";
+import {excess, sum} from "./suspects";
 import {asTable, table, type Column} from "./table";
 import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
 import * as words from "./words";
@@ -58,6 +58,7 @@ export interface Group {
     value: string | number | null | undefined; // of the dimension; undefined: all, or other
     color: string;
     values: (number | null)[];
+    mean: number | null;                       // of all the time; of a rate over all packets
 }
 
 export interface Drawn {
@@ -72,6 +73,16 @@ function line(times: Bucket[], rows: Row[], measure: MeasureInfo): (number | nul
         const row = at.get(time);
         return row ? measure.of(row, seconds) : measure.stacked ? 0 : null;
     });
+}
+
+function mean(times: Bucket[], values: (number | null)[], rows: Row[], measure: Measure): number | null {
+    if (measure === "retransmit_rate") {
+        const all = sum(rows);
+        return all.packets_sent ? all.packets_retransmitted / all.packets_sent : null;
+    }
+    const known = values.map((v, i) => ({v, s: times[i].seconds})).filter((x): x is {v: number; s: number} => x.v !== null);
+    const time = known.reduce((n, x) => n + x.s, 0);
+    return time ? known.reduce((n, x) => n + x.v * x.s, 0) / time : null;
 }
 
 // A group keeps its colour while the page is open, whatever its rank becomes.
@@ -96,19 +107,20 @@ type Keyed = [string | number | null, Row[]];
 
 // The order of their sums over the whole range: rows come by time first.
 function ranked(rows: Keyed[], whole: Figures, measure: Measure): Keyed[] {
-    const sum = (list: Row[], field: keyof Figures) => list.reduce((n, row) => n + Number(row[field]), 0);
-    const {sort} = MEASURES[measure];
-    const size = ([, list]: Keyed) => measure === "retransmit_rate" ? excess({packets_sent: sum(list, "packets_sent"),
-        packets_retransmitted: sum(list, "packets_retransmitted")}, whole) : sum(list, sort as keyof Figures);
+    const field = MEASURES[measure].sort as keyof Figures;
+    const size = ([, list]: Keyed) => measure === "retransmit_rate" ? excess(sum(list), whole) : list.reduce((n, row) => n + Number(row[field]), 0);
     return rows.map((row): [number, Keyed] => [size(row), row]).sort((a, b) => b[0] - a[0]).map(([, row]) => row);
 }
 
 // all: the whole by time; split: the same by a dimension.
 export function build(all: Answer, split: Answer | null, dim: Dimension | "", measure: Measure): Drawn {
     const info = MEASURES[measure], times = buckets(all), colors = seriesColors();
-    const whole = line(times, all.rows, info);
+    const drawn = (name: string, value: Group["value"], color: string, rows: Row[]): Group => {
+        const values = line(times, rows, info);
+        return {name, value, color, values, mean: mean(times, values, rows, measure)};
+    };
     if (!split || !dim)
-        return {times, measure, groups: [{name: "All traffic", value: undefined, color: colors[0], values: whole}]};
+        return {times, measure, groups: [drawn("All traffic", undefined, colors[0], all.rows)]};
     const rows = new Map<string | number | null, Row[]>();
     for (const row of split.rows) {
         const key = words.value(dim, row);
@@ -117,11 +129,11 @@ export function build(all: Answer, split: Answer | null, dim: Dimension | "", me
     const order = ranked([...rows], split.total, measure).slice(0, GROUPS);
     const own = colorsOf(dim, order.map(([key]) => key), colors);
     const groups: Group[] = order.map(([key, list], i) =>
-        ({name: words.text(dim, key), value: key, color: own[i], values: line(times, list, info)}));
+        drawn(words.text(dim, key), key, own[i], list));
     if (info.stacked) {
-        const rest = line(times, split.other_rows ?? [], info);
-        if (rest.some((v) => v))
-            groups.push({name: "Other", value: undefined, color: color("--series-other"), values: rest});
+        const rest = drawn("Other", undefined, color("--series-other"), split.other_rows ?? []);
+        if (rest.values.some((v) => v))
+            groups.push(rest);
     }
     return {times, measure, groups};
 }

@@ -106,6 +106,7 @@ async function whomToCall(browser) {
     }
     await go(page, "/" + fixed({measure: "retransmit_rate", by: "via"}));
     check((await page.$$eval(".legend-name", (list) => list.map((e) => e.textContent)))[0].startsWith(`AS${setting.lossy} `), "the chart of rates begins with it, not with the largest");
+    equal(await page.textContent(".legend li:nth-child(2) .n"), percent(lossy.retransmit_rate), "and its mean is the rate over all packets");
     await click(page, ".lost-said .suspect");
     check(new URL(page.url()).pathname === "/networks" && new URL(page.url()).searchParams.get("filter") === `via:${setting.lossy}`, "the sentence leads to what is behind it", page.url());
     await go(page, "/?" + new URLSearchParams({from: at(-12), to: at(-6)}));

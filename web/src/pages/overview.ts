@@ -144,16 +144,11 @@ function tiles(d: Data): HTMLElement {
 
 function legendOf(s: State, drawn: series.Drawn, dim: Dimension | ""): HTMLElement {
     const info = series.MEASURES[drawn.measure];
-    const mean = (g: series.Group) => {
-        const known = g.values.map((v, i) => ({v, s: drawn.times[i].seconds})).filter((x): x is {v: number; s: number} => x.v !== null);
-        const time = known.reduce((n, x) => n + x.s, 0);
-        return time ? known.reduce((n, x) => n + x.v * x.s, 0) / time : null;
-    };
     const most = (g: series.Group) => g.values.some((v) => v !== null) ? Math.max(...g.values.map((v) => v ?? 0)) : null;
     return h("ul", {class: "legend", "aria-label": "Groups, with their means and highest points"},
         h("li", {class: "legend-row legend-head"}, h("span", {class: "n"}, "mean"), h("span", {class: "n most"}, "highest")), drawn.groups.map((g) => {
         const content = [h("i", {class: "swatch", vars: {"--c": g.color}}), h("span", {class: "legend-name", title: g.name}, g.name),
-            h("span", {class: "n"}, info.format(mean(g))), h("span", {class: "n most"}, info.format(most(g)))];
+            h("span", {class: "n"}, info.format(g.mean)), h("span", {class: "n most"}, info.format(most(g)))];
         return h("li", null, dim && g.value !== undefined ? h("a", {href: url(s, {filter: plus(filterOf(s), dim, g.value)}), title: `Only ${g.name}`}, content)
             : h("span", {class: "legend-row"}, content));
     }));
