@@ -6,6 +6,7 @@
 
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
+import {covered} from "./covered";
 import {h} from "./dom";
 import {asTable, table, type Column} from "./table";
 import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
@@ -37,9 +38,9 @@ export interface Bucket {
 
 export function buckets(answer: Answer): Bucket[] {
     const step = (answer.step ?? 60) * 1000;
-    const from = Date.parse(answer.from), to = Math.min(Date.parse(answer.to), Date.now());
+    const {from, to} = covered(answer);
     const found: Bucket[] = [];
-    const first = answer.rows.length ? Date.parse(answer.rows[0].time!) : to;
+    const first = answer.rows.length ? Math.floor(from / step) * step : to;
     for (let time = first; time < to; time += step) {
         const covered = Math.min(time + step, to) - Math.max(time, from);
         if (covered >= 0.5 * step || time + step < to)
@@ -59,6 +60,7 @@ export interface Drawn {
     times: Bucket[];
     groups: Group[];
     measure: Measure;
+    from: number;     // ms: where the axis begins, also where there is no traffic yet
 }
 
 function line(times: Bucket[], rows: Row[], measure: MeasureInfo): (number | null)[] {
@@ -90,9 +92,10 @@ function colorsOf(dim: Dimension, keys: (string | number | null)[], colors: stri
 // all: the whole by time; split: the same by a dimension.
 export function build(all: Answer, split: Answer | null, dim: Dimension | "", measure: Measure): Drawn {
     const info = MEASURES[measure], times = buckets(all), colors = seriesColors();
+    const from = Math.min(Date.parse(all.from), times[0]?.time ?? Infinity);
     const whole = line(times, all.rows, info);
     if (!split || !dim)
-        return {times, measure, groups: [{name: "All traffic", value: undefined, color: colors[0], values: whole}]};
+        return {times, measure, from, groups: [{name: "All traffic", value: undefined, color: colors[0], values: whole}]};
     const rows = new Map<string | number | null, Row[]>();
     for (const row of split.rows) {
         const key = words.value(dim, row);
@@ -109,7 +112,7 @@ export function build(all: Answer, split: Answer | null, dim: Dimension | "", me
         if (rest.some((v) => v))
             groups.push({name: "Other", value: undefined, color: color("--series-other"), values: rest});
     }
-    return {times, measure, groups};
+    return {times, measure, from, groups};
 }
 
 // The axis: a round step that gives three to five lines.
@@ -149,7 +152,7 @@ export interface Marker {
 
 function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Option {
     const info = MEASURES[d.measure];
-    const span = d.times.length ? d.times[d.times.length - 1].time - d.times[0].time : 0;
+    const span = d.times.length ? d.times[d.times.length - 1].time - d.from : 0;
     const top = axisMax(d.groups, info.stacked);
     return {
         useUTC: zone === "utc", animation: false, textStyle: {fontFamily: FONT},
@@ -160,7 +163,7 @@ function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Opti
             formatter: (list: {dataIndex: number}[]) => tip(d, list[0].dataIndex, zone)}),
         xAxis: {type: "time", axisLine: {lineStyle: {color: color("--line-strong")}}, axisTick: {show: false}, splitNumber: compact ? 3 : 7,
             axisLabel: {color: color("--ink-2"), fontSize: 12, hideOverlap: true, formatter: timeLabel(zone, span)}, splitLine: {show: false},
-            min: d.times[0]?.time, max: d.times[d.times.length - 1]?.time},
+            min: d.from, max: d.times[d.times.length - 1]?.time},
         yAxis: {type: "value", min: 0, max: top ? undefined : 1, splitNumber: 3,
             axisLabel: {color: color("--ink-2"), fontSize: 12, formatter: (v: number) => v ? round(info.format(v)) : "0"},
             splitLine: {lineStyle: {color: color("--line")}}},
@@ -187,7 +190,7 @@ function describe(d: Drawn): string {
 
 export function seriesTable(d: Drawn, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
-    const columns: Column<number>[] = [{name: `Time (${zoneName(zone)})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
+    const columns: Column<number>[] = [{name: `Time (${zoneName(zone, new Date(d.from), new Date(d.times[d.times.length - 1]?.time ?? d.from))})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
         ...d.groups.map((g): Column<number> => ({name: g.name, number: true, cell: (i) => data(g.values[i], info.format)}))];
     return asTable("as-table", () => table(`${info.label} over time`, columns, d.times.map((_, i) => i).reverse()));
 }
