@@ -68,7 +68,7 @@ struct query {
 	const struct filter *filter; /* NULL: none */
 	uint64_t from_s, to_s;       /* half open; widened to the buckets used */
 	bool exact_range;            /* cut the edges to the minute where minutes are kept; else to the minute up to
-				      * three hours, to the hour beyond, and to the step with DIM_time */
+				      * three hours, to the hour beyond, and to step_s where it is given */
 	uint32_t step_s;             /* with DIM_time in by: bucket width, whole minutes; 0: chosen by range */
 	uint32_t points_max;         /* and then so that there are at most so many buckets (10 at least); 0: as usual */
 	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */

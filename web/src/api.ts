@@ -83,6 +83,7 @@ export interface Row extends Compared {
 export interface Answer {
     from: string;
     to: string;
+    since?: number | null; // ms: when the store's traffic begins (page.ts)
     step?: number;
     rows: Row[];
     total: Compared;
@@ -92,6 +93,9 @@ export interface Answer {
 }
 
 export interface Sparklines {
+    from: string;
+    to: string;
+    since?: number | null;
     step: number;
     start: string;
     points: number;
@@ -123,6 +127,9 @@ export interface PathRow extends Figures {
 }
 
 export interface Paths {
+    from: string;
+    to: string;
+    since?: number | null;
     rows: PathRow[];
     total: Figures;
     nodes: FlowNode[];
@@ -130,7 +137,7 @@ export interface Paths {
 }
 
 export interface Offers {
-    rows: {value: string | number | null; name: string | null; term: string; bytes_sent: number}[];
+    rows: {value: string | number | null; name: string | null; term: string | null; bytes_sent: number}[];
 }
 
 export interface Change {

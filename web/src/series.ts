@@ -6,6 +6,7 @@
 
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
+import {covered} from "./covered";
 import {h} from "./dom";
 import {excess, sum} from "./suspects";
 import {asTable, table, type Column} from "./table";
@@ -42,9 +43,9 @@ export interface Bucket {
 
 export function buckets(answer: Answer): Bucket[] {
     const step = (answer.step ?? 60) * 1000;
-    const from = Date.parse(answer.from), to = Math.min(Date.parse(answer.to), Date.now());
+    const {from, to} = covered(answer);
     const found: Bucket[] = [];
-    const first = answer.rows.length ? Date.parse(answer.rows[0].time!) : to;
+    const first = answer.rows.length ? Math.floor(from / step) * step : to;
     for (let time = first; time < to; time += step) {
         const covered = Math.min(time + step, to) - Math.max(time, from);
         if (covered >= 0.5 * step || time + step < to)
@@ -65,6 +66,7 @@ export interface Drawn {
     times: Bucket[];
     groups: Group[];
     measure: Measure;
+    from: number;     // ms: where the axis begins, also where there is no traffic yet
 }
 
 function line(times: Bucket[], rows: Row[], measure: MeasureInfo): (number | null)[] {
@@ -115,12 +117,13 @@ function ranked(rows: Keyed[], whole: Figures, measure: Measure): Keyed[] {
 // all: the whole by time; split: the same by a dimension.
 export function build(all: Answer, split: Answer | null, dim: Dimension | "", measure: Measure): Drawn {
     const info = MEASURES[measure], times = buckets(all), colors = seriesColors();
+    const from = Math.min(Date.parse(all.from), times[0]?.time ?? Infinity);
     const drawn = (name: string, value: Group["value"], color: string, rows: Row[]): Group => {
         const values = line(times, rows, info);
         return {name, value, color, values, mean: mean(times, values, rows, measure)};
     };
     if (!split || !dim)
-        return {times, measure, groups: [drawn("All traffic", undefined, colors[0], all.rows)]};
+        return {times, measure, from, groups: [drawn("All traffic", undefined, colors[0], all.rows)]};
     const rows = new Map<string | number | null, Row[]>();
     for (const row of split.rows) {
         const key = words.value(dim, row);
@@ -135,7 +138,7 @@ export function build(all: Answer, split: Answer | null, dim: Dimension | "", me
         if (rest.values.some((v) => v))
             groups.push(rest);
     }
-    return {times, measure, groups};
+    return {times, measure, from, groups};
 }
 
 // The axis: a round step that gives three to five lines.
@@ -175,7 +178,7 @@ export interface Marker {
 
 function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Option {
     const info = MEASURES[d.measure];
-    const span = d.times.length ? d.times[d.times.length - 1].time - d.times[0].time : 0;
+    const span = d.times.length ? d.times[d.times.length - 1].time - d.from : 0;
     const top = axisMax(d.groups, info.stacked);
     return {
         useUTC: zone === "utc", animation: false, textStyle: {fontFamily: FONT},
@@ -186,7 +189,7 @@ function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Opti
             formatter: (list: {dataIndex: number}[]) => tip(d, list[0].dataIndex, zone)}),
         xAxis: {type: "time", axisLine: {lineStyle: {color: color("--line-strong")}}, axisTick: {show: false}, splitNumber: compact ? 3 : 7,
             axisLabel: {color: color("--ink-2"), fontSize: 12, hideOverlap: true, formatter: timeLabel(zone, span)}, splitLine: {show: false},
-            min: d.times[0]?.time, max: d.times[d.times.length - 1]?.time},
+            min: d.from, max: d.times[d.times.length - 1]?.time},
         yAxis: {type: "value", min: 0, max: top ? undefined : 1, splitNumber: 3,
             axisLabel: {color: color("--ink-2"), fontSize: 12, formatter: (v: number) => v ? round(info.format(v)) : "0"},
             splitLine: {lineStyle: {color: color("--line")}}},
@@ -213,7 +216,7 @@ function describe(d: Drawn): string {
 
 export function seriesTable(d: Drawn, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
-    const columns: Column<number>[] = [{name: `Time (${zoneName(zone)})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
+    const columns: Column<number>[] = [{name: `Time (${zoneName(zone, new Date(d.from), new Date(d.times[d.times.length - 1]?.time ?? d.from))})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
         ...d.groups.map((g): Column<number> => ({name: g.name, number: true, cell: (i) => data(g.values[i], info.format)}))];
     return asTable("as-table", () => table(`${info.label} over time`, columns, d.times.map((_, i) => i).reverse()));
 }

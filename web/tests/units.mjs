@@ -35,7 +35,18 @@ for (const [format, value, text] of [
     equal(plain(units[format](value)), text, `${format} of ${value}`);
 equal(units.dateTime(new Date("2026-01-02T03:04:05Z"), "utc", true), "2026-01-02 03:04:05", "a time in UTC");
 
+process.env.TZ = "Europe/Berlin";
+const winter = new Date("2026-01-02T00:00:00Z"), summer = new Date("2026-07-02T00:00:00Z");
+equal([units.zoneName("local", winter), units.zoneName("local", summer), units.zoneName("local", winter, summer), units.zoneName("utc", summer)],
+    ["UTC+01:00", "UTC+02:00", "UTC+01:00, later +02:00", "UTC"], "a zone's name at a time, not of today");
+equal([units.timeRange(winter, new Date("2026-01-02T03:30:00Z"), "local"), units.timeRange(winter, summer, "utc")],
+    ["2026-01-02 01:00 – 04:30", "2026-01-02 00:00 – 2026-07-02 00:00"], "from one time to another");
+
 const filter = await source("filter.ts");
+equal(filter.loose("country:DE sample  carrier asia", 31).map((l) => [l.from, l.part]), [[11, "sample  carrier asia"], [19, "carrier asia"], [27, "asia"]], "words that may be a name");
+equal([filter.loose("-asia", 5), filter.loose("country:DE", 10), filter.loose("asia ", 5), filter.loose("asia country:D", 14), filter.loose("", 0)].map((l) => l.length),
+    [1, 0, 0, 0, 0], "and what is none");
+equal(filter.loose("-asia", 5)[0].from, 1, "behind a minus");
 equal(filter.parse('router:edge1 -country:DE,AT path:"64500 64511"').map(({dim, negate, values}) => [dim, negate, values]),
     [["router", false, ["edge1"]], ["country", true, ["DE", "AT"]], ["path", false, ["64500 64511"]]], "terms of a filter");
 for (const value of ["edge1", "64500 64511", 'say "a"', "a\\b", "", "null", "a,b", 64511, null])
@@ -53,6 +64,52 @@ equal([0, 0.001, 0.0049, 0.01, 0.03, 0.9].map(scale.rateClass), [0, 1, 1, 3, 4, 
 check(scale.wilson(3, 12) < 0.1 && scale.wilson(250, 1000) > 0.22 && scale.wilson(0, 0) === 0, "few packets count for little");
 
 const state = await source("state.ts");
+const NOW = Date.parse("2026-11-27T10:26:13.500Z");
+const rangeOf = (search) => {
+    const of = {page: "overview", parameters: new URLSearchParams(search), now: NOW};
+    try {
+        return Object.values(state.range(of)).map((text) => text.slice(8, 16)).join(" ");
+    } catch (error) {
+        return `${error.status} ${error.parameter}`;
+    }
+};
+for (const [search, text] of [["", "27T04:00 27T11:00"], ["last=4h", "27T06:00 27T11:00"], ["last=3h", "27T07:26 27T10:27"], ["last=15m", "27T10:11 27T10:27"], ["last=7d", "20T10:00 27T11:00"],
+    ["last=forever", "17T05:00 27T11:00"], ["from=2026-11-27T08:25:00Z", "27T08:25 27T10:27"], ["from=2026-11-26T08:25Z", "26T08:25 27T11:00"], ["from=-2h&to=now-1h", "27T08:26 27T09:27"],
+    ["from=2026-11-26&to=2026-11-27", "26T00:00 27T00:00"], ["from=1795428000&to=2026-11-23T13:00:00%2B01:00", "23T10:00 23T12:00"], ["from=1795428000&to=2026-11-23T13:00:00+01:00", "23T10:00 23T12:00"],
+    ["from=foo&to=bar", "400 from"], ["from=-2h&to=bar", "400 to"], ["from=2026-11-27T10:00:00", "400 from"], ["from=-1h&to=-2h", "400 from"], ["last=foo", "400 last"], ["last=0h", "400 last"],
+    ["from=99999999999999", "400 from"], ["last=999999999w", "17T05:00 27T11:00"]])
+    equal(rangeOf(search), text, `the range of ?${search}`);
+equal([state.askedOrNull({parameters: new URLSearchParams("from=foo"), now: NOW}), state.askedOrNull({parameters: new URLSearchParams("last=1h"), now: NOW})],
+    [null, {from: NOW - 3600e3, to: NOW}], "as it was chosen, or nothing");
+
+const {against, covered, secondsOf} = await source("covered.ts");
+const day = (n, hour = 0) => new Date(Date.UTC(2026, 10, n, hour)).toISOString();
+const whole = {from: day(20), to: day(27), previous: {from: day(13), to: day(20)}};
+equal(secondsOf(covered({from: day(20), to: day(27, 11)}, NOW)), (NOW - Date.parse(day(20))) / 1000, "what is to come is not covered");
+equal(covered({from: day(20), to: day(27), since: Date.parse(day(26))}, NOW), {from: Date.parse(day(26)), to: Date.parse(day(27))}, "nor what was before there was any traffic");
+equal(secondsOf(covered({from: day(20), to: day(21), since: Date.parse(day(26))}, NOW)), 1, "a range before it");
+equal([null, Date.parse(day(2)), Date.parse(day(15)), Date.parse(day(19)), Date.parse(day(26))].map((since) => against({...whole, since}, NOW)),
+    [[7, 7], [7, 7], [7, 5], [7, null], [1, null]].map(([now, then]) => ({now: now * 86400, then: then && then * 86400})), "compared is what is covered of both, when it is half of the earlier one");
+
+globalThis.ResizeObserver = class {};
+const series = await source("series.ts");
+const byHour = {from: day(20), to: day(21), step: 7200, since: Date.parse(day(20, 7)), rows: [{time: day(20, 12)}]};
+equal(series.buckets(byHour).map((b) => [new Date(b.time).getUTCHours(), b.seconds]), [[6, 3600], ...[8, 10, 12, 14, 16, 18, 20, 22].map((h) => [h, 7200])],
+    "points begin with the store's traffic, not with the first row");
+equal(series.buckets({...byHour, rows: []}), [], "none without any row");
+
+// Elements as far as change.ts makes any.
+class Node {
+    constructor(text = "") { this.text = text; }
+    setAttribute() {}
+    append(child) { this.text += child.text ?? child; }
+}
+Object.assign(globalThis, {Node, document: {createElement: () => new Node()}});
+const {change} = await source("change.ts");
+equal([[1000, undefined], [1000, 0], [null, 3], [1240, 1000], [9990, 1000], [25000, 1000], [1e9, 1], [1002, 1000], [10, 1000]].map(([now, then]) => plain(change(now, then, 0, false).text)),
+    ["no earlier data", "none before", "none before", "▲ +24 %", "▲ +899 %", "▲ ×25", "▲ ×1.00 G", "±0.2 %", "▼ −99 %"], "changes");
+equal([[0.02, 0.01], [0.01, undefined], [0.01, null]].map(([now, then]) => plain(change(now, then, -1, true).text)), ["▲ +1.00 points, worse", "no earlier data", "none before"], "of rates");
+
 const s = {page: "networks", parameters: new URLSearchParams("last=24h&filter=country:DE&by=origin&sort=rtt_p50_us")};
 equal(state.url(s, {}, "paths"), "/paths?last=24h&filter=country:DE", "range and filter go from page to page");
 equal(state.url(s, {by: null, filter: "prefix:2001:db8::/32"}), "/networks?last=24h&filter=prefix:2001:db8::/32&sort=rtt_p50_us", "addresses stay readable");

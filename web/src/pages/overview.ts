@@ -8,7 +8,7 @@ import {segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
 import {askTraffic, card, empty, noTraffic, toRange, trafficEvery, waiting, type PageModule} from "../page";
-import {change} from "../change";
+import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
 import {changesCard, loadChanges} from "../changes";
 import {askWorst, excessOf, loadLost, loadSince, lostCard, type Lost} from "../lost";
 import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
@@ -34,7 +34,7 @@ type Rank = "excess" | "rate";
 
 interface Data {
     total: Compared;
-    span: number;          // seconds that have passed of the range
+    whole: Answer;         // whose total it is
     all: Answer;
     split: Answer | null;
     lists: Lists | null;   // null: they are still to come
@@ -55,8 +55,6 @@ const networksOf = (s: State) => choice(s, "networks", NETWORKS.map(([v]) => v),
 
 const worstOf = (s: State) => choice(s, "worst", NETWORKS.map(([v]) => v), "origin");
 const rankOf = (s: State) => choice(s, "rank", RANKS.map(([v]) => v), "excess");
-
-const covered = (a: Answer): number => Math.max(1, (Math.min(Date.parse(a.to), Date.now()) - Date.parse(a.from)) / 1000);
 
 const LIST = `bytes_sent,share,${RATE},${RTT}`;
 
@@ -114,7 +112,7 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     words.learn(part?.rows ?? []);
     const some = now.total.connections || now.total.packets_sent || now.total.bytes_sent;
     const senders = some ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    const data: Data = {total: now.total, span: covered(now), all, split: part, lists: null, lost: null, changes, senders};
+    const data: Data = {total: now.total, whole: now, all, split: part, lists: null, lost: null, changes, senders};
     early(data);
     const [lists, lost] = await rest;
     early({...data, lists, lost});
@@ -130,14 +128,14 @@ function tile(id: string, name: string, value: number | null, format: Format, mo
 }
 
 function tiles(d: Data): HTMLElement {
-    const t = d.total, p = t.previous;
+    const t = d.total, p = t.previous, a = against(d.whole);
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
-        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / d.span), " on average"], change(t.bytes_sent, p?.bytes_sent ?? null, 0, false), lines("throughput")),
-        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
-        tile("p50", "RTT p50", t.rtt_p50_us, ms, null, change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false), lines("rtt_p50_us")),
-        tile("p95", "RTT p95", t.rtt_p95_us, ms, null, change(t.rtt_p95_us, p?.rtt_p95_us ?? null, -1, false), lines("rtt_p95_us")),
-        tile("connections", "Connections", t.connections, count, null, change(t.connections, p?.connections ?? null, 0, false), lines("connections")));
+        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / secondsOf(covered(d.whole))), " on average"], sumChange(t.bytes_sent, p?.bytes_sent, a), lines("throughput")),
+        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), figureChange(t.retransmit_rate, p?.retransmit_rate, a, true), lines("retransmit_rate")),
+        tile("p50", "RTT p50", t.rtt_p50_us, ms, null, figureChange(t.rtt_p50_us, p?.rtt_p50_us, a, false), lines("rtt_p50_us")),
+        tile("p95", "RTT p95", t.rtt_p95_us, ms, null, figureChange(t.rtt_p95_us, p?.rtt_p95_us, a, false), lines("rtt_p95_us")),
+        tile("connections", "Connections", t.connections, count, null, sumChange(t.connections, p?.connections, a), lines("connections")));
 }
 
 // ---- over time ----
@@ -219,6 +217,7 @@ function worstCard(s: State, d: Data, lists: Lists): HTMLElement {
 
 export const overview: PageModule<Data> = {
     title: "Overview", lead: "Where does the traffic go, and how well does it arrive?", bar: true, every: trafficEvery, load,
+    covers: (d) => d.whole,
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);

@@ -52,6 +52,7 @@ function list(s: State, d: Data): HTMLElement {
 
 export const paths: PageModule<Data> = {
     title: "Paths", lead: "By whom does traffic leave, and where on the way is it lost?", bar: true, every: trafficEvery, load,
+    covers: (d) => d.paths,
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);
