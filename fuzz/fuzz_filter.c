@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	if (filter_parse(text, &f, &err) < 0) {
 		size_t character = 0;
-		int n = sscanf(err.text, "filter: character %zu: ", &character);
+		int n = sscanf(err.text, "character %zu: ", &character);
 		FUZZ_CHECK(n == 1 && character >= 1 && character <= size + 1);
 	} else {
 		FUZZ_CHECK(f->count <= QUERY_FILTERS_MAX);

@@ -95,22 +95,36 @@ static int days_in_month(int year, int month)
 	return month == 2 && leap ? 29 : days[month - 1];
 }
 
+/* "10:00", "10:00:00.123" */
+static int parse_hms(const char **p, int *h, int *m, int *s, unsigned *ms)
+{
+	if (parse_digits(p, 2, h) < 0 || *(*p)++ != ':' || parse_digits(p, 2, m) < 0)
+		return -EINVAL;
+	if (**p == ':') {
+		(*p)++;
+		if (parse_digits(p, 2, s) < 0)
+			return -EINVAL;
+		*ms = parse_fraction(p);
+	}
+	return *h > 23 || *m > 59 || *s > 60 ? -EINVAL : 0;
+}
+
+/* Also without seconds, and a date alone: its first moment in UTC. */
 static int parse_rfc3339(const char *p, uint64_t *ret_ms)
 {
-	int year, mon, day, h, m, s, zone;
+	int year, mon, day, h = 0, m = 0, s = 0, zone = 0;
+	unsigned ms = 0;
 	if (parse_digits(&p, 4, &year) < 0 || *p++ != '-' || parse_digits(&p, 2, &mon) < 0 || *p++ != '-' ||
 		parse_digits(&p, 2, &day) < 0)
 		return -EINVAL;
 	if (mon < 1 || mon > 12 || day < 1 || day > days_in_month(year, mon))
 		return -EINVAL;
-	if (*p != 'T' && *p != 't' && *p != ' ')
-		return -EINVAL;
-	p++;
-	if (parse_digits(&p, 2, &h) < 0 || *p++ != ':' || parse_digits(&p, 2, &m) < 0 || *p++ != ':' ||
-		parse_digits(&p, 2, &s) < 0 || h > 23 || m > 59 || s > 60)
-		return -EINVAL;
-	unsigned ms = parse_fraction(&p);
-	if (parse_zone(&p, &zone) < 0 || *p)
+	if (*p == 'T' || *p == 't' || *p == ' ') {
+		p++;
+		if (parse_hms(&p, &h, &m, &s, &ms) < 0 || parse_zone(&p, &zone) < 0)
+			return -EINVAL;
+	}
+	if (*p)
 		return -EINVAL;
 	struct tm tm = {.tm_year = year - 1900, .tm_mon = mon - 1, .tm_mday = day, .tm_hour = h, .tm_min = m,
 		.tm_sec = s};

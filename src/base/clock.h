@@ -17,7 +17,8 @@ uint64_t clock_mono_ns(void);
 /* "2026-11-23T10:00:00Z"; with milliseconds when they are not zero. Returns buf. */
 const char *time_format(uint64_t ms, char buf[static TIME_TEXT_MAX]);
 
-/* RFC 3339 (any zone, fraction of a second optional) or whole seconds since 1970. -EINVAL otherwise. */
+/* RFC 3339 (any zone; seconds and their fraction may be left out, as may the time of day: midnight UTC), or whole seconds
+ * since 1970. -EINVAL otherwise. */
 int time_parse(const char *text, uint64_t *ret_ms) MUST_USE;
 
 /* "90s", "15m", "36h", "7d", "2w", "forever" (UINT64_MAX). -EINVAL otherwise. */

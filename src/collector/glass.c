@@ -286,64 +286,29 @@ struct subject {
 	const struct table_answer *answer;
 };
 
-static bool is_asn(const struct dim_value *v, uint32_t asn)
+static bool is_value(const void *subject, enum dimension dim, const struct dim_value *v)
 {
-	return v->known ? asn == v->number : asn == 0;
-}
-
-static bool has_via(struct view path, const struct dim_value *v)
-{
-	uint32_t members[256];
-	size_t n = path_members(path, members, ARRAY_LEN(members));
-	if (!v->known)
-		return n == 0;
-	for (size_t i = 0; i < n && i < ARRAY_LEN(members); i++)
-		if (members[i] == v->number)
-			return true;
-	return false;
-}
-
-static bool same_bytes(struct view a, struct view b)
-{
-	return a.len == b.len && (!a.len || memcmp(a.data, b.data, a.len) == 0);
-}
-
-static bool is_value(const struct subject *s, enum dimension dim, const struct dim_value *v)
-{
+	const struct subject *s = subject;
 	const struct route_hit *hit = &s->answer->hit;
 	struct prefix prefix = route_prefix(s->routes, hit->prefix);
-	struct view router = {(const uint8_t *)s->router, strlen(s->router)};
+	struct dim_value router = {.known = true, .bytes = {(const uint8_t *)s->router, strlen(s->router)}};
+	struct dim_value path = {.known = true};
 	switch (dim) {
 	case DIM_router:
-		return v->known && same_bytes(v->bytes, router);
+		return filter_same_bytes(v, &router);
 	case DIM_prefix:
 		return v->known && prefix_equal(&v->prefix, &prefix);
 	case DIM_origin:
-		return is_asn(v, route_origin(s->routes, hit->attrs));
 	case DIM_neighbour:
-		return is_asn(v, route_neighbour(s->routes, hit->attrs));
 	case DIM_via:
-		return has_via(route_attrs(s->routes, hit->attrs).path, v);
 	case DIM_path:
-		return v->known && same_bytes(v->bytes, route_attrs(s->routes, hit->attrs).path);
+		path.bytes = route_attrs(s->routes, hit->attrs).path;
+		return filter_path_is(&path, dim, v);
 	case DIM_match:
 		return v->known && v->number == (uint64_t)s->answer->match;
 	default: /* the endpoint refuses the others */
 		return false;
 	}
-}
-
-static bool passes(const struct filter *filter, const struct subject *s)
-{
-	for (size_t i = 0; filter && i < filter->count; i++) {
-		const struct store_filter *item = &filter->items[i];
-		bool any = false;
-		for (size_t k = 0; k < item->value_count && !any; k++)
-			any = is_value(s, item->dim, &item->values[k]);
-		if (any == item->negate)
-			return false;
-	}
-	return true;
 }
 
 /* A listing's piece being made. */
@@ -376,7 +341,7 @@ static bool add_prefix(struct piece *p, uint32_t id)
 		struct table_answer answer;
 		if ((p->question->router && strcmp(p->question->router, name) != 0) || !tables_get(p->tables, i, id, &answer))
 			continue;
-		if (passes(p->question->filter, &(struct subject){routes, name, &answer}))
+		if (filter_passes(p->question->filter, is_value, &(struct subject){routes, name, &answer}))
 			p->failed |= json_array_append_new(rows, route_json(routes, name, &answer));
 	}
 	size_t n = json_array_size(rows);

@@ -63,10 +63,10 @@ const char *http_param(const struct http_params *params, const char *name);
 /* Whether the list of names with blanks between has this one. */
 bool http_param_known(const char *names, const char *name);
 
-/* Whether it asks the store about a range of time. */
+/* Whether it asks the store: about a range of time, or when the first one began. */
 static inline bool http_asks_store(const struct http_endpoint *e)
 {
-	return http_param_known(e->params, "last");
+	return http_param_known(e->params, "last") || e == &http_endpoints[ENDPOINT_since];
 }
 
 /* ---- the server's own state ---- */
@@ -174,6 +174,9 @@ void http_reply_header(struct http_call *call, const char *name, const char *val
  * which may turn the reply into a 500 when memory ran out on the way. */
 FILE *http_reply_begin(struct http_call *call, unsigned status, const char *type) MUST_USE;
 void http_reply_end(struct http_call *call, FILE *out);
+
+/* 404; for people a page that leads on. */
+void http_no_such_path(struct http_call *call, bool for_people);
 
 /* Makes a reply of the kind that is the same until something changes one that can be asked for again: ETag, and 304 to who has
  * it. Packs what is large for who takes that. */

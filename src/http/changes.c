@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Path changes, the newest first, as they come from the store: one more than asked for is read, which
- * tells whether there are more and is not shown. A reply that fails on the way is replaced as a whole. */
+ * tells whether there are more and is not shown; under a filter by query/changes.c. A reply that fails on the way is replaced as a whole. */
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "http/render.h"
 #include "http/rows.h"
+#include "http/table.h"
+#include "query/filter.h"
 
 struct writing {
+	struct http_call *call;
 	const struct http_question *q;
 	FILE *out;
 	uint32_t count;
 	bool more;
 };
 
-static int write_json(const struct store_change *c, FILE *out)
+static int write_json(const struct writing *w, const struct store_change *c)
 {
 	char time[TIME_TEXT_MAX];
-	return render_object_write(json_pack("{s:s, s:o, s:o, s:o, s:o}", "time", time_format(c->time_ms, time),
+	return render_object_write(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "time", time_format(c->time_ms, time),
 		"router", render_value(DIM_router, &c->router), "prefix", render_value(DIM_prefix, &c->prefix),
-		"before", render_value(DIM_path, &c->before), "after", render_value(DIM_path, &c->after)), out);
+		"before", render_value(DIM_path, &c->before), "before_hops", table_hops(w->call, &c->before),
+		"after", render_value(DIM_path, &c->after), "after_hops", table_hops(w->call, &c->after)), w->out);
 }
 
 static int write_csv(const struct store_change *c, FILE *out)
@@ -50,7 +54,7 @@ static int on_change(void *ctx, const struct store_change *c)
 	}
 	if (w->count++ && !w->q->csv)
 		(void)fputc(',', w->out);
-	return w->q->csv ? write_csv(c, w->out) : write_json(c, w->out);
+	return w->q->csv ? write_csv(c, w->out) : write_json(w, c);
 }
 
 static int read_changes(struct store_reader *reader, struct writing *w, struct error *err)
@@ -66,7 +70,7 @@ static int read_changes(struct store_reader *reader, struct writing *w, struct e
 		.limit = q->query.limit + 1,
 		.deadline_ns = q->query.deadline_ns,
 	};
-	return reader->ops->changes(reader, &query, on_change, w, err);
+	return query_changes(reader, &query, q->filter, on_change, w, err);
 }
 
 static int write_answer(struct store_reader *reader, struct writing *w, struct error *err)
@@ -86,7 +90,7 @@ static void answer(struct http_asking *a, const struct http_question *q)
 {
 	struct http_call *call = a->call;
 	struct error err = {.text = "out of memory"};
-	struct writing w = {.q = q, .out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON)};
+	struct writing w = {.call = call, .q = q, .out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON)};
 	int r = w.out ? write_answer(a->reader, &w, &err) : 0;
 	a->sound = r >= 0 || http_rows_status(r) != 500;
 	if (w.out)
@@ -95,13 +99,25 @@ static void answer(struct http_asking *a, const struct http_question *q)
 		http_reply_error(call, http_rows_status(r), "%s", err.text);
 }
 
+static bool can_filter(struct http_call *call, const struct http_question *q)
+{
+	for (size_t i = 0; q->filter && i < q->filter->count; i++) {
+		enum dimension dim = q->filter->items[i].dim;
+		if (DIM_BIT(dim) & FILTER_ROUTE_DIMENSIONS)
+			continue;
+		http_reply_error(call, 400, "parameter 'filter': '%s' is of traffic: changes have none", dimension_table[dim].name);
+		return false;
+	}
+	return true;
+}
+
 void http_changes(struct http_call *call)
 {
 	struct http_question q;
 	struct http_asking a;
 	if (!http_rows_question(call, QUESTION_CHANGES, &q))
 		return;
-	if (http_asking_begin(call, &a)) {
+	if (can_filter(call, &q) && http_asking_begin(call, &a)) {
 		answer(&a, &q);
 		http_asking_end(&a);
 	}

@@ -5,7 +5,8 @@
  * first: 174 before 1745. The store is asked for one measure only, of the smallest cube that has the dimension.
  *
  * Which values there are does not depend on what was typed: they are made into a list of candidates, and when that
- * is long it is kept for a moment (cache.h), for the next letter. */
+ * is long it is kept for a moment (cache.h), for the next letter. Without a dimension the values of all are looked at that
+ * people know by a name or give one; their lists are kept, however short, so that a word that is typed asks the store once. */
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -99,29 +100,32 @@ static bool make_candidates(struct http_call *call, const struct query_result *r
 }
 
 /* From the store; *ret_count tells how many there are. */
-static bool ask_candidates(struct http_call *call, const struct http_question *q, struct candidates *ret, size_t *ret_count)
+static bool ask_candidates(struct http_call *call, const struct http_question *q, enum dimension dim, struct candidates *ret,
+	size_t *ret_count)
 {
 	struct query all = q->query;
 	struct query_result result;
+	all.by[0] = dim;
+	all.by_count = 1;
 	all.limit = 0;
 	if (!http_ask_once(call, &all, &result))
 		return false;
 	*ret_count = result.row_count;
-	bool ok = make_candidates(call, &result, all.by[0], ret);
+	bool ok = make_candidates(call, &result, dim, ret);
 	query_result_done(&result);
 	return ok;
 }
 
 /* What the list depends on. To be freed. */
-static char *list_key(const struct http_call *call)
+static char *list_key(const struct http_call *call, enum dimension dim)
 {
-	static const char *const names[] = {"dim", "filter", "last", "from", "to"};
+	static const char *const names[] = {"filter", "last", "from", "to"};
 	char *key = NULL;
 	size_t len;
 	FILE *out = open_memstream(&key, &len);
 	if (!out)
 		return NULL;
-	(void)fputs("candidates", out);
+	(void)fprintf(out, "candidates\n%s", dimension_table[dim].name);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *value = http_param(&call->params, names[i]);
 		(void)fprintf(out, "\n%s", value ? value : "");
@@ -133,12 +137,12 @@ static char *list_key(const struct http_call *call)
 }
 
 /* False: the reply says why not. *ret is to be freed, also then. */
-static bool get_candidates(struct http_call *call, const struct http_question *q, struct candidates *ret)
+static bool get_candidates(struct http_call *call, const struct http_question *q, enum dimension dim, struct candidates *ret)
 {
 	struct http_cache *cache = &call->server->cache;
-	CLEANUP(free_p) char *key = list_key(call);
+	CLEANUP(free_p) char *key = list_key(call, dim);
 	struct cache_hit hit;
-	size_t count = 0;
+	size_t count = 0, kept_from = q->query.by_count ? KEPT_FROM : 0;
 	if (!key) {
 		http_reply_error(call, 500, "out of memory");
 		return false;
@@ -147,8 +151,8 @@ static bool get_candidates(struct http_call *call, const struct http_question *q
 		*ret = (struct candidates){hit.body, hit.len};
 		return true;
 	}
-	bool ok = ask_candidates(call, q, ret, &count);
-	http_cache_put(cache, key, "", ok && count >= KEPT_FROM ? ret->data : NULL, ret->len);
+	bool ok = ask_candidates(call, q, dim, ret, &count);
+	http_cache_put(cache, key, "", ok && count >= kept_from ? ret->data : NULL, ret->len);
 	return ok;
 }
 
@@ -181,14 +185,20 @@ static struct candidate read_candidate(struct rd *r)
 /* Worse than the ones before it. */
 enum fit { FIT_WHOLE, FIT_BEGIN, FIT_NAME, FIT_NONE };
 
+/* One dimension's. */
 struct completing {
-	struct http_call *call;
 	const struct http_question *q;
 	enum dimension dim;
 	const char *typed; /* of an AS number without the AS */
 	size_t typed_len;
+	struct candidates candidates;
+	struct rd list; /* of them */
+	uint32_t count; /* found */
+};
+
+struct answering {
 	FILE *out;
-	uint32_t count;
+	uint32_t rows;
 	bool more;
 };
 
@@ -243,36 +253,37 @@ static json_t *value_of(const struct completing *c, struct view text)
 	return json_integer((json_int_t)strtoul(digits, NULL, 10));
 }
 
-static int write_one(const struct completing *c, const struct candidate *candidate)
+static int write_one(struct answering *a, const struct completing *c, const struct candidate *candidate)
 {
 	if (!c->q->csv) {
-		if (c->count)
-			(void)fputc(',', c->out);
+		if (a->rows++)
+			(void)fputc(',', a->out);
 		return render_object_write(json_pack("{s:o, s:o, s:o, s:I}", "value", value_of(c, candidate->text), "name",
 			json_or_null(candidate->name), "term", json_or_null(candidate->term), "bytes_sent",
-			(json_int_t)candidate->bytes_sent), c->out);
+			(json_int_t)candidate->bytes_sent), a->out);
 	}
 	const struct view cells[] = {candidate->text, candidate->name, candidate->term};
 	for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
-		render_csv_cell((const char *)cells[i].data, cells[i].len, c->out);
-		(void)fputc(',', c->out);
+		render_csv_cell((const char *)cells[i].data, cells[i].len, a->out);
+		(void)fputc(',', a->out);
 	}
-	(void)fprintf(c->out, "%llu\r\n", (unsigned long long)candidate->bytes_sent);
+	(void)fprintf(a->out, "%llu\r\n", (unsigned long long)candidate->bytes_sent);
 	return 0;
 }
 
 /* The candidates that fit so well, in their order, up to the limit. */
-static int write_fitting(struct completing *c, struct rd list, enum fit fit)
+static int write_fitting(struct answering *a, struct completing *c, enum fit fit)
 {
+	struct rd list = c->list;
 	while (rd_left(&list)) {
 		struct candidate candidate = read_candidate(&list);
 		if (fit_of(c, &candidate) != fit)
 			continue;
 		if (c->count == c->q->query.limit) {
-			c->more = true;
+			a->more = true;
 			return 0;
 		}
-		int rc = write_one(c, &candidate);
+		int rc = write_one(a, c, &candidate);
 		if (rc < 0)
 			return rc;
 		c->count++;
@@ -280,41 +291,68 @@ static int write_fitting(struct completing *c, struct rd list, enum fit fit)
 	return 0;
 }
 
-static void answer(struct completing *c, const struct candidates *candidates)
+static void write_head(FILE *out, const struct http_question *q, uint64_t from_s, uint64_t to_s)
 {
-	struct rd list = rd_make((const uint8_t *)candidates->data, candidates->len);
-	uint64_t from_s = read_number(&list), to_s = read_number(&list);
-	int rc = 0;
-	c->out = http_reply_begin(c->call, 200, c->q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON);
-	if (!c->out)
+	if (q->csv) {
+		(void)fputs("value,name,term,bytes_sent\r\n", out);
 		return;
-	if (c->q->csv) {
-		(void)fputs("value,name,term,bytes_sent\r\n", c->out);
-	} else {
-		http_rows_write_range(from_s, to_s, c->out);
-		(void)fprintf(c->out, ",\"dim\":\"%s\",\"rows\":[", dimension_table[c->dim].name);
 	}
-	for (int fit = FIT_WHOLE; fit < FIT_NONE && rc == 0; fit++)
-		rc = write_fitting(c, list, (enum fit)fit);
-	if (!c->q->csv)
-		(void)fprintf(c->out, "],\"more\":%s}", c->more ? "true" : "false");
-	http_reply_end(c->call, c->out);
+	http_rows_write_range(from_s, to_s, out);
+	if (q->query.by_count)
+		(void)fprintf(out, ",\"dim\":\"%s\",\"rows\":[", dimension_table[q->query.by[0]].name);
+	else
+		(void)fputs(",\"dim\":null,\"rows\":[", out);
+}
+
+static void answer(struct http_call *call, const struct http_question *q, struct completing *all, size_t count)
+{
+	struct answering a = {.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON)};
+	uint64_t from_s = 0, to_s = 0;
+	int rc = 0;
+	if (!a.out)
+		return;
+	for (size_t i = count; i-- > 0;) {
+		all[i].list = rd_make((const uint8_t *)all[i].candidates.data, all[i].candidates.len);
+		from_s = read_number(&all[i].list);
+		to_s = read_number(&all[i].list);
+	}
+	write_head(a.out, q, from_s, to_s);
+	for (int fit = FIT_WHOLE; fit < FIT_NONE; fit++)
+		for (size_t i = 0; i < count && rc == 0; i++)
+			rc = write_fitting(&a, &all[i], (enum fit)fit);
+	if (!q->csv)
+		(void)fprintf(a.out, "],\"more\":%s}", a.more ? "true" : "false");
+	http_reply_end(call, a.out);
 	if (rc < 0)
-		http_reply_error(c->call, 500, "out of memory");
+		http_reply_error(call, 500, "out of memory");
+}
+
+static struct completing completing_of(const struct http_question *q, enum dimension dim)
+{
+	struct completing c = {.q = q, .dim = dim, .typed = q->typed};
+	if (dimension_table[dim].kind == KIND_ASN && strncasecmp(c.typed, "as", 2) == 0 && isdigit((unsigned char)c.typed[2]))
+		c.typed += 2;
+	c.typed_len = strlen(c.typed);
+	return c;
 }
 
 void http_complete(struct http_call *call)
 {
-	struct http_question question;
-	struct candidates candidates = {.data = NULL};
-	if (!http_rows_question(call, QUESTION_COMPLETE, &question))
+	static const enum dimension named[] = {DIM_country, DIM_origin, DIM_neighbour, DIM_via, DIM_router, DIM_type};
+	struct http_question q;
+	struct completing all[ARRAY_LEN(named)];
+	size_t count = 0;
+	bool ok = true;
+	if (!http_rows_question(call, QUESTION_COMPLETE, &q))
 		return;
-	struct completing c = {.call = call, .q = &question, .dim = question.query.by[0], .typed = question.typed};
-	if (dimension_table[c.dim].kind == KIND_ASN && strncasecmp(c.typed, "as", 2) == 0 && isdigit((unsigned char)c.typed[2]))
-		c.typed += 2;
-	c.typed_len = strlen(c.typed);
-	if (get_candidates(call, &question, &candidates))
-		answer(&c, &candidates);
-	free(candidates.data);
-	question_done(&question);
+	const enum dimension *dims = q.query.by_count ? q.query.by : named;
+	for (size_t n = q.query.by_count ? 1 : ARRAY_LEN(named); count < n && ok; count++) {
+		all[count] = completing_of(&q, dims[count]);
+		ok = get_candidates(call, &q, dims[count], &all[count].candidates);
+	}
+	if (ok)
+		answer(call, &q, all, count);
+	for (size_t i = 0; i < count; i++)
+		free(all[i].candidates.data);
+	question_done(&q);
 }

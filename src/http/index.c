@@ -96,12 +96,15 @@ static void answer_file(struct http_call *call, const struct web_file *file)
 	http_reply_header(call, "Vary", "Accept-Encoding");
 }
 
+#define PAGE_HEAD \
+	"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n" \
+	"<meta name=\"viewport\" content=\"width=device-width\">\n<title>whereto</title>\n"
+#define TYPE_PAGE "text/html; charset=utf-8"
+
 /* The list of endpoints, as a page with links: no style, no script. */
 static void write_list(FILE *out, const char *above)
 {
-	(void)fprintf(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>whereto</title>\n"
-		"<h1>whereto " WHERETO_VERSION "</h1>\n"
+	(void)fprintf(out, PAGE_HEAD "<h1>whereto " WHERETO_VERSION "</h1>\n"
 		"<p>Where does your web traffic go, and how well does it arrive?</p>\n%s<dl>\n", above);
 	for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
 		const struct http_endpoint *e = &http_endpoints[i];
@@ -113,10 +116,24 @@ static void write_list(FILE *out, const char *above)
 
 static void reply_list(struct http_call *call, const char *above)
 {
-	FILE *out = http_reply_begin(call, 200, "text/html; charset=utf-8");
+	FILE *out = http_reply_begin(call, 200, TYPE_PAGE);
 	if (!out)
 		return;
 	write_list(out, above);
+	http_reply_end(call, out);
+}
+
+void http_no_such_path(struct http_call *call, bool for_people)
+{
+	if (!for_people) {
+		http_reply_error(call, 404, "no such path; /api lists what there is");
+		return;
+	}
+	FILE *out = http_reply_begin(call, 404, TYPE_PAGE);
+	if (!out)
+		return;
+	(void)fputs(PAGE_HEAD "<h1>There is no such page.</h1>\n"
+		"<p><a href=\"/\">The dashboard</a> &middot; <a href=\"/api\">the API's list</a>\n</html>\n", out);
 	http_reply_end(call, out);
 }
 

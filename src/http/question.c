@@ -51,6 +51,18 @@ struct reading {
 
 typedef int parse_fn(struct reading *r, const char *value, struct error *err);
 
+/* "2026-11-23T11:00:00 01:00": the + of the zone was not percent-encoded, and came as a blank. */
+static int parse_written_time(const char *text, uint64_t *ret_ms)
+{
+	char copy[40];
+	const char *blank = strrchr(text, ' ');
+	if (!blank || blank < text + strlen("2026-11-23T11:00") || strlen(text) >= sizeof(copy))
+		return time_parse(text, ret_ms);
+	(void)stpcpy(copy, text);
+	copy[blank - text] = '+';
+	return time_parse(copy, ret_ms);
+}
+
 int question_time_parse(const char *text, uint64_t now_s, uint64_t *ret_ms)
 {
 	uint64_t back_ms = 0, ms = now_s * 1000;
@@ -60,7 +72,7 @@ int question_time_parse(const char *text, uint64_t now_s, uint64_t *ret_ms)
 			return -EINVAL;
 		ms = back_ms > ms ? 0 : ms - back_ms;
 	} else if (rest == text) {
-		if (time_parse(text, &ms) < 0)
+		if (parse_written_time(text, &ms) < 0)
 			return -EINVAL;
 	} else if (*rest) {
 		return -EINVAL;
@@ -75,7 +87,7 @@ static int parse_time(struct reading *r, const char *value, uint64_t *ret_ms, st
 {
 	if (question_time_parse(value, r->now_s, ret_ms) < 0)
 		return error_set(err, -EINVAL,
-			"'%.60s' is no time: write 2026-11-23T10:00:00Z, seconds since 1970, now or -2h", value);
+			"'%.60s' is no time: write 2026-11-23T10:00:00Z, 2026-11-23, seconds since 1970, now or -2h", value);
 	return 0;
 }
 
@@ -119,11 +131,13 @@ static int parse_step(struct reading *r, const char *value, struct error *err)
 /* One name of the comma list. */
 static int add_dimension(struct reading *r, const char *name, struct error *err)
 {
+	char known[DIMENSION_NAMES_MAX];
 	struct query *q = &r->q->query;
 	size_t max = kinds[r->kind].dims_max;
 	int dim = dimension_by_name(name);
 	if (dim < 0)
-		return error_set(err, -EINVAL, "'%.60s' is no dimension", name);
+		return error_set(err, -EINVAL, "'%.60s' is no dimension; there are %s", name,
+			dimension_names(r->kind == QUESTION_COMPLETE ? DIM_BIT(DIM_time) : 0, known));
 	if (kinds[r->kind].by_time && dim == DIM_time)
 		return 0; /* it has it anyway */
 	for (size_t i = 0; i < q->by_count; i++)
@@ -152,9 +166,10 @@ static int parse_by(struct reading *r, const char *value, struct error *err)
 
 static int parse_sort(struct reading *r, const char *value, struct error *err)
 {
+	char known[RENDER_NAMES_MAX];
 	int sort = query_sort_by_name(value);
 	if (sort < 0)
-		return error_set(err, -EINVAL, "'%.60s' is no measure", value);
+		return error_set(err, -EINVAL, "'%.40s' is no measure; there are %s", value, render_names(true, known));
 	r->q->query.sort = sort;
 	return 0;
 }
@@ -247,9 +262,10 @@ static int parse_keys(struct reading *r, const char *value, struct error *err)
 
 static int parse_dim(struct reading *r, const char *value, struct error *err)
 {
+	char known[DIMENSION_NAMES_MAX];
 	int rc = add_dimension(r, value, err);
 	if (rc == 0 && r->q->query.by[0] == DIM_time)
-		rc = error_set(err, -EINVAL, "times are not filtered on");
+		rc = error_set(err, -EINVAL, "times are not filtered on; there are %s", dimension_names(DIM_BIT(DIM_time), known));
 	return rc;
 }
 
@@ -300,7 +316,7 @@ static int finish_range(struct reading *r, struct error *err)
 {
 	struct query *q = &r->q->query;
 	if (r->has_from && r->has_last)
-		return error_set(err, -EINVAL, "parameters 'from' and 'last' exclude each other");
+		return error_set(err, -EINVAL, "parameter 'last': 'from' and 'last' exclude each other");
 	uint64_t base_ms = r->has_to ? r->to_ms : r->now_s * 1000;
 	uint64_t last_ms = r->has_last ? r->last_ms : QUESTION_LAST_S * 1000;
 	uint64_t from_ms = r->has_from ? r->from_ms : base_ms > last_ms ? base_ms - last_ms : 0;
@@ -350,11 +366,9 @@ static int finish(struct reading *r, struct error *err)
 	if ((q->step_s || q->points_max) && !by_time)
 		return error_set(err, -EINVAL, "parameter '%s' needs 'time' among 'by'", q->step_s ? "step" : "points");
 	if (q->step_s && q->points_max)
-		return error_set(err, -EINVAL, "parameters 'step' and 'points' exclude each other");
+		return error_set(err, -EINVAL, "parameter 'points': 'step' and 'points' exclude each other");
 	if (r->q->compare && by_time)
 		return error_set(err, -EINVAL, "parameter 'compare' does not go with 'time' in 'by'");
-	if (r->kind == QUESTION_COMPLETE && !q->by_count)
-		return error_set(err, -EINVAL, "parameter 'dim' is missing: one of router, type, prefix, origin, ...");
 	if (r->kind == QUESTION_SPARKLINES && !q->by_count)
 		return error_set(err, -EINVAL, "parameter 'by' is empty: one dimension is needed");
 	if (!q->step_s && !q->points_max)

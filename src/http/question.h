@@ -25,7 +25,7 @@ struct http_question {
 	uint64_t compare_s;  /*   so long ago; 0: the one right before */
 	uint32_t nodes;      /* of a stage of paths */
 	struct filter *keys; /* of sparklines: one term with the values; NULL: the first by sort */
-	const char *typed;   /* of complete: view into the parameters, "" when not given. The dimension is by[0] */
+	const char *typed;   /* of complete: view into the parameters, "" when not given. The dimension is by[0]; by_count 0: all that have names */
 	/* Changes. Of the query they have the range, the limit and the deadline. */
 	const char *router;   /* view into the parameters; NULL: any */
 	struct prefix prefix; /* ADDR_NONE: any */

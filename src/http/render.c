@@ -81,8 +81,19 @@ int render_next_field(uint64_t fields, int i)
 /* For each field of the mask. */
 #define FOR_EACH_FIELD(fields, i) for (int i = render_next_field(fields, 0); i >= 0; i = render_next_field(fields, i + 1))
 
+const char *render_names(bool sortable, char ret[static RENDER_NAMES_MAX])
+{
+	size_t n = 0;
+	*ret = '\0';
+	for (int i = 0; i < FIELD_COUNT && n < RENDER_NAMES_MAX; i++)
+		if (!sortable || i < DERIVED_AT || (i < APPROXIMATE_AT && derived[i - DERIVED_AT].sort != OF_SORT))
+			n += (size_t)snprintf(ret + n, RENDER_NAMES_MAX - n, "%s%s", n ? ", " : "", render_field_name(i));
+	return ret;
+}
+
 int render_fields_parse(const char *text, uint64_t *ret, struct error *err)
 {
+	char names[RENDER_NAMES_MAX];
 	uint64_t fields = 0;
 	for (const char *p = text;; p++) {
 		size_t n = strcspn(p, ",");
@@ -90,7 +101,7 @@ int render_fields_parse(const char *text, uint64_t *ret, struct error *err)
 		while (i < FIELD_COUNT && (strncmp(render_field_name(i), p, n) != 0 || render_field_name(i)[n]))
 			i++;
 		if (i == FIELD_COUNT)
-			return error_set(err, -EINVAL, "'%.*s' is no figure of a row", n < 60 ? (int)n : 60, p);
+			return error_set(err, -EINVAL, "'%.*s' is no figure of a row; there are %s", n < 40 ? (int)n : 40, p, render_names(false, names));
 		fields |= UINT64_C(1) << i;
 		p += n;
 		if (!*p)

@@ -21,6 +21,9 @@ struct render {
 
 /* Names with commas between as a mask. -EINVAL. */
 int render_fields_parse(const char *text, uint64_t *ret, struct error *err) MUST_USE;
+#define RENDER_NAMES_MAX 400
+/* The names of all figures, or of those that can be sorted by, for people: "bytes_sent, ...". Returns ret. */
+const char *render_names(bool sortable, char ret[static RENDER_NAMES_MAX]);
 /* A mask of the measures that these figures are made of; sort as in struct render. */
 uint64_t render_measures(uint64_t fields, int sort);
 /* The number of the next figure of the mask from i on; -1 behind the last. */

@@ -57,11 +57,6 @@ static int read_select(struct http_call *call, struct http_routes_question *q)
 	return bad(call, "select", value, "is none of exact, longer, shorter");
 }
 
-/* What a route has; the others are of traffic. */
-#define ROUTE_DIMENSIONS                                                                              \
-	(DIM_BIT(DIM_router) | DIM_BIT(DIM_prefix) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_neighbour) |       \
-		DIM_BIT(DIM_via) | DIM_BIT(DIM_path) | DIM_BIT(DIM_match))
-
 static int read_filter(struct http_call *call, struct http_routes_question *q)
 {
 	const char *value = http_param(&call->params, "filter");
@@ -72,7 +67,7 @@ static int read_filter(struct http_call *call, struct http_routes_question *q)
 		return -EINVAL;
 	}
 	for (size_t i = 0; q->filter && i < q->filter->count; i++)
-		if (!(DIM_BIT(q->filter->items[i].dim) & ROUTE_DIMENSIONS))
+		if (!(DIM_BIT(q->filter->items[i].dim) & (FILTER_ROUTE_DIMENSIONS | DIM_BIT(DIM_match))))
 			return bad(call, "filter", dimension_table[q->filter->items[i].dim].name, "is of traffic: routes have none");
 	return 0;
 }

@@ -171,7 +171,7 @@ static bool answered_early(struct http_call *call, struct MHD_Connection *conn)
 {
 	const char *length = request_header(conn, "Content-Length");
 	if (!call->endpoint) {
-		http_reply_error(call, 404, "no such path; /api lists what there is");
+		http_no_such_path(call, strcasestr(request_header(conn, "Accept"), "text/html"));
 	} else if (!takes(call, call->method)) {
 		http_reply_error(call, 405, call->endpoint->access == ENDPOINT_SESSION ? "only GET, HEAD, POST and DELETE are served"
 										    : "only GET and HEAD are served");

@@ -23,7 +23,6 @@
 #define TEXT_MAX 65536 /* bytes of a filter */
 
 struct parser {
-	const char *what; /* for messages: "filter" */
 	const char *text, *p;
 	struct filter *filter;
 	struct error *err;
@@ -49,7 +48,7 @@ static int fail_at(const struct parser *ps, const char *at, const char *fmt, ...
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	int r = error_set(ps->err, -EINVAL, "%s: character %zu: %s", ps->what, character, text);
+	int r = error_set(ps->err, -EINVAL, "character %zu: %s", character, text);
 	if (ps->err)
 		ps->err->at = character;
 	return r;
@@ -57,7 +56,7 @@ static int fail_at(const struct parser *ps, const char *at, const char *fmt, ...
 
 static int out_of_memory(const struct parser *ps)
 {
-	return error_set(ps->err, -ENOMEM, "filter: out of memory");
+	return error_set(ps->err, -ENOMEM, "out of memory");
 }
 
 static bool is_blank(char c)
@@ -247,12 +246,8 @@ static int read_values(struct parser *ps, struct store_filter *item)
 
 static int unknown_dimension(const struct parser *ps, const char *at, const char *name)
 {
-	char known[200];
-	size_t n = 0;
-	for (int d = 0; d < DIMENSION_COUNT; d++)
-		if (d != DIM_time && n < sizeof(known))
-			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n ? ", " : "", dimension_table[d].name);
-	return fail_at(ps, at, "there is no dimension '%s'; there are %s", name, known);
+	char known[DIMENSION_NAMES_MAX];
+	return fail_at(ps, at, "there is no dimension '%s'; there are %s", name, dimension_names(DIM_BIT(DIM_time), known));
 }
 
 static int read_name(struct parser *ps, enum dimension *ret)
@@ -308,7 +303,7 @@ static int parse_whole(struct parser *ps, int (*read)(struct parser *ps), struct
 {
 	struct filter *f = calloc(1, sizeof(*f));
 	if (!f)
-		return error_set(ps->err, -ENOMEM, "filter: out of memory");
+		return error_set(ps->err, -ENOMEM, "out of memory");
 	arena_init(&f->arena);
 	ps->filter = f;
 	int r = strnlen(ps->text, TEXT_MAX + 1) > TEXT_MAX ? fail_at(ps, ps->text, "longer than %d bytes", TEXT_MAX) : read(ps);
@@ -322,7 +317,7 @@ static int parse_whole(struct parser *ps, int (*read)(struct parser *ps), struct
 
 int filter_parse(const char *text, struct filter **ret, struct error *err)
 {
-	struct parser ps = {.what = "filter", .text = text ? text : "", .p = text ? text : "", .err = err};
+	struct parser ps = {.text = text ? text : "", .p = text ? text : "", .err = err};
 	return parse_whole(&ps, read_filter, ret);
 }
 
@@ -339,7 +334,7 @@ static int read_values_only(struct parser *ps)
 
 int filter_parse_values(enum dimension dim, const char *text, struct filter **ret, struct error *err)
 {
-	struct parser ps = {.what = dimension_table[dim].name, .text = text, .p = text, .err = err, .dim = dim};
+	struct parser ps = {.text = text, .p = text, .err = err, .dim = dim};
 	return parse_whole(&ps, read_values_only, ret);
 }
 
@@ -349,6 +344,55 @@ void filter_free(struct filter *f)
 		return;
 	arena_done(&f->arena);
 	free(f);
+}
+
+/* ---- what passes ---- */
+
+static bool has_member(struct view path, const struct dim_value *v)
+{
+	uint32_t members[256];
+	size_t n = path_members(path, members, ARRAY_LEN(members));
+	if (!v->known)
+		return n == 0;
+	for (size_t i = 0; i < n && i < ARRAY_LEN(members); i++)
+		if (members[i] == v->number)
+			return true;
+	return false;
+}
+
+bool filter_same_bytes(const struct dim_value *a, const struct dim_value *b)
+{
+	if (a->known != b->known || a->bytes.len != b->bytes.len)
+		return false;
+	return !a->known || !a->bytes.len || memcmp(a->bytes.data, b->bytes.data, a->bytes.len) == 0;
+}
+
+bool filter_path_is(const struct dim_value *path, enum dimension dim, const struct dim_value *v)
+{
+	struct view bytes = path->known ? path->bytes : (struct view){0};
+	switch (dim) {
+	case DIM_origin:
+		return path_origin(bytes) == (v->known ? v->number : 0);
+	case DIM_neighbour:
+		return path_neighbour(bytes) == (v->known ? v->number : 0);
+	case DIM_via:
+		return has_member(bytes, v);
+	default:
+		return filter_same_bytes(path, v);
+	}
+}
+
+bool filter_passes(const struct filter *f, filter_is_fn *is, const void *subject)
+{
+	for (size_t i = 0; f && i < f->count; i++) {
+		const struct store_filter *item = &f->items[i];
+		bool any = false;
+		for (size_t k = 0; k < item->value_count && !any; k++)
+			any = is(subject, item->dim, &item->values[k]);
+		if (any == item->negate)
+			return false;
+	}
+	return true;
 }
 
 /* ---- the other way ---- */

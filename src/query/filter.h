@@ -11,3 +11,16 @@ struct filter {
 	size_t count;
 	struct arena arena; /* owns the values */
 };
+
+/* What a route has and a change of one: filters on other dimensions are of traffic. */
+#define FILTER_ROUTE_DIMENSIONS                                                                                 \
+	(DIM_BIT(DIM_router) | DIM_BIT(DIM_prefix) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_neighbour) | DIM_BIT(DIM_via) | DIM_BIT(DIM_path))
+
+/* Whether a path (as DIM_path; unknown: no route) has this origin, neighbour, member (DIM_via), or is this one. */
+bool filter_path_is(const struct dim_value *path, enum dimension dim, const struct dim_value *v);
+/* Whether two texts or paths, as they stand in struct dim_value, are the same; both may be unknown. */
+bool filter_same_bytes(const struct dim_value *a, const struct dim_value *b);
+
+/* Whether all terms hold for something, whose values `is` knows. NULL passes everything. */
+typedef bool filter_is_fn(const void *subject, enum dimension dim, const struct dim_value *v);
+bool filter_passes(const struct filter *f, filter_is_fn *is, const void *subject);

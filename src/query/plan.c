@@ -3,8 +3,8 @@
 /* The planner. Levels are numbered from fine to coarse, and each level's seconds divide the next
  * one's; the assertions below hold that down.
  *
- * The range is widened to a grain: the minute, or more when the edges need not be exact or a series'
- * step is wider. Then it is walked from its start: at every point the coarsest bucket that begins
+ * The range is widened to a grain: the minute, or more when the edges need not be exact; a step that was chosen here widens
+ * nothing, so that figures and their series are of the same traffic, one that was asked for begins with a whole bucket. Then it is walked from its start: at every point the coarsest bucket that begins
  * there, ends within the range and is still kept is taken, and equal neighbours are merged. So days
  * stand in the middle, hours beside them, minutes at the edges, and no second is covered twice.
  *
@@ -125,12 +125,12 @@ static bool has_time(const struct query *q)
 
 /* ---- the walk ---- */
 
-static uint32_t grain_of(const struct query *q, uint32_t step_s)
+static uint32_t grain_of(const struct query *q)
 {
 	if (q->exact_range)
 		return level_seconds[LEVEL_minute];
-	if (step_s)
-		return step_s;
+	if (q->step_s && has_time(q))
+		return q->step_s;
 	return q->to_s - q->from_s <= MINUTES_UP_TO_S ? level_seconds[LEVEL_minute] : level_seconds[LEVEL_hour];
 }
 
@@ -232,7 +232,7 @@ int plan_make(const struct query *q, const uint64_t retention_s[static LEVEL_COU
 	int r = plan_step(q, &w, &p, err);
 	if (r < 0)
 		return r;
-	uint32_t grain = grain_of(q, p.step_s);
+	uint32_t grain = grain_of(q);
 	cover(&w, round_down(q->from_s, grain), round_up(q->to_s, grain), &p);
 
 	uint32_t dims = filter_dims(q);

@@ -68,7 +68,7 @@ struct query {
 	const struct filter *filter; /* NULL: none */
 	uint64_t from_s, to_s;       /* half open; widened to the buckets used */
 	bool exact_range;            /* cut the edges to the minute where minutes are kept; else to the minute up to
-				      * three hours, to the hour beyond, and to the step with DIM_time */
+				      * three hours, to the hour beyond, and to step_s where it is given */
 	uint32_t step_s;             /* with DIM_time in by: bucket width, whole minutes; 0: chosen by range */
 	uint32_t points_max;         /* and then so that there are at most so many buckets (10 at least); 0: as usual */
 	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */
@@ -113,6 +113,11 @@ int query_run(struct store_reader *reader, const uint64_t retention_s[static LEV
 void query_result_done(struct query_result *r);
 /* After a query with keep_snapshot that no other follows. */
 void query_end_snapshot(struct store_reader *reader);
+
+/* As the store's changes (store.h), of those only that pass a filter on what a change has (FILTER_ROUTE_DIMENSIONS); NULL:
+ * all. A term about a path holds when it holds for the one before or the one after. */
+int query_changes(struct store_reader *reader, const struct store_change_query *q, const struct filter *filter, store_change_fn *fn,
+	void *ctx, struct error *err) MUST_USE;
 
 /* A measure's name or retransmit_rate, rtt_p50_us, rtt_p95_us: a value for query.sort; -ENOENT. */
 int query_sort_by_name(const char *name) MUST_USE;

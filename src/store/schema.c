@@ -6,6 +6,7 @@
 #include "store/schema.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct dimension_info dimension_table[DIMENSION_COUNT] = {
@@ -59,6 +60,16 @@ int dimension_by_name(const char *name)
 		if (strcmp(dimension_table[d].name, name) == 0)
 			return d;
 	return -ENOENT;
+}
+
+const char *dimension_names(uint32_t without, char ret[static DIMENSION_NAMES_MAX])
+{
+	size_t n = 0;
+	*ret = '\0';
+	for (int d = 0; d < DIMENSION_COUNT; d++)
+		if (!(without & DIM_BIT(d)) && n < DIMENSION_NAMES_MAX)
+			n += (size_t)snprintf(ret + n, DIMENSION_NAMES_MAX - n, "%s%s", n ? ", " : "", dimension_table[d].name);
+	return ret;
 }
 
 size_t cube_key(enum store_cube cube, enum dimension ret[static CUBE_KEY_MAX])

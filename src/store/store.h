@@ -39,6 +39,9 @@ extern const struct dimension_info dimension_table[DIMENSION_COUNT];
 
 /* -ENOENT. */
 int dimension_by_name(const char *name) MUST_USE;
+#define DIMENSION_NAMES_MAX 200
+/* The names of all but these (a mask of DIM_BIT), for people: "router, type, ...". Returns ret. */
+const char *dimension_names(uint32_t without, char ret[static DIMENSION_NAMES_MAX]);
 
 /* A value of any dimension. Views live as long as the row or query they stand in. */
 struct dim_value {

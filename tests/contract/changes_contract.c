@@ -153,6 +153,21 @@ static void check(struct store_reader *reader, const struct store_change_query *
 
 static const struct store_change_query everything = {.to_ms = UINT64_MAX, .limit = EVENTS + 1};
 
+static int end_at_third(void *ctx, const struct store_change *c)
+{
+	(void)c;
+	return ++*(size_t *)ctx == 3 ? -ECANCELED : 0;
+}
+
+/* As query_changes does when it has enough. */
+static void check_early_end(struct store_reader *reader)
+{
+	size_t count = 0;
+	struct error err = {0};
+	assert_int_equal(contract->ops->changes(reader, &everything, end_at_third, &count, &err), -ECANCELED);
+	assert_int_equal(count, 3);
+}
+
 /* ---- the suite ---- */
 
 void test_changes_come_back(void **state)
@@ -163,6 +178,8 @@ void test_changes_come_back(void **state)
 	make_events();
 	for (size_t i = 0; i < 6; i++)
 		assert_int_equal(write_events(f.store, i + 1, events + i * 100, 100), STORE_OK);
+	check(f.reader, &everything, EVENTS);
+	check_early_end(f.reader);
 	check(f.reader, &everything, EVENTS);
 	for (int i = 0; i < 200; i++) {
 		struct view router = world_name(1 + (uint32_t)wt_random_below(3));

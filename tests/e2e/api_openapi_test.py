@@ -31,7 +31,7 @@ QUESTIONS = (
     "top?by=origin&fields=share,approximate&compare=1d&sort=rtt_p50_us&order=asc", "series", "series?by=origin&points=20",
     "series?by=via&last=3h&step=1h&fields=bytes_sent", "sparklines?points=10", "sparklines?by=country&keys=DE,null,XX&fields=" + "{figures}",
     "paths", "paths?nodes=1&limit=2&fields={figures}", "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
-    "complete?dim=path", "changes", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
+    "complete?dim=path", "complete?prefix=de", "since", "changes", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
     "senders", "routers", "session", "about", "openapi.json")
 # Errors: status, and the question.
 ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?keys=,"), (400, "top?zzz=1"), (404, "lookup?address=::1&router=no"),
@@ -39,11 +39,11 @@ ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?key
 # Values that show what a parameter without an enumeration takes: good ones, bad ones.
 VALUES = {
     "by": (["origin", "", "router,type"], ["size", "origin,origin"]), "filter": (["country:DE"], ["x"]), "last": (["90s", "2w"], ["2y", "0s"]),
-    "from": (["-2h", "2026-11-23T10:00:00Z", "0"], ["yesterday"]), "to": (["now"], ["later"]), "step": (["5m"], ["90s"]),
+    "from": (["-2h", "2026-11-23T10:00:00Z", "2026-11-23T10:00Z", "2026-11-23", "0"], ["yesterday"]), "to": (["now"], ["later"]), "step": (["5m"], ["90s"]),
     "compare": (["previous", "1d"], ["never"]), "fields": (["bytes_sent,share"], ["size"]), "keys": (["null"], ["a,,b"]), "prefix": (["203.100.0.0/16"], []),
     "within": (["203.0.0.0/8"], ["x"]), "router": (["edge1"], []), "address": (["::1"], ["x"]), "after": (["203.100.0.0/16"], ["x"]),
 }
-NEEDED = {"/api/v1/complete": {"dim": "type"}, "/api/v1/lookup": {"address": "203.100.0.1"}}
+NEEDED = {"/api/v1/lookup": {"address": "203.100.0.1"}}
 
 
 def request(collector, path, method="GET", **headers):
@@ -115,7 +115,7 @@ class Description:
                     good, bad = schema["enum"], ["zzz"]
                 elif schema["type"] == "integer":
                     good, bad = [schema["minimum"], schema["maximum"]], [schema["minimum"] - 1, schema["maximum"] + 1, "x"]
-                elif name == "filter" and path == "/api/v1/routes":
+                elif name == "filter" and path in ("/api/v1/routes", "/api/v1/changes"):
                     good, bad = ["origin:64700"], ["country:DE"]
                 taken = [(value, self.accepts(path, name, value)) for value in good]
                 self.tap.check(good and all(answer is True for _, answer in taken), f"{path}: {name} takes what is described", taken)
@@ -129,7 +129,7 @@ class Description:
         for text in QUESTIONS:
             text = text.format(figures=",".join(figures), known=self.known)
             path = "/api/v1/" + text.split("?")[0]
-            wide = "" if path.rsplit("/", 1)[1] in ("lookup", "routes", "senders", "routers", "session", "about", "openapi.json") or "last=" in text else \
+            wide = "" if path.rsplit("/", 1)[1] in ("lookup", "routes", "senders", "routers", "session", "about", "since", "openapi.json") or "last=" in text else \
                 ("&" if "?" in text else "?") + "last=30h"
             self.check_answer(path, "/api/v1/" + text + wide)
             if "text/csv" in self.operation(path)["responses"]["200"]["content"]:

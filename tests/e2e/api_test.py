@@ -14,7 +14,9 @@ import random
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import apitraffic  # noqa: E402
@@ -64,6 +66,8 @@ class Api:
         self.check_names()
         self.check_csv()
         self.check_errors()
+        self.check_since()
+        self.check_no_such_page()
         self.check_kept()
 
     def check_groups(self):
@@ -212,6 +216,14 @@ class Api:
         tap.equal([row["bytes_sent"] for row in answer["rows"]], sorted((row["bytes_sent"] for row in answer["rows"]), reverse=True),
                   "those with the most first")
         tap.equal(complete(dim="origin", prefix="nobody"), [], "nothing fits")
+        found = {row["term"]: row["name"] for row in self.ask("complete", prefix="carr", last="29h", limit=9)["rows"]}
+        tap.check(found.get("via:64602") == NAMES[64602] == found.get("neighbour:64602"), "without a dimension: a name is found in all that have some", found)
+        tap.equal([row["term"] for row in self.ask("complete", prefix="germany", last="29h")["rows"]], ["country:DE"], "and only where it is")
+        both = self.ask("complete", prefix="e", last="29h", limit=2)
+        tap.check("router:edge1" in [row["term"] for row in both["rows"]] and both["dim"] is None, "routers too", both)
+        numbers = self.ask("complete", prefix="6", last="29h", limit=2)
+        tap.check(numbers["more"] and max(sum(row["term"].startswith(dim + ":") for row in numbers["rows"]) for dim in ("origin", "neighbour", "via")) == 2,
+                  "the limit is of each", numbers)
         for dim in ("type", "path", "country", "origin", "prefix", "router", "match"):
             for row in self.ask("complete", dim=dim, last="30h", limit=3)["rows"]:
                 top = self.ask("top", by=dim, last="30h", filter=row["term"], limit=2)
@@ -266,12 +278,37 @@ class Api:
                            f"{path[:50]}: the error is at character {position}", body)
         for path, says in (("top?compare=yesterday", "compare"), ("top?by=time&compare=previous", "compare"), ("top?fields=byte", "byte"),
                            ("series?points=3", "10"), ("series?points=60&step=1m", "exclude"), ("top?points=60", "time"),
-                           ("complete", "dim"), ("complete?dim=time", "time"), ("complete?dim=rooter", "rooter"), ("sparklines?by=", "by"),
+                           ("complete?dim=time", "there are router, type"),
+                           ("complete?dim=rooter", "'rooter' is no dimension; there are router, type"), ("top?by=orgin", "there are time, router"),
+                           ("top?sort=size", "retransmit_rate, rtt_p50_us"), ("top?fields=size", "rtt_p95_us, share, approximate"),
+                           ("top?filter=x", "parameter 'filter': character 1:"), ("top?from=2026-11-27T10:00", "is no time"), ("sparklines?by=", "by"),
                            ("sparklines?by=origin,country", "one"), ("paths?nodes=0", "nodes"), ("types?by=router", "by"),
                            ("sparklines?by=type&keys=a b", "quotes")):
             status, body = self.collector.http("/api/v1/" + urllib.parse.quote(path, safe="?&=/"))
             self.tap.check(status == 400 and says in json.loads(body)["error"], f"{path} is refused", body)
 
+
+        status, body = self.collector.http("/api/v1/top?last=1h&from=-1h")
+        self.tap.equal((status, json.loads(body).get("parameter")), (400, "last"), "from and last: which parameter it is about")
+        for text in ("2026-11-27", "2026-11-27T10:00Z", "2026-11-27T11:00:00+01:00"):
+            answer = self.collector.http(f"/api/v1/top?from={text}&to=2026-11-28")
+            self.tap.check(answer[0] == 200 and json.loads(answer[1])["from"] in ("2026-11-27T00:00:00Z", "2026-11-27T10:00:00Z"),
+                           f"{text} is a time, as it is written", answer)
+
+    def check_since(self):
+        """Before any retention: the minute of the first record."""
+        first = min(row["minute"] for row in self.world.rows)
+        self.tap.equal(seconds(self.ask("since")["since"]), first, "since when there is traffic: the first minute that has any")
+
+    def check_no_such_page(self):
+        for accept, kind, says in (("text/html,*/*", "text/html", '<a href="/">'), ("application/json", "application/json", '"error"')):
+            request = urllib.request.Request(f"http://{self.collector.ready['http']}/nope", headers={"Accept": accept})
+            try:
+                urllib.request.urlopen(request, timeout=20).close()
+                self.tap.check(False, "there is no such page")
+            except urllib.error.HTTPError as error:
+                body = error.read().decode()
+                self.tap.check(error.code == 404 and error.headers.get_content_type() == kind and says in body, f"no such page, as {kind}", body)
 
     def check_snapshots(self):
         """A question that is refused midway leaves none of what it saw to those after it."""

@@ -335,6 +335,8 @@ def test_churn(tap):
             c.wait(lambda: len(changes()) >= 3, "the changes")
             tap.equal(changes(), expected, "changes of the path with traffic, in order; not of MED, nor of another prefix")
             tap.equal(c.api("changes", last="1h", prefix="198.51.100.0/24")["rows"], [], "asked for by prefix")
+            for text, count in (("via:6939", 2), ("origin:64496 -via:6939", 1), ("router:edge via:1299", 1), ("router:other", 0)):
+                tap.equal(len(c.api("changes", last="1h", filter=text)["rows"]), count, f"asked for by a filter: {text}")
         c.wait(lambda: edge.source()["state"] == "stale", "the loss of the session")
         with edge.speaker() as speaker:
             speaker.send(updates({"203.0.113.0/24": route("1299 64496")}), end_of_rib())

@@ -83,6 +83,7 @@ export interface Row extends Compared {
 export interface Answer {
     from: string;
     to: string;
+    since?: number | null; // ms: when the store's traffic begins (page.ts)
     step?: number;
     rows: Row[];
     total: Compared;
@@ -92,6 +93,9 @@ export interface Answer {
 }
 
 export interface Sparklines {
+    from: string;
+    to: string;
+    since?: number | null;
     step: number;
     start: string;
     points: number;
@@ -111,13 +115,21 @@ export interface FlowLink extends Figures {
     target: string;
 }
 
+export interface Hop {
+    as: number;
+    name: string | null;
+}
+
 export interface PathRow extends Figures {
     router: string | null;
     path: string | null;
-    hops: {as: number; name: string | null}[] | null;
+    hops: Hop[] | null;
 }
 
 export interface Paths {
+    from: string;
+    to: string;
+    since?: number | null;
     rows: PathRow[];
     total: Figures;
     nodes: FlowNode[];
@@ -125,7 +137,7 @@ export interface Paths {
 }
 
 export interface Offers {
-    rows: {value: string | number | null; name: string | null; term: string; bytes_sent: number}[];
+    rows: {value: string | number | null; name: string | null; term: string | null; bytes_sent: number}[];
 }
 
 export interface Change {
@@ -133,7 +145,9 @@ export interface Change {
     router: string;
     prefix: string;
     before: string | null;
+    before_hops: Hop[] | null;
     after: string | null;
+    after_hops: Hop[] | null;
 }
 
 export interface About {

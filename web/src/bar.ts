@@ -5,13 +5,14 @@
 import {ask, DIMENSIONS, type Dimension, type Offers} from "./api";
 import {byId, h, replace} from "./dom";
 import * as filter from "./filter";
-import {choice, filterOf, get, go, isRelative, range, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
+import {askedOrNull, choice, filterOf, get, go, iso, isRelative, range, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
 import {bytes, dateTime, zoneName, type Zone} from "./units";
 import * as words from "./words";
 
 // ---- completion ----
 
 interface Offer {
+    from?: number; // what it takes the place of begins there; else what is being typed
     insert: string;
     label: string;
     hint: string;
@@ -19,24 +20,47 @@ interface Offer {
 
 let offers: Offer[] = [];
 let chosen = -1;
-let asked = 0;
+let finds = 0;
+let quiet = false; // the input gets the focus back, which nobody asked for
 
 const HELP: Record<Dimension, string> = {
     country: "DE,AT", origin: "64511", neighbour: "64500", via: "1299", prefix: "203.0.113.0/24", path: '"64500 64511"', router: "edge1",
     type: "video", match: "own",
 };
 
-async function find(t: filter.Typing, s: State): Promise<Offer[]> {
-    if (!t.dim)
-        return DIMENSIONS.filter((d) => d.startsWith(t.part) || words.LABELS[d].toLowerCase().startsWith(t.part.toLowerCase()))
+const NAMED_FROM = 2;       // letters: fewer are in too many names
+const NAMED_S = 86400;      // values of the last day of the range will do, and are found quickly
+const NAMED_OF_EACH = "4";
+const NAMED_AGE_S = 60;
+
+// Values of any dimension that begin, or a word of whose name begins, with the words that end at the cursor: with all of them, else
+// with the last few that are in a name.
+async function findNamed(text: string, cursor: number, s: State): Promise<Offer[]> {
+    const to = Math.ceil((askedOrNull(s)?.to ?? s.now) / 3600e3) * 3600e3;
+    for (const {from, part} of filter.loose(text, cursor).filter((l) => l.part.length >= NAMED_FROM)) {
+        const answer = await ask<Offers>("complete", {from: iso(to - NAMED_S * 1000), to: iso(to), prefix: part, limit: NAMED_OF_EACH}, undefined, NAMED_AGE_S);
+        const found = answer.rows.flatMap((row): Offer[] => row.term === null ? [] : [{from, insert: row.term + " ", label: row.term,
+            hint: [row.name, words.LABELS[row.term.split(":")[0] as Dimension], bytes(row.bytes_sent)].filter(Boolean).join(", ")}]);
+        if (found.length)
+            return found;
+    }
+    return [];
+}
+
+async function find(text: string, cursor: number, s: State): Promise<Offer[]> {
+    const t = filter.typing(text, cursor);
+    if (!t.dim) {
+        const dims = DIMENSIONS.filter((d) => d.startsWith(t.part) || words.LABELS[d].toLowerCase().startsWith(t.part.toLowerCase()))
             .map((d) => ({insert: d + ":", label: d + ":", hint: `${words.LABELS[d]}, such as ${HELP[d]}`}));
+        return [...dims, ...await findNamed(text, cursor, s).catch(() => [])];
+    }
     const dim = t.dim as Dimension;
     if (!DIMENSIONS.includes(dim))
         return [];
     const answer = await ask<Offers>("complete", {...range(s), dim, limit: "12", ...t.part ? {prefix: t.part} : {}});
-    return answer.rows.map((row) => {
-        const insert = row.term.slice(dim.length + 1);
-        return {insert: insert + " ", label: insert, hint: `${row.name ? row.name + ", " : ""}${bytes(row.bytes_sent)}`};
+    return answer.rows.flatMap((row) => {
+        const insert = row.term?.slice(dim.length + 1);
+        return insert ? [{insert: insert + " ", label: insert, hint: `${row.name ? row.name + ", " : ""}${bytes(row.bytes_sent)}`}] : [];
     });
 }
 
@@ -59,14 +83,14 @@ function showOffers(input: HTMLInputElement): void {
 function close(input: HTMLInputElement): void {
     offers = [];
     chosen = -1;
-    asked++;
+    finds++;
     showOffers(input);
 }
 
 async function complete(input: HTMLInputElement, s: State): Promise<void> {
-    const mine = ++asked;
-    const found = await find(filter.typing(input.value, input.selectionStart ?? 0), s).catch(() => []);
-    if (mine !== asked || document.activeElement !== input)
+    const mine = ++finds;
+    const found = await find(input.value, input.selectionStart ?? 0, s).catch(() => []);
+    if (mine !== finds || document.activeElement !== input)
         return;
     offers = found;
     chosen = -1;
@@ -76,8 +100,8 @@ async function complete(input: HTMLInputElement, s: State): Promise<void> {
 let currentState: State;
 
 function take(input: HTMLInputElement, i: number): void {
-    const t = filter.typing(input.value, input.selectionStart ?? 0);
-    const before = input.value.slice(0, t.from) + offers[i].insert;
+    const from = offers[i].from ?? filter.typing(input.value, input.selectionStart ?? 0).from;
+    const before = input.value.slice(0, from) + offers[i].insert;
     input.value = before + input.value.slice(input.selectionStart ?? 0).trimStart();
     input.setSelectionRange(before.length, before.length);
     if (offers[i].insert.endsWith(":"))
@@ -103,18 +127,28 @@ function onKey(event: KeyboardEvent, input: HTMLInputElement): void {
     }
 }
 
+// What ends the filter is a word and no term: it is taken for the first of what it may mean, if there is anything.
+async function submit(input: HTMLInputElement): Promise<void> {
+    const text = input.value.trim(), state = currentState;
+    const named = filter.loose(text, text.length).length ? await findNamed(text, text.length, state).catch(() => []) : [];
+    if (named.length && currentState === state)
+        input.value = text.slice(0, named[0].from) + named[0].insert;
+    close(input);
+    go(url(currentState, {filter: input.value.trim()}));
+}
+
 function filterForm(s: State): HTMLElement {
     const input = h("input", {id: "filter", type: "text", value: filterOf(s), placeholder: "country:DE origin:64511 -type:api",
         role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": "offers", "aria-expanded": "false",
         autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "go",
         onInput: () => void complete(input, currentState),
-        onFocus: () => void complete(input, currentState),
+        onFocus: () => quiet || void complete(input, currentState),
         onBlur: () => close(input),
         onKeydown: (e: Event) => onKey(e as KeyboardEvent, input)});
     return h("form", {class: "filter", role: "search", onSubmit: (e: Event) => {
         e.preventDefault();
         close(input);
-        go(url(currentState, {filter: input.value.trim()}));
+        void submit(input);
     }},
         h("span", {class: "filter-icon", "aria-hidden": "true"}, "⌕"), input,
         h("kbd", {"aria-hidden": "true", title: "press / to filter"}, "/"),
@@ -128,8 +162,8 @@ function chips(s: State): HTMLElement {
         const known = DIMENSIONS.includes(dim);
         const names = t.values.map((v) => known ? words.text(dim, v === "null" ? null : v) : v).join(" or ");
         const label = known ? `${t.negate ? "not " : ""}${names}` : t.text;
-        return h("a", {class: "chip", href: url(s, {filter: filter.minus(filterOf(s), t.text)}), title: `Remove ${t.text}`,
-            "aria-label": `Remove filter ${t.text}`}, known ? h("span", {class: "chip-dim"}, words.LABELS[dim]) : null, label,
+        return h("a", {class: "chip", href: url(s, {filter: filter.minus(filterOf(s), t.text)}), title: `Remove ${t.text}`},
+            h("span", {class: "sr"}, "Remove the filter"), known ? h("span", {class: "chip-dim"}, words.LABELS[dim]) : null, label,
             h("span", {class: "chip-x", "aria-hidden": "true"}, "×"));
     }), terms.length > 1 ? h("a", {class: "chip-clear", href: url(s, {filter: null})}, "Clear all") : null);
 }
@@ -149,13 +183,10 @@ function fromField(text: string, z: Zone): Date {
 
 function customDialog(s: State): HTMLDialogElement {
     const z = zone(s);
-    const now = new Date();
-    const start = s.parameters.get("from"), end = s.parameters.get("to");
-    const span = (seconds(get(s, "last", DEFAULT_LAST)) ?? 21600) * 1000;
-    const from = h("input", {type: "datetime-local", id: "range-from", required: true,
-        value: toField(start && !Number.isNaN(Date.parse(start)) ? new Date(start) : new Date(now.getTime() - span), z)});
-    const to = h("input", {type: "datetime-local", id: "range-to",
-        value: toField(end && !Number.isNaN(Date.parse(end)) ? new Date(end) : now, z)});
+    const span = askedOrNull(s) ?? {from: Date.now() - seconds(DEFAULT_LAST)! * 1000, to: Date.now()};
+    const start = new Date(span.from), end = new Date(span.to);
+    const from = h("input", {type: "datetime-local", id: "range-from", required: true, value: toField(start, z)});
+    const to = h("input", {type: "datetime-local", id: "range-to", value: toField(end, z)});
     const last = h("input", {type: "text", id: "range-last", pattern: "[0-9]+[smhdw]", placeholder: "36h", size: "6", "aria-describedby": "range-help"});
     const wrong = h("p", {class: "wrong", role: "alert"});
     const dialog = h("dialog", {class: "dialog", "aria-labelledby": "range-title"},
@@ -172,11 +203,11 @@ function customDialog(s: State): HTMLDialogElement {
                 return;
             }
             dialog.close();
-            go(url(s, {last: null, from: a.toISOString().slice(0, 19) + "Z", to: b ? b.toISOString().slice(0, 19) + "Z" : null}));
+            go(url(s, {last: null, from: iso(a.getTime()), to: b ? iso(b.getTime()) : null}));
         }},
             h("h2", {id: "range-title"}, "Range of time"),
-            h("div", {class: "field"}, h("label", {for: "range-from"}, `From (${zoneName(z)})`), from),
-            h("div", {class: "field"}, h("label", {for: "range-to"}, `To (${zoneName(z)}), empty for now`), to),
+            h("div", {class: "field"}, h("label", {for: "range-from"}, `From (${zoneName(z, start)})`), from),
+            h("div", {class: "field"}, h("label", {for: "range-to"}, `To (${zoneName(z, end)}), empty for now`), to),
             h("div", {class: "field"}, h("label", {for: "range-last"}, "Or the last"), last,
                 h("small", {id: "range-help"}, "90s, 15m, 36h, 7d, 2w")),
             wrong,
@@ -188,21 +219,19 @@ function customDialog(s: State): HTMLDialogElement {
 
 // The range before or behind this one.
 function shifted(s: State, direction: number): string {
-    const span = isRelative(s) ? (seconds(get(s, "last", DEFAULT_LAST)) ?? 21600) * 1000
-        : (s.parameters.get("to") ? Date.parse(s.parameters.get("to")!) : Date.now()) - Date.parse(s.parameters.get("from")!);
-    const end = s.parameters.get("to") ? Date.parse(s.parameters.get("to")!) : Date.now();
-    const to = Math.round((end + direction * span) / 60e3) * 60e3;
-    if (direction > 0 && to >= Date.now())
+    const now = askedOrNull(s);
+    const length = now ? now.to - now.from : 0, to = now ? Math.round((now.to + direction * length) / 60e3) * 60e3 : 0;
+    if (!now || to - length < 0 || (direction > 0 && to >= Date.now()))
         return url(s, {from: null, to: null, last: get(s, "last", "") || null});
-    const iso = (t: number) => new Date(t).toISOString().slice(0, 19) + "Z";
-    return url(s, {last: null, from: iso(to - span), to: iso(to)});
+    return url(s, {last: null, from: iso(to - length), to: iso(to)});
 }
 
 function absoluteLabel(s: State): string {
     const z = zone(s);
-    const shown = (text: string) => Number.isNaN(Date.parse(text)) ? text : dateTime(new Date(text), z);
-    const to = s.parameters.get("to");
-    return `${shown(s.parameters.get("from")!)} – ${to ? shown(to) : "now"}`;
+    const from = s.parameters.get("from"), to = s.parameters.get("to"), span = askedOrNull(s);
+    if (!span)
+        return `${from} – ${to ?? "now"}`;
+    return `${dateTime(new Date(span.from), z)} – ${to ? dateTime(new Date(span.to), z) : "now"}`;
 }
 
 function rangeControls(s: State): HTMLElement {
@@ -229,12 +258,17 @@ function rangeControls(s: State): HTMLElement {
         relative ? h("span", {class: "button icon off", "aria-hidden": "true"}, "›")
             : h("a", {class: "button icon", href: shifted(s, 1), "aria-label": "Later", title: "Later"}, "›"),
         h("a", {class: "button zone", href: url(s, {tz: z === "utc" ? null : "utc"}),
-            title: `Times are in ${z === "utc" ? "UTC" : `your local zone, ${zoneName(z)}`}; switch to ${z === "utc" ? "local" : "UTC"}`}, z === "utc" ? "UTC" : "Local"));
+            title: `Times are in ${z === "utc" ? "UTC" : `your local zone, ${zoneName(z, new Date())}`}; switch to ${z === "utc" ? "local" : "UTC"}`}, z === "utc" ? "UTC" : "Local"));
 }
 
-export function bar(s: State): HTMLElement {
-    currentState = s;
-    return h("div", {class: "bar"}, h("div", {class: "bar-row"}, filterForm(s), rangeControls(s)), chips(s));
+// s: of a page that has a bar; null: it has none.
+export function draw(root: HTMLElement, s: State | null): void {
+    if (s)
+        currentState = s;
+    quiet = true;
+    replace(root, s ? h("section", {class: "bar", "aria-label": "Filter and range"},
+        h("div", {class: "bar-row"}, filterForm(s), rangeControls(s)), chips(s)) : null);
+    quiet = false;
 }
 
 // A small choice as a row of links.

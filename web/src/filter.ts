@@ -66,3 +66,14 @@ export function typing(filter: string, cursor: number): Typing {
     const last = /(?:"(?:\\.|[^"\\])*"?|[^,"])*$/.exec(match[3])?.[0] ?? "";
     return {from: cursor - last.length, dim: match[2], part: unquote(last), negate: match[1] === "-"};
 }
+
+const LOOSE_MAX = 4;
+
+// The words at the cursor that are no terms, from the longest run of them to the last alone: what may be a name.
+export function loose(filter: string, cursor: number): {from: number; part: string}[] {
+    const before = filter.slice(0, cursor), run = /(?:^|\s)-?((?:[^\s":-][^\s":]*\s+)*[^\s":-][^\s":]*)$/.exec(before)?.[1];
+    if (!run)
+        return [];
+    const starts = [...run.matchAll(/\S+/g)].map((match) => match.index).slice(-LOOSE_MAX);
+    return starts.map((start) => ({from: cursor - run.length + start, part: run.slice(start)}));
+}

@@ -20,7 +20,7 @@ export function nodeName(n: FlowNode): string {
         return NONE[n.stage];
     if (n.stage === "router")
         return String(n.value);
-    return n.name ?? `AS${n.value}`;
+    return `AS${n.value}${n.name ? ` ${n.name}` : ""}`;
 }
 
 // Between two nodes, of whatever size: a line of text, so that names of the smallest don't lie on each other.
@@ -28,8 +28,7 @@ const GAP = 15;
 
 function nodeTip(n: FlowNode): HTMLElement {
     const line = (name: string, v: Node | string) => h("tr", null, h("td", null, name), h("td", {class: "n"}, v));
-    const title = n.stage !== "router" && n.value !== null && !n.other ? words.text("via", n.value) : nodeName(n);
-    return tooltip(h("div", {class: "tip-title"}, title), h("table", null, line("As", n.stage), line("Bytes", bytes(n.bytes_sent)),
+    return tooltip(h("div", {class: "tip-title"}, nodeName(n)), h("table", null, line("As", n.stage), line("Bytes", bytes(n.bytes_sent)),
         line("Share", percent(n.share)), line("Retransmits", rate(n))));
 }
 
@@ -49,7 +48,7 @@ function option(d: Paths, narrow: boolean): Option {
             formatter: (p: {dataType: string; data: {id?: string; source: string; target: string}}) => p.dataType === "edge"
                 ? linkTip(d.links.find((l) => l.source === p.data.source && l.target === p.data.target)!, names) : nodeTip(names.get(p.data.id!)!)}),
         series: [{
-            type: "sankey", left: 8, right: narrow ? 90 : 190, top: 8, bottom: 8, nodeWidth: narrow ? 8 : 12, nodeGap: GAP, draggable: false,
+            type: "sankey", left: 8, right: narrow ? 90 : 220, top: 8, bottom: 8, nodeWidth: narrow ? 8 : 12, nodeGap: GAP, draggable: false,
             layoutIterations: 64, nodeAlign: "left", emphasis: {focus: "adjacency", lineStyle: {opacity: 0.95}}, blur: {lineStyle: {opacity: 0.15}},
             // name is what links refer to; what is shown is the label
             data: d.nodes.map((n) => ({id: n.id, name: n.id, depth: STAGES.indexOf(n.stage), itemStyle: {color: n.other || n.value === null ? color("--ink-3") : color("--node"),

@@ -7,6 +7,7 @@
 import {ask, ApiError, signIn, type About} from "./api";
 import * as bar from "./bar";
 import * as charts from "./charts";
+import {covered, type Ranged} from "./covered";
 import {byId, h, replace, type Child} from "./dom";
 import {empty, type PageModule} from "./page";
 import {networks} from "./pages/networks";
@@ -15,8 +16,8 @@ import {paths} from "./pages/paths";
 import {routers} from "./pages/routers";
 import {routes} from "./pages/routes";
 import {senders} from "./pages/senders";
-import {current, go, onNavigate, PAGES, url, zone, type Page, type State} from "./state";
-import {dateTime, duration} from "./units";
+import {current, go, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
+import {dateTime, duration, timeRange} from "./units";
 
 const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, routes, senders, routers} as Record<Page, PageModule<unknown>>;
 
@@ -92,7 +93,7 @@ async function drawAbout(): Promise<void> {
     if (!about)
         return;
     replace(byId("collector")!, h("span", {title: `whereto ${about.version}`}, about.name));
-    replace(byId("notice")!, about.notice ? h("p", {class: "notice"}, about.notice) : null);
+    replace(byId("notice")!, about.notice ? h("aside", {class: "notice", "aria-label": "Notice"}, about.notice) : null);
 }
 
 // ---- keyboard ----
@@ -186,7 +187,7 @@ function failed(error: unknown, s: State): void {
         return;
     }
     if (error.status === 400) {
-        replace(byId("content")!, empty("The collector does not understand this question.", h("p", {role: "alert"}, error.message),
+        replace(byId("content")!, empty("This question is not understood.", h("p", {role: "alert"}, error.message),
             error.excerpt ? h("pre", {class: "excerpt"}, error.excerpt) : null,
             h("p", null, error.parameter === "filter" || /filter/.test(error.message)
                 ? h("a", {class: "button", href: url(s, {filter: null})}, "Remove the filter")
@@ -205,10 +206,18 @@ function retryButton(): HTMLElement {
     return h("button", {type: "button", id: "retry", onClick: () => void refresh(true)}, "Ask now");
 }
 
-function updated(s: State): void {
+// What the figures are of, which is neither exactly what was asked for nor, in a young store, all of it.
+function coverage(range: Ranged, s: State): Child {
+    const {from, to} = covered(range, shownAt), text = timeRange(new Date(from), new Date(to), zone(s));
+    const young = from > Date.parse(range.from);
+    return h("span", {id: "covers", title: "what the figures of this page are of"}, to > from ? text : "", young ? " (no earlier data)" : "");
+}
+
+function updated(s: State, data: unknown): void {
+    const page = pages[s.page], range = page.covers?.(data);
     shownAt = Date.now();
-    const every = pages[s.page].every(s);
-    byId("updated")!.textContent = every ? `as of ${dateTime(new Date(shownAt), zone(s), true).slice(11)}` : "";
+    replace(byId("updated")!, range ? coverage(range, s) : null,
+        page.every(s) ? `${range ? ", " : ""}as of ${dateTime(new Date(shownAt), zone(s), true).slice(11)}` : "");
 }
 
 function draw(s: State, data: unknown): void {
@@ -225,7 +234,7 @@ function draw(s: State, data: unknown): void {
     shownPage = s.page;
     if (moved)
         byId("live")!.textContent = `${pages[s.page].title} is shown`;
-    updated(s);
+    updated(s, data);
 }
 
 async function refresh(loud: boolean): Promise<void> {
@@ -237,6 +246,8 @@ async function refresh(loud: boolean): Promise<void> {
     content.setAttribute("aria-busy", "true");
     document.body.classList.toggle("loading", loud);
     try {
+        if (page.bar)
+            span(s); // before anything is asked
         const fresh = shownPage !== s.page; // where something is shown already it stays until there is something new
         const data = await page.load(s, mine.signal, (part) => {
             if (mine === running && fresh)
@@ -270,17 +281,27 @@ function schedule(s: State): void {
             every * 1000);
 }
 
-function navigate(): void {
-    const s = current();
+function show(s: State): void {
     document.title = s.page === "overview" ? "whereto" : `${pages[s.page].title} · whereto`;
     byId("title")!.textContent = pages[s.page].title;
     byId("lead")!.textContent = pages[s.page].lead;
     byId("updated")!.textContent = "";
     delete document.body.dataset.ready;
     drawNav(s);
-    replace(byId("bar")!, pages[s.page].bar ? bar.bar(s) : null);
+    bar.draw(byId("bar")!, pages[s.page].bar ? s : null);
     if (shownPage !== s.page)
         replace(byId("content")!, h("div", {class: "skeleton", "aria-hidden": "true"}, h("div"), h("div"), h("div")));
+}
+
+function navigate(): void {
+    const s = current();
+    try {
+        show(s);
+    } catch (error) { // whatever stands in an address, there is a way out of it
+        failed(error, s);
+        document.body.dataset.ready = location.pathname + location.search;
+        return;
+    }
     void refresh(true);
 }
 

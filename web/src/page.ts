@@ -3,8 +3,9 @@
 // What a page is, and what pages have in common.
 
 import {ask} from "./api";
+import type {Ranged} from "./covered";
 import {h, type Child} from "./dom";
-import {current, filterOf, get, go, isRelative, question, seconds, url, DEFAULT_LAST, type State} from "./state";
+import {current, filterOf, get, go, iso, isRelative, question, seconds, url, DEFAULT_LAST, type State} from "./state";
 
 export interface PageModule<D> {
     title: string;
@@ -14,6 +15,7 @@ export interface PageModule<D> {
     // early: to draw what is there of a page that is shown anew, before the rest comes
     load(s: State, signal: AbortSignal, early: (data: D) => void): Promise<D>;
     draw(s: State, data: D): Child;
+    covers?(data: D): Ranged; // what the figures are of
 }
 
 // Figures of a range that ends now come again; the longer it is the less they change.
@@ -28,9 +30,27 @@ export function maxAge(s: State): number {
     return isRelative(s) ? trafficEvery(s) / 2 : 30;
 }
 
-// A question about the range and filter.
-export function askTraffic<T>(s: State, name: string, more: Record<string, string | number>, signal: AbortSignal): Promise<T> {
-    return ask<T>(name, question(s, more), signal, maxAge(s));
+const SINCE_MS = 60e3;
+const SINCE_NONE_MS = 5e3; // until there is any
+let since: {at: number; answer: Promise<number | null>} | null = null;
+
+// When the store's traffic begins, in ms; null: there is none, or nobody knows. It hardly changes.
+function sinceWhen(): Promise<number | null> {
+    if (since && Date.now() < since.at)
+        return since.answer;
+    const answer = ask<{since: string | null}>("since", {}, undefined, SINCE_NONE_MS / 1000).then((a) => a.since === null ? null : Date.parse(a.since)).catch(() => null);
+    const mine = since = {at: Date.now() + SINCE_MS, answer};
+    void answer.then((found) => {
+        if (found === null)
+            mine.at = Date.now() + SINCE_NONE_MS;
+    });
+    return answer;
+}
+
+// A question about the range and filter. The answer also tells since when there is traffic at all.
+export async function askTraffic<T extends object>(s: State, name: string, more: Record<string, string | number>, signal: AbortSignal): Promise<T> {
+    const [answer, begin] = await Promise.all([ask<T>(name, question(s, more), signal, maxAge(s)), sinceWhen()]);
+    return {...answer, since: begin};
 }
 
 // Where figures are about to come.
@@ -67,6 +87,6 @@ export function noTraffic(s: State, senders: number | null): HTMLElement {
 
 // A chart outlives what it was first drawn for, so what it leads to is asked for when it happens.
 export function toRange(from: number, to: number): void {
-    const iso = (t: number) => new Date(Math.round(t / 60e3) * 60e3).toISOString().slice(0, 19) + "Z";
-    go(url(current(), {last: null, from: iso(from), to: iso(to)}));
+    const minute = (t: number) => iso(Math.round(t / 60e3) * 60e3);
+    go(url(current(), {last: null, from: minute(from), to: minute(to)}));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // Figures over time: sums stacked (what isn't among the largest groups is "other", so the top edge is the total), rates and
-// round-trip times as lines. The bucket that is still filling is scaled by the time it covers, and left out while that
+// round-trip times as lines. Of retransmit rates the groups with the largest excess are drawn (suspects.ts), be they ever so small. The bucket that is still filling is scaled by the time it covers, and left out while that
 // is too little; a bucket without traffic is 0 for sums and a gap for rates.
 
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
+import {covered} from "./covered";
 import {h} from "./dom";
+import {excess, sum} from "./suspects";
 import {asTable, table, type Column} from "./table";
 import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
 import * as words from "./words";
@@ -17,18 +19,22 @@ interface MeasureInfo {
     label: string;
     stacked: boolean;
     format: Format;
-    sort: string;   // which groups are the largest
+    sort: string;   // which groups are asked for: the largest, or of a rate those with the most that was lost
     field: string;  // what it is made of
     of(f: Figures, seconds: number): number | null;
 }
 
 export const MEASURES: Record<Measure, MeasureInfo> = {
     throughput: {label: "Throughput", stacked: true, format: bits, sort: "bytes_sent", field: "bytes_sent", of: (f, s) => f.bytes_sent * 8 / s},
-    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "bytes_sent", field: "retransmit_rate", of: (f) => f.retransmit_rate},
+    retransmit_rate: {label: "Retransmit rate", stacked: false, format: percent, sort: "packets_retransmitted", field: "packets_sent,packets_retransmitted,retransmit_rate", of: (f) => f.retransmit_rate},
     rtt_p50_us: {label: "RTT p50", stacked: false, format: ms, sort: "bytes_sent", field: "rtt_p50_us", of: (f) => f.rtt_p50_us},
     rtt_p95_us: {label: "RTT p95", stacked: false, format: ms, sort: "bytes_sent", field: "rtt_p95_us", of: (f) => f.rtt_p95_us},
     connections: {label: "Connections", stacked: true, format: scaledPerSecond, sort: "connections", field: "connections", of: (f, s) => f.connections / s},
 };
+
+// So many are drawn. Among twice as many with the most that was lost are those with the largest excess.
+export const GROUPS = 7;
+export const asked = (measure: Measure): number => measure === "retransmit_rate" ? 2 * GROUPS : GROUPS;
 
 export interface Bucket {
     time: number;     // ms
@@ -37,9 +43,9 @@ export interface Bucket {
 
 export function buckets(answer: Answer): Bucket[] {
     const step = (answer.step ?? 60) * 1000;
-    const from = Date.parse(answer.from), to = Math.min(Date.parse(answer.to), Date.now());
+    const {from, to} = covered(answer);
     const found: Bucket[] = [];
-    const first = answer.rows.length ? Date.parse(answer.rows[0].time!) : to;
+    const first = answer.rows.length ? Math.floor(from / step) * step : to;
     for (let time = first; time < to; time += step) {
         const covered = Math.min(time + step, to) - Math.max(time, from);
         if (covered >= 0.5 * step || time + step < to)
@@ -53,12 +59,14 @@ export interface Group {
     value: string | number | null | undefined; // of the dimension; undefined: all, or other
     color: string;
     values: (number | null)[];
+    mean: number | null;                       // of all the time; of a rate over all packets
 }
 
 export interface Drawn {
     times: Bucket[];
     groups: Group[];
     measure: Measure;
+    from: number;     // ms: where the axis begins, also where there is no traffic yet
 }
 
 function line(times: Bucket[], rows: Row[], measure: MeasureInfo): (number | null)[] {
@@ -67,6 +75,16 @@ function line(times: Bucket[], rows: Row[], measure: MeasureInfo): (number | nul
         const row = at.get(time);
         return row ? measure.of(row, seconds) : measure.stacked ? 0 : null;
     });
+}
+
+function mean(times: Bucket[], values: (number | null)[], rows: Row[], measure: Measure): number | null {
+    if (measure === "retransmit_rate") {
+        const all = sum(rows);
+        return all.packets_sent ? all.packets_retransmitted / all.packets_sent : null;
+    }
+    const known = values.map((v, i) => ({v, s: times[i].seconds})).filter((x): x is {v: number; s: number} => x.v !== null);
+    const time = known.reduce((n, x) => n + x.s, 0);
+    return time ? known.reduce((n, x) => n + x.v * x.s, 0) / time : null;
 }
 
 // A group keeps its colour while the page is open, whatever its rank becomes.
@@ -87,29 +105,40 @@ function colorsOf(dim: Dimension, keys: (string | number | null)[], colors: stri
     });
 }
 
+type Keyed = [string | number | null, Row[]];
+
+// The order of their sums over the whole range: rows come by time first.
+function ranked(rows: Keyed[], whole: Figures, measure: Measure): Keyed[] {
+    const field = MEASURES[measure].sort as keyof Figures;
+    const size = ([, list]: Keyed) => measure === "retransmit_rate" ? excess(sum(list), whole) : list.reduce((n, row) => n + Number(row[field]), 0);
+    return rows.map((row): [number, Keyed] => [size(row), row]).sort((a, b) => b[0] - a[0]).map(([, row]) => row);
+}
+
 // all: the whole by time; split: the same by a dimension.
 export function build(all: Answer, split: Answer | null, dim: Dimension | "", measure: Measure): Drawn {
     const info = MEASURES[measure], times = buckets(all), colors = seriesColors();
-    const whole = line(times, all.rows, info);
+    const from = Math.min(Date.parse(all.from), times[0]?.time ?? Infinity);
+    const drawn = (name: string, value: Group["value"], color: string, rows: Row[]): Group => {
+        const values = line(times, rows, info);
+        return {name, value, color, values, mean: mean(times, values, rows, measure)};
+    };
     if (!split || !dim)
-        return {times, measure, groups: [{name: "All traffic", value: undefined, color: colors[0], values: whole}]};
+        return {times, measure, from, groups: [drawn("All traffic", undefined, colors[0], all.rows)]};
     const rows = new Map<string | number | null, Row[]>();
     for (const row of split.rows) {
         const key = words.value(dim, row);
         rows.set(key, [...rows.get(key) ?? [], row]);
     }
-    // In the order of their sums: rows come by time first.
-    const size = (list: Row[]) => list.reduce((sum, row) => sum + (info.sort === "connections" ? row.connections : row.bytes_sent), 0);
-    const order = [...rows].sort((a, b) => size(b[1]) - size(a[1]));
+    const order = ranked([...rows], split.total, measure).slice(0, GROUPS);
     const own = colorsOf(dim, order.map(([key]) => key), colors);
     const groups: Group[] = order.map(([key, list], i) =>
-        ({name: words.short(dim, key), value: key, color: own[i], values: line(times, list, info)}));
+        drawn(words.text(dim, key), key, own[i], list));
     if (info.stacked) {
-        const rest = line(times, split.other_rows ?? [], info);
-        if (rest.some((v) => v))
-            groups.push({name: "Other", value: undefined, color: color("--series-other"), values: rest});
+        const rest = drawn("Other", undefined, color("--series-other"), split.other_rows ?? []);
+        if (rest.values.some((v) => v))
+            groups.push(rest);
     }
-    return {times, measure, groups};
+    return {times, measure, from, groups};
 }
 
 // The axis: a round step that gives three to five lines.
@@ -137,7 +166,7 @@ function tip(d: Drawn, index: number, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
     const sum = d.groups.reduce((n, g) => n + (g.values[index] ?? 0), 0);
     return tooltip(h("div", {class: "tip-title"}, dateTime(new Date(d.times[index].time), zone)),
-        h("table", null, d.groups.map((g) => h("tr", null, h("td", null, h("i", {class: "swatch", vars: {"--c": g.color}}), g.name),
+        h("table", null, d.groups.map((g) => h("tr", null, h("td", null, h("i", {class: "swatch", vars: {"--c": g.color}}), words.cut(g.name, 44)),
             h("td", {class: "n"}, info.format(g.values[index])))),
         info.stacked && d.groups.length > 1 ? h("tr", {class: "sum"}, h("td", null, "All"), h("td", {class: "n"}, info.format(sum))) : null));
 }
@@ -149,7 +178,7 @@ export interface Marker {
 
 function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Option {
     const info = MEASURES[d.measure];
-    const span = d.times.length ? d.times[d.times.length - 1].time - d.times[0].time : 0;
+    const span = d.times.length ? d.times[d.times.length - 1].time - d.from : 0;
     const top = axisMax(d.groups, info.stacked);
     return {
         useUTC: zone === "utc", animation: false, textStyle: {fontFamily: FONT},
@@ -160,7 +189,7 @@ function option(d: Drawn, zone: Zone, markers: Marker[], compact: boolean): Opti
             formatter: (list: {dataIndex: number}[]) => tip(d, list[0].dataIndex, zone)}),
         xAxis: {type: "time", axisLine: {lineStyle: {color: color("--line-strong")}}, axisTick: {show: false}, splitNumber: compact ? 3 : 7,
             axisLabel: {color: color("--ink-2"), fontSize: 12, hideOverlap: true, formatter: timeLabel(zone, span)}, splitLine: {show: false},
-            min: d.times[0]?.time, max: d.times[d.times.length - 1]?.time},
+            min: d.from, max: d.times[d.times.length - 1]?.time},
         yAxis: {type: "value", min: 0, max: top ? undefined : 1, splitNumber: 3,
             axisLabel: {color: color("--ink-2"), fontSize: 12, formatter: (v: number) => v ? round(info.format(v)) : "0"},
             splitLine: {lineStyle: {color: color("--line")}}},
@@ -187,7 +216,7 @@ function describe(d: Drawn): string {
 
 export function seriesTable(d: Drawn, zone: Zone): HTMLElement {
     const info = MEASURES[d.measure];
-    const columns: Column<number>[] = [{name: `Time (${zoneName(zone)})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
+    const columns: Column<number>[] = [{name: `Time (${zoneName(zone, new Date(d.from), new Date(d.times[d.times.length - 1]?.time ?? d.from))})`, cell: (i) => dateTime(new Date(d.times[i].time), zone)},
         ...d.groups.map((g): Column<number> => ({name: g.name, number: true, cell: (i) => data(g.values[i], info.format)}))];
     return asTable("as-table", () => table(`${info.label} over time`, columns, d.times.map((_, i) => i).reverse()));
 }

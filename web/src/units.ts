@@ -90,12 +90,24 @@ export function parts(time: Date, zone: Zone): {date: string; hm: string; s: str
     return {date, hm, s: two(u ? time.getUTCSeconds() : time.getSeconds())};
 }
 
-export function zoneName(zone: Zone): string {
+function offsetOf(time: Date): string {
+    const offset = -time.getTimezoneOffset();
+    const abs = Math.abs(offset);
+    return `${offset < 0 ? "−" : "+"}${two(Math.floor(abs / 60))}:${two(abs % 60)}`;
+}
+
+// Of a moment, or of a time in which the clocks may have been changed.
+export function zoneName(zone: Zone, from: Date, to: Date = from): string {
     if (zone === "utc")
         return "UTC";
-    const offset = -new Date().getTimezoneOffset();
-    const abs = Math.abs(offset);
-    return `UTC${offset < 0 ? "−" : "+"}${two(Math.floor(abs / 60))}:${two(abs % 60)}`;
+    const first = offsetOf(from), last = offsetOf(to);
+    return first === last ? `UTC${first}` : `UTC${first}, later ${last}`;
+}
+
+// From one moment to another; the date once, and not at all when it is today.
+export function timeRange(from: Date, to: Date, zone: Zone): string {
+    const a = parts(from, zone), b = parts(to, zone), today = parts(new Date(), zone).date;
+    return a.date !== b.date ? `${a.date} ${a.hm} – ${b.date} ${b.hm}` : `${a.date === today ? "" : a.date + " "}${a.hm} – ${b.hm}`;
 }
 
 export function dateTime(time: Date, zone: Zone, seconds = false): string {
@@ -112,8 +124,8 @@ export function moment(text: string | null, zone: Zone, seconds = true): HTMLEle
     const today = parts(time, zone).date === parts(new Date(), zone).date;
     const p = parts(time, zone);
     const shown = today ? `${p.hm}${seconds ? ":" + p.s : ""}` : `${p.date} ${p.hm}`;
-    return h("time", {datetime: text, title: `${dateTime(time, zone, true)} ${zoneName(zone)}\n` +
-        `${dateTime(time, other, true)} ${zoneName(other)}`}, shown);
+    return h("time", {datetime: text, title: `${dateTime(time, zone, true)} ${zoneName(zone, time)}\n` +
+        `${dateTime(time, other, true)} ${zoneName(other, time)}`}, shown);
 }
 
 export function age(text: string | null, zone: Zone): HTMLElement {

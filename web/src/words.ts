@@ -46,7 +46,8 @@ export function learnName(asn: number, name: string | null): void {
         names.set(asn, name);
 }
 
-export const asName = (asn: number): string | undefined => names.get(asn);
+// "AS64496 Example Transit One"; undefined where the name is not known.
+export const asName = (asn: number): string | undefined => names.has(asn) ? `AS${asn} ${names.get(asn)}` : undefined;
 
 const isAs = (dim: Dimension) => dim === "origin" || dim === "neighbour" || dim === "via";
 
@@ -54,10 +55,8 @@ const isAs = (dim: Dimension) => dim === "origin" || dim === "neighbour" || dim 
 export function text(dim: Dimension, value: string | number | null | undefined): string {
     if (value === null || value === undefined)
         return dim === "type" ? "no type" : dim === "country" ? "unknown country" : "no route";
-    if (isAs(dim)) {
-        const name = names.get(Number(value));
-        return name ? `${name} (AS${value})` : `AS${value}`;
-    }
+    if (isAs(dim))
+        return asName(Number(value)) ?? `AS${value}`;
     if (dim === "country")
         return countryName(String(value));
     if (dim === "match")
@@ -67,22 +66,30 @@ export function text(dim: Dimension, value: string | number | null | undefined):
     return String(value);
 }
 
-// Without the number of an AS that has a name.
-export function short(dim: Dimension, value: string | number | null | undefined): string {
-    return isAs(dim) && value !== null && value !== undefined ? names.get(Number(value)) ?? `AS${value}` : text(dim, value);
+// Where there is no room for a name.
+export const number = (dim: Dimension, value: string | number | null | undefined): string =>
+    isAs(dim) && value !== null && value !== undefined ? `AS${value}` : text(dim, value);
+
+// No more than so many characters, of which the last tell names apart as well as the first do.
+export function cut(name: string, most: number): string {
+    const last = Math.floor(most / 3);
+    return name.length <= most ? name : `${name.slice(0, most - last - 1).trimEnd()}…${name.slice(-last).trimStart()}`;
 }
 
 export const value = (dim: Dimension, row: Row): string | number | null => row[dim] ?? null;
 
-// A value for a table: the name, and its number beside it, quieter.
+// An AS for a table or a path: its number, which always has room, and its name.
+function as(asn: number, shown = `AS${asn}`): Child {
+    const name = names.get(asn);
+    return [h("span", {class: "asn"}, shown), name ? [" ", h("span", {class: "name"}, name)] : null];
+}
+
+// A value for a table.
 export function label(dim: Dimension, v: string | number | null): Child {
     if (v === null)
         return h("span", {class: "unknown"}, text(dim, v));
-    if (isAs(dim)) {
-        const name = names.get(Number(v));
-        return name ? [h("span", {class: "name"}, name), " ", h("span", {class: "code"}, `AS${v}`)]
-            : h("span", {class: "name"}, `AS${v}`);
-    }
+    if (isAs(dim))
+        return as(Number(v));
     if (dim === "country")
         return [h("span", {class: "name"}, countryName(String(v))), " ", h("span", {class: "code"}, String(v))];
     if (dim === "path")
@@ -90,6 +97,7 @@ export function label(dim: Dimension, v: string | number | null): Child {
     return h("span", {class: "name"}, text(dim, v));
 }
 
+// Each AS with its number and, as far as there is room, its name; the whole name for a look.
 export function path(value: string | null): Child {
     if (value === null)
         return h("span", {class: "unknown"}, "no route");
@@ -102,8 +110,8 @@ export function path(value: string | null): Child {
         const asn = Number(hop.replace(/\D/g, ""));
         const times = all.findIndex((other, k) => k > i && other !== hop);
         const n = (times < 0 ? all.length : times) - i;
-        return [i ? h("span", {class: "hop"}, " › ") : null, h("span", {class: "asn", title: names.get(asn) ?? `AS${hop}`}, hop),
-            n > 1 ? h("span", {class: "hop", title: `${n} times`}, ` ×${n}`) : null];
+        return [i ? h("span", {class: "hop"}, " › ") : null, h("span", {class: "as-hop", title: asName(asn) ?? `AS${hop}`}, as(asn, hop),
+            n > 1 ? h("span", {class: "times", title: `${n} times`}, ` ×${n}`) : null)];
     });
     return h("span", {class: "path"}, hops);
 }

@@ -41,7 +41,7 @@ async function overview(browser) {
     check(Math.abs(change - (total.bytes_sent / before.total.bytes_sent - 1)) < 1e-9, "its change against the period before", change);
     const largest = await api("top", {...RANGE, by: "origin", limit: 8});
     equal(await values(page, `${cardOf("Largest networks")} tbody td:nth-child(2) data`), largest.rows.map((r) => r.bytes_sent), "the largest networks");
-    const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .code`, (list) => list.map((e) => e.textContent));
+    const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .asn`, (list) => list.map((e) => e.textContent));
     check(worst.length === 8 && !worst.includes(`AS${setting.few}`), "a rate over a handful of packets is not among the worst", worst);
     for (const [chart, x, y, text] of [["series", 0.5, 0.5, "All"], ["map", 0.53, 0.5, ""]]) {
         await page.waitForSelector(`.chart-overview-${chart}[data-drawn]`);
@@ -69,8 +69,55 @@ async function overview(browser) {
     const countries = await api("countries", RANGE);
     await page.locator("#map-table").focus();
     await page.keyboard.press("Enter");
+    await page.waitForSelector(".as-table:has(#map-table) tbody td");
     equal(await values(page, ".as-table:has(#map-table) tbody td:nth-child(2) data"), countries.rows.map((r) => r.bytes_sent), "the map is there as a table, by keyboard");
     equal(page.problems, [], "Overview: no complaint on the console");
+    await page.context().close();
+}
+
+// Wilson's lower end, as scale.ts has it.
+function wilson(hits, n) {
+    const z = 1.96, p = hits / n, w = z * Math.sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    return (p + z * z / (2 * n) - w) / (1 + z * z / n);
+}
+
+const percent = (v) => (v * 100).toFixed(v * 100 < 10 ? 2 : 1) + "\u00a0%";
+
+// The sentence that says whom to call, and the networks that are worst.
+async function whomToCall(browser) {
+    const page = await open(browser, "/" + fixed(), {viewport: {width: 1280, height: 800}});
+    const via = await api("top", {...RANGE, by: "via", limit: 200, sort: "packets_retransmitted"});
+    const all = (await api("top", {...RANGE, by: ""})).total, lossy = via.rows.find((r) => r.via === setting.lossy);
+    const rest = (all.packets_retransmitted - lossy.packets_retransmitted) / (all.packets_sent - lossy.packets_sent);
+    const said = await page.textContent(".lost-said");
+    equal(await page.textContent(".lost-said .suspect"), `AS${lossy.via} ${lossy.via_name}`, "the first card names the transit that loses, by number and name");
+    check([lossy.packets_retransmitted / all.packets_retransmitted, lossy.retransmit_rate, rest].every((v) => said.includes(percent(v))), "with its share, its rate and the others'", said);
+    const since = Date.parse(await page.getAttribute(".lost-said time", "datetime")), began = (setting.now - 7200) * 1000;
+    check(said.includes("since") && Math.abs(since - began) <= 10 * 60e3, "and since when", `${new Date(since).toISOString()} ${new Date(began).toISOString()}`);
+    const excess = (r) => r.packets_retransmitted - r.packets_sent * (all.packets_retransmitted - r.packets_retransmitted) / (all.packets_sent - r.packets_sent);
+    const rows = `${cardOf("Worst networks")} tbody tr`;
+    const bottom = await page.$$eval(`.lost, ${rows}:nth-child(5)`, (list) => list.map((e) => e.getBoundingClientRect().bottom));
+    check(bottom.length === 2 && bottom.every((y) => y <= 800), "the card and five of the worst networks are on the first screen", bottom);
+    const legend = await page.$$eval(".legend-name", (list) => list.map((e) => [e.textContent, e.title]));
+    check(legend.length > 2 && legend.every(([text, title]) => text === title && (/^AS\d+ \S/.test(text) || text === "Other")), "the legend has numbers and names", JSON.stringify(legend));
+    for (const [query, order] of [[{worst: "via"}, excess], [{worst: "via", rank: "rate"}, (r) => wilson(r.packets_retransmitted, r.packets_sent)]]) {
+        await go(page, "/" + fixed(query));
+        const expected = via.rows.filter((r) => r.packets_sent >= 1000 && order(r) > 0).sort((a, b) => order(b) - order(a)).slice(0, 8).map((r) => `AS${r.via}`);
+        equal(await page.$$eval(`${rows} td:first-child .asn`, (list) => list.map((e) => e.textContent)), expected, `any AS, the worst by ${query.rank ?? "excess"}`);
+    }
+    await go(page, "/" + fixed({measure: "retransmit_rate", by: "via"}));
+    check((await page.$$eval(".legend-name", (list) => list.map((e) => e.textContent)))[0].startsWith(`AS${setting.lossy} `), "the chart of rates begins with it, not with the largest");
+    equal(await page.textContent(".legend li:nth-child(2) .n"), percent(lossy.retransmit_rate), "and its mean is the rate over all packets");
+    await click(page, ".lost-said .suspect");
+    check(new URL(page.url()).pathname === "/networks" && new URL(page.url()).searchParams.get("filter") === `via:${setting.lossy}`, "the sentence leads to what is behind it", page.url());
+    await go(page, "/?" + new URLSearchParams({from: at(-12), to: at(-6)}));
+    check((await page.textContent(".lost-said")).startsWith("Nothing stands out"), "before, nothing stood out", await page.textContent(".lost-said"));
+    const asked = [];
+    page.on("request", (r) => asked.push(new URL(r.url())));
+    await go(page, "/" + fixed({filter: "router:fra1 type:web via:64500"}));
+    equal(asked.filter((u) => u.pathname === "/api/v1/changes").map((u) => u.searchParams.get("filter")), ["router:fra1 via:64500"], "path changes follow the filter");
+    check((await page.textContent(cardOf("Path changes"))).includes("not by type:web"), "and say what they cannot follow");
+    equal(page.problems, [], "whom to call: no complaint on the console");
     await page.context().close();
 }
 
@@ -127,6 +174,23 @@ async function filters(browser) {
     await page.press("#filter", "Enter");
     await ready(page);
     check((await page.textContent("#content")).includes("contry") && (await page.textContent(".excerpt")).includes("^"), "a mistake is pointed at");
+    equal(await page.evaluate(() => document.activeElement.id), "filter", "where it can be mended");
+    check(await page.locator("#offers").isHidden(), "nothing lies over it");
+    for (const [typed, how] of [["asia", "ArrowDown"], ["-type:api carrier asia", ""], ["ASIA", ""]]) {
+        await page.fill("#filter", typed);
+        if (how) {
+            await page.waitForSelector('#offers:has-text("Sample Carrier Asia")');
+            check((await page.textContent("#offers")).includes("via:64501"), "a name is found in all dimensions", await page.textContent("#offers"));
+            await page.keyboard.press(how);
+            await page.keyboard.press("Enter");
+        }
+        await page.keyboard.press("Enter");
+        await page.waitForURL(/via/);
+        await ready(page);
+        equal(new URL(page.url()).searchParams.get("filter"), typed.startsWith("-") ? "-type:api via:64501" : "via:64501", `“${typed}” is the AS of that name`);
+        check((await page.locator(".networks tbody tr").count()) > 0 && await page.locator("#offers").isHidden(), "and shows its traffic, the list gone");
+        await go(page, "/networks" + fixed());
+    }
     page.problems.length = 0; // the browser notes the 400
     await go(page, "/networks" + fixed({filter: "country:AQ"}));
     check((await page.textContent(".empty")).includes("No traffic passes this filter"), "nothing found says what to do");
@@ -134,6 +198,55 @@ async function filters(browser) {
     check((await page.locator(".networks tbody tr").count()) > 1, "and doing it helps");
     equal(page.problems, [], "filters: no complaint on the console");
     await page.context().close();
+}
+
+// All that a page asks about traffic is of one range, which it shows; averages and changes are over what there is of it.
+async function coverage(browser) {
+    const asked = new Set();
+    const page = await open(browser, "/?last=4h", {}, setting.url, (p) => p.on("request", (r) => {
+        const at = new URL(r.url());
+        if (/^\/api\/v1\/(top|series|sparklines|countries|paths|changes)/.test(at.pathname))
+            asked.add(`${at.searchParams.get("from")} ${at.searchParams.get("to")} ${at.searchParams.get("last")}`);
+    }));
+    await go(page, "/networks?last=4h");
+    await go(page, "/paths?last=4h");
+    const [from, to, last] = [...asked][0].split(" ");
+    const hours = (Date.parse(to) - Date.parse(from)) / 3600e3;
+    check(last === "null" && /:00:00Z$/.test(from) && hours === 5 && [...asked].every((range) => Date.parse(range.slice(0, 20)) - Date.parse(from) <= 3600e3),
+        "all questions of a page name the same two ends", [...asked].join("\n"));
+    if (asked.size > 1) // the hour has changed meanwhile
+        note([...asked].join("\n"));
+    await go(page, "/?last=4h");
+    const first = new Date(Math.floor(Date.now() / 3600e3) * 3600e3 - 4 * 3600e3).toLocaleTimeString("en-GB", {timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit"});
+    check((await page.textContent("#covers")).includes(`${first} – `), "what is covered is shown", `${first}: ${await page.textContent("#covers")}`);
+    await go(page, "/?last=7d");
+    const {since} = await api("since");
+    const {total} = await api("top", {by: "", last: "7d", fields: "bytes_sent"});
+    const average = total.bytes_sent * 8 / (Date.now() - Date.parse(since)) * 1000;
+    const shown = await page.$eval("#tile-bytes .tile-extra", (e) => e.textContent.replaceAll("\u00a0", " "));
+    const value = parseFloat(shown) * {k: 1e3, M: 1e6, G: 1e9}[/ ([kMG])bit/.exec(shown)[1]];
+    check(Math.abs(value / average - 1) < 0.02, "a young store: the average is over what there is", `${shown}, expected ${average}`);
+    check((await page.textContent("#covers")).includes("no earlier data"), "which is said", await page.textContent("#covers"));
+    equal(await page.$$eval(".tile .change", (list) => [...new Set(list.map((e) => e.textContent))]), ["no earlier data"], "nothing is compared with what is not there");
+    await go(page, "/networks?last=24h");
+    check(!/>\s*999/.test(await page.textContent("main")), "no change is more than a number");
+    equal(page.problems, [], "coverage: no complaint on the console");
+    await page.context().close();
+}
+
+// Whatever stands in an address, the page lives.
+async function badAddress(browser) {
+    for (const search of ["from=foo&to=bar", "from=2026-11-27T10:00:00Z&to=bar", "last=foo", "from=99999999999999999", "last=99999999999w", "from=-1h&to=-2h", "last=forever"]) {
+        const page = await open(browser, "/?" + search);
+        const text = await page.textContent("#content");
+        check(/w$|ever$/.test(search) || /is no time|is no duration|before it begins/.test(text), `?${search}: what is wrong with it is said`, text);
+        if (/no (time|duration)/.test(text)) {
+            await click(page, '#content a:has-text("Look at the last 6 hours")');
+            check((await page.locator(".tile").count()) === 5 && !page.url().includes("from"), "and the way out leads to figures", page.url());
+        }
+        equal(page.problems, [], `?${search}: no complaint on the console`);
+        await page.context().close();
+    }
 }
 
 async function ranges(browser) {
@@ -178,6 +291,7 @@ async function pathsPage(browser) {
     check((await page.getAttribute(".chart-paths-flow", "aria-label")).includes("3 routers"), "the flow has its routers");
     await page.locator("#flow-table").focus();
     await page.keyboard.press("Enter");
+    await page.waitForSelector(".as-table tbody td");
     const links = await values(page, ".as-table tbody td:nth-child(4) data");
     equal(links.sort((a, b) => a - b), flow.links.map((l) => l.bytes_sent).sort((a, b) => a - b), "the flow is there as a table");
     await page.locator(".as-table tbody a").first().focus();
@@ -194,11 +308,18 @@ async function glass(browser) {
     await page.press("#q", "Enter");
     await ready(page);
     const {rows} = await api("lookup", {address: "100.64.1.1"});
-    const shown = await page.$$eval("tbody tr", (list) => list.map((tr) => [tr.cells[0].textContent, tr.cells[1].textContent, tr.cells[2].textContent.replaceAll(" › ", " ")]));
+    const shown = await page.$$eval("tbody tr", (list) => list.map((tr) => [tr.cells[0].textContent, tr.cells[1].textContent, [...tr.cells[2].querySelectorAll(".asn")].map((e) => e.textContent).join(" ")]));
     equal(shown, rows.map((r) => [r.router, r.prefix, r.path]), "Routes: an address in every router's table");
     await click(page, "tbody tr:first-child a");
     equal(new URL(page.url()).searchParams.get("q"), "100.64.0.0/20", "a prefix can be asked for");
     equal(await page.locator("tbody tr").count(), 3, "and is in three tables");
+    await page.fill("#q", "hello");
+    await page.press("#q", "Enter");
+    await ready(page);
+    equal([await page.inputValue("#q"), await page.locator("#router").count()], ["hello", 1], "what cannot be looked up stays in its form");
+    check(/“hello” is no address.*203\.0\.113\.9/.test(await page.textContent(".empty")) && !(await page.textContent("main")).includes("6 hours"), "with a sentence and an example",
+        await page.textContent("main"));
+    page.problems.length = 0; // the browser notes the 400
     await go(page, "/routes?q=origin:65001&router=fra1");
     equal(await page.locator("tbody tr").count(), 1, "a filter and a router");
     equal(page.problems, [], "Routes: no complaint on the console");
@@ -238,6 +359,10 @@ async function phone(browser) {
         await go(page, path + (["/", "/networks", "/paths"].includes(path) ? fixed() : ""));
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         check(width <= 390, `${title} fits 390 pixels`, width);
+        const cut = await page.$$eval(".segmented", (list) => list.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.ariaLabel));
+        equal(cut, [], "no choice is cut");
+        const cues = await page.$$eval(".scroll", (list) => list.filter((e) => e.scrollWidth > e.clientWidth && !getComputedStyle(e).backgroundAttachment.includes("scroll")).length);
+        equal(cues, 0, "what can be scrolled shows that");
     }
     equal(page.problems, [], "phone: no complaint on the console");
     await page.context().close();
@@ -280,22 +405,54 @@ async function keyboard(browser) {
     await page.context().close();
 }
 
-// Nothing serious by axe-core, in both themes.
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+// Nothing serious by axe-core, and nothing outside landmarks.
+async function judge(page, name, only = {}) {
+    await page.addScriptTag({path: AXE});
+    const {violations} = await page.evaluate((o) => globalThis.axe.run(document, {resultTypes: ["violations"], ...o}), only);
+    const found = violations.filter((v) => ["serious", "critical"].includes(v.impact) || v.id === "region")
+        .map((v) => `${v.id}: ${v.nodes.slice(0, 4).map((n) => `${n.target} ${n.failureSummary}`).join(" | ")}`);
+    equal(found, [], `${name} is accessible`);
+}
+
 async function accessible(browser) {
-    const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
     for (const colorScheme of ["light", "dark"]) {
         const page = await open(browser, "/", {colorScheme, bypassCSP: true});
         for (const [path, title] of Object.entries(PAGES)) {
             await go(page, path + (path === "/routes" ? "?q=100.64.0.0/20" : ""));
-            await page.addScriptTag({path: axe});
-            const only = colorScheme === "dark" ? {runOnly: ["color-contrast"]} : {}; // all that a theme changes
-            const {violations} = await page.evaluate((o) => globalThis.axe.run(document, {resultTypes: ["violations"], ...o}), only);
-            const found = violations.filter((v) => ["serious", "critical"].includes(v.impact))
-                .map((v) => `${v.id}: ${v.nodes.slice(0, 4).map((n) => `${n.target} ${n.failureSummary}`).join(" | ")}`);
-            equal(found, [], `${title} is accessible in ${colorScheme}`);
+            await judge(page, `${title} in ${colorScheme}`, colorScheme === "dark" ? {runOnly: ["color-contrast"]} : {}); // all that a theme changes
         }
         await page.context().close();
     }
+}
+
+// Also where a page is not as it is at first.
+async function accessibleStates(browser) {
+    const page = await open(browser, "/", {bypassCSP: true});
+    const cases = {"a filter": "/networks" + fixed({filter: "country:DE,AQ -type:api"}), "no traffic": "/networks" + fixed({filter: "country:AQ"}),
+        "a mistake in a filter": "/?filter=contry:DE", "a bad range": "/?from=foo", "a bad address": "/routes?q=hello"};
+    for (const [name, path] of Object.entries(cases)) {
+        await go(page, path);
+        await judge(page, name);
+    }
+    await go(page, "/" + fixed());
+    await page.click("#as-table");
+    await page.click("#map-table");
+    await judge(page, "an open table");
+    await page.keyboard.press("/");
+    await page.waitForSelector("#offer-0");
+    await judge(page, "the list of completions");
+    await page.context().close();
+    const form = await open(browser, "/", {bypassCSP: true}, setting.guarded);
+    await judge(form, "the form for the token");
+    await form.context().close();
+    const small = await open(browser, "/" + fixed({filter: "-type:api"}), {bypassCSP: true, viewport: {width: 390, height: 844}, isMobile: true, hasTouch: true});
+    for (const path of ["/", "/networks"]) {
+        await go(small, path + fixed({filter: "-type:api"}));
+        await judge(small, `${path} on a phone`);
+    }
+    await small.context().close();
 }
 
 async function broken(browser) {
@@ -311,7 +468,7 @@ async function broken(browser) {
 
 const browser = await launch();
 try {
-    for (const part of [firstLoad, overview, networks, filters, ranges, pathsPage, glass, states, themes, token, keyboard, phone, accessible, broken])
+    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, coverage, badAddress, pathsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
         await part(browser);
 } finally {
     await browser.close();

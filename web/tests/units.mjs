@@ -35,7 +35,18 @@ for (const [format, value, text] of [
     equal(plain(units[format](value)), text, `${format} of ${value}`);
 equal(units.dateTime(new Date("2026-01-02T03:04:05Z"), "utc", true), "2026-01-02 03:04:05", "a time in UTC");
 
+process.env.TZ = "Europe/Berlin";
+const winter = new Date("2026-01-02T00:00:00Z"), summer = new Date("2026-07-02T00:00:00Z");
+equal([units.zoneName("local", winter), units.zoneName("local", summer), units.zoneName("local", winter, summer), units.zoneName("utc", summer)],
+    ["UTC+01:00", "UTC+02:00", "UTC+01:00, later +02:00", "UTC"], "a zone's name at a time, not of today");
+equal([units.timeRange(winter, new Date("2026-01-02T03:30:00Z"), "local"), units.timeRange(winter, summer, "utc")],
+    ["2026-01-02 01:00 – 04:30", "2026-01-02 00:00 – 2026-07-02 00:00"], "from one time to another");
+
 const filter = await source("filter.ts");
+equal(filter.loose("country:DE sample  carrier asia", 31).map((l) => [l.from, l.part]), [[11, "sample  carrier asia"], [19, "carrier asia"], [27, "asia"]], "words that may be a name");
+equal([filter.loose("-asia", 5), filter.loose("country:DE", 10), filter.loose("asia ", 5), filter.loose("asia country:D", 14), filter.loose("", 0)].map((l) => l.length),
+    [1, 0, 0, 0, 0], "and what is none");
+equal(filter.loose("-asia", 5)[0].from, 1, "behind a minus");
 equal(filter.parse('router:edge1 -country:DE,AT path:"64500 64511"').map(({dim, negate, values}) => [dim, negate, values]),
     [["router", false, ["edge1"]], ["country", true, ["DE", "AT"]], ["path", false, ["64500 64511"]]], "terms of a filter");
 for (const value of ["edge1", "64500 64511", 'say "a"', "a\\b", "", "null", "a,b", 64511, null])
@@ -53,6 +64,52 @@ equal([0, 0.001, 0.0049, 0.01, 0.03, 0.9].map(scale.rateClass), [0, 1, 1, 3, 4, 
 check(scale.wilson(3, 12) < 0.1 && scale.wilson(250, 1000) > 0.22 && scale.wilson(0, 0) === 0, "few packets count for little");
 
 const state = await source("state.ts");
+const NOW = Date.parse("2026-11-27T10:26:13.500Z");
+const rangeOf = (search) => {
+    const of = {page: "overview", parameters: new URLSearchParams(search), now: NOW};
+    try {
+        return Object.values(state.range(of)).map((text) => text.slice(8, 16)).join(" ");
+    } catch (error) {
+        return `${error.status} ${error.parameter}`;
+    }
+};
+for (const [search, text] of [["", "27T04:00 27T11:00"], ["last=4h", "27T06:00 27T11:00"], ["last=3h", "27T07:26 27T10:27"], ["last=15m", "27T10:11 27T10:27"], ["last=7d", "20T10:00 27T11:00"],
+    ["last=forever", "17T05:00 27T11:00"], ["from=2026-11-27T08:25:00Z", "27T08:25 27T10:27"], ["from=2026-11-26T08:25Z", "26T08:25 27T11:00"], ["from=-2h&to=now-1h", "27T08:26 27T09:27"],
+    ["from=2026-11-26&to=2026-11-27", "26T00:00 27T00:00"], ["from=1795428000&to=2026-11-23T13:00:00%2B01:00", "23T10:00 23T12:00"], ["from=1795428000&to=2026-11-23T13:00:00+01:00", "23T10:00 23T12:00"],
+    ["from=foo&to=bar", "400 from"], ["from=-2h&to=bar", "400 to"], ["from=2026-11-27T10:00:00", "400 from"], ["from=-1h&to=-2h", "400 from"], ["last=foo", "400 last"], ["last=0h", "400 last"],
+    ["from=99999999999999", "400 from"], ["last=999999999w", "17T05:00 27T11:00"]])
+    equal(rangeOf(search), text, `the range of ?${search}`);
+equal([state.askedOrNull({parameters: new URLSearchParams("from=foo"), now: NOW}), state.askedOrNull({parameters: new URLSearchParams("last=1h"), now: NOW})],
+    [null, {from: NOW - 3600e3, to: NOW}], "as it was chosen, or nothing");
+
+const {against, covered, secondsOf} = await source("covered.ts");
+const day = (n, hour = 0) => new Date(Date.UTC(2026, 10, n, hour)).toISOString();
+const whole = {from: day(20), to: day(27), previous: {from: day(13), to: day(20)}};
+equal(secondsOf(covered({from: day(20), to: day(27, 11)}, NOW)), (NOW - Date.parse(day(20))) / 1000, "what is to come is not covered");
+equal(covered({from: day(20), to: day(27), since: Date.parse(day(26))}, NOW), {from: Date.parse(day(26)), to: Date.parse(day(27))}, "nor what was before there was any traffic");
+equal(secondsOf(covered({from: day(20), to: day(21), since: Date.parse(day(26))}, NOW)), 1, "a range before it");
+equal([null, Date.parse(day(2)), Date.parse(day(15)), Date.parse(day(19)), Date.parse(day(26))].map((since) => against({...whole, since}, NOW)),
+    [[7, 7], [7, 7], [7, 5], [7, null], [1, null]].map(([now, then]) => ({now: now * 86400, then: then && then * 86400})), "compared is what is covered of both, when it is half of the earlier one");
+
+globalThis.ResizeObserver = class {};
+const series = await source("series.ts");
+const byHour = {from: day(20), to: day(21), step: 7200, since: Date.parse(day(20, 7)), rows: [{time: day(20, 12)}]};
+equal(series.buckets(byHour).map((b) => [new Date(b.time).getUTCHours(), b.seconds]), [[6, 3600], ...[8, 10, 12, 14, 16, 18, 20, 22].map((h) => [h, 7200])],
+    "points begin with the store's traffic, not with the first row");
+equal(series.buckets({...byHour, rows: []}), [], "none without any row");
+
+// Elements as far as change.ts makes any.
+class Node {
+    constructor(text = "") { this.text = text; }
+    setAttribute() {}
+    append(child) { this.text += child.text ?? child; }
+}
+Object.assign(globalThis, {Node, document: {createElement: () => new Node()}});
+const {change} = await source("change.ts");
+equal([[1000, undefined], [1000, 0], [null, 3], [1240, 1000], [9990, 1000], [25000, 1000], [1e9, 1], [1002, 1000], [10, 1000]].map(([now, then]) => plain(change(now, then, 0, false).text)),
+    ["no earlier data", "none before", "none before", "▲ +24 %", "▲ +899 %", "▲ ×25", "▲ ×1.00 G", "±0.2 %", "▼ −99 %"], "changes");
+equal([[0.02, 0.01], [0.01, undefined], [0.01, null]].map(([now, then]) => plain(change(now, then, -1, true).text)), ["▲ +1.00 points, worse", "no earlier data", "none before"], "of rates");
+
 const s = {page: "networks", parameters: new URLSearchParams("last=24h&filter=country:DE&by=origin&sort=rtt_p50_us")};
 equal(state.url(s, {}, "paths"), "/paths?last=24h&filter=country:DE", "range and filter go from page to page");
 equal(state.url(s, {by: null, filter: "prefix:2001:db8::/32"}), "/networks?last=24h&filter=prefix:2001:db8::/32&sort=rtt_p50_us", "addresses stay readable");
@@ -85,6 +142,46 @@ equal([around(byMinute, one, [one, two]).before, around(byMinute, one, [one, two
         {packets_sent: 9000, packets_retransmitted: 450, retransmit_rate: 0.05, approximate: true}], "quality around a change of path, up to the next one");
 equal(around(byMinute, two, [one, two]).after.packets_sent, 60000, "for an hour");
 equal(around({step: 60, rows: []}, one, [one]).before.retransmit_rate, null, "no packets, no rate");
+
+// Whom to call. A world of paths with packets and what was sent again of them; groups by AS come of it.
+const {suspects, excess, stretch, members, isBehind} = await source("suspects.ts");
+function world(paths, more = []) {
+    const list = paths.map(([path, packets_sent, rate]) => ({members: members(path), packets_sent, packets_retransmitted: Math.round(packets_sent * rate)}));
+    const of = (some) => some.reduce((a, p) => ({packets_sent: a.packets_sent + p.packets_sent, packets_retransmitted: a.packets_retransmitted + p.packets_retransmitted}),
+        {packets_sent: 0, packets_retransmitted: 0});
+    const groups = [...new Set(list.flatMap((p) => p.members))].map((as) => ({dim: "via", value: as, sums: of(list.filter((p) => p.members.includes(as)))}));
+    return suspects(of(list), [...groups, ...more], list);
+}
+const CLEAN = [["1 10", 400000, 0.003], ["2 11", 300000, 0.003], ["1 12", 200000, 0.002], ["2 13", 1e5, 0.004]];
+const named = (found) => found.map((x) => [x.value, ...x.twins]);
+const lossy = world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["1 9 22", 60000, 0.03]]);
+equal(named(lossy), [[9]], "a transit that loses is named, not those before and behind it");
+equal([lossy[0].role, lossy[0].before.map((b) => b.as)], ["transit", [1, 2]], "and by whom it is reached");
+check(Math.abs(lossy[0].rate - 0.035) < 1e-9 && Math.abs(lossy[0].elsewhere - 0.0029) < 1e-9 && Math.abs(lossy[0].share - 12600 / 15500) < 1e-9, "its rate, the others' and its share", JSON.stringify(lossy[0]));
+check(Math.abs(lossy[0].excess - (12600 - 360000 * 0.0029)) < 1e-6 && excess({packets_sent: 5000, packets_retransmitted: 9}, {packets_sent: 5500, packets_retransmitted: 9}) === 0, "its excess; without a rest there is none");
+equal(named(world(CLEAN)), [], "nothing stands out of ordinary rates");
+equal(named(world([...CLEAN, ["2 30", 900, 0.9]])), [], "few packets are never named");
+equal(named(world([...CLEAN, ["2 30", 20000, 0.012]])), [], "nor what is a small part of all that is lost");
+equal(named(world([...CLEAN, ["2 30", 20000, 0.15]])), [[30]], "a small network that loses very much is");
+equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["2 31", 50000, 0.05]])), [[9], [31]], "a second one elsewhere is named as well");
+equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["2 21", 60000, 0.04]])), [[9], [21]], "or one behind the first that loses on other paths too");
+equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.006], ["2 31", 50000, 0.05]])), [[20], [31]], "but not who has a little of everything");
+equal(named(world([...CLEAN, ["1 9 8 20", 150000, 0.036], ["2 9 8 21", 150000, 0.036]])).map((l) => l.sort()), [[8, 9]], "two that are always together are both named");
+equal(named(world([...CLEAN, ["1 9 8 20", 150000, 0.036], ["2 9 8 21", 150000, 0.036], ["2 9 23", 150000, 0.003]])), [[8]], "the wider one has clean paths as well");
+const country = {dim: "country", value: "XX", sums: {packets_sent: 300000, packets_retransmitted: 9000}};
+const spread = [["1 41", 60000, 0.03], ["2 42", 60000, 0.03], ["1 43", 60000, 0.03], ["2 44", 60000, 0.03], ["1 45", 60000, 0.03]];
+equal(world([...CLEAN, ...spread], [country]).map((x) => [x.dim, x.value]), [["country", "XX"]], "a country is, when it explains clearly more than any AS");
+equal(world([...CLEAN, ["1 9", 300000, 0.03]], [country]).map((x) => x.dim), ["via"], "an AS, when it explains as much: it can be called");
+equal([isBehind(20, 9, [{members: [1, 9, 20], packets_sent: 99, packets_retransmitted: 0}]), isBehind(1, 9, [{members: [1, 9, 20], packets_sent: 99, packets_retransmitted: 0}])],
+    [true, false], "behind it is who is reached by it");
+const overTime = (...rates) => rates.flatMap(([n, rate]) => Array.from({length: n}, () => ({packets_sent: 10000, packets_retransmitted: 10000 * rate})));
+equal([[[40, 0.003], [20, 0.04]], [[10, 0.003], [20, 0.04], [30, 0.003]], [[20, 0.04], [40, 0.003]], [[60, 0.004]], [[30, 0.003], [30, 0.005]]].map((r) => stretch(overTime(...r))),
+    [{from: 40, to: null}, {from: 10, to: 30}, {from: null, to: 20}, null, null], "since when, when that can be told");
+
+const words = await source("words.ts");
+words.learn([{via: 64499, via_name: "Sample Carrier Asia"}]);
+equal([words.text("via", 64499), words.number("via", 64499), words.text("origin", 1), words.cut("AS64499 Sample Carrier Asia", 20)],
+    ["AS64499 Sample Carrier Asia", "AS64499", "AS1", "AS64499 Sampl…r Asia"], "an AS always has its number, and its name behind it");
 
 const tsc = spawnSync(process.execPath, [path.join(web, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", web], {encoding: "utf8"});
 check(tsc.status === 0, "the types are right", tsc.stdout);

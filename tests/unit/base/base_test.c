@@ -201,10 +201,14 @@ static void times_go_there_and_back(void **state)
 	assert_string_equal(time_format(ms, text), "2026-11-23T10:00:00Z");
 	assert_int_equal(time_parse("2026-11-23T11:00:00.250+01:00", &ms), 0);
 	assert_string_equal(time_format(ms, text), "2026-11-23T10:00:00.250Z");
+	assert_int_equal(time_parse("2026-11-23T11:00+01:00", &ms), 0);
+	assert_string_equal(time_format(ms, text), "2026-11-23T10:00:00Z");
+	assert_int_equal(time_parse("2026-11-23", &ms), 0);
+	assert_string_equal(time_format(ms, text), "2026-11-23T00:00:00Z");
 	assert_int_equal(time_parse("1795428000", &ms), 0);
 	assert_true(ms == 1795428000000);
 	const char *bad[] = {"", "now", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-11-23T24:00:00Z",
-		"2026-11-23T10:00:00", "2026-11-23T10:00:00Zx", "-5", "99999999999999999999"};
+		"2026-11-23T10:00:00", "2026-11-23T10:00", "2026-11-23T10Z", "2026-11-23T", "2026-11-23Z", "2026-11-23T10:00:Z", "2026-11-23T10:00:00Zx", "-5", "99999999999999999999"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(time_parse(bad[i], &ms), -EINVAL);
 }

@@ -91,6 +91,10 @@ static void ranges(void **state)
 		{"from=2001-09-09T01:00:00Z", 999997200, NOW + 1},
 		{"from=2001-09-09T01:00:00.5Z&to=2001-09-09T01:00:01.5Z", 999997200, 999997202},
 		{"from=2001-09-09T03:00:00+02:00", 999997200, NOW + 1},
+		{"from=2001-09-09T03:00:00 02:00", 999997200, NOW + 1}, /* a + that was not percent-encoded */
+		{"from=2001-09-09T03:00 0200", 999997200, NOW + 1},
+		{"from=2001-09-09 01:00Z", 999997200, NOW + 1},
+		{"from=2001-09-08&to=2001-09-09", 999907200, 999993600},
 		{"last=forever", 0, NOW + 1},
 		{"from=0&to=253402300799", 0, 253402300799ull},
 	};
@@ -112,22 +116,33 @@ static void refusals(void **state)
 	static const struct {
 		const char *text, *says;
 	} cases[] = {
-		{"by=nonsense", "parameter 'by': 'nonsense'"},
+		{"by=nonsense", "parameter 'by': 'nonsense' is no dimension; there are time, router, type, prefix, origin, neighbour, via, "
+				"path, country, match"},
 		{"by=origin,", "parameter 'by': ''"},
 		{"by=origin,origin", "parameter 'by': 'origin' stands there twice"},
 		{"by=origin,prefix,path,router,type", "parameter 'by': at most 4"},
-		{"sort=size", "parameter 'sort': 'size'"},
+		{"sort=size", "parameter 'sort': 'size' is no measure; there are bytes_sent, "},
+		{"sort=size", "records, records_approximate, rtt_count, retransmit_rate, rtt_p50_us, rtt_p95_us"},
+		{"fields=bytes_sent,size", "parameter 'fields': 'size' is no figure of a row; there are bytes_sent, "},
+		{"fields=size", "rtt_p95_us, share, approximate"},
 		{"sort=", "parameter 'sort': ''"},
 		{"order=up", "parameter 'order': 'up'"},
-		{"filter=planet:earth", "parameter 'filter': "},
+		{"filter=planet:earth", "parameter 'filter': character 1: there is no dimension 'planet'; there are router, "},
 		{"last=1", "parameter 'last': '1'"},
 		{"last=0s", "parameter 'last': '0s'"},
 		{"last=-1h", "parameter 'last': '-1h'"},
-		{"last=1h&from=-2h", "'from' and 'last'"},
+		{"last=1h&from=-2h", "parameter 'last': 'from' and 'last' exclude each other"},
+		{"by=time&step=1h&points=20", "parameter 'points': 'step' and 'points' exclude each other"},
 		{"from=yesterday", "parameter 'from': 'yesterday'"},
 		{"from=-", "parameter 'from': '-'"},
 		{"from=nowish", "parameter 'from': 'nowish'"},
 		{"from=2026-02-30T00:00:00Z", "parameter 'from'"},
+		{"from=2026-02-30", "parameter 'from'"},
+		{"from=2026-11-27T10:00", "parameter 'from'"}, /* of which zone? */
+		{"from=2026-11-27T10Z", "parameter 'from'"},
+		{"from=2026-11-27 01:00", "parameter 'from'"},
+		{"from=2026-11-27T10:00:00 01:000", "parameter 'from'"},
+		{"from=2026-11-27T", "parameter 'from'"},
 		{"from=-1h&to=-2h", "parameter 'from': the range is empty"},
 		{"from=5&to=5", "parameter 'from': the range is empty"},
 		{"to=0", "parameter 'to': the range is empty"},

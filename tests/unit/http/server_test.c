@@ -417,13 +417,14 @@ static void changes(void **state)
 	struct answer a = ask(f->server, "/api/v1/changes?" RANGE);
 	assert_string_equal(a.body, "{\"from\":\"2026-11-23T10:00:00Z\",\"to\":\"2026-11-23T11:00:00Z\",\"rows\":["
 		"{\"time\":\"2026-11-23T10:50:00.500Z\",\"router\":\"edge1\",\"prefix\":\"192.0.2.0/24\","
-		"\"before\":\"64500 64511\",\"after\":\"174 64511 {1,2}\"},"
+		"\"before\":\"64500 64511\",\"before_hops\":[{\"as\":64500,\"name\":\"Example, Net\"},{\"as\":64511,\"name\":null}],"
+		"\"after\":\"174 64511 {1,2}\",\"after_hops\":[{\"as\":174,\"name\":null},{\"as\":64511,\"name\":null},{\"as\":1,\"name\":null},{\"as\":2,\"name\":null}]},"
 		"{\"time\":\"2026-11-23T10:50:00.500Z\",\"router\":\"edge, 2\",\"prefix\":\"192.0.2.128/25\","
-		"\"before\":null,\"after\":\"64500\"},"
+		"\"before\":null,\"before_hops\":null,\"after\":\"64500\",\"after_hops\":[{\"as\":64500,\"name\":\"Example, Net\"}]},"
 		"{\"time\":\"2026-11-23T10:00:01Z\",\"router\":\"edge1\",\"prefix\":\"2001:db8::/32\","
-		"\"before\":\"64500\",\"after\":null},"
+		"\"before\":\"64500\",\"before_hops\":[{\"as\":64500,\"name\":\"Example, Net\"}],\"after\":null,\"after_hops\":null},"
 		"{\"time\":\"2026-11-23T10:00:00Z\",\"router\":null,\"prefix\":\"0.0.0.0/0\","
-		"\"before\":\"\",\"after\":\"64500 64500\"}],\"more\":false}");
+		"\"before\":\"\",\"before_hops\":[],\"after\":\"64500 64500\",\"after_hops\":[{\"as\":64500,\"name\":\"Example, Net\"}]}],\"more\":false}");
 	assert_int_equal(f->store->settled, settled + 1);
 	answer_done(&a);
 }
@@ -438,7 +439,9 @@ static void changes_chosen(void **state)
 		{"limit=1", 1, true}, {"limit=3", 3, true}, {"limit=4", 4, false}, {"router=edge1", 2, false},
 		{"router=edge,+2", 1, false}, {"router=stranger", 0, false}, {"prefix=192.0.2.0/24", 1, false},
 		{"within=192.0.2.0/24", 2, false}, {"within=0.0.0.0/0&limit=2", 2, true}, {"within=::/0&router=edge1", 1, false},
-		{"prefix=192.0.2.9", 0, false},
+		{"prefix=192.0.2.9", 0, false}, {"filter=router:edge1", 2, false}, {"filter=via:64500", 4, false},
+		{"filter=via:64500&limit=2", 2, true}, {"filter=-origin:64500", 1, false}, {"filter=neighbour:174+-router:%22edge,+2%22", 1, false},
+		{"filter=origin:64500&within=192.0.2.0/24", 1, false}, {"filter=prefix:192.0.2.0/24&router=stranger", 0, false},
 	};
 	struct fixture *f = *state;
 	fill_changes(f->store);
@@ -479,7 +482,7 @@ static void changes_refused(void **state)
 		{"prefix=192.0.2.1/24", "parameter 'prefix'"}, {"within=nowhere", "parameter 'within'"},
 		{"prefix=::/0&within=::/0", "exclude each other"}, {"within=::/0&prefix=::/0", "exclude each other"},
 		{"router=", "'router'"}, {"limit=0", "'limit'"}, {"by=origin", "unknown parameter 'by'"},
-		{"filter=router:edge1", "unknown parameter 'filter'"}, {"last=1h&from=-2h", "exclude each other"},
+		{"filter=country:DE", "'country' is of traffic"}, {"filter=route:edge1", "there is no dimension"}, {"last=1h&from=-2h", "exclude each other"},
 		{"from=now&to=-1h", "the range is empty"},
 	};
 	struct fixture *f = *state;

@@ -145,7 +145,7 @@ static void test_bad(void **state)
 		struct filter *f = NULL;
 		struct error err = {0};
 		char where[64];
-		(void)snprintf(where, sizeof(where), "filter: character %d: ", bad[i].character);
+		(void)snprintf(where, sizeof(where), "character %d: ", bad[i].character);
 		if (filter_parse(bad[i].text, &f, &err) != -EINVAL)
 			fail_msg("%s: accepted", bad[i].text);
 		assert_null(f);

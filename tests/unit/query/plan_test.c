@@ -172,6 +172,20 @@ static void check_segments(const struct query *q, const struct plan *p, const ui
 	assert_int_equal(p->to_s, at);
 }
 
+/* Sums of the last time and their series are of the same traffic, unless a step was asked for. */
+static void test_same_range(void **state)
+{
+	for (int i = 0; i < 2000; i++) {
+		struct plan sums, series;
+		struct query q = {.from_s = T0 + random_span(DAY), .points_max = 10 + wt_random_below(300)};
+		q.to_s = q.from_s + 60 + random_span(40 * DAY);
+		assert_int_equal(plan_make(&q, forever, q.to_s, &sums, NULL), 0);
+		q.by[q.by_count++] = DIM_time;
+		assert_int_equal(plan_make(&q, forever, q.to_s, &series, NULL), 0);
+		assert_true(series.step_s && sums.from_s == series.from_s && sums.to_s == series.to_s);
+	}
+}
+
 static void test_random_ranges(void **state)
 {
 	static const uint32_t steps[] = {0, 60, 300, 3600, 7200, 86400};
@@ -191,7 +205,7 @@ static void test_random_ranges(void **state)
 		assert_true(!p.segment_count || p.to_s >= q.to_s);
 		/* With everything kept the whole range is covered, and no more than the grain allows. */
 		if (memcmp(retention, forever, sizeof(retention)) == 0) {
-			uint64_t grain = q.exact_range ? 60 : p.step_s ? p.step_s : HOUR;
+			uint64_t grain = q.exact_range ? 60 : q.step_s && p.step_s ? q.step_s : q.to_s - q.from_s <= 3 * HOUR ? 60 : HOUR;
 			assert_true(p.from_s <= q.from_s && q.from_s - p.from_s < grain);
 			assert_true(p.to_s - q.to_s < grain);
 		}
@@ -209,6 +223,7 @@ int main(void)
 		cmocka_unit_test(test_seconds_are_widened),
 		cmocka_unit_test(test_bad_ranges),
 		cmocka_unit_test(test_cubes),
+		cmocka_unit_test(test_same_range),
 		cmocka_unit_test(test_random_ranges),
 	};
 	wt_random_init();

@@ -7,14 +7,15 @@
 import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Dimension, type Row, type Sparklines} from "../api";
 import {around, type Around} from "../around";
 import {segmented, selector} from "../bar";
-import {change} from "../change";
-import {changesCard} from "../changes";
+import {changesCard, loadChanges} from "../changes";
+import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
 import {h, type Child} from "../dom";
 import {parse, plus, quote} from "../filter";
+import {learnNames} from "../names";
 import {askTraffic, card, noTraffic, toRange, trafficEvery, type PageModule} from "../page";
 import {bound, isFew, rate, rtt} from "../scale";
 import * as series from "../series";
-import {choice, filterOf, question, range, url, zone, type State} from "../state";
+import {choice, filterOf, question, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent} from "../units";
 import * as words from "../words";
@@ -83,10 +84,11 @@ async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal
     return keys.map((key) => found.get(key)).filter((row) => row !== undefined);
 }
 
-// Without the bucket that is still filling, which would look like a fall.
+// Without the buckets at the edges that are covered in part, which would look like a fall.
 function whole(lines: Sparklines): Sparklines["rows"] {
-    const full = Math.min(lines.points, Math.floor((Date.now() - Date.parse(lines.start)) / 1000 / lines.step));
-    return lines.rows.map((l) => ({key: l.key, bytes_sent: l.bytes_sent?.slice(0, full), retransmit_rate: l.retransmit_rate?.slice(0, full)}));
+    const c = covered(lines), bucket = (time: number) => (time - Date.parse(lines.start)) / 1000 / lines.step;
+    const first = Math.ceil(bucket(c.from)), end = Math.min(lines.points, Math.floor(bucket(c.to)));
+    return lines.rows.map((l) => ({key: l.key, bytes_sent: l.bytes_sent?.slice(first, end), retransmit_rate: l.retransmit_rate?.slice(first, end)}));
 }
 
 async function loadLines(s: State, dim: Dimension, rows: Row[], signal: AbortSignal): Promise<Sparklines["rows"]> {
@@ -115,13 +117,14 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
         find(s, dim, limit + 1, signal),
         askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal),
         askTraffic<Answer>(s, "series", {by: "", points: 120, fields: "bytes_sent,retransmit_rate,rtt_p50_us"}, signal),
-        prefix ? ask<{rows: Change[]}>("changes", {...range(s), within: prefix, limit: "20"}, signal) : {rows: []},
+        prefix ? loadChanges(s, 20, signal, prefix) : [],
+        dim === "path" ? learnNames() : null,
     ]);
     words.learn(rows);
     const senders = rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes: changes.rows, quality: new Map(), senders};
+    const data = {dim, whole, rows: rows.slice(0, limit), more: rows.length > limit, lines: null, all, changes, quality: new Map(), senders};
     early(data);
-    const [lines, quality] = await Promise.all([loadLines(s, dim, data.rows, signal), loadQuality(s, prefix, changes.rows, signal)]);
+    const [lines, quality] = await Promise.all([loadLines(s, dim, data.rows, signal), loadQuality(s, prefix, changes, signal)]);
     return {...data, quality, lines: new Map(lines.map((l) => [l.key, l]))};
 }
 
@@ -131,12 +134,11 @@ function overTime(s: State, d: Data): HTMLElement {
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.after ?? "no route"}));
     const one = (measure: series.Measure, title: string, value: Child) => card(title,
         series.seriesChart(`networks-${measure}`, series.build(d.all, null, "", measure), zone(s), toRange, markers), {class: "small", tools: value});
-    const t = d.whole.total, p = t.previous;
-    const span = Math.max(1, (Math.min(Date.parse(d.whole.to), Date.now()) - Date.parse(d.whole.from)) / 1000);
+    const t = d.whole.total, p = t.previous, a = against(d.whole), span = secondsOf(covered(d.whole));
     return h("div", {class: "columns three"},
-        one("throughput", "Throughput", [data(t.bytes_sent * 8 / span, bits), change(t.bytes_sent, p?.bytes_sent ?? null, 0, false)]),
-        one("retransmit_rate", "Retransmit rate", [rate(t), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true)]),
-        one("rtt_p50_us", "RTT p50", [rtt(t.rtt_p50_us, t, ms), change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false)]));
+        one("throughput", "Throughput", [data(t.bytes_sent * 8 / span, bits), sumChange(t.bytes_sent, p?.bytes_sent, a)]),
+        one("retransmit_rate", "Retransmit rate", [rate(t), figureChange(t.retransmit_rate, p?.retransmit_rate, a, true)]),
+        one("rtt_p50_us", "RTT p50", [rtt(t.rtt_p50_us, t, ms), figureChange(t.rtt_p50_us, p?.rtt_p50_us, a, false)]));
 }
 
 // ---- the table ----
@@ -150,7 +152,7 @@ function name(s: State, dim: Dimension, row: Row): Child {
 
 // The filter or the grouping has this dimension: then Paths shows only it.
 function columns(s: State, d: Data): Column<Row>[] {
-    const sort = sortOf(s);
+    const sort = sortOf(s), a = against(d.whole);
     const share = (row: Row) => row.bytes_sent / (d.whole.total.bytes_sent || 1);
     const most = Math.max(...d.rows.map(share), 0) || 1;
     const line = (row: Row) => {
@@ -168,11 +170,11 @@ function columns(s: State, d: Data): Column<Row>[] {
         {name: "Share", number: true, class: "share", title: "of the bytes of all rows and the rest",
             cell: (row) => h("span", {class: "share-bar", vars: {"--v": String(share(row) / most)}}, data(share(row), percent))},
         {name: "Change", number: true, class: "change-cell", title: "of the bytes, against the period before",
-            cell: (row) => change(row.bytes_sent, row.previous?.bytes_sent ?? null, 0, false, true)},
+            cell: (row) => sumChange(row.bytes_sent, row.previous?.bytes_sent, a, true)},
         {name: "Retransmits", number: true, sort: "retransmit_rate", cell: (row) => rate(row)},
         {name: "Points", number: true, class: "change-cell", title: "change of the retransmit rate, in percentage points, against the period before",
             cell: (row) => isFew(row) || !row.previous || isFew(row.previous) ? h("span", {class: "none", title: "too few packets"}, "–")
-                : change(row.retransmit_rate, row.previous.retransmit_rate, -1, true, true)},
+                : figureChange(row.retransmit_rate, row.previous.retransmit_rate, a, true, true)},
         {name: "Sent again", number: true, sort: "packets_retransmitted", title: "packets", cell: (row) => data(row.packets_retransmitted, count)},
         {name: "RTT p50", number: true, sort: "rtt_p50_us", cell: (row) => rtt(row.rtt_p50_us, row, ms)},
         {name: "p95", number: true, sort: "rtt_p95_us", cell: (row) => rtt(row.rtt_p95_us, row, ms)},
@@ -202,6 +204,7 @@ function csv(s: State, d: Data): string {
 
 export const networks: PageModule<Data> = {
     title: "Networks", lead: "Who gets the traffic, and how does it arrive there? A row leads a step down.", bar: true, every: trafficEvery, load,
+    covers: (d) => d.whole,
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);

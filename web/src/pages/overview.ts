@@ -1,39 +1,44 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Where it goes, where it is lost, whom to call about it: figures against the period before, the same over time, the world,
-// and networks, the largest and the worst.
+// Where it is lost and whom to call about it, where it goes: figures against the period before, the same over time beside the worst
+// networks, the largest, and the world.
 
-import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
+import {ApiError, ask, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
 import {segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
 import {askTraffic, card, empty, noTraffic, toRange, trafficEvery, waiting, type PageModule} from "../page";
-import {change} from "../change";
-import {changesCard} from "../changes";
+import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
+import {changesCard, loadChanges} from "../changes";
+import {askWorst, excessOf, loadLost, loadSince, lostCard, type Lost} from "../lost";
 import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
-import {choice, current, filterOf, go, range, url, zone, type State} from "../state";
+import {choice, current, filterOf, go, url, zone, type State} from "../state";
+import {isBehind} from "../suspects";
 import {asTable, sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
 import {loadWorld, world, type MapOf} from "../world";
 
 const SPLITS: [Dimension | "", string][] = [["", "Nothing"], ["router", "Router"], ["neighbour", "Neighbour AS"], ["origin", "Origin AS"],
-    ["country", "Country"], ["type", "Traffic type"], ["prefix", "Prefix"], ["path", "AS path"], ["match", "Route found"]];
+    ["via", "Any AS"], ["country", "Country"], ["type", "Traffic type"], ["prefix", "Prefix"], ["path", "AS path"], ["match", "Route found"]];
 const MEASURES: [series.Measure, string][] = [["throughput", "Throughput"], ["retransmit_rate", "Retransmits"], ["rtt_p50_us", "RTT p50"],
     ["rtt_p95_us", "RTT p95"], ["connections", "Connections"]];
 const MAPS: [MapOf, string][] = [["retransmit_rate", "Retransmit rate"], ["bytes_sent", "Bytes"]];
 const NETWORKS: [Dimension, string][] = [["origin", "Origin AS"], ["neighbour", "Neighbour AS"], ["via", "Any AS"], ["country", "Country"], ["prefix", "Prefix"]];
-const GROUPS = 7;
+const RANKS: [Rank, string][] = [["excess", "Excess"], ["rate", "Rate"]];
 const LISTED = 8;
 const POINTS = 120;
 
+type Rank = "excess" | "rate";
+
 interface Data {
     total: Compared;
-    span: number;          // seconds that have passed of the range
+    whole: Answer;         // whose total it is
     all: Answer;
     split: Answer | null;
     lists: Lists | null;   // null: they are still to come
+    lost: Lost | null;
     changes: Change[];
     senders: number | null;
 }
@@ -48,47 +53,70 @@ const splitOf = (s: State) => choice(s, "by", SPLITS.map(([v]) => v), "neighbour
 const measureOf = (s: State) => choice(s, "measure", MEASURES.map(([v]) => v), "throughput");
 const networksOf = (s: State) => choice(s, "networks", NETWORKS.map(([v]) => v), "origin");
 
-const covered = (a: Answer): number => Math.max(1, (Math.min(Date.parse(a.to), Date.now()) - Date.parse(a.from)) / 1000);
+const worstOf = (s: State) => choice(s, "worst", NETWORKS.map(([v]) => v), "origin");
+const rankOf = (s: State) => choice(s, "rank", RANKS.map(([v]) => v), "excess");
 
 const LIST = `bytes_sent,share,${RATE},${RTT}`;
 
-async function loadLists(s: State, signal: AbortSignal): Promise<Lists> {
-    const by = networksOf(s);
-    const [countries, largest, worst] = await Promise.all([
-        askTraffic<Answer>(s, "countries", {fields: `bytes_sent,rtt_p95_us,${RATE},${RTT}`}, signal),
-        askTraffic<Answer>(s, "top", {by, limit: LISTED, fields: LIST}, signal),
-        askTraffic<Answer>(s, "top", {by, limit: 200, sort: "packets_retransmitted", fields: `bytes_sent,${RATE},${RTT}`}, signal),
-    ]);
-    for (const answer of [largest, worst])
+// The worst among those with the most that was lost: by the excess over everybody else's rate, or by the rate as far as it is certain.
+function worst(s: State, rows: Row[], total: Compared): Row[] {
+    const enough = rows.filter((r) => !isFew(r));
+    return (rankOf(s) === "rate" ? enough.filter((r) => wilson(r.packets_retransmitted, r.packets_sent) > 0).sort(worstFirst)
+        : enough.filter((r) => excessOf(r, total) > 0).sort((a, b) => excessOf(b, total) - excessOf(a, total))).slice(0, LISTED);
+}
+
+const WORST = `bytes_sent,${RATE},${RTT}`;
+
+async function loadLists(s: State, total: Promise<Compared>, countries: Promise<Answer>, vias: Promise<Answer>, signal: AbortSignal): Promise<Lists> {
+    const by = worstOf(s);
+    const [country, largest, lost, whole] = await Promise.all([countries,
+        askTraffic<Answer>(s, "top", {by: networksOf(s), limit: LISTED, fields: LIST}, signal),
+        by === "via" ? vias : askWorst(s, by, WORST, signal), total]);
+    for (const answer of [largest, lost])
         words.learn(answer.rows);
-    return {countries: countries.rows, largest: largest.rows,
-        worst: worst.rows.filter((r) => !isFew(r) && wilson(r.packets_retransmitted, r.packets_sent) > 0).sort(worstFirst).slice(0, LISTED)};
+    return {countries: country.rows, largest: largest.rows, worst: worst(s, lost.rows, whole)};
 }
 
 // The series that are split show one measure, in the order of another.
 function loadSplit(s: State, split: Dimension, signal: AbortSignal): Promise<Answer> {
     const {field, sort} = series.MEASURES[measureOf(s)];
-    return askTraffic<Answer>(s, "series", {by: split, limit: GROUPS, sort, points: POINTS, fields: field === sort ? field : `${field},${sort}`}, signal);
+    return askTraffic<Answer>(s, "series", {by: split, limit: series.asked(measureOf(s)), sort, points: POINTS,
+        fields: field.split(",").includes(sort) ? field : `${field},${sort}`}, signal);
 }
 
+// What the rest of the page can be shown without: it is asked for again with it.
+function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+    return answer.catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 503)
+            return otherwise;
+        throw error;
+    });
+}
+
+// In three steps, each of which is drawn when a page is shown anew: the whole, the lists and what they say, since when that is.
 async function load(s: State, signal: AbortSignal, early: (data: Data) => void): Promise<Data> {
     const split = splitOf(s);
-    const first = Promise.all([
-        askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal),
-        askTraffic<Answer>(s, "series", {by: "", points: POINTS, fields: `bytes_sent,connections,retransmit_rate,rtt_p50_us,rtt_p95_us`}, signal),
+    const whole = askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal);
+    const first = Promise.all([whole,
+        askTraffic<Answer>(s, "series", {by: "", points: POINTS, fields: `bytes_sent,connections,retransmit_rate,rtt_p50_us,rtt_p95_us,packets_sent,packets_retransmitted`}, signal),
         split ? loadSplit(s, split, signal) : null,
-        ask<{rows: Change[]}>("changes", {...range(s), limit: String(LISTED)}, signal),
+        loadChanges(s, LISTED, signal),
     ]);
-    const rest = loadLists(s, signal);
+    const countries = askTraffic<Answer>(s, "countries", {fields: `bytes_sent,rtt_p95_us,${RATE},${RTT}`}, signal);
+    const vias = askWorst(s, "via", WORST, signal);
+    const total = whole.then((a) => a.total);
+    const rest = Promise.all([loadLists(s, total, countries, vias, signal), inTime(total.then((t) => loadLost(s, t, vias, countries, signal)), null)]);
     rest.catch(() => null); // it is awaited below, unless the first fails
     void loadWorld().catch(() => null);
     const [now, all, part, changes] = await first;
     words.learn(part?.rows ?? []);
     const some = now.total.connections || now.total.packets_sent || now.total.bytes_sent;
     const senders = some ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    const data = {total: now.total, span: covered(now), all, split: part, lists: null, changes: changes.rows, senders};
+    const data: Data = {total: now.total, whole: now, all, split: part, lists: null, lost: null, changes, senders};
     early(data);
-    return {...data, lists: await rest};
+    const [lists, lost] = await rest;
+    early({...data, lists, lost});
+    return {...data, lists, lost: lost && await inTime(loadSince(s, lost, all, POINTS, signal), lost)};
 }
 
 // ---- the figures at the top ----
@@ -100,30 +128,25 @@ function tile(id: string, name: string, value: number | null, format: Format, mo
 }
 
 function tiles(d: Data): HTMLElement {
-    const t = d.total, p = t.previous;
+    const t = d.total, p = t.previous, a = against(d.whole);
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
-        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / d.span), " on average"], change(t.bytes_sent, p?.bytes_sent ?? null, 0, false), lines("throughput")),
-        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), change(t.retransmit_rate, p?.retransmit_rate ?? null, -1, true), lines("retransmit_rate")),
-        tile("p50", "RTT p50", t.rtt_p50_us, ms, null, change(t.rtt_p50_us, p?.rtt_p50_us ?? null, -1, false), lines("rtt_p50_us")),
-        tile("p95", "RTT p95", t.rtt_p95_us, ms, null, change(t.rtt_p95_us, p?.rtt_p95_us ?? null, -1, false), lines("rtt_p95_us")),
-        tile("connections", "Connections", t.connections, count, null, change(t.connections, p?.connections ?? null, 0, false), lines("connections")));
+        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / secondsOf(covered(d.whole))), " on average"], sumChange(t.bytes_sent, p?.bytes_sent, a), lines("throughput")),
+        tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), figureChange(t.retransmit_rate, p?.retransmit_rate, a, true), lines("retransmit_rate")),
+        tile("p50", "RTT p50", t.rtt_p50_us, ms, null, figureChange(t.rtt_p50_us, p?.rtt_p50_us, a, false), lines("rtt_p50_us")),
+        tile("p95", "RTT p95", t.rtt_p95_us, ms, null, figureChange(t.rtt_p95_us, p?.rtt_p95_us, a, false), lines("rtt_p95_us")),
+        tile("connections", "Connections", t.connections, count, null, sumChange(t.connections, p?.connections, a), lines("connections")));
 }
 
 // ---- over time ----
 
 function legendOf(s: State, drawn: series.Drawn, dim: Dimension | ""): HTMLElement {
     const info = series.MEASURES[drawn.measure];
-    const mean = (g: series.Group) => {
-        const known = g.values.map((v, i) => ({v, s: drawn.times[i].seconds})).filter((x): x is {v: number; s: number} => x.v !== null);
-        const time = known.reduce((n, x) => n + x.s, 0);
-        return time ? known.reduce((n, x) => n + x.v * x.s, 0) / time : null;
-    };
     const most = (g: series.Group) => g.values.some((v) => v !== null) ? Math.max(...g.values.map((v) => v ?? 0)) : null;
     return h("ul", {class: "legend", "aria-label": "Groups, with their means and highest points"},
-        h("li", {class: "legend-row legend-head"}, h("span", {class: "n"}, "mean"), h("span", {class: "n"}, "highest")), drawn.groups.map((g) => {
-        const content = [h("i", {class: "swatch", vars: {"--c": g.color}}), h("span", {class: "legend-name"}, g.name),
-            h("span", {class: "n"}, info.format(mean(g))), h("span", {class: "n"}, info.format(most(g)))];
+        h("li", {class: "legend-row legend-head"}, h("span", {class: "n"}, "mean"), h("span", {class: "n most"}, "highest")), drawn.groups.map((g) => {
+        const content = [h("i", {class: "swatch", vars: {"--c": g.color}}), h("span", {class: "legend-name", title: g.name}, g.name),
+            h("span", {class: "n"}, info.format(g.mean)), h("span", {class: "n most"}, info.format(most(g)))];
         return h("li", null, dim && g.value !== undefined ? h("a", {href: url(s, {filter: plus(filterOf(s), dim, g.value)}), title: `Only ${g.name}`}, content)
             : h("span", {class: "legend-row"}, content));
     }));
@@ -135,7 +158,7 @@ function overTime(s: State, d: Data): HTMLElement {
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.prefix}));
     return card(MEASURES.find(([v]) => v === measure)![1], h("div", {class: "with-legend"},
         series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim), series.seriesTable(drawn, zone(s))),
-    {class: "wide", tools: [segmented("Measure", s, "measure", MEASURES, "throughput"), selector("by", s, "by", SPLITS, "neighbour")]});
+    {tools: [segmented("Measure", s, "measure", MEASURES, "throughput"), selector("by", s, "by", SPLITS, "neighbour")]});
 }
 
 // ---- where ----
@@ -166,28 +189,43 @@ function columns(s: State, dim: Dimension, most: number): Column<Row>[] {
     ];
 }
 
-function lists(s: State, d: Lists): [HTMLElement, HTMLElement] {
+const all = (s: State, by: Dimension, sort: string | null) => h("a", {class: "more", href: url(s, {by, sort}, "networks")}, "All →");
+
+function largestCard(s: State, d: Lists): HTMLElement {
     const dim = networksOf(s);
-    const all = (sort: string | null) => h("a", {class: "more", href: url(s, {by: dim, sort}, "networks")}, "All →");
-    const list = columns(s, dim, Math.max(...d.largest.map((r) => r.share ?? 0)));
-    const impact: Column<Row> = {name: "Sent again", title: "packets", number: true, cell: (row) => data(row.packets_retransmitted, count)};
-    return [
-        card("Largest networks", table("Largest networks", list, d.largest), {tools: [selector("by", s, "networks", NETWORKS, "origin"), all(null)]}),
-        card("Worst networks", d.worst.length ? table("Worst networks", [list[0], list[3], impact, list[4], list[1]], d.worst)
-            : empty("Nothing was sent again, as far as there are packets enough to say."),
-        {note: "by retransmit rate; few packets count for little", tools: all("retransmit_rate")}),
-    ];
+    return card("Largest networks", table("Largest networks", columns(s, dim, Math.max(...d.largest.map((r) => r.share ?? 0))), d.largest),
+        {tools: [selector("by", s, "networks", NETWORKS, "origin"), all(s, dim, null)]});
+}
+
+// Many that are bad are often behind one: that is said of all, or of each.
+function worstCard(s: State, d: Data, lists: Lists): HTMLElement {
+    const dim = worstOf(s), suspect = d.lost?.suspects[0];
+    const through = suspect?.dim === "via" && (dim === "origin" || dim === "via") ? Number(suspect.value) : null;
+    const behind = new Set(through === null ? [] : lists.worst.filter((row) => isBehind(Number(words.value(dim, row)), through, d.lost!.paths)));
+    const whole = behind.size === lists.worst.length;
+    const [what, , , rates] = columns(s, dim, 0);
+    const list: Column<Row>[] = [{...what, cell: (row) => h("span", {class: "behind"}, what.cell(row, 0), behind.has(row) && !whole
+        ? h("span", {class: "tag", title: `Reached by ${words.text("via", through)}`}, `via ${through}`) : null)}, rates,
+    {name: "Sent again", class: "again", title: "packets", number: true, cell: (row) => data(row.packets_retransmitted, count)},
+    {name: "Excess", title: "packets sent again beyond what there would be at the rate of everybody else", number: true,
+        cell: (row) => data(Math.round(excessOf(row, d.total)), count)}];
+    return card("Worst networks", lists.worst.length ? [table("Worst networks", list, lists.worst), behind.size && whole
+        ? h("p", {class: "all-behind"}, `All of them are reached by ${words.text("via", through)}.`) : null]
+        : empty("Nothing was sent again, as far as there are packets enough to say."),
+    {tools: [segmented("Rank by", s, "rank", RANKS, "excess"), selector("by", s, "worst", NETWORKS, "origin"), all(s, dim, rankOf(s) === "rate" ? "retransmit_rate" : "packets_retransmitted")]});
 }
 
 export const overview: PageModule<Data> = {
     title: "Overview", lead: "Where does the traffic go, and how well does it arrive?", bar: true, every: trafficEvery, load,
+    covers: (d) => d.whole,
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);
         const changes = changesCard(s, d.changes, "dashed lines above");
-        if (!d.lists)
-            return [tiles(d), overTime(s, d), h("div", {class: "columns"}, ["Countries", "Worst networks", "Largest networks"].map((title) => card(title, waiting())), changes)];
-        const [largest, worst] = lists(s, d.lists);
-        return [tiles(d), overTime(s, d), h("div", {class: "columns"}, whereTo(s, d.lists.countries), worst, largest, changes)];
+        const soon = (title: string) => card(title, waiting());
+        return [lostCard(s, d.lost), tiles(d),
+            h("div", {class: "columns story"}, overTime(s, d), d.lists ? worstCard(s, d, d.lists) : soon("Worst networks")),
+            h("div", {class: "columns"}, d.lists ? [largestCard(s, d.lists), whereTo(s, d.lists.countries)] : [soon("Largest networks"), soon("Countries")]),
+            changes];
     },
 };

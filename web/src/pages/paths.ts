@@ -5,13 +5,13 @@
 
 import {ask, type Change, type Dimension, type FlowNode, type PathRow, type Paths} from "../api";
 import {segmented} from "../bar";
-import {changesCard} from "../changes";
-import {h, type Child} from "../dom";
+import {changesCard, loadChanges} from "../changes";
+import {h} from "../dom";
 import {plus} from "../filter";
 import {flowChart, flowTable} from "../flow";
 import {askTraffic, card, noTraffic, trafficEvery, type PageModule} from "../page";
 import {legend, rate} from "../scale";
-import {choice, filterOf, go, range, url, type State} from "../state";
+import {choice, filterOf, go, url, type State} from "../state";
 import {table, type Column} from "../table";
 import {bytes, count, data, percent} from "../units";
 import * as words from "../words";
@@ -29,27 +29,19 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
     const nodes = choice(s, "nodes", NODES.map(([v]) => v), "12");
     const [paths, changes] = await Promise.all([
         askTraffic<Paths>(s, "paths", {nodes, limit: 25}, signal),
-        ask<{rows: Change[]}>("changes", {...range(s), limit: "15"}, signal),
+        loadChanges(s, 15, signal),
     ]);
     for (const row of paths.rows)
         for (const hop of row.hops ?? [])
             words.learnName(hop.as, hop.name);
     const senders = paths.rows.length ? null : (await ask<{rows: unknown[]}>("senders", {}, signal)).rows.length;
-    return {paths, changes: changes.rows, senders};
-}
-
-// The ASes by name where they have one; the path itself for a look.
-function hops(row: PathRow): Child {
-    if (!row.hops?.length)
-        return words.path(row.path);
-    return h("span", {class: "hops", title: row.path ?? ""}, row.hops.map((hop, i) => [i ? h("span", {class: "hop"}, " › ") : null,
-        h("span", {class: "hop-name"}, hop.name ?? `AS${hop.as}`)]));
+    return {paths, changes, senders};
 }
 
 function list(s: State, d: Data): HTMLElement {
     const columns: Column<PathRow>[] = [
         {name: "Router", cell: (row) => row.router ?? h("span", {class: "unknown"}, "no router")},
-        {name: "Path", class: "what long", cell: (row) => h("a", {href: url(s, {filter: plus(plus(filterOf(s), "router", row.router), "path", row.path), by: null}, "networks")}, hops(row))},
+        {name: "Path", class: "what long", cell: (row) => h("a", {title: row.path, href: url(s, {filter: plus(plus(filterOf(s), "router", row.router), "path", row.path), by: null}, "networks")}, words.path(row.path))},
         {name: "Bytes", number: true, cell: (row) => data(row.bytes_sent, bytes)},
         {name: "Share", number: true, class: "share", cell: (row) => data(row.share, percent)},
         {name: "Retransmits", number: true, cell: (row) => rate(row)},
@@ -60,6 +52,7 @@ function list(s: State, d: Data): HTMLElement {
 
 export const paths: PageModule<Data> = {
     title: "Paths", lead: "By whom does traffic leave, and where on the way is it lost?", bar: true, every: trafficEvery, load,
+    covers: (d) => d.paths,
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);

@@ -2,10 +2,11 @@
 
 // The looking glass: what each router's own table says about an address or a prefix, or all routes that pass a filter.
 
-import {ask, type Answer, type Dimension} from "../api";
+import {ask, ApiError, type Dimension} from "../api";
 import {segmented} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
+import {learnNames} from "../names";
 import {card, empty, type PageModule} from "../page";
 import {choice, get, go, url, type State} from "../state";
 import {table, type Column} from "../table";
@@ -43,36 +44,46 @@ interface Data {
     country: string | null;
     next: string | null;
     routers: string[];
+    wrong: string | null; // with what was asked for
 }
 
 function kindOf(q: string): Kind {
     return !q ? "all" : FILTER.test(q) ? "filter" : q.includes("/") ? "prefix" : "address";
 }
 
-// Tables have numbers only. Names of ASes that carry traffic are asked for once.
-let named: Promise<void> | null = null;
+type Found = Pick<Data, "rows" | "country" | "next">;
 
-async function learnNames(): Promise<void> {
-    const answer = await ask<Answer>("top", {by: "via", last: "6h", limit: "2000", fields: "bytes_sent"}).catch(() => null);
-    words.learn(answer?.rows ?? []);
-}
-
-async function load(s: State, signal: AbortSignal): Promise<Data> {
-    const q = get(s, "q", "").trim(), kind = kindOf(q), router = get(s, "router", "");
+async function find(s: State, q: string, kind: Kind, signal: AbortSignal): Promise<Found> {
+    const router = get(s, "router", "");
     const more: Record<string, string> = router ? {router} : {};
-    await (named ??= learnNames());
-    const names = ask<{rows: {name: string}[]}>("routers", {}, signal).then((a) => a.rows.map((r) => r.name));
     if (kind === "address") {
-        const [answer, routers] = await Promise.all([ask<{country: string | null; rows: Route[]}>("lookup", {address: q, ...more}, signal), names]);
-        return {kind, rows: answer.rows, country: answer.country, next: null, routers};
+        const answer = await ask<{country: string | null; rows: Route[]}>("lookup", {address: q, ...more}, signal);
+        return {rows: answer.rows, country: answer.country, next: null};
     }
     if (kind === "prefix")
         Object.assign(more, {prefix: q, select: choice(s, "select", SELECTS.map(([v]) => v), "exact")});
     if (kind === "filter")
         more.filter = q;
     const after = get(s, "after", "");
-    const [answer, routers] = await Promise.all([ask<{rows: Route[]; next: string | null}>("routes", {limit: LIMIT, ...more, ...after ? {after} : {}}, signal), names]);
-    return {kind, rows: answer.rows, country: null, next: answer.next, routers};
+    const answer = await ask<{rows: Route[]; next: string | null}>("routes", {limit: LIMIT, ...more, ...after ? {after} : {}}, signal);
+    return {rows: answer.rows, country: null, next: answer.next};
+}
+
+// A question that is wrong is answered beside the form, where it can be mended.
+async function load(s: State, signal: AbortSignal): Promise<Data> {
+    const q = get(s, "q", "").trim(), kind = kindOf(q);
+    let wrong: string | null = null;
+    await learnNames();
+    const [found, routers] = await Promise.all([
+        find(s, q, kind, signal).catch((error: unknown): Found => {
+            if (!(error instanceof ApiError) || (error.status !== 400 && error.status !== 404))
+                throw error;
+            wrong = kind === "address" && error.parameter === "address" ? `“${q}” is no address.` : error.message;
+            return {rows: [], country: null, next: null};
+        }),
+        ask<{rows: {name: string}[]}>("routers", {}, signal).then((a) => a.rows.map((r) => r.name)),
+    ]);
+    return {kind, ...found, routers, wrong};
 }
 
 // ---- the question ----
@@ -128,7 +139,11 @@ function said(s: State, d: Data): string {
     return `${d.rows.length}${d.next ? " routes and more" : d.rows.length === 1 ? " route" : " routes"}`;
 }
 
-function nothing(d: Data): HTMLElement {
+function nothing(s: State, d: Data): HTMLElement {
+    const example = (q: string) => h("a", {class: "mono", href: url(s, {q, router: null, after: null})}, q);
+    if (d.wrong)
+        return empty(d.wrong, h("p", {role: "alert"}, "Look up an address, a prefix or a filter, such as ", example("203.0.113.9"), ", ", example("203.0.113.0/24"),
+            " or ", example("origin:64511"), "."));
     if (!d.routers.length)
         return empty("No router is configured.", h("p", null, "The section ", h("code", null, "routers"), " of whereto.yaml names them and where their tables come from."));
     return empty(d.kind === "all" ? "No router has a route yet." : "No router has such a route.",
@@ -139,6 +154,6 @@ export const routes: PageModule<Data> = {
     title: "Routes", lead: "What do the routers' own tables say?", bar: false, every: () => 0, load,
     draw(s, d) {
         const next = d.next ? h("p", {class: "next"}, h("a", {class: "button", href: url(s, {after: d.next})}, "Go on")) : null;
-        return [form(s, d), d.rows.length ? card(said(s, d), [table("Routes", columns(s), d.rows), next]) : nothing(d)];
+        return [form(s, d), d.rows.length ? card(said(s, d), [table("Routes", columns(s), d.rows), next]) : nothing(s, d)];
     },
 };
