@@ -116,8 +116,8 @@ static bool ask_candidates(struct http_call *call, const struct http_question *q
 	return ok;
 }
 
-/* What the list depends on. To be freed. */
-static char *list_key(const struct http_call *call, enum dimension dim)
+/* What the list depends on; short ones are kept for questions about all dimensions only. To be freed. */
+static char *list_key(const struct http_call *call, enum dimension dim, bool of_all)
 {
 	static const char *const names[] = {"filter", "last", "from", "to"};
 	char *key = NULL;
@@ -125,7 +125,7 @@ static char *list_key(const struct http_call *call, enum dimension dim)
 	FILE *out = open_memstream(&key, &len);
 	if (!out)
 		return NULL;
-	(void)fprintf(out, "candidates\n%s", dimension_table[dim].name);
+	(void)fprintf(out, "candidates%s\n%s", of_all ? " of all" : "", dimension_table[dim].name);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *value = http_param(&call->params, names[i]);
 		(void)fprintf(out, "\n%s", value ? value : "");
@@ -140,7 +140,7 @@ static char *list_key(const struct http_call *call, enum dimension dim)
 static bool get_candidates(struct http_call *call, const struct http_question *q, enum dimension dim, struct candidates *ret)
 {
 	struct http_cache *cache = &call->server->cache;
-	CLEANUP(free_p) char *key = list_key(call, dim);
+	CLEANUP(free_p) char *key = list_key(call, dim, !q->query.by_count);
 	struct cache_hit hit;
 	size_t count = 0, kept_from = q->query.by_count ? KEPT_FROM : 0;
 	if (!key) {

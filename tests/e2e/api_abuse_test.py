@@ -110,7 +110,7 @@ def random_value(rng, name):
 
 def random_path(rng, parameters):
     path = rng.choice(list(parameters))
-    needed = {"/api/v1/lookup": "address", "/api/v1/complete": "dim"}.get(path)
+    needed = {"/api/v1/lookup": "address"}.get(path)
     names = [name for name in parameters[path] if rng.random() < 0.25 or name == needed]
     if rng.random() < 0.05:
         names.append(random_text(rng) or "x")

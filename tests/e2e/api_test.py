@@ -216,12 +216,12 @@ class Api:
         tap.equal([row["bytes_sent"] for row in answer["rows"]], sorted((row["bytes_sent"] for row in answer["rows"]), reverse=True),
                   "those with the most first")
         tap.equal(complete(dim="origin", prefix="nobody"), [], "nothing fits")
-        found = {row["term"]: row["name"] for row in self.ask("complete", prefix="carr", last="29h", limit=9)["rows"]}
+        found = {row["term"]: row["name"] for row in self.ask("complete", prefix="carr", last="30h", limit=9)["rows"]}
         tap.check(found.get("via:64602") == NAMES[64602] == found.get("neighbour:64602"), "without a dimension: a name is found in all that have some", found)
-        tap.equal([row["term"] for row in self.ask("complete", prefix="germany", last="29h")["rows"]], ["country:DE"], "and only where it is")
-        both = self.ask("complete", prefix="e", last="29h", limit=2)
+        tap.equal([row["term"] for row in self.ask("complete", prefix="germany", last="30h")["rows"]], ["country:DE"], "and only where it is")
+        both = self.ask("complete", prefix="e", last="30h", limit=2)
         tap.check("router:edge1" in [row["term"] for row in both["rows"]] and both["dim"] is None, "routers too", both)
-        numbers = self.ask("complete", prefix="6", last="29h", limit=2)
+        numbers = self.ask("complete", prefix="6", last="30h", limit=2)
         tap.check(numbers["more"] and max(sum(row["term"].startswith(dim + ":") for row in numbers["rows"]) for dim in ("origin", "neighbour", "via")) == 2,
                   "the limit is of each", numbers)
         for dim in ("type", "path", "country", "origin", "prefix", "router", "match"):
