@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Applying a batch: one transaction that writes its id, the dictionary entries it brings, its rows at every
- * cube and level and its path changes, or nothing at all.
+ * cube and level, the marks of their buckets (postgres_marks.c) and its path changes, or nothing at all.
  *
  * The id goes first: if it is there already, the batch was applied before and nothing is done. Rows are only
  * ever added here, by COPY and in the order of the key: those of minutes, which stand for hours and days as
@@ -23,6 +23,19 @@ static unsigned levels_of(const struct postgres_store *s, uint64_t ts, const str
 			levels |= 1u << level;
 	}
 	return levels;
+}
+
+/* Rows are in the order of time. */
+static int mark_buckets(struct postgres_store *s, const struct store_table *only, const struct groups *rows, struct error *err)
+{
+	uint64_t marked = UINT64_MAX;
+	for (uint32_t i = 0; i < rows->count; i++) {
+		uint64_t ts = *groups_key(rows, i);
+		if (ts != marked && pg_marks_note(s, levels_of(s, ts, only), ts) < 0)
+			return pg_no_memory(s->name, err);
+		marked = ts;
+	}
+	return 0;
 }
 
 static void copy_rows(struct postgres_store *s, struct pg_copy *c, enum store_cube cube, const struct store_table *only,
@@ -65,8 +78,9 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 	sql_add(&table, ", levels");
 	schema_measures(&table, pg_column_plain);
 	sql_add(&table, ")");
-	int r = sql_text(&table) ? pg_copy_begin(j->copy, s->pq, s->name, sql_text(&table), j->err) :
-				   pg_no_memory(s->name, j->err);
+	int r = mark_buckets(s, j->only, rows, j->err);
+	if (r == 0)
+		r = sql_text(&table) ? pg_copy_begin(j->copy, s->pq, s->name, sql_text(&table), j->err) : pg_no_memory(s->name, j->err);
 	if (r < 0)
 		return r;
 	copy_rows(s, j->copy, cube, j->only, rows);
@@ -119,17 +133,20 @@ static int write_content(struct postgres_store *s, const struct store_batch *bat
 	CLEANUP(free_p) struct pg_copy *c = malloc(sizeof(*c));
 	if (!c || cube_source_init(&src, batch->flows, batch->only) < 0)
 		return pg_no_memory(s->name, err);
+	groups_reset(&s->marks, 2, 0);
 	int r = pg_map_dictionaries(s, &src, err);
 	if (r == 0)
 		r = write_cubes(s, c, batch, &src, err);
+	if (r == 0)
+		r = pg_marks_write(s, batch, err);
 	return r == 0 ? write_changes(s, c, batch, &src, err) : r;
 }
 
 static int insert_batch(struct postgres_store *s, const struct store_batch *batch, bool *ret_new, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out) VALUES($1, %llu, %u, %u, %llu)"
-		" ON CONFLICT DO NOTHING", (unsigned long long)pg_int64_of(batch->id), batch->flows->row_count,
+	sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out, mark) VALUES($1, %llu, %u, %u, %llu,"
+		" floor(random() * 4294967296)::bigint) ON CONFLICT DO NOTHING", (unsigned long long)pg_int64_of(batch->id), batch->flows->row_count,
 		batch->flows->change_count, (unsigned long long)pg_int64_of(batch->flows->changes_left_out));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Answering: what SQLite has of its own in how stores with numbers answer (kept.h). Rows of one cube are read run by run and added up
- * here by numeric key in a hash table. SQLite has no hash aggregate: its GROUP BY
- * sorts, at about 1 us a row; reading a row and adding it up costs a fifth of that.
+/* Answering: SQLite's own part of how stores with numbers do it (kept.h). Rows of one cube are read run by run and added up
+ * here by numeric key in a hash table. SQLite has no hash aggregate: its GROUP BY sorts, at about 1 us a row; reading a row
+ * and adding it up costs a fifth of that.
  *
- * Membership in a path (via) is decided here, once a path; sums by via are made
- * here, row by row, so that they are what is kept: there are fewer ASes than paths.
+ * Membership in a path (via) is decided here, once a path; sums by via are made here, row by row, so that they are what is
+ * kept: there are fewer ASes than paths.
  *
  * When a row of the answer is a row of the table, it is handed out when it is read.
  *
