@@ -104,11 +104,14 @@ enum store_result writer_write_batch(struct writer *w, struct batch *b)
 	return result;
 }
 
-static void maintain(struct writer *w)
+/* True: there may be more to do. */
+static bool maintain(struct writer *w)
 {
 	struct error err = {0};
-	if (w->config.store->ops->maintain(w->config.store, clock_wall_ms() / 1000, &err) < 0)
+	int r = w->config.store->ops->maintain(w->config.store, clock_wall_ms() / 1000, &err);
+	if (r < 0)
 		log_warning("store: housekeeping failed: %s", err.text);
+	return r > 0;
 }
 
 /* Asks a store that was away at the start. The lock is not held. */
@@ -148,17 +151,19 @@ void *writer_store_main(void *arg)
 {
 	struct writer *w = arg;
 	uint64_t maintained_ns = 0;
+	bool more = false;
 	await_store(w);
 	pthread_mutex_lock(&w->lock);
 	while (!w->store_stopping) {
-		if (clock_mono_ns() - maintained_ns > MAINTAIN_NS) {
+		bool idle = !w->storing.flows || w->stored;
+		if ((more && idle) || clock_mono_ns() - maintained_ns > MAINTAIN_NS) {
 			pthread_mutex_unlock(&w->lock);
-			maintain(w);
+			more = maintain(w);
 			maintained_ns = clock_mono_ns();
 			pthread_mutex_lock(&w->lock);
 			continue;
 		}
-		if (!w->storing.flows || w->stored) {
+		if (idle) {
 			cond_wait_ns(&w->store_wake, &w->lock, MAINTAIN_NS);
 			continue;
 		}

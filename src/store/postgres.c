@@ -190,6 +190,7 @@ static int connect_writer(struct postgres_store *s, struct error *err)
 		return r;
 	}
 	s->pq = pq;
+	pg_forget_ids(s);
 	return 0;
 }
 
@@ -212,6 +213,8 @@ static void postgres_close(struct store *store)
 	pg_parts_done(&s->parts);
 	groups_done(&s->scratch[0]);
 	groups_done(&s->scratch[1]);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		value_ids_done(&s->ids[dict]);
 	groups_done(&s->marks);
 	kept_cache_free(s->cache);
 	free(s->url);
@@ -229,6 +232,8 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		value_ids_init(&s->ids[dict]);
 	groups_init(&s->marks, 2, 0, INDEX_NONE - 1);
 	int r = pg_name(config->url, s->name, err);
 	s->url = strdup(config->url);

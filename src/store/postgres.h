@@ -10,6 +10,7 @@
 #include "base/cursor.h"
 #include "store/cube.h"
 #include "store/kept.h"
+#include "store/value_ids.h"
 
 extern const struct store_ops postgres_ops;
 
@@ -42,6 +43,8 @@ struct postgres_store {
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
 	int64_t share_rows;             /* deleted by one call of maintain */
 	struct groups scratch[2];    /* kept for their memory */
+	struct value_ids ids[PG_DICT_COUNT];
+	uint64_t ids_of[PG_DICT_COUNT]; /* the tables they were read of */
 	struct pg_parts parts;       /* that are there, as far as is known */
 	uint64_t unmerged;           /* rows brought since the last merge */
 	uint64_t merged_at_s;
@@ -148,7 +151,7 @@ int pg_marks_tidy(struct postgres_store *s, struct error *err) MUST_USE;
 
 /* ---- merging (postgres_merge.c) ---- */
 
-#define PG_MERGE_SLICE  500000  /* rows, about, merged in one call */
+#define PG_MERGE_SLICE  200000  /* rows, about, merged in one call: of so many keys the sums have room in PG_BEGIN_MERGE's memory */
 #define PG_UNMERGED_MAX 4000000 /* rows brought by this program before it merges them early */
 
 #define PG_BEGIN_MERGE "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL work_mem = '64MB'"
@@ -159,11 +162,16 @@ int pg_merge(struct postgres_store *s, uint64_t now_s, struct error *err) MUST_U
 void pg_column_sum(struct sql *s, const char *name);
 void pg_column_wide_sum(struct sql *s, const char *name);
 void pg_add_insert(struct sql *s, struct store_table table);
+/* In the order of the table's index, which then grows at its end: " ORDER BY 1, origin" */
+void pg_add_order(struct sql *s, enum store_cube cube);
 
 /* ---- pieces (postgres_pieces.c) ---- */
 
 /* Notes what the CTEs hours and days (ts: one for each row) added to. */
 void pg_add_pieces(struct sql *s, enum store_cube cube);
+/* Notes what will be added to a table of hours or days: "(VALUES (TS, HOW MANY), ...)", each bucket once. In the transaction that brings
+ * the rows, before they are there. */
+int pg_note_pieces(struct postgres_store *s, struct store_table table, const char *rows, struct error *err) MUST_USE;
 /* Joins the pieces of buckets that have many rows in them; *ret_more as in pg_merge. */
 int pg_join_pieces(struct postgres_store *s, uint64_t now_s, bool *ret_more, struct error *err) MUST_USE;
 
@@ -187,8 +195,10 @@ int pg_copy_end(struct pg_copy *c, struct error *err) MUST_USE;
 
 /* ---- dictionaries, for the writer (postgres_dict.c) ---- */
 
-/* Replaces the flow table's own numbers by the dictionaries' ids, for entries that rows or changes use. */
+/* Replaces the flow table's own numbers by the dictionaries' ids, for entries that rows or changes use. When the
+ * transaction is not committed after all, its ids have to be forgotten. */
 int pg_map_dictionaries(struct postgres_store *s, struct cube_source *src, struct error *err) MUST_USE;
+void pg_forget_ids(struct postgres_store *s);
 /* The id of one name, made if new. */
 int pg_name_id(struct postgres_store *s, const char *text, uint64_t *ret, struct error *err) MUST_USE;
 /* Makes the temporary tables of a new connection. */

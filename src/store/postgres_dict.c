@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Dictionaries: names, prefixes and paths have small numbers in the tables of rows, and are only ever added
- * to. The values that a batch uses go to the server at once, into a temporary table; what is new among them
- * is inserted, and the ids of all come back: three statements a dictionary, however many values, and no
- * cache here that a rollback or another collector could make wrong.
+ * to. The writer remembers the ids that it has seen (value_ids.h), so nearly all values of a batch are known to it. The others go
+ * to the server at once, into a temporary table; what is new among them is inserted, and the ids of all come back: three
+ * statements a dictionary, however many values.
+ *
+ * What is remembered could become wrong in two ways. A transaction that does not come to its end takes its new ids with
+ * it: then all are forgotten. And somebody may put other tables in the place of these (a backup brought back) while we are connected: each batch
+ * holds the tables and looks whether they are those that were read.
  *
  * New values are inserted in their order, so that two collectors who bring the same ones wait for each
  * other and do not lock each other out. */
@@ -16,23 +20,27 @@
 
 #include "route/path.h"
 
+/* A statement stands around what it reads: so many values of the stage. The server has no statistics of a temporary table,
+ * and without the number it would read a whole dictionary to find a few values. */
+#define FROM_STAGE "%s(SELECT * FROM stage_%s LIMIT %u) s%s"
+
 static const struct {
-	const char *stage, *add, *find;
-} dicts[] = {
-	{"stage_names",
-		"INSERT INTO names(name) SELECT value FROM stage_names s WHERE NOT EXISTS"
-		" (SELECT FROM names d WHERE d.name = s.value) ORDER BY value ON CONFLICT DO NOTHING",
-		"SELECT s.n, d.id FROM stage_names s JOIN names d ON d.name = s.value"},
-	{"stage_prefixes",
-		"INSERT INTO prefixes(prefix) SELECT value::iprange FROM stage_prefixes s WHERE NOT EXISTS"
-		" (SELECT FROM prefixes d WHERE d.prefix = s.value::iprange) ORDER BY 1 ON CONFLICT DO NOTHING",
-		"SELECT s.n, d.id FROM stage_prefixes s JOIN prefixes d ON d.prefix = s.value::iprange"},
-	{"stage_paths",
-		"INSERT INTO paths(bytes, path, members) SELECT value, path, members::bigint[] FROM stage_paths s WHERE NOT EXISTS"
-		" (SELECT FROM paths d WHERE sha256(d.bytes) = sha256(s.value)) ORDER BY sha256(value) ON CONFLICT DO NOTHING",
-		"SELECT s.n, d.id FROM stage_paths s JOIN paths d ON sha256(d.bytes) = sha256(s.value)"},
+	const char *table, *add[2], *find[2];
+} dicts[PG_DICT_COUNT] = {
+	[PG_NAMES] = {"names",
+		{"INSERT INTO names(name) SELECT value FROM ",
+			" WHERE NOT EXISTS (SELECT FROM names d WHERE d.name = s.value) ORDER BY value ON CONFLICT DO NOTHING"},
+		{"SELECT s.n, d.id FROM ", " JOIN names d ON d.name = s.value"}},
+	[PG_PREFIXES] = {"prefixes",
+		{"INSERT INTO prefixes(prefix) SELECT value::iprange FROM ",
+			" WHERE NOT EXISTS (SELECT FROM prefixes d WHERE d.prefix = s.value::iprange) ORDER BY 1 ON CONFLICT DO NOTHING"},
+		{"SELECT s.n, d.id FROM ", " JOIN prefixes d ON d.prefix = s.value::iprange"}},
+	[PG_PATHS] = {"paths",
+		{"INSERT INTO paths(bytes, path, members) SELECT value, path, members::bigint[] FROM ",
+			" WHERE NOT EXISTS (SELECT FROM paths d WHERE sha256(d.bytes) = sha256(s.value)) ORDER BY sha256(value)"
+			" ON CONFLICT DO NOTHING"},
+		{"SELECT s.n, d.id FROM ", " JOIN paths d ON sha256(d.bytes) = sha256(s.value)"}},
 };
-enum { DICT_names, DICT_prefixes, DICT_paths };
 
 int pg_make_stages(PGconn *pq, const char *name, struct error *err)
 {
@@ -69,66 +77,143 @@ static int copy_path(struct pg_copy *c, struct view path)
 	return 0;
 }
 
-static int copy_value(struct pg_copy *c, int dict, const struct flow_table *flows, uint32_t i)
+static int copy_value(struct pg_copy *c, enum pg_dict dict, const struct flow_table *flows, uint32_t i, uint32_t n)
 {
 	char text[PREFIX_TEXT_MAX];
-	pg_copy_row(c, dict == DICT_paths ? 4 : 2);
-	pg_copy_number(c, 8, i);
-	if (dict == DICT_paths)
+	pg_copy_row(c, dict == PG_PATHS ? 4 : 2);
+	pg_copy_number(c, 8, n);
+	if (dict == PG_PATHS)
 		return copy_path(c, flows->paths[i]);
-	pg_copy_bytes(c, dict == DICT_names ? flows->names[i] : view_of(prefix_format(&flows->prefixes[i], text)));
+	pg_copy_bytes(c, dict == PG_NAMES ? flows->names[i] : view_of(prefix_format(&flows->prefixes[i], text)));
 	return 0;
 }
 
-/* The ids of all values that were sent, into the map. */
-static int read_ids(struct postgres_store *s, int dict, uint64_t *map, uint32_t count, uint32_t sent, struct error *err)
+static struct view value_of(enum pg_dict dict, const struct flow_table *flows, uint32_t i, uint8_t buf[static PREFIX_BYTES_MAX])
 {
-	int r = pg_run(s->pq, s->name, dicts[dict].add, "adding to a dictionary", err);
-	if (r < 0)
-		return r;
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, dicts[dict].find);
-	if (PQresultStatus(res) != PGRES_TUPLES_OK)
-		return pg_error(s->pq, res, s->name, "reading a dictionary", err);
-	for (int i = 0; i < PQntuples(res); i++) {
-		unsigned long long n = strtoull(PQgetvalue(res, i, 0), NULL, 10);
-		if (n < count)
-			map[n] = strtoull(PQgetvalue(res, i, 1), NULL, 10);
-	}
-	if ((uint32_t)PQntuples(res) != sent)
-		return error_set(err, -EPROTO, "postgresql store %s: %s: %d of %u values were found again", s->name,
-			dicts[dict].stage, PQntuples(res), sent);
-	return 0;
+	return dict == PG_PREFIXES ? prefix_to_bytes(&flows->prefixes[i], buf) : dict == PG_PATHS ? flows->paths[i] : flows->names[i];
 }
 
-static int map_dictionary(struct postgres_store *s, int dict, struct pg_copy *c, struct cube_source *src, struct error *err)
+/* One dictionary's share of a batch. */
+struct mapping {
+	enum pg_dict dict;
+	const struct flow_table *flows;
+	const bool *used;
+	uint64_t *ids; /* by the flow table's number */
+	uint32_t count;
+	uint32_t *unknown, unknown_count; /* numbers of the values that the server is asked for */
+};
+
+static void find_known(const struct postgres_store *s, struct mapping *m)
 {
-	const struct flow_table *flows = src->flows;
-	const bool *used[] = {src->name_used, src->prefix_used, src->path_used};
-	uint64_t *maps[] = {src->names, src->prefixes, src->paths};
-	uint32_t counts[] = {flows->name_count, flows->prefix_count, flows->path_count}, sent = 0;
-	for (uint32_t i = 1; i < counts[dict]; i++)
-		sent += used[dict][i];
-	if (!sent)
-		return 0;
-	int r = pg_copy_begin(c, s->pq, s->name, dicts[dict].stage, err);
+	uint8_t buf[PREFIX_BYTES_MAX];
+	for (uint32_t i = 1; i < m->count; i++)
+		if (m->used[i] && !value_ids_find(&s->ids[m->dict], value_of(m->dict, m->flows, i, buf), &m->ids[i]))
+			m->unknown[m->unknown_count++] = i;
+}
+
+static int send_unknown(struct postgres_store *s, const struct mapping *m, struct pg_copy *c, struct error *err)
+{
+	CLEANUP(sql_done) struct sql stage = {0};
+	sql_add(&stage, "stage_%s", dicts[m->dict].table);
+	int r = sql_text(&stage) ? pg_copy_begin(c, s->pq, s->name, sql_text(&stage), err) : pg_no_memory(s->name, err);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 1; i < counts[dict]; i++) {
-		if (used[dict][i] && copy_value(c, dict, flows, i) < 0) {
+	for (uint32_t n = 0; n < m->unknown_count; n++) {
+		if (copy_value(c, m->dict, m->flows, m->unknown[n], n) < 0) {
 			s->in_doubt = true;
 			return pg_no_memory(s->name, err);
 		}
 	}
-	r = pg_copy_end(c, err);
-	return r < 0 ? r : read_ids(s, dict, maps[dict], counts[dict], sent, err);
+	return pg_copy_end(c, err);
+}
+
+static int take_id(struct postgres_store *s, const struct mapping *m, const PGresult *res, int row, struct error *err)
+{
+	uint8_t buf[PREFIX_BYTES_MAX];
+	unsigned long long n = strtoull(PQgetvalue(res, row, 0), NULL, 10);
+	if (n >= m->unknown_count)
+		return 0; /* the counts tell */
+	uint32_t i = m->unknown[n];
+	m->ids[i] = strtoull(PQgetvalue(res, row, 1), NULL, 10);
+	return value_ids_add(&s->ids[m->dict], value_of(m->dict, m->flows, i, buf), m->ids[i]) < 0 ? pg_no_memory(s->name, err) : 0;
+}
+
+/* The ids of all values that were sent. */
+static int read_ids(struct postgres_store *s, const struct mapping *m, struct error *err)
+{
+	CLEANUP(sql_done) struct sql add = {0}, find = {0};
+	const char *table = dicts[m->dict].table;
+	sql_add(&add, FROM_STAGE, dicts[m->dict].add[0], table, m->unknown_count, dicts[m->dict].add[1]);
+	sql_add(&find, FROM_STAGE, dicts[m->dict].find[0], table, m->unknown_count, dicts[m->dict].find[1]);
+	int r = sql_text(&find) ? pg_run(s->pq, s->name, sql_text(&add), "adding to a dictionary", err) : pg_no_memory(s->name, err);
+	if (r < 0)
+		return r;
+	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&find));
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		return pg_error(s->pq, res, s->name, "reading a dictionary", err);
+	for (int i = 0; i < PQntuples(res) && r == 0; i++)
+		r = take_id(s, m, res, i, err);
+	if (r == 0 && (uint32_t)PQntuples(res) != m->unknown_count)
+		return error_set(err, -EPROTO, "postgresql store %s: %s: %d of %u values were found again", s->name, table, PQntuples(res),
+			m->unknown_count);
+	return r;
+}
+
+static int map_dictionary(struct postgres_store *s, struct mapping *m, struct pg_copy *c, struct error *err)
+{
+	CLEANUP(free_p) uint32_t *unknown = malloc(((size_t)m->count + 1) * sizeof(*unknown));
+	if (!unknown)
+		return pg_no_memory(s->name, err);
+	m->unknown = unknown;
+	value_ids_trim(&s->ids[m->dict]);
+	find_known(s, m);
+	if (!m->unknown_count)
+		return 0;
+	int r = send_unknown(s, m, c, err);
+	return r < 0 ? r : read_ids(s, m, err);
+}
+
+void pg_forget_ids(struct postgres_store *s)
+{
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		value_ids_clear(&s->ids[dict]);
+}
+
+/* Until the transaction's end the tables stay what they are. */
+static int hold_tables(struct postgres_store *s, struct error *err)
+{
+	CLEANUP(sql_done) struct sql sql = {0};
+	sql_add(&sql, "LOCK TABLE names, prefixes, paths IN ACCESS SHARE MODE; SELECT pg_relation_filenode('%s')", dicts[0].table);
+	for (int dict = 1; dict < PG_DICT_COUNT; dict++)
+		sql_add(&sql, ", pg_relation_filenode('%s')", dicts[dict].table);
+	CLEANUP(pg_result_done) PGresult *res = sql_text(&sql) ? PQexec(s->pq, sql_text(&sql)) : NULL;
+	if (!res)
+		return pg_no_memory(s->name, err);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		return pg_error(s->pq, res, s->name, "reading a dictionary", err);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++) {
+		uint64_t table = strtoull(PQgetvalue(res, 0, dict), NULL, 10);
+		if (table != s->ids_of[dict])
+			value_ids_clear(&s->ids[dict]);
+		s->ids_of[dict] = table;
+	}
+	return 0;
 }
 
 int pg_map_dictionaries(struct postgres_store *s, struct cube_source *src, struct error *err)
 {
+	const struct flow_table *flows = src->flows;
+	struct mapping mappings[] = {
+		{.dict = PG_NAMES, .used = src->name_used, .ids = src->names, .count = flows->name_count},
+		{.dict = PG_PREFIXES, .used = src->prefix_used, .ids = src->prefixes, .count = flows->prefix_count},
+		{.dict = PG_PATHS, .used = src->path_used, .ids = src->paths, .count = flows->path_count},
+	};
 	CLEANUP(free_p) struct pg_copy *c = malloc(sizeof(*c));
-	int r = c ? 0 : pg_no_memory(s->name, err);
-	for (int dict = 0; dict < (int)ARRAY_LEN(dicts) && r == 0; dict++)
-		r = map_dictionary(s, dict, c, src, err);
+	int r = c ? hold_tables(s, err) : pg_no_memory(s->name, err);
+	for (size_t i = 0; i < ARRAY_LEN(mappings) && r == 0; i++) {
+		mappings[i].flows = flows;
+		r = map_dictionary(s, &mappings[i], c, err);
+	}
 	return r;
 }
 

@@ -5,7 +5,8 @@
  * piece more of that bucket. Nothing is changed in place, so there is no key to look up, and no room to keep for it. What
  * the pieces of a bucket have in common is added up later (postgres_pieces.c).
  *
- * A step takes whole minutes of one cube, PG_MERGE_SLICE rows or so. It is one transaction of one view: what it adds is exactly
+ * A step takes whole minutes of one cube, PG_MERGE_SLICE rows or so, and adds the sums in the order of the index, which grows at
+ * its end then. It is one transaction of one view: what it adds is exactly
  * what it deletes, batches that come meanwhile stay for the next, and a reader sees all of it or nothing. One
  * collector merges at a time; the others go on writing. New parts are vacuumed when they are through, so they stay small.
  *
@@ -65,6 +66,13 @@ static void add_kept(struct sql *s, const struct postgres_store *st, enum store_
 		(unsigned long long)pg_int64_of(st->cutoff_s[level]));
 }
 
+void pg_add_order(struct sql *s, enum store_cube cube)
+{
+	enum dimension key[CUBE_KEY_MAX];
+	(void)cube_key(cube, key);
+	sql_add(s, " ORDER BY 1, %s", dimension_table[key[0]].name);
+}
+
 static void add_minutes(struct sql *s, const struct postgres_store *st, const struct step *step)
 {
 	pg_add_insert(s, (struct store_table){step->cube, LEVEL_minute});
@@ -91,13 +99,16 @@ static void add_hours_and_days(struct sql *s, const struct postgres_store *st, c
 	schema_measures(s, pg_column_plain);
 	sql_add(s, " FROM h");
 	add_kept(s, st, LEVEL_hour);
+	pg_add_order(s, step->cube);
 	sql_add(s, " RETURNING ts), days AS (");
 	pg_add_insert(s, day);
 	sql_add(s, "SELECT ts - ts %% 86400%s", dims);
 	schema_measures(s, sum);
 	sql_add(s, " FROM h");
 	add_kept(s, st, LEVEL_day);
-	sql_add(s, " GROUP BY ts - ts %% 86400%s RETURNING ts) ", dims);
+	sql_add(s, " GROUP BY ts - ts %% 86400%s", dims);
+	pg_add_order(s, step->cube);
+	sql_add(s, " RETURNING ts) ");
 	pg_add_pieces(s, step->cube);
 }
 

@@ -19,24 +19,36 @@
 
 static const char joining[] = "joining pieces";
 
-static void add_noted(struct sql *s, struct store_table table)
+/* `rows`: a table of (ts, added). The first rows of a bucket are one a key. */
+static void add_noted(struct sql *s, struct store_table table, const char *rows)
 {
 	const char *cube = cube_names[table.cube], *level = level_names[table.level];
-	sql_add(s, "SELECT '%s', '%s', ts, count(*) AS added, CASE WHEN EXISTS (SELECT FROM pieces p WHERE p.cube = '%s'"
+	sql_add(s, "SELECT '%s', '%s', ts, added, CASE WHEN EXISTS (SELECT FROM pieces p WHERE p.cube = '%s'"
 		" AND p.level = '%s' AND p.ts = n.ts) THEN 0 ELSE (SELECT count(*) FROM %s_%s_merged m WHERE m.ts = n.ts) END AS there"
-		" FROM %ss n GROUP BY ts", cube, level, cube, level, cube, level, level);
+		" FROM %s n(ts, added)", cube, level, cube, level, cube, level, rows);
 }
 
-/* The first rows of a bucket are one a key. */
+#define NOTE_BEGIN "INSERT INTO pieces AS p SELECT cube, level, ts, CASE WHEN there = 0 THEN added ELSE there END," \
+	" CASE WHEN there = 0 THEN 0 ELSE added END FROM ("
+#define NOTE_END ") n(cube, level, ts, added, there) ON CONFLICT (cube, level, ts) DO UPDATE SET" \
+	" added = p.added + excluded.compact + excluded.added"
+
 void pg_add_pieces(struct sql *s, enum store_cube cube)
 {
-	sql_add(s, "INSERT INTO pieces AS p SELECT cube, level, ts, CASE WHEN there = 0 THEN added ELSE there END,"
-		" CASE WHEN there = 0 THEN 0 ELSE added END FROM (");
-	add_noted(s, (struct store_table){cube, LEVEL_hour});
+	sql_add(s, NOTE_BEGIN);
+	add_noted(s, (struct store_table){cube, LEVEL_hour}, "(SELECT ts, count(*) FROM hours GROUP BY ts)");
 	sql_add(s, " UNION ALL ");
-	add_noted(s, (struct store_table){cube, LEVEL_day});
-	sql_add(s, ") n(cube, level, ts, added, there) ON CONFLICT (cube, level, ts) DO UPDATE SET"
-		" added = p.added + excluded.compact + excluded.added");
+	add_noted(s, (struct store_table){cube, LEVEL_day}, "(SELECT ts, count(*) FROM days GROUP BY ts)");
+	sql_add(s, NOTE_END);
+}
+
+int pg_note_pieces(struct postgres_store *s, struct store_table table, const char *rows, struct error *err)
+{
+	CLEANUP(sql_done) struct sql sql = {0};
+	sql_add(&sql, NOTE_BEGIN);
+	add_noted(&sql, table, rows);
+	sql_add(&sql, NOTE_END);
+	return pg_run(s->pq, s->name, sql_text(&sql), "noting rows", err);
 }
 
 struct bucket {
@@ -56,6 +68,7 @@ static void add_join(struct sql *s, const struct bucket *b, void (*sum)(struct s
 	schema_measures(s, sum);
 	sql_add(s, " FROM gone GROUP BY ");
 	schema_key_columns(s, b->table.cube);
+	pg_add_order(s, b->table.cube);
 	sql_add(s, " RETURNING 1) UPDATE pieces SET compact = (SELECT count(*) FROM kept), added = 0"
 		" WHERE cube = '%s' AND level = '%s' AND ts = %llu; COMMIT", cube, level, ts);
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "store/cube.h"
 #include "store/kept.h"
+#include "store/value_ids.h"
 
 extern const struct store_ops sqlite_ops;
 
@@ -20,10 +21,7 @@ enum sqlite_dict_kind { DICT_NAMES, DICT_PREFIXES, DICT_PATHS, DICT_COUNT };
 /* Ids of byte strings, for the writer. A cache: it may be cleared whenever no transaction is open, and
  * must be when one was rolled back. */
 struct dict_ids {
-	struct arena arena;
-	struct index index;
-	struct dict_entry *entries;
-	uint32_t count, cap;
+	struct value_ids known;
 	sqlite3_stmt *select, *insert;
 };
 
@@ -37,9 +35,6 @@ struct dict_values {
 
 int dict_ids_init(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind kind);
 void dict_ids_done(struct dict_ids *d);
-void dict_ids_clear(struct dict_ids *d);
-/* Clears it when it has outgrown its bound. */
-void dict_ids_trim(struct dict_ids *d);
 /* The id of a value, made if new. SQLITE_OK or an SQLite error code. */
 int dict_ids_get(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind kind, struct view value, uint64_t *ret);
 

@@ -10,17 +10,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "route/path.h"
 
-#define IDS_MAX         (1u << 20)
 #define CACHE_BYTES_MAX (64u << 20)
 #define VALUES_MAX      (1u << 22) /* ids above are looked up each time */
-
-struct dict_entry {
-	struct view value;
-	uint64_t id;
-};
 
 static const struct {
 	const char *table, *key, *text; /* text NULL: the key is the text */
@@ -78,8 +71,7 @@ static int bind_readable(sqlite3_stmt *stmt, int at, enum sqlite_dict_kind kind,
 int dict_ids_init(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind kind)
 {
 	CLEANUP(sql_done) struct sql select = {0}, insert = {0};
-	arena_init(&d->arena);
-	index_init(&d->index);
+	value_ids_init(&d->known);
 	sql_add(&select, "SELECT id FROM %s WHERE %s = ?1", tables[kind].table, tables[kind].key);
 	if (tables[kind].text)
 		sql_add(&insert, "INSERT INTO %s(%s, %s) VALUES(?1, ?2)", tables[kind].table, tables[kind].key,
@@ -94,40 +86,8 @@ void dict_ids_done(struct dict_ids *d)
 {
 	(void)sqlite3_finalize(d->select);
 	(void)sqlite3_finalize(d->insert);
-	arena_done(&d->arena);
-	index_done(&d->index);
-	free(d->entries);
+	value_ids_done(&d->known);
 	*d = (struct dict_ids){0};
-}
-
-void dict_ids_clear(struct dict_ids *d)
-{
-	index_clear(&d->index);
-	arena_reset(&d->arena);
-	d->count = 0;
-}
-
-void dict_ids_trim(struct dict_ids *d)
-{
-	if (d->count > IDS_MAX || d->arena.total_bytes > CACHE_BYTES_MAX)
-		dict_ids_clear(d);
-}
-
-static int remember_id(struct dict_ids *d, uint64_t hash, struct view value, uint64_t id)
-{
-	if (d->count == d->cap) {
-		uint32_t cap = d->cap ? d->cap * 2 : 256;
-		struct dict_entry *entries = realloc(d->entries, cap * sizeof(*entries));
-		if (!entries)
-			return SQLITE_NOMEM;
-		d->entries = entries;
-		d->cap = cap;
-	}
-	const uint8_t *copy = arena_copy(&d->arena, value.data, value.len);
-	if (!copy || index_add(&d->index, hash, d->count) < 0)
-		return SQLITE_NOMEM;
-	d->entries[d->count++] = (struct dict_entry){{copy, value.len}, id};
-	return SQLITE_OK;
 }
 
 static int select_id(sqlite3_stmt *select, enum sqlite_dict_kind kind, struct view value, uint64_t *ret)
@@ -156,21 +116,14 @@ static int insert_value(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind k
 
 int dict_ids_get(struct dict_ids *d, sqlite3 *db, enum sqlite_dict_kind kind, struct view value, uint64_t *ret)
 {
-	uint64_t hash = hash_bytes(value.data, value.len);
-	uint32_t slot, pos;
-	INDEX_FOR_EACH(&d->index, hash, slot, pos) {
-		const struct dict_entry *e = &d->entries[pos];
-		if (e->value.len == value.len && (!value.len || memcmp(e->value.data, value.data, value.len) == 0)) {
-			*ret = e->id;
-			return SQLITE_OK;
-		}
-	}
 	uint64_t id;
+	if (value_ids_find(&d->known, value, ret))
+		return SQLITE_OK;
 	int r = select_id(d->select, kind, value, &id);
 	if (r == SQLITE_OK && !id)
 		r = insert_value(d, db, kind, value, &id);
-	if (r == SQLITE_OK)
-		r = remember_id(d, hash, value, id);
+	if (r == SQLITE_OK && value_ids_add(&d->known, value, id) < 0)
+		r = SQLITE_NOMEM;
 	if (r == SQLITE_OK)
 		*ret = id;
 	return r;

@@ -211,7 +211,7 @@ enum store_result sqlite_write_batch(struct store *store, const struct store_bat
 	struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, base);
 	bool is_new = false;
 	for (int kind = 0; kind < DICT_COUNT; kind++)
-		dict_ids_trim(&s->dicts[kind]);
+		value_ids_trim(&s->dicts[kind].known);
 
 	int r = sqlite_run(s->db, "BEGIN IMMEDIATE");
 	if (r == SQLITE_OK)
@@ -222,7 +222,7 @@ enum store_result sqlite_write_batch(struct store *store, const struct store_bat
 	if (error < 0) {
 		/* The ids given out in this transaction are gone with it. */
 		for (int kind = 0; kind < DICT_COUNT; kind++)
-			dict_ids_clear(&s->dicts[kind]);
+			value_ids_clear(&s->dicts[kind].known);
 		return result_of(error);
 	}
 	if (!is_new)

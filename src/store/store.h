@@ -210,8 +210,8 @@ struct store_ops {
 	int (*collectors)(struct store *s, store_collector_fn *fn, void *ctx, struct error *err);
 	/* Starts of the table's oldest and newest bucket: 1, or 0 when it has no rows. Called by the writer's thread. */
 	int (*range)(struct store *s, struct store_table table, uint64_t ret[static 2], struct error *err);
-	/* Retention and housekeeping; called about once a minute. 1: it did its share and there may be more. A store
-	 * that drops whole partitions does all of it at once. */
+	/* Retention and housekeeping; called about once a minute. 1: it did its share and there may be more; then it is called
+	 * again as soon as no batch waits. A store that drops whole partitions does all of it at once. */
 	int (*maintain)(struct store *s, uint64_t now_s, struct error *err);
 	/* Makes the store's own table of country ranges be these; NULL: it keeps none. Called by the writer's thread. */
 	int (*countries)(struct store *s, const struct countries *countries, struct error *err);

@@ -25,6 +25,8 @@ struct fake_store {
 	uint64_t sum, rows, refused, duplicates;
 	unsigned refuse_percent, lose_percent;
 	bool taken; /* the next id is somebody else's, only just */
+	unsigned chores; /* calls of maintain that leave something to do */
+	pthread_cond_t chores_done;
 	bool away, unreachable; /* unreachable: it cannot even be asked */
 };
 
@@ -74,7 +76,14 @@ static int fake_last_batch(struct store *s, const char *collector, uint64_t *ret
 
 static int fake_maintain(struct store *s, uint64_t now_s, struct error *err)
 {
-	return 0;
+	struct fake_store *f = (struct fake_store *)s;
+	pthread_mutex_lock(&f->lock);
+	bool more = f->chores > 0;
+	f->chores -= more;
+	if (!f->chores)
+		pthread_cond_signal(&f->chores_done);
+	pthread_mutex_unlock(&f->lock);
+	return more;
 }
 
 static const struct store_ops fake_ops = {
@@ -126,6 +135,7 @@ static int setup(void **state)
 	(void)snprintf(x->dir, sizeof(x->dir), "/tmp/wt-writer-XXXXXX");
 	x->store.base.ops = &fake_ops;
 	(void)pthread_mutex_init(&x->store.lock, NULL);
+	(void)pthread_cond_init(&x->store.chores_done, NULL);
 	(void)pthread_mutex_init(&x->lock, NULL);
 	(void)pthread_cond_init(&x->came, NULL);
 	*state = x;
@@ -219,6 +229,21 @@ static void what_is_durable_can_be_read(void **state)
 		writer_settle(x->writer);
 		assert_true(x->store.sum == x->given_sum);
 	}
+	writer_free(x->writer, 5000);
+	assert_true(x->store.sum == x->given_sum);
+}
+
+/* Not one share of it a minute: this test would take a quarter of an hour. */
+static void housekeeping_goes_on_until_it_is_done(void **state)
+{
+	struct fixture *x = *state;
+	x->store.chores = 15;
+	open_writer(x, 1u << 30);
+	give_many(x, 20, 1);
+	pthread_mutex_lock(&x->store.lock);
+	while (x->store.chores)
+		pthread_cond_wait(&x->store.chores_done, &x->store.lock);
+	pthread_mutex_unlock(&x->store.lock);
 	writer_free(x->writer, 5000);
 	assert_true(x->store.sum == x->given_sum);
 }
@@ -492,6 +517,7 @@ int main(void)
 	wt_random_init();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_durable_can_be_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(housekeeping_goes_on_until_it_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failing_store_gets_each_row_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_is_away_costs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_may_come_after_the_collector, setup, teardown),

@@ -116,6 +116,56 @@ static void test_readers_hold_no_batch_back(void **state)
 	ops->close(s);
 }
 
+static enum store_result write_hour(struct store *s, uint64_t id, struct error *err)
+{
+	struct flow_table *t = make_flows(T0, 5);
+	struct store_batch batch = {.collector = "copy", .id = id, .flows = t, .only = &(struct store_table){CUBE_flow, LEVEL_hour}};
+	enum store_result r = ops->write_batch(s, &batch, err);
+	flow_table_free(t);
+	return r;
+}
+
+/* A copy's rows are where they stay at once. Those of a bucket that had some already are pieces of it, also when nothing is
+ * known of its pieces any more. */
+static void test_rows_of_one_table(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	assert_int_equal(write_hour(s, 1, &err), STORE_OK);
+	check_number(name, "SELECT count(*) FROM whereto.flow_hour_merged", 2);
+	check_number(name, "SELECT compact * 100 + added FROM whereto.pieces", 200);
+	assert_int_equal(write_hour(s, 2, &err), STORE_OK);
+	check_number(name, "SELECT compact * 100 + added FROM whereto.pieces", 202);
+	assert_true(pg_sql(name, "DELETE FROM whereto.pieces", NULL, 0));
+	assert_int_equal(write_hour(s, 3, &err), STORE_OK);
+	check_number(name, "SELECT compact * 100 + added FROM whereto.pieces", 402);
+	for (uint64_t id = 4; id < 8; id++)
+		assert_int_equal(write_hour(s, id, &err), STORE_OK);
+	check_number(name, "SELECT count(*) FROM whereto.flow_new", 0);
+	check_number(name, "SELECT count(*) FROM whereto.flow_hour_merged", 14);
+	assert_int_equal(ops->maintain(s, T0 + 900, &err), 0);
+	check_number(name, "SELECT count(*) FROM whereto.flow_hour_merged", 2);
+	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_hour", 70);
+	check_number(name, "SELECT compact * 100 + added FROM whereto.pieces", 200);
+	ops->close(s);
+}
+
+/* Whoever dropped it: the next try makes it. */
+static void test_a_partition_is_missing_for_a_copy(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	assert_int_equal(write_hour(s, 1, &err), STORE_OK);
+	assert_true(pg_sql(name, "DROP TABLE whereto.flow_hour_202601", NULL, 0));
+	assert_int_equal(write_hour(s, 2, &err), STORE_RETRY);
+	assert_non_null(strstr(err.text, "no partition"));
+	assert_int_equal(write_hour(s, 2, &err), STORE_OK);
+	check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_hour", 10);
+	ops->close(s);
+}
+
 static void test_merging(void **state)
 {
 	char name[32];
@@ -450,6 +500,8 @@ int main(void)
 		cmocka_unit_test(test_partitions_come_and_go),
 		cmocka_unit_test(test_a_partition_is_missing),
 		cmocka_unit_test(test_readers_hold_no_batch_back),
+		cmocka_unit_test(test_rows_of_one_table),
+		cmocka_unit_test(test_a_partition_is_missing_for_a_copy),
 		cmocka_unit_test(test_merging),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_large_sums),

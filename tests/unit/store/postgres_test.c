@@ -162,6 +162,12 @@ static void test_a_password_is_not_told(void **state)
 	assert_null(strstr(err.text, "hush"));
 }
 
+static void check_readable_row(const char *name)
+{
+	check_sql(name, "SELECT prefix || ' ' || path || ' ' || router || ' ' || country || ' ' || match"
+		" FROM whereto.v_flow_hour WHERE prefix >>= '192.0.2.77'", "192.0.2.0/24 64500 174 64501 r1 DE own");
+}
+
 /* What a person asks by hand: which rows cover an address. */
 static void test_rows_that_cover_an_address(void **state)
 {
@@ -169,12 +175,41 @@ static void test_rows_that_cover_an_address(void **state)
 	struct error err = {0};
 	struct store *s = open_fresh(name);
 	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
-	check_sql(name, "SELECT prefix || ' ' || path || ' ' || router || ' ' || country || ' ' || match"
-		" FROM whereto.v_flow_hour WHERE prefix >>= '192.0.2.77'", "192.0.2.0/24 64500 174 64501 r1 DE own");
+	check_readable_row(name);
 	check_sql(name, "SELECT sum(bytes_sent) FROM whereto.v_flow_day WHERE prefix >>= '2001:db8::1'", "5");
 	check_sql(name, "SELECT count(*) FROM whereto.v_flow_day WHERE prefix >>= '192.0.3.0'", "0");
 	check_sql(name, "SELECT count(*) FROM whereto.v_flow_day WHERE prefix <<= '192.0.0.0/16'", "1");
 	check_sql(name, "SELECT count(*) FROM whereto.paths WHERE members @> '{174}'", "1");
+	ops->close(s);
+}
+
+/* The ids that a batch brought are gone when it fails. */
+static void test_ids_of_a_batch_that_failed(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	assert_true(pg_sql(name, "ALTER TABLE whereto.flow_new ADD CONSTRAINT shut CHECK (ts < 0)", NULL, 0));
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_RETRY);
+	check_sql(name, "SELECT count(*) FROM whereto.prefixes", "0");
+	assert_true(pg_sql(name, "ALTER TABLE whereto.flow_new DROP CONSTRAINT shut", NULL, 0));
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	check_readable_row(name);
+	ops->close(s);
+}
+
+/* A backup is brought back while the collector is connected: its ids are others. */
+static void test_other_dictionaries(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	assert_true(pg_sql(name, "TRUNCATE whereto.names, whereto.prefixes, whereto.paths, whereto.flow_new RESTART IDENTITY", NULL, 0));
+	assert_true(pg_sql(name, "INSERT INTO whereto.names(name) VALUES('other')", NULL, 0));
+	assert_true(pg_sql(name, "INSERT INTO whereto.prefixes(prefix) VALUES('192.0.2.0/30')", NULL, 0));
+	assert_int_equal(write_one(s, "c", 2, &err), STORE_OK);
+	check_readable_row(name);
 	ops->close(s);
 }
 
@@ -239,6 +274,8 @@ int main(void)
 		cmocka_unit_test(test_other_schemas_are_left_alone),
 		cmocka_unit_test(test_a_password_is_not_told),
 		cmocka_unit_test(test_rows_that_cover_an_address),
+		cmocka_unit_test(test_ids_of_a_batch_that_failed),
+		cmocka_unit_test(test_other_dictionaries),
 		cmocka_unit_test(test_several_collectors),
 	};
 	return pg_run_tests(tests, ARRAY_LEN(tests));
