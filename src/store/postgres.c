@@ -4,8 +4,8 @@
  *
  * Files: postgres_schema.c makes the tables, postgres_dict.c numbers names, prefixes and paths,
  * postgres_copy.c speaks COPY, postgres_parts.c makes and drops partitions, postgres_write.c applies batches,
- * postgres_merge.c merges them, postgres_read.c runs a reader's statement,
- * postgres_query.c and postgres_changes.c answer, postgres_maintain.c drops what is too old,
+ * postgres_merge.c merges them, postgres_marks.c says which buckets changed, postgres_read.c runs a reader's statement,
+ * postgres_query.c (with kept.h, which keeps sums, and postgres_values.c) and postgres_changes.c answer, postgres_maintain.c drops what is too old,
  * postgres_countries.c keeps a table of country ranges for people.
  *
  * Everything is in a schema of its own, whereto, so the database may hold other things. Prefixes are ip4r's
@@ -215,6 +215,8 @@ static void postgres_close(struct store *store)
 	groups_done(&s->scratch[1]);
 	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
 		value_ids_done(&s->ids[dict]);
+	groups_done(&s->marks);
+	kept_cache_free(s->cache);
 	free(s->url);
 	free(s);
 }
@@ -232,9 +234,10 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
 		value_ids_init(&s->ids[dict]);
+	groups_init(&s->marks, 2, 0, INDEX_NONE - 1);
 	int r = pg_name(config->url, s->name, err);
 	s->url = strdup(config->url);
-	if (r == 0 && !s->url)
+	if (r == 0 && (!s->url || kept_cache_new(KEPT_CACHE_BYTES, &s->cache) < 0))
 		r = pg_no_memory(s->name, err);
 	if (r == 0)
 		r = connect_writer(s, err);
@@ -254,6 +257,9 @@ static void postgres_reader_close(struct store_reader *base)
 	if (!base)
 		return;
 	PQfinish(r->pq);
+	kept_reader_done(&r->kept);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		pg_values_done(&r->values[dict]);
 	free(r);
 }
 
@@ -265,21 +271,29 @@ static int postgres_reader_open(struct store *store, struct store_reader **ret, 
 		return pg_no_memory(s->name, err);
 	r->base.ops = &postgres_ops;
 	r->store = s;
+	kept_reader_init(&r->kept, s->cache);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		pg_values_init(&r->values[dict]);
 	int result = pg_connect(s->url, s->name, &r->pq, err);
 	if (result == 0) /* a copy may be long at the other store between two questions */
 		result = pg_run(r->pq, s->name, "SET idle_in_transaction_session_timeout = 0", "connecting", err);
 	if (result < 0) {
-		PQfinish(r->pq);
-		free(r);
+		postgres_reader_close(&r->base);
 		return result;
 	}
 	*ret = &r->base;
 	return 0;
 }
 
+static void postgres_kept(struct store *store, struct store_kept *ret)
+{
+	kept_cache_count(CONTAINER_OF(store, struct postgres_store, base)->cache, ret);
+}
+
 const struct store_ops postgres_ops = {
 	.scheme = "postgresql",
 	.snapshots = true,
+	.via = true,
 	.ddl = postgres_ddl,
 	.look = postgres_look,
 	.open = postgres_open,
@@ -289,6 +303,7 @@ const struct store_ops postgres_ops = {
 	.range = postgres_range,
 	.maintain = postgres_maintain,
 	.countries = postgres_countries,
+	.kept = postgres_kept,
 	.close = postgres_close,
 	.reader_open = postgres_reader_open,
 	.query = postgres_query,

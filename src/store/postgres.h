@@ -6,13 +6,15 @@
 #include <errno.h>
 #include <libpq-fe.h>
 
+#include "base/arena.h"
 #include "base/cursor.h"
 #include "store/cube.h"
+#include "store/kept.h"
 #include "store/value_ids.h"
 
 extern const struct store_ops postgres_ops;
 
-#define POSTGRES_SCHEMA_VERSION 3
+#define POSTGRES_SCHEMA_VERSION 4
 
 #define PG_NAME_MAX      256
 #define PG_PART_NAME_MAX 64
@@ -47,6 +49,14 @@ struct postgres_store {
 	uint64_t unmerged;           /* rows brought since the last merge */
 	uint64_t merged_at_s;
 	int merge_next; /* cube at which a merge goes on */
+	struct groups marks;      /* buckets that the present batch changes: width, start */
+	struct kept_cache *cache; /* the readers' */
+};
+
+/* What ids of a dictionary stand for, as far as a reader has asked. */
+struct pg_values {
+	struct arena arena;
+	struct groups at; /* by id: where in the arena, how long */
 };
 
 struct postgres_reader {
@@ -54,6 +64,9 @@ struct postgres_reader {
 	const struct postgres_store *store; /* its url and name only */
 	PGconn *pq;
 	bool in_snapshot;
+	int64_t timeout_ms; /* of statements, as the server knows it; -1: not known */
+	struct kept_reader kept;
+	struct pg_values values[PG_DICT_COUNT];
 };
 
 /* ---- connections (postgres.c) ---- */
@@ -102,7 +115,7 @@ void pg_add_ts_index(struct sql *s, struct store_table table);
 void pg_add_view(struct sql *s, struct store_table table, void (*measure)(struct sql *s, const char *name));
 void pg_add_cube_view(struct sql *s, enum store_cube cube, enum store_level level);
 void pg_add_base_tables(struct sql *s);
-extern const char pg_ddl_2[], pg_ddl_3[];
+extern const char pg_ddl_2[], pg_ddl_3[], pg_ddl_4[];
 /* All rows of a table, merged and new: "SELECT ts, router, ... UNION ALL SELECT ..." */
 void pg_add_parts(struct sql *s, struct store_table table, void (*measure)(struct sql *s, const char *name));
 
@@ -120,6 +133,21 @@ int pg_parts_make(struct postgres_store *s, const struct pg_parts *wanted, struc
 int pg_parts_ahead(struct postgres_store *s, uint64_t now_s, struct error *err) MUST_USE;
 /* Drops those whose end is not later than their level's cutoff. */
 int pg_parts_drop(struct postgres_store *s, struct error *err) MUST_USE;
+
+/* ---- marks (postgres_marks.c) ---- */
+
+/* The columns `changes` and `number` of a new mark. */
+extern const char pg_mark[];
+/* Notes in the store's marks the buckets of these levels (as bits) that hold ts. -ENOMEM. */
+int pg_marks_note(struct postgres_store *s, unsigned levels, uint64_t ts) MUST_USE;
+/* Writes what was noted, in the transaction of that batch. */
+int pg_marks_write(struct postgres_store *s, const struct store_batch *batch, struct error *err) MUST_USE;
+/* Marks the buckets of a partition, in a statement after the one that drops it: no reader who saw it is left then. */
+void pg_add_mark_part(struct sql *s, const struct pg_part *p);
+/* Marks what a merge of a cube's minutes before that leaves out, in its transaction. */
+int pg_marks_left_out(struct postgres_store *s, enum store_cube cube, uint64_t before_s, struct error *err) MUST_USE;
+/* Outside of a transaction. */
+int pg_marks_tidy(struct postgres_store *s, struct error *err) MUST_USE;
 
 /* ---- merging (postgres_merge.c) ---- */
 
@@ -219,6 +247,22 @@ int pg_column_value(const PGresult *res, int column, enum dimension dim, struct 
 /* The joins and the expression that turn ALIAS.COLUMN's number into what pg_column_value reads. */
 void pg_value_join(struct sql *s, const char *column, enum dimension dim);
 void pg_value_expression(struct sql *s, const char *column, enum dimension dim);
+
+/* ---- values, for a reader (postgres_values.c) ---- */
+
+void pg_values_init(struct pg_values *v);
+void pg_values_done(struct pg_values *v);
+void pg_values_clear(struct pg_values *v);
+/* Forgets them when they have outgrown their bound. */
+void pg_values_trim(struct pg_values *v);
+/* Asks what the numbers in a word of the keys of so many rows stand for; of other dimensions than names, prefixes and paths nothing. */
+int pg_values_fetch(struct postgres_reader *r, enum dimension dim, const struct groups *g, unsigned word, const uint32_t *rows,
+	size_t count, uint64_t deadline_ns, struct error *err) MUST_USE;
+/* Of those that were asked for. -EBADMSG: the dictionary has none. */
+int pg_values_get(struct postgres_reader *r, enum dimension dim, uint64_t number, struct dim_value *ret, struct error *err) MUST_USE;
+/* As kept_ops.find. */
+int pg_values_find(struct postgres_reader *r, const struct store_filter *filter, uint64_t deadline_ns, uint64_t *ret,
+	struct error *err) MUST_USE;
 
 /* Called for each row; res holds that one. */
 typedef int pg_row_fn(void *ctx, const PGresult *res, struct error *err);

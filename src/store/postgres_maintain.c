@@ -25,26 +25,30 @@ static int64_t piece_rows(const struct postgres_store *s)
 /* How much longer than its retention a level may be kept. */
 static const uint64_t part_seconds[LEVEL_COUNT] = {[LEVEL_minute] = 86400, [LEVEL_hour] = 31 * 86400, [LEVEL_day] = 366 * 86400};
 
-/* Deletes from `table` what is older than `before` by `column`: whole moments, about PIECE_ROWS rows. */
-static int delete_piece(struct postgres_store *s, const char *table, const char *column, uint64_t before, int64_t *ret_rows,
-	struct error *err)
+/* Deletes from `table` what is older than `before` by `column`: whole moments, about PIECE_ROWS rows. Those of buckets of so many seconds
+ * are marked; 0: they are no buckets'. */
+static int delete_piece(struct postgres_store *s, const char *table, const char *column, unsigned seconds, uint64_t before,
+	int64_t *ret_rows, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
 	unsigned long long limit = (unsigned long long)pg_int64_of(before);
 	sql_add(&sql, "WITH gone AS (DELETE FROM %s WHERE %s < %llu AND %s <= coalesce((SELECT %s FROM %s WHERE %s < %llu"
-		" ORDER BY %s OFFSET %lld LIMIT 1), %llu) RETURNING 1) SELECT count(*) FROM gone",
-		table, column, limit, column, column, table, column, limit, column, (long long)piece_rows(s), limit);
+		" ORDER BY %s OFFSET %lld LIMIT 1), %llu) RETURNING %s)",
+		table, column, limit, column, column, table, column, limit, column, (long long)piece_rows(s), limit, column);
+	if (seconds)
+		sql_add(&sql, ", marked AS (INSERT INTO bucket_change SELECT %u, ts, %s FROM (SELECT DISTINCT ts FROM gone) b)", seconds, pg_mark);
+	sql_add(&sql, " SELECT count(*) FROM gone");
 	*ret_rows = 0;
 	return pg_number(s->pq, s->name, sql_text(&sql), "dropping what is older than its retention", ret_rows, err);
 }
 
-static int delete_old(struct postgres_store *s, const char *table, const char *column, uint64_t before, int64_t *total,
-	struct error *err)
+static int delete_old(struct postgres_store *s, const char *table, const char *column, unsigned seconds, uint64_t before,
+	int64_t *total, struct error *err)
 {
 	int64_t rows = piece_rows(s);
 	int r = 0;
 	while (r == 0 && rows >= piece_rows(s) && *total < s->share_rows) {
-		r = delete_piece(s, table, column, before, &rows, err);
+		r = delete_piece(s, table, column, seconds, before, &rows, err);
 		*total += rows;
 	}
 	return r;
@@ -59,7 +63,7 @@ static int delete_level(struct postgres_store *s, enum store_level level, int64_
 		CLEANUP(sql_done) struct sql table = {0};
 		schema_table(&table, (enum store_cube)cube, level);
 		sql_add(&table, "_merged");
-		r = sql_text(&table) ? delete_old(s, sql_text(&table), "ts", cutoff - width + 1, total, err)
+		r = sql_text(&table) ? delete_old(s, sql_text(&table), "ts", (unsigned)width, cutoff - width + 1, total, err)
 				     : pg_no_memory(s->name, err);
 	}
 	return r;
@@ -77,7 +81,7 @@ static int drop_old(struct postgres_store *s, int64_t *total, struct error *err)
 			r = delete_level(s, (enum store_level)level, total, second);
 	uint64_t changes_ms = changes_cutoff_ms(s->cutoff_s[LEVEL_hour]);
 	if (r == 0 && changes_ms)
-		r = delete_old(s, "path_change", "time_ms", changes_ms, total, second);
+		r = delete_old(s, "path_change", "time_ms", 0, changes_ms, total, second);
 	return first < 0 ? first : r;
 }
 

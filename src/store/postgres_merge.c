@@ -150,6 +150,8 @@ static int move_rows(struct postgres_store *s, const struct step *step, bool wid
 	sql_add(&gone, "DELETE FROM %s_new WHERE ts < %llu", cube_names[step->cube], (unsigned long long)step->before_s);
 	int r = pg_run(s->pq, s->name, PG_BEGIN_MERGE, merging, err);
 	if (r == 0)
+		r = pg_marks_left_out(s, step->cube, step->before_s, err);
+	if (r == 0)
 		r = pg_run(s->pq, s->name, sql_text(&minutes), merging, err);
 	if (r == 0)
 		r = pg_run(s->pq, s->name, sql_text(&others), merging, err);
@@ -216,6 +218,8 @@ int pg_merge(struct postgres_store *s, uint64_t now_s, struct error *err)
 	r = merge_cubes(s, &more, err);
 	if (r == 0 && !more && now_s)
 		r = pg_join_pieces(s, now_s, &more, err);
+	if (r == 0 && !more && now_s)
+		r = pg_marks_tidy(s, err);
 	if (r < 0) {
 		postgres_writer_give_up(s);
 		pg_parts_clear(&s->parts); /* one may have been missing */

@@ -225,8 +225,9 @@ static int hangs_on(struct postgres_store *s, const struct pg_part *p, const PGr
 static int drop(struct postgres_store *s, const struct pg_part *p, const char *wait, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "SET LOCAL lock_timeout = '%s'; " LOCK "; DROP TABLE IF EXISTS %s", wait, p->name);
-	int r = postgres_writer_begin(s, "BEGIN", err);
+	sql_add(&sql, "SET LOCAL lock_timeout = '%s'; " LOCK "; DROP TABLE IF EXISTS %s; ", wait, p->name);
+	pg_add_mark_part(&sql, p);
+	int r = postgres_writer_begin(s, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
 	if (r == 0 && !sql_text(&sql))
 		r = pg_no_memory(s->name, err);
 	if (r == 0) {

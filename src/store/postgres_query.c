@@ -1,149 +1,165 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Answering: a segment is one SELECT ... GROUP BY over the cube's table at its level, which PostgreSQL adds up
- * in a hash table; names, prefixes and paths are looked up for the groups, not for the rows. What a filter
- * lists becomes a condition on the ids of those values; membership in a path (via) is asked of the table of
- * paths, which lists each path's members under an index.
+/* Answering: PostgreSQL's own part of how stores with numbers do it (kept.h). What is not kept of a segment is one SELECT
+ * ... GROUP BY over the cube's table at its level, which the server adds up in a hash table, run by run. What comes are
+ * numbers, and only what is handed out gets its names, prefixes and paths (postgres_values.c). Membership in a path (via)
+ * is asked of the table of paths, which lists each path's members under an index; sums by via are made of those by path.
+ *
+ * When a row of the answer is a row of the table (a store is copied), nothing is kept: a segment is one statement that
+ * joins the values, and its rows go out as they come.
  *
  * All statements of a query, and of a snapshot, run in one transaction of one view. Sums are made by our aggregate, which
- * adds bigints and fails past 2^63 - 1 (PostgreSQL's makes numerics, in twice the time); then the segment is asked again. */
+ * adds bigints and fails past 2^63 - 1 (PostgreSQL's makes numerics, in twice the time); then the runs are read again. */
 
 #include "store/postgres.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-struct job {
+struct pg_job {
+	struct kept_job base;
 	struct postgres_reader *reader;
-	const struct store_query *q;
-	store_row_fn *fn;
-	void *ctx;
-	enum dimension dims[CUBE_KEY_MAX];
-	unsigned dim_count;
-	bool with_time;
-	uint8_t measures[MEASURE_COUNT];
-	unsigned measure_count;
-	struct sql where;
-	struct pg_params params;
 	bool wide; /* sums that end at 2^63 - 1 instead of failing there; they take twice as long */
 };
 
-/* ---- conditions ---- */
-
-/* The known values of a filter, as a list; a value that cannot be sent ends it with -E2BIG. */
-static int add_list(struct job *j, const struct store_filter *f, struct sql *s)
+static struct pg_job *job_of(struct kept_job *j)
 {
-	char text[PREFIX_TEXT_MAX];
-	const char *comma = "";
-	for (size_t i = 0; i < f->value_count; i++) {
-		const struct dim_value *v = &f->values[i];
-		int n = 0;
-		if (!v->known)
-			continue;
-		switch (dimension_table[f->dim].kind) {
-		case KIND_PREFIX:
-			sql_add(s, "%s'%s'::iprange", comma, prefix_format(&v->prefix, text));
-			break;
-		case KIND_TEXT:
-		case KIND_PATH:
-			n = pg_param(&j->params, v->bytes);
-			if (!n)
-				return -E2BIG;
-			sql_add(s, dimension_table[f->dim].kind == KIND_PATH ? "%ssha256($%d)" : "%s$%d", comma, n);
-			break;
-		default:
-			sql_add(s, "%s%llu", comma, (unsigned long long)pg_int64_of(v->number));
-		}
-		comma = ", ";
-	}
-	return 0;
+	return CONTAINER_OF(j, struct pg_job, base);
 }
 
-/* How rows are chosen by a list of each kind of value; members of a path apart. */
-static void add_choice(struct sql *s, enum dimension dim, const char *list)
+static void job_done(struct pg_job *j)
 {
-	const char *name = dimension_table[dim].name;
-	switch (dimension_table[dim].kind) {
-	case KIND_TEXT: /* in bytes: what is no UTF-8 is a value like others */
-		sql_add(s, " OR %s IN (SELECT id FROM names WHERE convert_to(name, 'UTF8') IN (%s))", name, list);
-		break;
-	case KIND_PREFIX:
-		sql_add(s, " OR %s IN (SELECT id FROM prefixes WHERE prefix IN (%s))", name, list);
-		break;
-	case KIND_PATH:
-		sql_add(s, " OR %s IN (SELECT id FROM paths WHERE sha256(bytes) IN (%s))", name, list);
-		break;
-	default:
-		if (dim == DIM_via)
-			sql_add(s, " OR path IN (SELECT id FROM paths WHERE members && ARRAY[%s]::bigint[])", list);
-		else
-			sql_add(s, " OR %s IN (%s)", name, list);
-	}
+	kept_job_done(&j->base);
 }
 
-static int add_condition(struct job *j, const struct store_filter *f)
+/* ---- the groups of a run ---- */
+
+static void add_column(struct sql *s, enum dimension dim)
 {
-	CLEANUP(sql_done) struct sql list = {0};
-	bool unknown = false;
-	for (size_t i = 0; i < f->value_count; i++)
-		unknown |= !f->values[i].known;
-	sql_add(&j->where, " AND %s(false", f->negate ? "NOT " : "");
-	if (unknown && f->dim == DIM_via)
-		sql_add(&j->where, " OR path = 0 OR path IN (SELECT id FROM paths WHERE members = '{}')");
-	else if (unknown)
-		sql_add(&j->where, " OR %s = 0", dimension_table[f->dim].name);
-	int r = add_list(j, f, &list);
-	const char *text = sql_text(&list);
-	if (r < 0 || !text)
-		return r < 0 ? r : -ENOMEM;
-	if (*text)
-		add_choice(&j->where, f->dim, text);
-	sql_add(&j->where, ")");
-	return 0;
+	if (dim == DIM_via)
+		sql_add(s, "coalesce(member + 1, 0)"); /* 0: a path without any; AS 0 is seen in the wild */
+	else
+		sql_add(s, "%s", dimension_table[dim].name);
 }
 
-/* ---- the statement ---- */
-
-static void plan_columns(struct job *j)
+/* ", width_bucket(ts, '{START OF THE SECOND RUN, ...}')": its number, from 0. */
+static void add_run_number(struct sql *s, const struct kept_stretch *runs)
 {
-	const struct store_query *q = j->q;
-	j->with_time = q->dims & DIM_BIT(DIM_time);
-	j->dim_count = query_dims(q, j->dims);
-	j->measure_count = query_measures(q, j->measures);
+	sql_add(s, ", width_bucket(ts, '{");
+	for (size_t i = 1; i < runs->count; i++)
+		sql_add(s, "%s%llu", i > 1 ? "," : "", (unsigned long long)pg_int64_of(runs->runs[i].from_s));
+	sql_add(s, "}'::bigint[]) AS run");
 }
 
-/* The groups: "(SELECT ... GROUP BY ...) t". Without a key there is one, unless there is no row. n is the number of groups,
- * for which the server must have them all before it gives the first one out: after that no sum fails. */
-static void add_groups(struct sql *s, const struct job *j, const struct store_segment *seg)
+/* ", run, bucket, origin, ...": the key, of which the run's number (when there are several) and the time are made of ts, or
+ * were. */
+static void add_key(struct sql *s, const struct kept_job *j, const struct kept_stretch *runs, unsigned dim_count, bool make)
 {
-	const char *comma = "";
-	sql_add(s, "(SELECT count(*) OVER () AS n");
-	if (j->with_time)
+	if (runs->count > 1 && make)
+		add_run_number(s, runs);
+	else if (runs->count > 1)
+		sql_add(s, ", run");
+	if (j->with_time && make)
 		sql_add(s, ", ts - ts %% %u AS bucket", j->q->step_s);
-	for (unsigned i = 0; i < j->dim_count; i++)
-		sql_add(s, ", %s", dimension_table[j->dims[i]].name);
-	for (unsigned i = 0; i < j->measure_count; i++) {
-		const char *name = measure_table[j->measures[i]].name;
+	else if (j->with_time)
+		sql_add(s, ", bucket");
+	for (unsigned i = 0; i < dim_count; i++) {
+		sql_add(s, ", ");
+		add_column(s, j->dims[i]);
+	}
+}
+
+static void add_sums(struct sql *s, const struct pg_job *j)
+{
+	for (unsigned i = 0; i < j->base.measure_count; i++) {
+		const char *name = measure_table[j->base.measures[i]].name;
 		sql_add(s, j->wide ? ", least(coalesce(sum(%s), 0), 9223372036854775807)::bigint AS %s" : ", coalesce(add(%s), 0) AS %s",
 			name, name);
 	}
-	sql_add(s, " FROM (");
-	pg_add_parts(s, (struct store_table){j->q->cube, seg->level}, pg_column_plain);
-	sql_add(s, ") r WHERE ts >= %llu AND ts < %llu%s", (unsigned long long)pg_int64_of(seg->from_s),
-		(unsigned long long)pg_int64_of(seg->to_s), sql_text(&j->where));
-	if (j->with_time || j->dim_count)
-		sql_add(s, " GROUP BY ");
-	if (j->with_time) {
-		sql_add(s, "bucket");
-		comma = ", ";
-	}
-	for (unsigned i = 0; i < j->dim_count; i++, comma = ", ")
-		sql_add(s, "%s%s", comma, dimension_table[j->dims[i]].name);
-	sql_add(s, " HAVING count(*) > 0) t");
 }
 
-static void add_select(struct sql *s, const struct job *j, const struct store_segment *seg)
+/* Without a key there is one group, unless there is no row. */
+static void add_group_by(struct sql *s, const struct kept_job *j, const struct kept_stretch *runs, unsigned dim_count,
+	const char *last)
 {
+	CLEANUP(sql_done) struct sql key = {0};
+	add_key(&key, j, runs, dim_count, false);
+	sql_add(&key, "%s", last);
+	const char *text = sql_text(&key);
+	s->failed |= !text;
+	if (text && *text)
+		sql_add(s, " GROUP BY %s", text + strlen(", "));
+	sql_add(s, " HAVING count(*) > 0");
+}
+
+static void add_rows(struct sql *s, const struct kept_job *j, const struct kept_stretch *runs)
+{
+	struct kept_run all = runs->runs[0];
+	all.to_s = runs->runs[runs->count - 1].to_s;
+	sql_add(s, " FROM (");
+	pg_add_parts(s, (struct store_table){j->q->cube, all.level}, pg_column_plain);
+	sql_add(s, ") r");
+	kept_add_range(s, &all, j->list_values);
+	sql_add(s, "%s", sql_text(&j->where) ? sql_text(&j->where) : "");
+}
+
+/* n is the number of groups, for which the server must have them all before it gives the first one out: after that no sum
+ * fails. */
+static void add_groups(struct sql *s, const struct pg_job *job, const struct kept_stretch *runs)
+{
+	const struct kept_job *j = &job->base;
+	bool by_via = j->dim_count > j->column_count;
+	sql_add(s, "SELECT count(*) OVER () AS n");
+	if (by_via) {
+		add_key(s, j, runs, j->dim_count, false);
+		add_sums(s, job);
+		sql_add(s, " FROM (SELECT g.*, unnest(coalesce(nullif(members, '{}'), '{NULL}')) AS member FROM (SELECT path AS of_path");
+	}
+	add_key(s, j, runs, j->column_count, true);
+	add_sums(s, job);
+	add_rows(s, j, runs);
+	add_group_by(s, j, runs, j->column_count, by_via ? ", of_path" : "");
+	if (by_via) {
+		sql_add(s, ") g LEFT JOIN paths p ON p.id = g.of_path) m");
+		add_group_by(s, j, runs, j->dim_count, "");
+	}
+	if (runs->count > 1)
+		sql_add(s, " ORDER BY run");
+}
+
+struct reading {
+	struct kept_job *job;
+	struct kept_stretch *runs;
+};
+
+static int on_sums(void *ctx, const PGresult *res, struct error *err)
+{
+	const struct reading *to = ctx;
+	struct groups *into = to->runs->runs[0].into;
+	uint64_t key[1 + CUBE_KEY_MAX];
+	uint32_t row;
+	int column = 1, r = 0;
+	uint64_t run = to->runs->count > 1 ? pg_column_number(res, column++) : 0;
+	while (to->runs->at < run && r == 0)
+		r = kept_next(to->job, to->runs);
+	for (unsigned i = 0; i < into->key_words; i++)
+		key[i] = pg_column_number(res, column++);
+	if (r < 0)
+		return r;
+	r = groups_get(into, key, &row);
+	if (r < 0)
+		return kept_no_room(to->job, r);
+	uint64_t *sums = groups_sums(into, row);
+	for (unsigned i = 0; i < into->sum_words; i++)
+		sums[i] += pg_column_number(res, column++);
+	return 0;
+}
+
+/* ---- rows as they are ---- */
+
+static void add_values(struct sql *s, const struct pg_job *job, const struct kept_stretch *runs)
+{
+	const struct kept_job *j = &job->base;
 	sql_add(s, "SELECT t.n%s", j->with_time ? ", t.bucket" : "");
 	for (unsigned i = 0; i < j->dim_count; i++) {
 		sql_add(s, ", ");
@@ -151,85 +167,165 @@ static void add_select(struct sql *s, const struct job *j, const struct store_se
 	}
 	for (unsigned i = 0; i < j->measure_count; i++)
 		sql_add(s, ", t.%s", measure_table[j->measures[i]].name);
-	sql_add(s, " FROM ");
-	add_groups(s, j, seg);
+	sql_add(s, " FROM (");
+	add_groups(s, job, runs);
+	sql_add(s, ") t");
 	for (unsigned i = 0; i < j->dim_count; i++)
 		pg_value_join(s, dimension_table[j->dims[i]].name, j->dims[i]);
 }
 
-static int on_row(void *ctx, const PGresult *res, struct error *err)
+static int on_values(void *ctx, const PGresult *res, struct error *err)
 {
-	struct job *j = ctx;
+	const struct reading *to = ctx;
+	const struct kept_job *j = to->job;
 	struct store_row row = {0};
 	int column = 1;
 	if (j->with_time)
 		row.values[DIM_time] = (struct dim_value){.known = true, .number = pg_column_number(res, column++)};
 	for (unsigned i = 0; i < j->dim_count; i++)
 		if (pg_column_value(res, column++, j->dims[i], &row.values[j->dims[i]]) < 0)
-			return error_set(err, -EBADMSG, "postgresql store %s: a %s in it cannot be read", j->reader->store->name,
-				dimension_table[j->dims[i]].name);
+			return error_set(err, -EBADMSG, "postgresql store %s: a %s in it cannot be read",
+				CONTAINER_OF(j, struct pg_job, base)->reader->store->name, dimension_table[j->dims[i]].name);
 	for (unsigned i = 0; i < j->measure_count; i++)
 		row.m.v[j->measures[i]] = pg_column_number(res, column++);
 	return j->fn(j->ctx, &row);
 }
 
-static int run_segment(struct job *j, const struct store_segment *seg, struct error *err)
+/* ---- a statement ---- */
+
+static int select_runs(struct pg_job *j, struct kept_stretch *runs)
 {
 	CLEANUP(sql_done) struct sql s = {0};
-	add_select(&s, j, seg);
-	return pg_select(j->reader, &s, &j->params, j->q->deadline_ns, on_row, j, err);
+	static const struct pg_params none;
+	struct reading to = {&j->base, runs};
+	(j->base.as_they_are ? add_values : add_groups)(&s, j, runs);
+	return pg_select(j->reader, &s, &none, j->base.q->deadline_ns, j->base.as_they_are ? on_values : on_sums, &to, j->base.err);
 }
 
 /* A failed statement ends its transaction, unless there is a point to go back to. */
-static int answer_segment(struct job *j, const struct store_segment *seg, struct error *err)
+static int read_runs(struct pg_job *j, struct kept_stretch *runs)
 {
-	int r = pg_reader_run(j->reader, "SAVEPOINT segment", j->q->deadline_ns, err);
+	uint64_t deadline_ns = j->base.q->deadline_ns;
+	int r = pg_reader_run(j->reader, "SAVEPOINT runs", deadline_ns, j->base.err);
 	if (r == 0)
-		r = run_segment(j, seg, err);
+		r = select_runs(j, runs);
 	if (r == -ERANGE && !j->wide) {
 		j->wide = true;
-		r = pg_reader_run(j->reader, "ROLLBACK TO SAVEPOINT segment", j->q->deadline_ns, err);
+		j->reader->timeout_ms = -1; /* undone too */
+		r = pg_reader_run(j->reader, "ROLLBACK TO SAVEPOINT runs", deadline_ns, j->base.err);
 		if (r == 0)
-			r = run_segment(j, seg, err);
+			r = select_runs(j, runs);
 	}
 	/* Points of one name would stand on each other, thousands of them in the snapshot of a copy. */
-	return r == 0 && j->q->keep_snapshot ? pg_reader_run(j->reader, "RELEASE SAVEPOINT segment", j->q->deadline_ns, err) : r;
+	return r == 0 ? pg_reader_run(j->reader, "RELEASE SAVEPOINT runs", deadline_ns, j->base.err) : r;
 }
 
-static int run(struct job *j, struct error *err)
+static int on_read(struct kept_job *base, struct kept_stretch *s)
 {
-	int r = 0;
-	plan_columns(j);
-	for (size_t i = 0; i < j->q->filter_count && r == 0; i++)
-		r = add_condition(j, &j->q->filters[i]);
-	if (r == 0 && !sql_text(&j->where))
-		r = -ENOMEM;
-	if (r < 0)
-		return error_set(err, r, r == -E2BIG ? "the filter has more values than one question takes" : "out of memory");
-	for (size_t i = 0; i < j->q->segment_count && r == 0; i++)
-		r = answer_segment(j, &j->q->segments[i], err);
+	int r = read_runs(job_of(base), s);
+	while (s->at < s->count && r == 0)
+		r = kept_next(base, s);
 	return r;
 }
 
-static void job_free(struct job **j)
+/* ---- the other hooks ---- */
+
+static int on_find(struct kept_job *base, const struct store_filter *f, uint64_t *ret)
 {
-	if (*j)
-		sql_done(&(*j)->where);
-	free(*j);
+	return pg_values_find(job_of(base)->reader, f, base->q->deadline_ns, ret, base->err);
+}
+
+static int on_add_via(struct kept_job *base, const struct store_filter *f)
+{
+	CLEANUP(sql_done) struct sql list = {0};
+	sql_add(&base->where, " AND %s(false", f->negate ? "NOT " : "");
+	for (size_t i = 0; i < f->value_count; i++) {
+		if (f->values[i].known)
+			sql_add(&list, "%s%llu", list.len ? "," : "", (unsigned long long)pg_int64_of(f->values[i].number));
+		else
+			sql_add(&base->where, " OR path = 0 OR path IN (SELECT id FROM paths WHERE members = '{}')");
+	}
+	if (list.len)
+		sql_add(&base->where, " OR path IN (SELECT id FROM paths WHERE members && ARRAY[%s]::bigint[])", list.text);
+	sql_add(&base->where, ")");
+	return list.failed ? kept_no_memory(base) : 0;
+}
+
+static int on_mark(void *ctx, const PGresult *res, struct error *err)
+{
+	struct postgres_reader *r = ctx;
+	struct kept_mark mark = {pg_column_number(res, 0), pg_column_number(res, 1), pg_column_number(res, 2)};
+	r->kept.newest_s = pg_column_number(res, 3);
+	return kept_reader_mark(&r->kept, &mark) < 0 ? pg_no_memory(r->store->name, err) : 0;
+}
+
+static int on_marks(struct kept_job *base, const struct store_segment *seg)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	static const struct pg_params none;
+	unsigned width = level_seconds[seg->level];
+	struct postgres_reader *r = job_of(base)->reader;
+	sql_add(&s, "SELECT ts, sum(changes)::bigint, sum(number)::bigint, (SELECT max(ts) FROM bucket_change WHERE seconds = %u)"
+		" FROM bucket_change WHERE seconds = %u AND ts >= %llu AND ts < %llu GROUP BY ts ORDER BY ts", width, width,
+		(unsigned long long)pg_int64_of(seg->from_s), (unsigned long long)pg_int64_of(seg->to_s));
+	return pg_select(r, &s, &none, base->q->deadline_ns, on_mark, r, base->err);
+}
+
+static int on_fetch(struct kept_job *base, const uint32_t *rows, size_t count)
+{
+	int r = 0;
+	for (unsigned i = 0; i < base->dim_count && r == 0; i++)
+		r = pg_values_fetch(job_of(base)->reader, base->dims[i], &base->reader->groups, base->with_time + i, rows, count,
+			base->q->deadline_ns, base->err);
+	return r;
+}
+
+static int on_value(struct kept_job *base, enum dimension dim, uint64_t number, struct dim_value *ret)
+{
+	return pg_values_get(job_of(base)->reader, dim, number, ret, base->err);
+}
+
+static const struct kept_ops kept_ops = {
+	.find = on_find,
+	.add_via = on_add_via,
+	.marks = on_marks,
+	.read = on_read,
+	.fetch = on_fetch,
+	.value = on_value,
+	.rows_min = 0, /* a statement costs more than its row */
+	.unindexed = "",
+};
+
+/* ---- the query ---- */
+
+static int read_segment(struct pg_job *j, const struct store_segment *seg)
+{
+	struct kept_stretch all = {.runs = {{.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s}}, .count = 1};
+	return j->base.as_they_are ? read_runs(j, &all) : kept_walk(&j->base, seg, NULL);
+}
+
+static int run(struct pg_job *j)
+{
+	const struct store_query *q = j->base.q;
+	int r = kept_plan(&j->base);
+	for (size_t i = 0; i < q->segment_count && !j->base.empty && r == 0; i++)
+		r = read_segment(j, &q->segments[i]);
+	return r < 0 ? r : kept_hand_out(&j->base);
 }
 
 int postgres_query(struct store_reader *base, const struct store_query *q, store_row_fn *fn, void *ctx,
 	struct error *err)
 {
 	struct postgres_reader *reader = CONTAINER_OF(base, struct postgres_reader, base);
-	CLEANUP(job_free) struct job *j = calloc(1, sizeof(*j));
-	if (!j)
-		return pg_no_memory(reader->store->name, err);
-	*j = (struct job){.reader = reader, .q = q, .fn = fn, .ctx = ctx};
+	CLEANUP(job_done) struct pg_job j = {.base = {.ops = &kept_ops, .reader = &reader->kept, .q = q, .fn = fn, .ctx = ctx,
+		.err = err}, .reader = reader};
 	int r = q->segment_count ? pg_reader_begin(reader, q->deadline_ns, err) : 0;
 	if (r == 0 && q->segment_count)
-		r = run(j, err);
+		r = run(&j);
 	if (r < 0 || !q->keep_snapshot)
 		pg_reader_end(reader);
+	kept_reader_trim(&reader->kept);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		pg_values_trim(&reader->values[dict]);
 	return r;
 }

@@ -16,6 +16,8 @@
 
 #define GRACE_MS     2000 /* for the server to say itself that it took too long */
 #define ROWS_A_CLOCK 1024
+#define WATCH_MS     50   /* between looks whether somebody still waits */
+#define SLACK_MS     100  /* that the server may give up later, which saves telling it the time before each statement */
 
 /* ---- values ---- */
 
@@ -97,28 +99,25 @@ void pg_value_expression(struct sql *s, const char *column, enum dimension dim)
 
 /* ---- running ---- */
 
-static int too_late(struct error *err)
-{
-	return error_set(err, -ETIMEDOUT, "the query took too long: ask for a shorter range, fewer dimensions or a"
-		" narrower filter");
-}
-
 static bool past(uint64_t deadline_ns)
 {
 	return deadline_past(deadline_ns);
 }
 
-/* Until the server has said the next thing. */
-static int wait_for_result(PGconn *pq, uint64_t deadline_ns)
+/* Until the server has said the next thing. watch: -ECANCELED when nobody waits for it any more. */
+static int wait_for_result(PGconn *pq, uint64_t deadline_ns, bool watch)
 {
 	while (PQisBusy(pq)) {
-		int timeout_ms = -1;
+		int timeout_ms = watch ? WATCH_MS : -1;
+		if (watch && deadline_past(0))
+			return -ECANCELED;
 		if (deadline_ns) {
 			uint64_t end = deadline_ns + GRACE_MS * NS_PER_MS, now = clock_mono_ns();
 			if (now >= end)
 				return -ETIMEDOUT;
 			uint64_t left_ms = (end - now) / NS_PER_MS + 1;
-			timeout_ms = left_ms > 3600000 ? 3600000 : (int)left_ms;
+			uint64_t most_ms = watch ? WATCH_MS : 3600000;
+			timeout_ms = (int)(left_ms > most_ms ? most_ms : left_ms);
 		}
 		struct pollfd fd = {.fd = PQsocket(pq), .events = POLLIN};
 		int n = poll(&fd, 1, timeout_ms);
@@ -140,7 +139,7 @@ static void drain(struct postgres_reader *r)
 {
 	uint64_t deadline_ns = clock_mono_ns();
 	for (;;) {
-		if (wait_for_result(r->pq, deadline_ns) < 0) {
+		if (wait_for_result(r->pq, deadline_ns, false) < 0) {
 			give_up(r);
 			return;
 		}
@@ -168,9 +167,9 @@ int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_
 		return pg_no_memory(r->store->name, err);
 	if (!PQsendQuery(r->pq, sql))
 		return pg_error(r->pq, NULL, r->store->name, "reading", err);
-	if (wait_for_result(r->pq, deadline_ns) < 0) {
+	if (wait_for_result(r->pq, deadline_ns, false) < 0) {
 		give_up(r);
-		return too_late(err);
+		return kept_too_late(err);
 	}
 	CLEANUP(pg_result_done) PGresult *res = PQgetResult(r->pq);
 	int result = PQresultStatus(res) == PGRES_COMMAND_OK ? 0 : pg_error(r->pq, res, r->store->name, "reading", err);
@@ -181,9 +180,10 @@ int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_
 static int read_rows(struct postgres_reader *r, uint64_t deadline_ns, pg_row_fn *fn, void *ctx, struct error *err)
 {
 	for (unsigned rows = 0;; rows++) {
-		if (wait_for_result(r->pq, deadline_ns) < 0) {
-			give_up(r);
-			return too_late(err);
+		int waited = wait_for_result(r->pq, deadline_ns, true);
+		if (waited < 0) {
+			(waited == -ECANCELED ? cancel : give_up)(r);
+			return kept_too_late(err);
 		}
 		CLEANUP(pg_result_done) PGresult *res = PQgetResult(r->pq);
 		if (!res)
@@ -195,9 +195,9 @@ static int read_rows(struct postgres_reader *r, uint64_t deadline_ns, pg_row_fn 
 		if (status != PGRES_SINGLE_TUPLE) {
 			result = pg_error(r->pq, res, r->store->name, "reading", err);
 			drain(r); /* the statement is over */
-			return result == -ETIMEDOUT ? too_late(err) : result;
+			return result == -ETIMEDOUT ? kept_too_late(err) : result;
 		} else if (rows % ROWS_A_CLOCK == 0 && past(deadline_ns)) {
-			result = too_late(err);
+			result = kept_too_late(err);
 		} else {
 			result = fn(ctx, res, err);
 		}
@@ -211,14 +211,19 @@ static int read_rows(struct postgres_reader *r, uint64_t deadline_ns, pg_row_fn 
 static int set_timeout(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	uint64_t now = clock_mono_ns(), ms = 0;
+	uint64_t now = clock_mono_ns(), left_ms = 0;
 	if (deadline_ns) {
 		if (now >= deadline_ns)
-			return too_late(err);
-		ms = (deadline_ns - now) / NS_PER_MS + 1;
+			return kept_too_late(err);
+		left_ms = (deadline_ns - now) / NS_PER_MS + 1;
 	}
-	sql_add(&sql, "SET LOCAL statement_timeout = %d", ms > INT32_MAX ? 0 : (int)ms);
-	return pg_reader_run(r, sql_text(&sql), deadline_ns, err);
+	int64_t ms = left_ms > INT32_MAX ? 0 : (int64_t)left_ms;
+	if (r->timeout_ms == ms || (ms && r->timeout_ms > ms && r->timeout_ms <= ms + SLACK_MS))
+		return 0;
+	sql_add(&sql, "SET LOCAL statement_timeout = %d", (int)ms);
+	int result = pg_reader_run(r, sql_text(&sql), deadline_ns, err);
+	r->timeout_ms = result == 0 ? ms : -1;
+	return result;
 }
 
 int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_params *params, uint64_t deadline_ns,
@@ -246,12 +251,9 @@ int pg_select(struct postgres_reader *r, const struct sql *sql, const struct pg_
  * groups there will be, plans for few, so they had better have room. */
 static int begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
 {
-	static const char *const statements[] = {"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL jit = off",
-		"SET LOCAL work_mem = '64MB'"};
-	int result = 0;
-	for (size_t i = 0; i < ARRAY_LEN(statements) && result == 0; i++)
-		result = pg_reader_run(r, statements[i], deadline_ns, err);
-	return result;
+	r->timeout_ms = -1;
+	return pg_reader_run(r, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'",
+		deadline_ns, err);
 }
 
 int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct error *err)
@@ -259,10 +261,12 @@ int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct erro
 	if (r->in_snapshot)
 		return 0;
 	if (past(deadline_ns))
-		return too_late(err);
+		return kept_too_late(err);
 	int result = r->pq ? begin(r, deadline_ns, err) : -EBUSY;
 	if (result < 0 && result != -ETIMEDOUT) {
 		give_up(r);
+		for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+			pg_values_clear(&r->values[dict]);
 		result = pg_connect(r->store->url, r->store->name, &r->pq, err);
 		if (result == 0)
 			result = begin(r, deadline_ns, err);

@@ -210,6 +210,14 @@ const char pg_ddl_3[] =
 	"CREATE TABLE pieces(cube text NOT NULL, level text NOT NULL, ts bigint NOT NULL, compact bigint NOT NULL,"
 	" added bigint NOT NULL, PRIMARY KEY (cube, level, ts));\n";
 
+/* The column without a default keeps batches out that do not mark, an older program's. */
+const char pg_ddl_4[] =
+	"CREATE TABLE bucket_change(seconds integer NOT NULL, ts bigint NOT NULL, changes bigint NOT NULL, number bigint NOT NULL)"
+	" WITH (autovacuum_vacuum_scale_factor = 0.05);\n"
+	"CREATE INDEX ON bucket_change(seconds, ts);\n"
+	"ALTER TABLE batches ADD COLUMN mark bigint NOT NULL DEFAULT 0;\n"
+	"ALTER TABLE batches ALTER COLUMN mark DROP DEFAULT;\n";
+
 static void add_version(struct sql *s, int version)
 {
 	sql_add(s, "INSERT INTO meta VALUES('schema_version', '%d') ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n", version);
@@ -219,7 +227,7 @@ static void add_version(struct sql *s, int version)
 static void add_everything(struct sql *s)
 {
 	pg_add_base_tables(s);
-	sql_add(s, "%s%s", pg_ddl_2, pg_ddl_3);
+	sql_add(s, "%s%s%s", pg_ddl_2, pg_ddl_3, pg_ddl_4);
 	for (int cube = 0; cube < CUBE_COUNT; cube++) {
 		add_new_table(s, (enum store_cube)cube);
 		for (int level = 0; level < LEVEL_COUNT; level++) {

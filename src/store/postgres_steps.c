@@ -161,7 +161,18 @@ static int step_3(PGconn *pq, const char *name, struct error *err)
 	return pg_run(pq, name, sql_text(&s), updating, err);
 }
 
-static int (*const steps[])(PGconn *pq, const char *name, struct error *err) = {step_1, step_2, step_3};
+/* Marks of buckets. Of those that are there the smallest cube knows. */
+static int step_4(PGconn *pq, const char *name, struct error *err)
+{
+	CLEANUP(sql_done) struct sql s = {0};
+	sql_add(&s, "%s", pg_ddl_4);
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		sql_add(&s, "INSERT INTO bucket_change SELECT %u, ts, 1, floor(random() * 4294967296)::bigint"
+			" FROM (SELECT DISTINCT ts FROM total_%s) b;\n", level_seconds[level], level_names[level]);
+	return pg_run(pq, name, sql_text(&s), updating, err);
+}
+
+static int (*const steps[])(PGconn *pq, const char *name, struct error *err) = {step_1, step_2, step_3, step_4};
 _Static_assert(ARRAY_LEN(steps) == POSTGRES_SCHEMA_VERSION, "one step a version");
 
 int pg_step(int to, PGconn *pq, const char *name, struct error *err)

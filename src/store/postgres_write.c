@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* Applying a batch: one transaction that writes its id, the dictionary entries it brings, its rows at every
- * cube and level and its path changes, or nothing at all.
+ * cube and level, the marks of their buckets (postgres_marks.c) and its path changes, or nothing at all.
  *
  * The id goes first: if it is there already, the batch was applied before and nothing is done. Rows are only
  * ever added here, by COPY and in the order of the key: those of minutes, which stand for hours and days as
@@ -100,6 +100,19 @@ static int note_buckets(const struct rows_job *j, const struct groups *rows)
 	return sql_text(&values) ? pg_note_pieces(j->s, *j->only, sql_text(&values), j->err) : pg_no_memory(j->s->name, j->err);
 }
 
+static int mark_buckets(const struct rows_job *j, const struct groups *rows)
+{
+	uint64_t marked = UINT64_MAX, ts;
+	unsigned levels;
+	for (uint32_t i = 0; i < rows->count; i++) {
+		uint64_t minute = *groups_key(rows, i);
+		if (minute != marked && place_row(j, minute, &ts, &levels) && pg_marks_note(j->s, levels, ts) < 0)
+			return pg_no_memory(j->s->name, j->err);
+		marked = minute;
+	}
+	return 0;
+}
+
 static int write_rows(void *ctx, enum store_cube cube, enum store_level level, const struct groups *rows)
 {
 	const struct rows_job *j = ctx;
@@ -110,6 +123,8 @@ static int write_rows(void *ctx, enum store_cube cube, enum store_level level, c
 		return 0;
 	add_target(&table, cube, j->only);
 	int r = j->only && j->only->level != LEVEL_minute ? note_buckets(j, rows) : 0;
+	if (r == 0)
+		r = mark_buckets(j, rows);
 	if (r == 0)
 		r = sql_text(&table) ? pg_copy_begin(j->copy, s->pq, s->name, sql_text(&table), j->err) : pg_no_memory(s->name, j->err);
 	if (r < 0)
@@ -164,17 +179,20 @@ static int write_content(struct postgres_store *s, const struct store_batch *bat
 	CLEANUP(free_p) struct pg_copy *c = malloc(sizeof(*c));
 	if (!c || cube_source_init(&src, batch->flows, batch->only) < 0)
 		return pg_no_memory(s->name, err);
+	groups_reset(&s->marks, 2, 0);
 	int r = pg_map_dictionaries(s, &src, err);
 	if (r == 0)
 		r = write_cubes(s, c, batch, &src, err);
+	if (r == 0)
+		r = pg_marks_write(s, batch, err);
 	return r == 0 ? write_changes(s, c, batch, &src, err) : r;
 }
 
 static int insert_batch(struct postgres_store *s, const struct store_batch *batch, bool *ret_new, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out) VALUES($1, %llu, %u, %u, %llu)"
-		" ON CONFLICT DO NOTHING", (unsigned long long)pg_int64_of(batch->id), batch->flows->row_count,
+	sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out, mark) VALUES($1, %llu, %u, %u, %llu,"
+		" floor(random() * 4294967296)::bigint) ON CONFLICT DO NOTHING", (unsigned long long)pg_int64_of(batch->id), batch->flows->row_count,
 		batch->flows->change_count, (unsigned long long)pg_int64_of(batch->flows->changes_left_out));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);

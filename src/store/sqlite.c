@@ -3,7 +3,7 @@
 /* The SQLite store: one file, one writer, readers beside it.
  *
  * Files: sqlite_schema.c makes the tables, sqlite_dict.c numbers names, prefixes and paths,
- * sqlite_write.c applies batches, sqlite_query.c answers (sqlite_blocks.c and sqlite_cache.c keep sums for it), sqlite_changes.c does both for path changes,
+ * sqlite_write.c applies batches, sqlite_query.c answers (with kept.h, which keeps sums), sqlite_changes.c does both for path changes,
  * sqlite_maintain.c drops what is too old.
  *
  * Durability: a batch that was reported as applied is deleted from the journal, so it must be on the
@@ -29,7 +29,6 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define SHARE_ROWS      1500000
-#define CACHE_BYTES     (192u << 20)
 
 static const struct {
 	int code, error;
@@ -125,7 +124,7 @@ static void sqlite_close(struct store *store)
 	groups_done(&s->scratch[0]);
 	groups_done(&s->scratch[1]);
 	(void)sqlite3_close(s->db);
-	sqlite_cache_free(s->cache);
+	kept_cache_free(s->cache);
 	free(s->path);
 	free(s);
 }
@@ -157,7 +156,7 @@ static int sqlite_open(const struct store_config *config, struct store **ret, st
 	s->path = strdup(path);
 	int how = config->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	r = SQLITE_NOMEM;
-	if (s->path && sqlite_cache_new(CACHE_BYTES, &s->cache) == 0)
+	if (s->path && kept_cache_new(KEPT_CACHE_BYTES, &s->cache) == 0)
 		r = sqlite3_open_v2(path, &s->db, how | SQLITE_OPEN_NOMUTEX, NULL);
 	r = r != SQLITE_OK ? sqlite_error(s->db, path, r, "opening", err) : set_up(s, config->read_only, err);
 	if (r < 0) {
@@ -176,9 +175,7 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 		return error_set(err, -ENOMEM, "sqlite store %s: out of memory", s->path);
 	reader->base.ops = &sqlite_ops;
 	reader->path = s->path;
-	reader->cache = s->cache;
-	groups_init(&reader->groups, 0, 0, INDEX_NONE - 1);
-	groups_init(&reader->block, 0, 0, INDEX_NONE - 1);
+	kept_reader_init(&reader->kept, s->cache);
 	int r = sqlite3_open_v2(s->path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r == SQLITE_OK)
 		r = sqlite3_busy_timeout(reader->db, BUSY_TIMEOUT_MS);
@@ -187,7 +184,7 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 	for (int kind = 0; kind < DICT_COUNT && r == SQLITE_OK; kind++)
 		r = dict_values_init(&reader->dicts[kind], reader->db, (enum sqlite_dict_kind)kind);
 	if (r == SQLITE_OK)
-		r = sqlite_prepare_blocks(reader);
+		r = sqlite_prepare_marks(reader);
 	if (r != SQLITE_OK) {
 		r = sqlite_error(reader->db, s->path, r, "opening for reading", err);
 		sqlite_reader_close(&reader->base);
@@ -199,7 +196,7 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 
 static void sqlite_kept(struct store *store, struct store_kept *ret)
 {
-	sqlite_cache_count(CONTAINER_OF(store, struct sqlite_store, base)->cache, ret);
+	kept_cache_count(CONTAINER_OF(store, struct sqlite_store, base)->cache, ret);
 }
 
 void sqlite_reader_close(struct store_reader *base)
@@ -209,9 +206,9 @@ void sqlite_reader_close(struct store_reader *base)
 		return;
 	for (int kind = 0; kind < DICT_COUNT; kind++)
 		dict_values_done(&reader->dicts[kind]);
-	groups_done(&reader->groups);
-	groups_done(&reader->block);
-	sqlite_finalize_blocks(reader);
+	kept_reader_done(&reader->kept);
+	(void)sqlite3_finalize(reader->newest_bucket);
+	(void)sqlite3_finalize(reader->bucket_marks);
 	(void)sqlite3_close(reader->db);
 	free(reader);
 }

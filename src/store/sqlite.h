@@ -7,8 +7,8 @@
 
 #include "base/arena.h"
 #include "store/cube.h"
+#include "store/kept.h"
 #include "store/value_ids.h"
-#include "store/sqlite_cache.h"
 
 extern const struct store_ops sqlite_ops;
 
@@ -83,7 +83,7 @@ struct sqlite_store {
 	sqlite3_stmt *insert_batch, *insert_change, *mark_bucket;
 	int64_t change; /* the number of the present transaction */
 	struct groups scratch[2]; /* kept for their memory */
-	struct sqlite_cache *cache; /* the readers' */
+	struct kept_cache *cache; /* the readers' */
 };
 
 struct sqlite_reader {
@@ -91,14 +91,11 @@ struct sqlite_reader {
 	const char *path; /* the store's */
 	sqlite3 *db;
 	struct dict_values dicts[DICT_COUNT];
-	struct groups groups, block; /* the answer's, and those of a part of it */
-	struct sqlite_cache *cache;  /* the store's */
-	sqlite3_stmt *newest_bucket, *next_bucket, *bucket_state; /* sqlite_blocks.c */
+	struct kept_reader kept;
+	sqlite3_stmt *newest_bucket, *bucket_marks;
 	bool in_snapshot;
 	uint64_t deadline_ns;
 };
-
-#define SQLITE_SUMS_BYTES (256u << 20) /* in one query */
 
 /* "PATH: while DOING: what SQLite says", and the errno that stands for the code (see sqlite.c). */
 int sqlite_error(sqlite3 *db, const char *path, int code, const char *doing, struct error *err);
@@ -121,9 +118,8 @@ int sqlite_migrate(sqlite3 *db, const char *path, struct error *err);
 int sqlite_prepare_writer(struct sqlite_store *s, struct error *err);
 void sqlite_finalize_writer(struct sqlite_store *s);
 
-/* A reader's statements for sqlite_blocks.c. */
-int sqlite_prepare_blocks(struct sqlite_reader *reader);
-void sqlite_finalize_blocks(struct sqlite_reader *reader);
+/* A reader's statements for the marks of buckets; they are its own. */
+int sqlite_prepare_marks(struct sqlite_reader *reader);
 
 /* Path changes (sqlite_changes.c). SQLITE_OK or an SQLite error code; deleting stops after max_rows, or a few
  * more of the same millisecond. */

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Answering: rows of one cube are read per segment, added up here by numeric key in a hash table, and
- * only the sums are turned into values and handed out. SQLite has no hash aggregate: its GROUP BY
- * sorts, at about 1 us a row; reading a row and adding it up costs a fifth of that.
+/* Answering: SQLite's own part of how stores with numbers do it (kept.h). Rows of one cube are read run by run and added up
+ * here by numeric key in a hash table. SQLite has no hash aggregate: its GROUP BY sorts, at about 1 us a row; reading a row
+ * and adding it up costs a fifth of that.
  *
- * What a run of buckets gave is kept for the next question (sqlite_blocks.c).
- *
- * Conditions become lists of numbers in the SQL text. When the first dimension of the key has one
- * and the buckets are few, the buckets are listed too, so that SQLite walks straight to the few rows
- * instead of passing over whole buckets. Membership in a path (via) is decided here, once a path; sums by via are made
- * here, row by row, so that they are what is kept: there are fewer ASes than paths.
+ * Membership in a path (via) is decided here, once a path; sums by via are made here, row by row, so that they are what is
+ * kept: there are fewer ASes than paths.
  *
  * When a row of the answer is a row of the table, it is handed out when it is read.
  *
+ * Rows of certain prefixes are scattered over a bucket, because origins lead the key. So the pairs of origin and prefix
+ * of each block are kept like any other question's rows; they tell of which origins the prefixes were, and with
+ * those the key leads to the rows, whose sums are kept too.
+ *
  * A reader that keeps a snapshot keeps its read transaction open between queries. */
 
-#include "store/sqlite_query.h"
+#include "store/sqlite.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,42 +23,48 @@
 #include "base/deadline.h"
 #include "route/path.h"
 
-#define PROGRESS_OPS  20000 /* of SQLite's machine between looks at the clock: about a millisecond */
-#define SEEKS_MAX     20000 /* buckets times values: beyond, a scan is cheaper */
-#define SEEK_PREFIXES_MAX 8 /* more are picked from the rows of their origins */
-#define KEPT_BYTES    (16u << 20)  /* of it kept by a reader for its next one */
+#define PROGRESS_OPS 20000 /* of SQLite's machine between looks at the clock: about a millisecond */
+#define ROWS_MIN     32
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
 
+struct sqlite_job {
+	struct kept_job base;
+	struct sqlite_reader *reader;
+	int path_column;        /* where the path stands for via; -1: not needed */
+	uint8_t *prefix_bits;   /* by id, of filters by prefix that are not negated; NULL: there is none */
+	uint64_t prefix_end;    /* ids from here on are not listed */
+	const char *origins;    /* a list of numbers to which rows are narrowed; NULL: not */
+	uint64_t origin_count;
+	uint8_t *path_answers;  /* enum path_answer by path id */
+	size_t path_answer_cap;
+	uint32_t *members;
+	size_t member_cap;
+	int result; /* not SQLite's, of a run: an errno, err being set, or what fn returned */
+};
+
+static struct sqlite_job *job_of(struct kept_job *j)
+{
+	return CONTAINER_OF(j, struct sqlite_job, base);
+}
+
 static void job_done(struct sqlite_job *j)
 {
-	sql_done(&j->where);
+	kept_job_done(&j->base);
 	free(j->prefix_bits);
 	free(j->path_answers);
 	free(j->members);
 }
 
-/* ---- conditions ---- */
-
-/* The number that a value has in its column; false when nothing stored can equal it. */
-static int number_of(struct sqlite_reader *reader, enum dimension dim, const struct dim_value *v, uint64_t *ret,
-	bool *ret_exists)
+/* What a job's function returns, for SQLite's code and what was found beside it. */
+static int result_of(struct sqlite_job *j, int code)
 {
-	enum sqlite_dict_kind kind;
-	uint8_t buf[PREFIX_BYTES_MAX];
-	*ret = 0;
-	*ret_exists = true;
-	if (!v->known)
-		return SQLITE_OK;
-	if (!dict_of(dim, &kind)) {
-		*ret = v->number;
-		return SQLITE_OK;
-	}
-	struct view value = kind == DICT_PREFIXES ? prefix_to_bytes(&v->prefix, buf) : v->bytes;
-	int r = dict_find(reader->db, kind, value, ret);
-	*ret_exists = *ret != 0;
-	return r;
+	if (code == SQLITE_INTERRUPT)
+		return kept_too_late(j->base.err);
+	return code == SQLITE_OK ? j->result : sqlite_error(j->reader->db, j->reader->path, code, "reading", j->base.err);
 }
+
+/* ---- numbers of values ---- */
 
 static bool keep_prefix(struct sqlite_job *j, uint64_t number)
 {
@@ -75,59 +81,32 @@ static bool keep_prefix(struct sqlite_job *j, uint64_t number)
 	return true;
 }
 
-static int add_condition(struct sqlite_job *j, const struct store_filter *f, bool leads_key)
+static int find_value(struct sqlite_job *j, const struct store_filter *f, const struct dim_value *v, uint64_t *ret)
 {
-	size_t listed = 0;
-	const char *name = dimension_table[f->dim].name;
-	/* Without the plus SQLite would look for each prefix under each origin of any of them. */
-	bool many = f->dim == DIM_prefix && f->value_count > SEEK_PREFIXES_MAX;
-	sql_add(&j->where, " AND %s%s %sIN (", many ? "+" : "", name, f->negate ? "NOT " : "");
-	for (size_t i = 0; i < f->value_count; i++) {
-		uint64_t number;
-		bool exists;
-		int r = number_of(j->reader, f->dim, &f->values[i], &number, &exists);
-		if (r != SQLITE_OK)
-			return r;
-		if (exists)
-			sql_add(&j->where, "%s%llu", listed++ ? "," : "", (unsigned long long)number);
-		if (exists && f->dim == DIM_prefix && !f->negate && !keep_prefix(j, number))
-			return SQLITE_NOMEM;
-	}
-	sql_add(&j->where, ")");
-	if (!listed && !f->negate)
-		j->empty = true;
-	if (leads_key && !f->negate)
-		j->list_values = listed;
-	return SQLITE_OK;
+	enum sqlite_dict_kind kind;
+	uint8_t buf[PREFIX_BYTES_MAX];
+	(void)dict_of(f->dim, &kind);
+	int r = dict_find(j->reader->db, kind, kind == DICT_PREFIXES ? prefix_to_bytes(&v->prefix, buf) : v->bytes, ret);
+	if (r == SQLITE_OK && !*ret)
+		*ret = KEPT_NOWHERE;
+	return r;
 }
 
-/* A path's origin is known from the path: rows of certain paths are rows of certain origins, which lead the key. */
-static void add_origins_of(struct sqlite_job *j, const struct store_filter *f)
+static int on_find(struct kept_job *base, const struct store_filter *f, uint64_t *ret)
 {
-	sql_add(&j->where, " AND origin IN (");
-	for (size_t i = 0; i < f->value_count; i++)
-		sql_add(&j->where, "%s%u", i ? "," : "", f->values[i].known ? path_origin(f->values[i].bytes) : 0);
-	sql_add(&j->where, ")");
-	j->list_values = f->value_count;
+	struct sqlite_job *j = job_of(base);
+	int r = SQLITE_OK;
+	for (size_t i = 0; i < f->value_count && r == SQLITE_OK; i++) {
+		ret[i] = 0;
+		if (f->values[i].known)
+			r = find_value(j, f, &f->values[i], &ret[i]);
+		if (r == SQLITE_OK && ret[i] != KEPT_NOWHERE && f->dim == DIM_prefix && !f->negate && !keep_prefix(j, ret[i]))
+			r = SQLITE_NOMEM;
+	}
+	return result_of(j, r);
 }
 
-static int add_conditions(struct sqlite_job *j)
-{
-	enum dimension key[CUBE_KEY_MAX];
-	(void)cube_key(j->q->cube, key);
-	for (size_t i = 0; i < j->q->filter_count; i++) {
-		const struct store_filter *f = &j->q->filters[i];
-		if (f->dim == DIM_via)
-			continue;
-		int r = add_condition(j, f, f->dim == key[0]);
-		if (r != SQLITE_OK)
-			return r;
-	}
-	for (size_t i = 0; i < j->q->filter_count && key[0] == DIM_origin && !j->list_values; i++)
-		if (j->q->filters[i].dim == DIM_path && !j->q->filters[i].negate)
-			add_origins_of(j, &j->q->filters[i]);
-	return SQLITE_OK;
-}
+/* ---- ASes on the path ---- */
 
 static bool member_matches(const struct store_filter *f, const uint32_t *members, size_t count)
 {
@@ -171,8 +150,8 @@ static int ask_path(struct sqlite_job *j, uint64_t path, enum path_answer *ret)
 	if (r != SQLITE_OK)
 		return r;
 	*ret = PATH_PASSES;
-	for (size_t i = 0; i < j->q->filter_count; i++) {
-		const struct store_filter *f = &j->q->filters[i];
+	for (size_t i = 0; i < j->base.q->filter_count; i++) {
+		const struct store_filter *f = &j->base.q->filters[i];
 		if (f->dim == DIM_via && member_matches(f, j->members, count) == f->negate)
 			*ret = PATH_FAILS;
 	}
@@ -203,117 +182,39 @@ static int path_passes(struct sqlite_job *j, uint64_t path, bool *ret)
 
 /* ---- reading ---- */
 
-static void plan_columns(struct sqlite_job *j)
+static int prepare_run(const struct sqlite_job *job, const struct kept_run *run, sqlite3_stmt **ret)
 {
-	const struct store_query *q = j->q;
-	j->with_time = q->dims & DIM_BIT(DIM_time);
-	bool by_via = q->dims & DIM_BIT(DIM_via), filters_via = false;
-	j->dim_count = j->column_count = query_dims(q, j->dims);
-	if (by_via)
-		j->dims[j->dim_count++] = DIM_via;
-	j->measure_count = query_measures(q, j->measures);
-	j->as_they_are = j->with_time && !by_via && (q->dims & cube_dims[q->cube]) == cube_dims[q->cube];
-	for (size_t i = 0; i < q->segment_count; i++)
-		j->as_they_are &= q->step_s == level_seconds[q->segments[i].level];
-	for (size_t i = 0; i < q->filter_count; i++)
-		filters_via |= q->filters[i].dim == DIM_via;
-	j->path_column = by_via || filters_via ? (int)(1 + j->column_count + j->measure_count) : -1;
-}
-
-static void add_range(struct sql *s, const struct sqlite_job *j, const struct row_run *run)
-{
-	uint64_t width = level_seconds[run->level], buckets = (run->to_s - run->from_s) / width;
-	uint64_t listed = run->origins ? run->origin_count : j->list_values;
-	if (!listed || buckets * listed > SEEKS_MAX) {
-		sql_add(s, " WHERE ts >= %llu AND ts < %llu", (unsigned long long)run->from_s, (unsigned long long)run->to_s);
-		return;
-	}
-	sql_add(s, " WHERE ts IN (");
-	for (uint64_t ts = run->from_s; ts < run->to_s; ts += width)
-		sql_add(s, "%s%llu", ts > run->from_s ? "," : "", (unsigned long long)ts);
-	sql_add(s, ")");
-}
-
-static int prepare_run(const struct sqlite_job *j, const struct row_run *run, sqlite3_stmt **ret)
-{
+	const struct kept_job *j = &job->base;
 	CLEANUP(sql_done) struct sql s = {0};
 	sql_add(&s, "SELECT ts");
 	for (unsigned i = 0; i < j->column_count; i++)
 		sql_add(&s, ", %s", dimension_table[j->dims[i]].name);
 	for (unsigned i = 0; i < j->measure_count; i++)
 		sql_add(&s, ", %s", measure_table[j->measures[i]].name);
-	if (j->path_column >= 0)
+	if (job->path_column >= 0)
 		sql_add(&s, ", path");
 	sql_add(&s, " FROM ");
 	schema_table(&s, j->q->cube, run->level);
-	add_range(&s, j, run);
-	if (run->origins)
-		sql_add(&s, " AND origin IN (%s)", run->origins);
+	kept_add_range(&s, run, job->origins ? job->origin_count : j->list_values);
+	if (job->origins)
+		sql_add(&s, " AND origin IN (%s)", job->origins);
 	const char *where = sql_text(&j->where);
 	if (!where)
 		return SQLITE_NOMEM;
 	sql_add(&s, "%s", where);
-	return sqlite_prepare(j->reader->db, &s, ret);
-}
-
-/* ---- a row handed out ---- */
-
-int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret)
-{
-	enum sqlite_dict_kind kind;
-	struct view bytes;
-	if (dim == DIM_via) {
-		*ret = (struct dim_value){.known = number, .number = number ? number - 1 : 0};
-		return SQLITE_OK;
-	}
-	/* "none" is a match like the others; of everything else 0 says unknown. */
-	*ret = (struct dim_value){.known = number || dim == DIM_match};
-	ret->number = number;
-	if (!ret->known || !dict_of(dim, &kind))
-		return SQLITE_OK;
-	int r = dict_values_get(&reader->dicts[kind], kind, number, &bytes);
-	if (r != SQLITE_OK)
-		return r;
-	if (kind == DICT_PREFIXES)
-		return prefix_from_bytes(bytes, &ret->prefix) ? SQLITE_OK : SQLITE_CORRUPT;
-	ret->bytes = bytes;
-	return SQLITE_OK;
-}
-
-static int fill_row(struct sqlite_job *j, const uint64_t *key, const uint64_t *sums, struct store_row *row)
-{
-	if (j->with_time)
-		row->values[DIM_time] = (struct dim_value){.known = true, .number = *key++};
-	for (unsigned i = 0; i < j->dim_count; i++) {
-		int r = sqlite_value_of(j->reader, j->dims[i], *key++, &row->values[j->dims[i]]);
-		if (r != SQLITE_OK)
-			return r;
-	}
-	for (unsigned i = 0; i < j->measure_count; i++)
-		row->m.v[j->measures[i]] = sums[i];
-	return SQLITE_OK;
+	return sqlite_prepare(job->reader->db, &s, ret);
 }
 
 /* Hands out the row on which the statement stands, its measures being in the columns from `column` on. */
-static int give_row(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *key, int column)
+static void give_row(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *key, int column)
 {
 	struct store_row row = {0};
 	uint64_t sums[MEASURE_COUNT];
-	for (unsigned i = 0; i < j->measure_count; i++)
+	for (unsigned i = 0; i < j->base.measure_count; i++)
 		sums[i] = (uint64_t)sqlite3_column_int64(stmt, column++);
-	int r = fill_row(j, key, sums, &row);
-	if (r != SQLITE_OK)
-		return r;
-	int result = j->fn(j->ctx, &row);
-	if (result < 0)
-		j->error = result;
-	return SQLITE_OK;
-}
-
-void sqlite_groups_failed(struct sqlite_job *j, int error)
-{
-	j->error = error_set(j->err, error, "the answer has more groups than memory allows: ask for a shorter range, fewer"
-		" dimensions or a narrower filter");
+	j->result = kept_fill_row(&j->base, key, sums, &row);
+	if (j->result >= 0)
+		j->result = j->base.fn(j->base.ctx, &row);
 }
 
 /* Adds the measures of the row on which the statement stands. */
@@ -322,12 +223,12 @@ static void add_sums(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *k
 	uint32_t row;
 	int r = groups_get(into, key, &row);
 	if (r < 0) {
-		sqlite_groups_failed(j, r);
+		j->result = kept_no_room(&j->base, r);
 		return;
 	}
 	uint64_t *sums = groups_sums(into, row);
-	for (unsigned i = 0; i < j->measure_count; i++)
-		sums[i] += (uint64_t)sqlite3_column_int64(stmt, (int)(1 + j->column_count + i));
+	for (unsigned i = 0; i < j->base.measure_count; i++)
+		sums[i] += (uint64_t)sqlite3_column_int64(stmt, (int)(1 + j->base.column_count + i));
 }
 
 /* The same for each AS on its path, which is the last of the key. */
@@ -338,7 +239,7 @@ static int add_to_members(struct sqlite_job *j, sqlite3_stmt *stmt, uint64_t *ke
 	key[last] = 0;
 	if (r == SQLITE_OK && !count)
 		add_sums(j, stmt, key, into);
-	for (size_t i = 0; i < count && r == SQLITE_OK && j->error == 0; i++) {
+	for (size_t i = 0; i < count && r == SQLITE_OK && j->result >= 0; i++) {
 		key[last] = (uint64_t)j->members[i] + 1; /* 0: a path without any; AS 0 is seen in the wild */
 		add_sums(j, stmt, key, into);
 	}
@@ -357,27 +258,28 @@ static int add_row(struct sqlite_job *j, sqlite3_stmt *stmt, struct groups *into
 		if (r != SQLITE_OK || !passes)
 			return r;
 	}
-	if (j->with_time) {
+	if (j->base.with_time) {
 		uint64_t ts = (uint64_t)sqlite3_column_int64(stmt, 0);
-		key[n++] = ts - ts % j->q->step_s;
+		key[n++] = ts - ts % j->base.q->step_s;
 	}
-	for (unsigned i = 0; i < j->column_count; i++)
+	for (unsigned i = 0; i < j->base.column_count; i++)
 		key[n++] = (uint64_t)sqlite3_column_int64(stmt, column++);
-	if (j->as_they_are)
-		return give_row(j, stmt, key, column);
-	if (j->dim_count > j->column_count)
+	if (j->base.dim_count > j->base.column_count)
 		return add_to_members(j, stmt, key, n, into);
-	add_sums(j, stmt, key, into);
+	if (j->base.as_they_are)
+		give_row(j, stmt, key, column);
+	else
+		add_sums(j, stmt, key, into);
 	return SQLITE_OK;
 }
 
-int sqlite_read_run(struct sqlite_job *j, struct row_run *run)
+static int read_run(struct sqlite_job *j, struct kept_run *run)
 {
 	sqlite3_stmt *stmt;
 	int r = prepare_run(j, run, &stmt);
 	if (r != SQLITE_OK)
 		return r;
-	while (r == SQLITE_OK && j->error == 0) {
+	while (r == SQLITE_OK && j->result >= 0) {
 		r = sqlite3_step(stmt);
 		if (r != SQLITE_ROW)
 			break;
@@ -388,93 +290,137 @@ int sqlite_read_run(struct sqlite_job *j, struct row_run *run)
 	return r == SQLITE_DONE || r == SQLITE_ROW ? end : r;
 }
 
-/* ---- handing out ---- */
-
-static int cmp_figures(const void *a, const void *b)
+static int on_read(struct kept_job *base, struct kept_stretch *s)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-/* What the best have most of: a sum, or one by another. */
-struct figure {
-	unsigned by, per; /* columns; per is by when there is no other */
-};
-
-/* As a fraction: sums above 2^53 may become equal ones, never the larger one the smaller. */
-static double figure_of(const struct figure *f, const uint64_t *sums)
-{
-	if (f->per == f->by)
-		return (double)sums[f->by];
-	return sums[f->per] ? (double)sums[f->by] / (double)sums[f->per] : -1;
-}
-
-/* Below this figure there is nobody among the best: the smallest of the best so far is looked at
- * first, and they are put in order only now and then, so that many rows cost one comparison each. */
-static double least_of_best(const struct groups *g, const struct figure *f, uint32_t best, double *scratch)
-{
-	uint32_t n = 0;
-	double least = -1;
-	for (uint32_t i = 0; i < g->count; i++) {
-		double figure = figure_of(f, groups_sums(g, i));
-		if (figure < least)
-			continue;
-		scratch[n++] = figure;
-		if (n < 2 * best)
-			continue;
-		qsort(scratch, n, sizeof(*scratch), cmp_figures);
-		memmove(scratch, scratch + n - best, best * sizeof(*scratch));
-		n = best;
-		least = scratch[0];
+	struct sqlite_job *j = job_of(base);
+	int r = 0;
+	while (s->at < s->count && r >= 0) {
+		r = result_of(j, read_run(j, &s->runs[s->at]));
+		if (r >= 0)
+			r = kept_next(base, s);
 	}
-	qsort(scratch, n, sizeof(*scratch), cmp_figures);
-	return n > best ? scratch[n - best] : least;
+	return r;
 }
 
-static bool column_of(const struct sqlite_job *j, enum measure m, unsigned *ret)
+/* ---- marks ---- */
+
+static int read_marks(struct sqlite_reader *reader, const struct store_segment *seg)
 {
-	for (unsigned i = 0; i < j->measure_count; i++)
-		if (j->measures[i] == m) {
-			*ret = i;
-			return true;
-		}
-	return false;
+	sqlite3_stmt *newest = reader->newest_bucket, *marks = reader->bucket_marks;
+	int r = SQLITE_OK;
+	(void)sqlite3_bind_int64(newest, 1, level_seconds[seg->level]);
+	if (sqlite3_step(newest) == SQLITE_ROW)
+		reader->kept.newest_s = (uint64_t)sqlite3_column_int64(newest, 0);
+	int end = sqlite3_reset(newest);
+	(void)sqlite3_bind_int64(marks, 1, level_seconds[seg->level]);
+	(void)sqlite3_bind_int64(marks, 2, sqlite_int64_of(seg->from_s));
+	(void)sqlite3_bind_int64(marks, 3, sqlite_int64_of(seg->to_s));
+	while (r == SQLITE_OK && end == SQLITE_OK && sqlite3_step(marks) == SQLITE_ROW) {
+		struct kept_mark mark = {(uint64_t)sqlite3_column_int64(marks, 0), 1, (uint64_t)sqlite3_column_int64(marks, 1)};
+		if (kept_reader_mark(&reader->kept, &mark) < 0)
+			r = SQLITE_NOMEM;
+	}
+	if (end == SQLITE_OK)
+		end = sqlite3_reset(marks);
+	return end == SQLITE_OK ? r : end;
 }
 
-/* Rows with less than *ret_least of the figure are not handed out. */
-static int leave_out(const struct sqlite_job *j, struct figure *ret, double *ret_least)
+static int on_marks(struct kept_job *base, const struct store_segment *seg)
 {
-	const struct store_query *q = j->q;
-	struct figure f = {0};
-	*ret = f;
-	*ret_least = -1;
-	if (!q->best || j->reader->groups.count / 4 < q->best || !column_of(j, q->best_by, &f.by) ||
-		!column_of(j, q->best_per ? *q->best_per : q->best_by, &f.per))
+	struct sqlite_job *j = job_of(base);
+	return result_of(j, read_marks(j->reader, seg));
+}
+
+int sqlite_prepare_marks(struct sqlite_reader *reader)
+{
+	int r = sqlite3_prepare_v3(reader->db, "SELECT max(ts) FROM bucket_change WHERE seconds = ?1", -1,
+		SQLITE_PREPARE_PERSISTENT, &reader->newest_bucket, NULL);
+	return r == SQLITE_OK ? sqlite3_prepare_v3(reader->db, "SELECT ts, change FROM bucket_change WHERE seconds = ?1"
+		" AND ts >= ?2 AND ts < ?3 ORDER BY ts", -1, SQLITE_PREPARE_PERSISTENT, &reader->bucket_marks, NULL) : r;
+}
+
+/* ---- values ---- */
+
+int sqlite_value_of(struct sqlite_reader *reader, enum dimension dim, uint64_t number, struct dim_value *ret)
+{
+	enum sqlite_dict_kind kind;
+	struct view bytes;
+	if (kept_plain_value(dim, number, ret))
 		return SQLITE_OK;
-	CLEANUP(free_p) double *scratch = malloc(2 * (size_t)q->best * sizeof(*scratch));
-	if (!scratch)
-		return SQLITE_NOMEM;
-	*ret_least = least_of_best(&j->reader->groups, &f, q->best, scratch);
-	*ret = f;
+	(void)dict_of(dim, &kind);
+	int r = dict_values_get(&reader->dicts[kind], kind, number, &bytes);
+	if (r != SQLITE_OK)
+		return r;
+	if (kind == DICT_PREFIXES)
+		return prefix_from_bytes(bytes, &ret->prefix) ? SQLITE_OK : SQLITE_CORRUPT;
+	ret->bytes = bytes;
 	return SQLITE_OK;
 }
 
-static int hand_out(struct sqlite_job *j)
+static int on_value(struct kept_job *base, enum dimension dim, uint64_t number, struct dim_value *ret)
 {
-	const struct groups *g = &j->reader->groups;
-	struct store_row row = {0};
-	struct figure figure;
-	double least;
-	int r = leave_out(j, &figure, &least);
-	for (uint32_t i = 0; i < g->count && j->error >= 0 && r == SQLITE_OK; i++) {
-		if (i % 1024 == 0 && deadline_past(j->reader->deadline_ns))
-			return SQLITE_INTERRUPT;
-		if (least >= 0 && figure_of(&figure, groups_sums(g, i)) < least)
-			continue;
-		r = fill_row(j, groups_key(g, i), groups_sums(g, i), &row);
-		if (r == SQLITE_OK)
-			j->error = j->fn(j->ctx, &row);
-	}
+	struct sqlite_job *j = job_of(base);
+	return result_of(j, sqlite_value_of(j->reader, dim, number, ret));
+}
+
+static const struct kept_ops kept_ops = {
+	.find = on_find,
+	.marks = on_marks,
+	.read = on_read,
+	.value = on_value,
+	.rows_min = ROWS_MIN,
+	.unindexed = "+",
+};
+
+/* ---- rows of certain prefixes ---- */
+
+struct origins {
+	struct sqlite_job *job;
+	struct groups list;
+};
+
+static void origins_done(struct origins *o)
+{
+	groups_done(&o->list);
+}
+
+/* A pair of origin and prefix. */
+static int note_origin(void *ctx, const uint64_t *key, const uint64_t *sums)
+{
+	struct origins *o = ctx;
+	const struct sqlite_job *j = o->job;
+	uint32_t at;
+	bool listed = key[1] < j->prefix_end && j->prefix_bits[key[1] / 8] >> key[1] % 8 & 1;
+	(void)sums;
+	return listed && groups_get(&o->list, key, &at) < 0 ? kept_no_memory(&o->job->base) : 0;
+}
+
+static int find_origins(struct sqlite_job *j, const struct kept_run *run, struct origins *ret)
+{
+	const struct store_query q = {.cube = j->base.q->cube, .deadline_ns = j->base.q->deadline_ns};
+	struct sqlite_job pairs = {.base = {.ops = &kept_ops, .reader = j->base.reader, .q = &q, .err = j->base.err,
+		.dims = {DIM_origin, DIM_prefix}, .dim_count = 2, .column_count = 2}, .reader = j->reader, .path_column = -1};
+	return kept_read_block(&pairs.base, run, note_origin, ret);
+}
+
+/* A kept_block_fn. */
+static int read_by_origins(struct kept_job *base, const struct kept_run *run)
+{
+	struct sqlite_job *j = job_of(base);
+	CLEANUP(origins_done) struct origins origins = {.job = j};
+	CLEANUP(sql_done) struct sql list = {0};
+	groups_init(&origins.list, 1, 0, INDEX_NONE - 1);
+	int r = find_origins(j, run, &origins);
+	if (r < 0 || !origins.list.count)
+		return r;
+	for (uint32_t i = 0; i < origins.list.count; i++)
+		sql_add(&list, "%s%llu", i ? "," : "", (unsigned long long)*groups_key(&origins.list, i));
+	if (!sql_text(&list))
+		return kept_no_memory(base);
+	j->origins = sql_text(&list);
+	j->origin_count = origins.list.count;
+	r = kept_add_block(base, run);
+	j->origins = NULL;
 	return r;
 }
 
@@ -496,23 +442,24 @@ void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
 static int read_segment(struct sqlite_job *j, const struct store_segment *seg)
 {
 	enum dimension key[CUBE_KEY_MAX];
-	(void)cube_key(j->q->cube, key);
-	struct row_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->reader->groups};
-	bool direct = j->as_they_are || (j->list_values && key[0] == DIM_origin);
-	return direct ? sqlite_read_run(j, &all) : sqlite_read_blocks(j, seg);
+	(void)cube_key(j->base.q->cube, key);
+	struct kept_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->base.reader->groups};
+	if (j->base.as_they_are || (j->base.list_values && key[0] == DIM_origin))
+		return result_of(j, read_run(j, &all));
+	return kept_walk(&j->base, seg, j->prefix_bits ? read_by_origins : NULL);
 }
 
 static int run(struct sqlite_job *j)
 {
-	plan_columns(j);
-	groups_reset(&j->reader->groups, j->with_time + j->dim_count, j->measure_count);
-	groups_limit(&j->reader->groups, SQLITE_SUMS_BYTES);
-	int r = add_conditions(j);
-	for (size_t i = 0; i < j->q->segment_count && !j->empty && r == SQLITE_OK && j->error == 0; i++)
-		r = read_segment(j, &j->q->segments[i]);
-	if (r == SQLITE_OK && j->error == 0)
-		r = hand_out(j);
-	return r;
+	const struct store_query *q = j->base.q;
+	int r = kept_plan(&j->base);
+	bool by_path = j->base.dim_count > j->base.column_count;
+	for (size_t i = 0; i < q->filter_count; i++)
+		by_path |= q->filters[i].dim == DIM_via;
+	j->path_column = by_path ? (int)(1 + j->base.column_count + j->base.measure_count) : -1;
+	for (size_t i = 0; i < q->segment_count && !j->base.empty && r >= 0; i++)
+		r = read_segment(j, &q->segments[i]);
+	return r < 0 ? r : kept_hand_out(&j->base);
 }
 
 static void end_snapshot(struct sqlite_reader *reader)
@@ -526,26 +473,21 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	struct error *err)
 {
 	struct sqlite_reader *reader = CONTAINER_OF(base, struct sqlite_reader, base);
-	CLEANUP(job_done) struct sqlite_job j = {.reader = reader, .q = q, .fn = fn, .ctx = ctx, .err = err};
-	int r = SQLITE_OK;
+	CLEANUP(job_done) struct sqlite_job j = {.base = {.ops = &kept_ops, .reader = &reader->kept, .q = q, .fn = fn, .ctx = ctx,
+		.err = err}, .reader = reader};
+	int r = 0;
 	sqlite_set_deadline(reader, q->deadline_ns);
 	if (!reader->in_snapshot && q->segment_count) {
-		r = sqlite_run(reader->db, "BEGIN");
-		reader->in_snapshot = r == SQLITE_OK;
+		r = result_of(&j, sqlite_run(reader->db, "BEGIN"));
+		reader->in_snapshot = r == 0;
 	}
-	if (r == SQLITE_OK && q->segment_count)
+	if (r == 0 && q->segment_count)
 		r = run(&j);
-	if (r == SQLITE_INTERRUPT)
-		j.error = error_set(err, -ETIMEDOUT, "the query took too long: ask for a shorter range, fewer dimensions"
-			" or a narrower filter");
-	else if (r != SQLITE_OK)
-		j.error = sqlite_error(reader->db, reader->path, r, "reading", err);
 	sqlite_set_deadline(reader, 0);
-	if (j.error < 0 || !q->keep_snapshot)
+	if (r < 0 || !q->keep_snapshot)
 		end_snapshot(reader);
-	groups_trim(&reader->groups, KEPT_BYTES);
-	groups_trim(&reader->block, KEPT_BYTES);
+	kept_reader_trim(&reader->kept);
 	for (int kind = 0; kind < DICT_COUNT && !reader->in_snapshot; kind++)
 		dict_values_trim(&reader->dicts[kind]);
-	return j.error < 0 ? j.error : 0;
+	return r < 0 ? r : 0;
 }

@@ -7,7 +7,7 @@
  * are upserts that add, so it does not matter whether a bucket exists. A cube's minutes are sorted by
  * key and rolled up in that order, so that neighbours in the table are written together, and one statement takes
  * thousands of them (sqlite_rows.c). Each bucket that gets
- * a row is marked with the transaction's number (sqlite_blocks.c). Cost: about
+ * a row is marked with the transaction's number (kept_blocks.c). Cost: about
  * 2 us an upsert; a minute of 200,000 flows is some 1.2 million of them. */
 
 #include "store/sqlite.h"

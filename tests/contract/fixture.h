@@ -51,3 +51,9 @@ void test_changes_retention(void **state);
 void test_changes_end_early(void **state);
 void test_changes_beside_rows(void **state);
 void test_changes_killed_writer(void **state);
+
+/* What a store keeps of its answers, and sums by via (kept_contract.c). */
+void test_kept_is_found(void **state);
+void test_kept_beside_a_snapshot(void **state);
+void test_kept_and_retention(void **state);
+void test_sums_by_via(void **state);

@@ -36,7 +36,7 @@ def check_store(tap, server):
     tap.check(status == 0 and "was 0" in text, "store migrate", text)
     status, text = store("migrate")
     tap.check(status == 0 and "up to date" in text, "once more", text)
-    server.ask("INSERT INTO whereto.batches VALUES('gone', 9, 0, 0, 0), ('gone', 8, 0, 0, 0)")
+    server.ask("INSERT INTO whereto.batches VALUES('gone', 9, 0, 0, 0, 0), ('gone', 8, 0, 0, 0, 0)")
     status, text = store("check", server.url.replace("wt@", "wt:secret@"))
     tap.check(status == 0 and "gone: last batch 9\n" in text and "flow_minute: empty" in text, "store check", text)
     tap.check("secret" not in text, "without the password", text)

@@ -395,7 +395,11 @@ static void test_version_1_is_brought_up(void **state)
 		check_number(name, "SELECT value FROM whereto.meta", POSTGRES_SCHEMA_VERSION);
 		check_number(name, "SELECT sum(bytes_sent) FROM whereto.flow_minute", 7);
 		check_number(name, "SELECT requests FROM whereto.v_origin_by_hour WHERE router = 'r1' AND origin = 1", 7);
+		check_number(name, "SELECT count(*) FROM whereto.bucket_change WHERE ts = 1767312000 AND changes = 1", LEVEL_COUNT);
 	}
+	/* What a program of version 3 would write. */
+	assert_false(pg_sql(name, "INSERT INTO whereto.batches(collector, id, flows, changes, changes_left_out) VALUES('c', 2, 1, 0, 0)",
+		NULL, 0));
 	PQfinish(pq);
 	/* New rows of the same hour and day, into the partition that was the table; and further ones. */
 	assert_int_equal(open_as("wt", name, &s, &err), 0);

@@ -4,7 +4,7 @@
  * the data: an entry is copied in before it is seen, and counted by those who use it, so it can leave the table
  * while somebody reads it. What is kept costs its bytes and some hundred more. */
 
-#include "store/sqlite_cache.h"
+#include "store/kept_cache.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,8 +16,8 @@
 #define SHARE_MAX 8 /* one entry takes an eighth of the memory at most */
 
 struct entry {
-	struct cached base; /* first: it is what the others see */
-	struct bucket_state state;
+	struct kept_sums base; /* first: it is what the others see */
+	struct kept_state state;
 	uint64_t hash;
 	size_t key_len;
 	unsigned users;        /* who took it; with the table itself */
@@ -26,7 +26,7 @@ struct entry {
 	uint8_t bytes[];       /* key, data */
 };
 
-struct sqlite_cache {
+struct kept_cache {
 	pthread_mutex_t lock;
 	size_t bytes, max_bytes;
 	uint64_t found, given;
@@ -34,9 +34,9 @@ struct sqlite_cache {
 	struct entry *chains[CHAINS];
 };
 
-int sqlite_cache_new(size_t max_bytes, struct sqlite_cache **ret)
+int kept_cache_new(size_t max_bytes, struct kept_cache **ret)
 {
-	struct sqlite_cache *c = calloc(1, sizeof(*c));
+	struct kept_cache *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	c->max_bytes = max_bytes;
@@ -58,13 +58,13 @@ static void unuse(struct entry *e)
 
 /* ---- the order of use ---- */
 
-static void take_out(struct sqlite_cache *c, struct entry *e)
+static void take_out(struct kept_cache *c, struct entry *e)
 {
 	*(e->newer ? &e->newer->older : &c->newest) = e->older;
 	*(e->older ? &e->older->newer : &c->oldest) = e->newer;
 }
 
-static void put_first(struct sqlite_cache *c, struct entry *e)
+static void put_first(struct kept_cache *c, struct entry *e)
 {
 	e->newer = NULL;
 	e->older = c->newest;
@@ -74,7 +74,7 @@ static void put_first(struct sqlite_cache *c, struct entry *e)
 
 /* ---- the table ---- */
 
-static struct entry **find(struct sqlite_cache *c, uint64_t hash, struct view key)
+static struct entry **find(struct kept_cache *c, uint64_t hash, struct view key)
 {
 	struct entry **at = &c->chains[hash % CHAINS];
 	while (*at && ((*at)->hash != hash || (*at)->key_len != key.len || memcmp((*at)->bytes, key.data, key.len) != 0))
@@ -82,7 +82,7 @@ static struct entry **find(struct sqlite_cache *c, uint64_t hash, struct view ke
 	return at;
 }
 
-static void drop(struct sqlite_cache *c, struct entry **at)
+static void drop(struct kept_cache *c, struct entry **at)
 {
 	struct entry *e = *at;
 	*at = e->next;
@@ -91,7 +91,7 @@ static void drop(struct sqlite_cache *c, struct entry **at)
 	unuse(e);
 }
 
-void sqlite_cache_free(struct sqlite_cache *c)
+void kept_cache_free(struct kept_cache *c)
 {
 	if (!c)
 		return;
@@ -101,7 +101,7 @@ void sqlite_cache_free(struct sqlite_cache *c)
 	free(c);
 }
 
-const struct cached *sqlite_cache_take(struct sqlite_cache *c, struct view key, const struct bucket_state *state)
+const struct kept_sums *kept_cache_take(struct kept_cache *c, struct view key, const struct kept_state *state)
 {
 	(void)pthread_mutex_lock(&c->lock);
 	struct entry *e = *find(c, hash_bytes(key.data, key.len), key);
@@ -117,21 +117,21 @@ const struct cached *sqlite_cache_take(struct sqlite_cache *c, struct view key, 
 	return e ? &e->base : NULL;
 }
 
-void sqlite_cache_count(struct sqlite_cache *c, struct store_kept *ret)
+void kept_cache_count(struct kept_cache *c, struct store_kept *ret)
 {
 	(void)pthread_mutex_lock(&c->lock);
 	*ret = (struct store_kept){c->found, c->given, c->bytes};
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
-void sqlite_cache_release(struct sqlite_cache *c, const struct cached *cached)
+void kept_cache_release(struct kept_cache *c, const struct kept_sums *cached)
 {
 	(void)pthread_mutex_lock(&c->lock);
 	unuse(CONTAINER_OF(cached, struct entry, base));
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
-void sqlite_cache_give(struct sqlite_cache *c, struct view key, const struct bucket_state *state, const struct cached *from)
+void kept_cache_give(struct kept_cache *c, struct view key, const struct kept_state *state, const struct kept_sums *from)
 {
 	size_t bytes = sizeof(struct entry) + key.len + from->data.len;
 	struct entry *e = bytes <= c->max_bytes / SHARE_MAX ? malloc(bytes) : NULL;

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "store/sqlite_cache.h"
+#include "store/kept_cache.h"
 #include "wt_test.h"
 
 #define KEYS     50
@@ -19,101 +19,101 @@ static struct view key_of(uint32_t n, char buf[static 16])
 	return (struct view){(const uint8_t *)buf, (size_t)snprintf(buf, 16, "key %u", n)};
 }
 
-static void give(struct sqlite_cache *c, uint32_t n, int64_t change, uint64_t rows, size_t len)
+static void give(struct kept_cache *c, uint32_t n, uint64_t change, uint64_t rows, size_t len)
 {
 	char buf[16];
-	sqlite_cache_give(c, key_of(n, buf), &(struct bucket_state){1, change, change}, &(struct cached){{data, len}, rows});
+	kept_cache_give(c, key_of(n, buf), &(struct kept_state){1, change, change}, &(struct kept_sums){{data, len}, rows});
 }
 
-static const struct cached *take(struct sqlite_cache *c, uint32_t n, int64_t change)
+static const struct kept_sums *take(struct kept_cache *c, uint32_t n, uint64_t change)
 {
 	char buf[16];
-	return sqlite_cache_take(c, key_of(n, buf), &(struct bucket_state){1, change, change});
+	return kept_cache_take(c, key_of(n, buf), &(struct kept_state){1, change, change});
 }
 
 static void test_against_a_list(void **state)
 {
-	struct sqlite_cache *c;
+	struct kept_cache *c;
 	struct {
-		int64_t change;
+		uint64_t change;
 		uint64_t rows;
 		size_t len;
 	} list[KEYS] = {{0}};
 	uint64_t taken = 0;
-	assert_int_equal(sqlite_cache_new(BYTES, &c), 0);
+	assert_int_equal(kept_cache_new(BYTES, &c), 0);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 7);
 	for (uint64_t i = 1; i < 20000; i++) {
 		uint32_t n = (uint32_t)wt_random_below(KEYS);
 		if (wt_random_below(2)) {
-			list[n].change = (int64_t)wt_random_below(3);
+			list[n].change = wt_random_below(3);
 			list[n].rows = i;
 			list[n].len = wt_random_below(DATA_MAX);
 			give(c, n, list[n].change, list[n].rows, list[n].len);
 		}
-		int64_t change = (int64_t)wt_random_below(3);
-		const struct cached *e = take(c, n, change);
+		uint64_t change = wt_random_below(3);
+		const struct kept_sums *e = take(c, n, change);
 		if (!e)
 			continue;
 		assert_true(list[n].rows && change == list[n].change);
 		assert_int_equal(e->rows, list[n].rows);
 		assert_int_equal(e->data.len, list[n].len);
 		assert_memory_equal(e->data.data, data, list[n].len);
-		sqlite_cache_release(c, e);
+		kept_cache_release(c, e);
 		taken++;
 	}
 	assert_true(taken > 1000);
-	sqlite_cache_free(c);
+	kept_cache_free(c);
 }
 
 static void test_the_oldest_go_first(void **state)
 {
-	struct sqlite_cache *c;
-	assert_int_equal(sqlite_cache_new(BYTES, &c), 0);
+	struct kept_cache *c;
+	assert_int_equal(kept_cache_new(BYTES, &c), 0);
 	give(c, 0, 1, 1, DATA_MAX);
-	const struct cached *held = take(c, 0, 1);
+	const struct kept_sums *held = take(c, 0, 1);
 	for (uint32_t n = 1; n < 200; n++) {
 		give(c, n, 1, 1, DATA_MAX);
-		const struct cached *first = take(c, 1, 1); /* in use, so it stays */
+		const struct kept_sums *first = take(c, 1, 1); /* in use, so it stays */
 		assert_non_null(first);
-		sqlite_cache_release(c, first);
+		kept_cache_release(c, first);
 	}
 	uint32_t there = 0;
 	for (uint32_t n = 0; n < 200; n++) {
-		const struct cached *e = take(c, n, 1);
+		const struct kept_sums *e = take(c, n, 1);
 		there += e != NULL;
 		if (e)
-			sqlite_cache_release(c, e);
+			kept_cache_release(c, e);
 	}
 	assert_true(there > BYTES / (DATA_MAX + 300) && there <= BYTES / DATA_MAX);
 	assert_null(take(c, 0, 1));
 	assert_memory_equal(held->data.data, data, DATA_MAX); /* gone from the table, and not from who has it */
-	sqlite_cache_release(c, held);
+	kept_cache_release(c, held);
 	static uint8_t large[BYTES / 8 + 1];
 	char buf[16];
-	sqlite_cache_give(c, key_of(777, buf), &(struct bucket_state){1, 1, 1}, &(struct cached){{large, sizeof(large)}, 1});
+	kept_cache_give(c, key_of(777, buf), &(struct kept_state){1, 1, 1}, &(struct kept_sums){{large, sizeof(large)}, 1});
 	assert_null(take(c, 777, 1));
-	sqlite_cache_free(c);
+	kept_cache_free(c);
 }
 
 static void *use(void *ctx)
 {
 	for (uint32_t i = 0; i < 20000; i++) {
 		give(ctx, i % KEYS, i % 3, i, i % DATA_MAX);
-		const struct cached *e = take(ctx, i * 7 % KEYS, i % 3);
+		const struct kept_sums *e = take(ctx, i * 7 % KEYS, i % 3);
 		if (e && memcmp(e->data.data, data, e->data.len) != 0)
 			return NULL;
 		if (e)
-			sqlite_cache_release(ctx, e);
+			kept_cache_release(ctx, e);
 	}
 	return ctx;
 }
 
 static void test_threads(void **state)
 {
-	struct sqlite_cache *c;
+	struct kept_cache *c;
 	pthread_t threads[4];
-	assert_int_equal(sqlite_cache_new(BYTES, &c), 0);
+	assert_int_equal(kept_cache_new(BYTES, &c), 0);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, use, c), 0);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
@@ -121,7 +121,7 @@ static void test_threads(void **state)
 		assert_int_equal(pthread_join(threads[i], &ok), 0);
 		assert_non_null(ok);
 	}
-	sqlite_cache_free(c);
+	kept_cache_free(c);
 }
 
 int main(void)
