@@ -166,11 +166,17 @@ struct store_change {
 };
 typedef int store_change_fn(void *ctx, const struct store_change *change);
 
+#define STORE_MISSING_MAX 200
+
 /* What stands in a store, before it is opened. */
 struct store_look {
 	char name[320];   /* for people; without a password */
 	unsigned version; /* of its schema; 0: nothing of ours yet */
 	unsigned known;   /* the version that this program makes */
+	/* Of a store of that version, what of its schema is not there: "view v_flow_hour, and 2 more"; "": all is. */
+	char missing[STORE_MISSING_MAX];
+	struct error lack; /* of rights that a collector's user needs, as far as the store can tell; code 0: none */
+	bool reader;       /* it may not even write */
 };
 typedef int store_collector_fn(void *ctx, const char *collector, uint64_t last);
 
