@@ -162,6 +162,12 @@ int sqlite_path(const char *url, const char **ret, struct error *err)
 	return 0;
 }
 
+static int sqlite_check_url(const char *url, struct error *err)
+{
+	const char *path;
+	return sqlite_path(url, &path, err);
+}
+
 static int sqlite_open(const struct store_config *config, struct store **ret, struct error *err)
 {
 	const char *path = NULL;
@@ -240,6 +246,7 @@ void sqlite_reader_close(struct store_reader *base)
 
 const struct store_ops sqlite_ops = {
 	.scheme = "sqlite",
+	.check_url = sqlite_check_url,
 	.snapshots = true,
 	.via = true,
 	.ddl = sqlite_ddl,
