@@ -69,6 +69,7 @@ static void print_age(const char *text, const json_t *time)
 static void print_backlog(const json_t *backlog)
 {
 	const char *store = json_string_value(json_object_get(backlog, "store_error"));
+	const char *housekeeping = json_string_value(json_object_get(backlog, "housekeeping_error"));
 	const char *journal = json_string_value(json_object_get(backlog, "journal_error"));
 	long long batches = (long long)json_integer_value(json_object_get(backlog, "batches"));
 	char bytes[UNITS_TEXT_MAX];
@@ -81,6 +82,10 @@ static void print_backlog(const json_t *backlog)
 	if (store) {
 		print_age("\nthe store has been away for", json_object_get(backlog, "store_away_since"));
 		printf(": %s\n", store);
+	}
+	if (housekeeping) {
+		print_age("\nthe store's housekeeping has failed for", json_object_get(backlog, "housekeeping_failed_since"));
+		printf(", so nothing is merged or dropped: %s\n", housekeeping);
 	}
 	if (journal)
 		printf("\nnothing is acknowledged, the journal cannot be written: %s\n", journal);

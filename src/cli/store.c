@@ -53,6 +53,8 @@ static int open_current(const struct target *t, struct store **ret, struct error
 	if (l->version != l->known)
 		return error_set(err, -EPROTO, "%s: its schema is of version %u, this program's of %u; `whereto store migrate`"
 			" brings it up to date", l->name, l->version, l->known);
+	if (*l->missing)
+		return error_set(err, -EPROTO, "%s: missing: %s; `whereto store migrate` makes again what it can", l->name, l->missing);
 	return t->ops->open(&t->config, ret, err);
 }
 
@@ -124,11 +126,15 @@ static int run_check(struct target *t, struct error *err)
 	if (r < 0)
 		return r;
 	r = check_columns(s, err);
+	if (r == 0 && t->look.lack.code && !t->look.reader)
+		r = error_set(err, t->look.lack.code, "%s", t->look.lack.text);
 	if (r == 0)
 		r = print_ranges(s, err);
 	if (r == 0)
 		r = s->ops->collectors(s, print_collector, NULL, err);
 	s->ops->close(s);
+	if (r == 0 && t->look.reader)
+		printf("  this user may only read: a collector needs more. %s\n", t->look.lack.text);
 	if (r == 0)
 		puts("ok");
 	return r;
@@ -141,7 +147,9 @@ static int run_migrate(struct target *t, struct error *err)
 	if (r < 0)
 		return r;
 	s->ops->close(s);
-	if (t->look.version == t->look.known)
+	if (*t->look.missing)
+		printf("%s: schema version %u, made again: %s\n", t->look.name, t->look.known, t->look.missing);
+	else if (t->look.version == t->look.known)
 		printf("%s: schema version %u, up to date\n", t->look.name, t->look.known);
 	else
 		printf("%s: schema version %u, was %u\n", t->look.name, t->look.known, t->look.version);

@@ -3,9 +3,11 @@
 /* Opens everything a configuration names, once, the way the collector will, and throws it away. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/secret.h"
 #include "collector/config.h"
@@ -181,6 +183,43 @@ static int check_tls(const struct check *k)
 	return 0;
 }
 
+/* Whoever reads the password can write to the store. libpq takes no file that anybody but its owner may read. */
+static int check_mode(const struct check *k, const struct store_url_file *file, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return error_set(k->err, -errno, "store.url: %s: %s: %s", file->parameter, path, strerror(errno));
+	if (file->kind == STORE_FILE_PASSWORDS && st.st_mode & (S_IRWXG | S_IRWXO))
+		report(k, "warning: store.url: %s %s can be read by others, and libpq does not use it then: chmod 600", file->parameter, path);
+	else if (file->kind == STORE_FILE_SECRET && st.st_mode & S_IRWXO)
+		report(k, "warning: store.url: %s %s can be read by everybody: chmod o=", file->parameter, path);
+	return 0;
+}
+
+static int check_store_file(void *ctx, const struct store_url_file *file, const char *path)
+{
+	const struct check *k = *(const struct check **)ctx;
+	char secret[SECRET_BYTES_MAX + 1];
+	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set(k->err, -errno, "store.url: %s: %s: %s", file->parameter, path, strerror(errno));
+	if (file->kind == STORE_FILE_SECRET) {
+		int r = secret_read(path, SECRET_BYTES_MAX, secret, k->err);
+		explicit_bzero(secret, sizeof(secret));
+		if (r < 0)
+			return error_prefix(k->err, "store.url: %s", file->parameter);
+	}
+	return file->kind == STORE_FILE_PLAIN ? 0 : check_mode(k, file, path);
+}
+
+static int check_store(const struct check *k)
+{
+	const char *url = k->c->store.url;
+	const struct store_ops *ops = store_find(url, k->err);
+	int r = ops ? store_url_files(url, ops->url_files, check_store_file, &k) : k->err->code;
+	return at_line(k, k->c->store.url_line, r);
+}
+
 static int check_probe(const struct check *k)
 {
 	const struct config_probe *p = &k->c->probe;
@@ -213,5 +252,7 @@ int config_check_files(const struct config *c, void (*report_line)(void *ctx, co
 		r = check_token(&k);
 	if (r == 0)
 		r = check_tls(&k);
+	if (r == 0)
+		r = check_store(&k);
 	return r < 0 ? r : check_probe(&k);
 }

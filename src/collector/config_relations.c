@@ -133,7 +133,8 @@ static int check_store(struct load *l)
 {
 	const struct config *c = l->config;
 	struct error e = {0};
-	return store_find(c->store.url, &e) ? 0 : load_fail(l, c->store.url_line, "store.url: %s", e.text);
+	const struct store_ops *ops = store_find(c->store.url, &e);
+	return ops && ops->check_url(c->store.url, &e) == 0 ? 0 : load_fail(l, c->store.url_line, "store.url: %s", e.text);
 }
 
 static int check_probe(struct load *l)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "collector/config_load.h"
+#include "store/sql.h"
 
 static const char *kind_name(const struct tree *n)
 {
@@ -109,7 +110,10 @@ static int read_url(struct load *l, const struct option *o, const struct tree *n
 			option_path(o), url);
 	if (strncmp(url, "sqlite:", 7) == 0)
 		return resolve(l, "sqlite:", url + 7, ret);
-	return copy_text(l, url, ret);
+	const struct store_ops *ops = store_find(url, NULL); /* none: load_relations says so */
+	CLEANUP(sql_done) struct sql resolved = {0};
+	store_url_resolve(url, ops ? ops->url_files : NULL, l->dir, &resolved);
+	return sql_text(&resolved) ? copy_text(l, resolved.text, ret) : load_out_of_memory(l);
 }
 
 /* Decimal digits, no sign, no leading zero (which other readers of YAML take for octal). */

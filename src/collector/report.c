@@ -48,6 +48,8 @@ static json_t *backlog_json(const struct writer_stats *w)
 	bad |= json_object_set_new(backlog, "since", json_time(w->backlog_since_ms));
 	bad |= json_object_set_new(backlog, "store_away_since", json_time(w->store_away_since_ms));
 	bad |= json_object_set_new(backlog, "store_error", json_text(w->store_error[0] ? w->store_error : NULL));
+	bad |= json_object_set_new(backlog, "housekeeping_failed_since", json_time(w->unkept_since_ms));
+	bad |= json_object_set_new(backlog, "housekeeping_error", json_text(w->housekeeping_error[0] ? w->housekeeping_error : NULL));
 	bad |= json_object_set_new(backlog, "journal_error", json_text(w->journal_error[0] ? w->journal_error : NULL));
 	return json_whole(backlog, bad);
 }
@@ -144,5 +146,7 @@ void report_metrics(const struct report_numbers *n, const struct writer_stats *w
 	counter(out, "store_retries", "batches the store could not take at once", w->retries);
 	gauge(out, "store_up", "1: the store takes batches; 0: they wait in the journal", !w->store_error[0]);
 	gauge(out, "store_away_seconds", "how long the store has not taken any", seconds_since(w->store_away_since_ms));
+	gauge(out, "store_housekeeping_failed_seconds", "how long the store's housekeeping (merging, retention) has failed; 0: it works",
+		seconds_since(w->unkept_since_ms));
 	gauge(out, "store_batch_seconds", "time the last batch took", (double)w->last_batch_ns / 1e9);
 }

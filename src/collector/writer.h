@@ -64,7 +64,8 @@ struct writer_stats {
 	uint64_t backlog, backlog_bytes;      /* now: batches not yet in the store */
 	uint64_t backlog_since_ms;            /* wall clock: when the oldest of them was made; 0: there is none */
 	uint64_t store_away_since_ms;         /* wall clock; 0: it is not */
+	uint64_t unkept_since_ms;             /* wall clock: since when the store's housekeeping fails; 0: it does not */
 	uint64_t last_batch_ns, last_sync_ns; /* what the last ones took */
-	char journal_error[256], store_error[256]; /* "": working */
+	char journal_error[256], store_error[256], housekeeping_error[512]; /* "": working */
 };
 void writer_get_stats(struct writer *w, struct writer_stats *ret);

@@ -104,11 +104,16 @@ enum store_result writer_write_batch(struct writer *w, struct batch *b)
 	return result;
 }
 
-/* True: there may be more to do. */
+/* True: there may be more to do. What fails here every time is seen by nobody who asks for data: rows go on to come in, and none
+ * is ever merged or dropped. */
 static bool maintain(struct writer *w)
 {
 	struct error err = {0};
 	int r = w->config.store->ops->maintain(w->config.store, clock_wall_ms() / 1000, &err);
+	pthread_mutex_lock(&w->lock);
+	w->stats.unkept_since_ms = r >= 0 ? 0 : w->stats.unkept_since_ms ? w->stats.unkept_since_ms : clock_wall_ms();
+	writer_set_text(w->stats.housekeeping_error, sizeof(w->stats.housekeeping_error), r < 0 ? err.text : "");
+	pthread_mutex_unlock(&w->lock);
 	if (r < 0)
 		log_warning("store: housekeeping failed: %s", err.text);
 	return r > 0;

@@ -101,8 +101,18 @@ static int clickhouse_reader_open(struct store *store, struct store_reader **ret
 	return 0;
 }
 
+static const struct store_url_file url_files[] = {{"password_file", STORE_FILE_SECRET}, {"ca_file", STORE_FILE_PLAIN}, {0}};
+
+static int clickhouse_check_url(const char *url, struct error *err)
+{
+	CLEANUP(ch_url_done) struct ch_url u = {0};
+	return ch_url_parse(url, &u, err);
+}
+
 const struct store_ops clickhouse_ops = {
 	.scheme = "clickhouse",
+	.url_files = url_files,
+	.check_url = clickhouse_check_url,
 	.snapshots = false,
 	.others = true,
 	.ddl = clickhouse_ddl,

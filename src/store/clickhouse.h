@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "store/cube.h"
+#include "store/ddl.h"
 
 extern const struct store_ops clickhouse_ops;
 
@@ -283,10 +284,14 @@ void ch_table_local(struct sql *s, const struct ch_layout *layout, unsigned tabl
 
 /* Brings a server's tables up to date, or makes them (clickhouse_schema.c). *ret_fresh: there was nothing. */
 int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_fresh, struct error *err) MUST_USE;
+/* Its user may write: -EACCES and a sentence, or nothing. What a GRANT is missing for shows with the first batch. */
+int ch_rights(struct ch_conn *c, struct error *ret_lack, struct error *err) MUST_USE;
 /* They are there, and where this program looks for them. -ENOENT. */
 int ch_check(struct ch_node *node, const struct ch_layout *layout, struct error *err) MUST_USE;
-/* Of the schema; 0: nothing there, or not all of it. */
+/* Of the schema; 0: nothing there. */
 int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err) MUST_USE;
+/* And what of it is not there. */
+int ch_missing(struct ch_node *node, const struct ch_layout *layout, ddl_fn *fn, void *ctx, uint64_t *ret_version, struct error *err) MUST_USE;
 /* Values of the table meta; a key that is not there leaves *ret alone. */
 int ch_meta_get(struct ch_conn *c, const char *key, uint64_t *ret, struct error *err) MUST_USE;
 int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error *err) MUST_USE;

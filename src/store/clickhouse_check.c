@@ -4,24 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Every server; those that are away, except when all are, are passed over. */
+static int look_at_nodes(struct clickhouse_store *s, struct store_look *ret, struct error *err)
+{
+	struct ddl_names missing = {0};
+	int r = ch_nodes_find(s, err);
+	bool any = false;
+	for (unsigned i = 0; i < s->node_count && (r == 0 || r == -EBUSY); i++) {
+		struct ch_node *node = &s->nodes[i];
+		uint64_t version = 0;
+		missing.at = s->layout.cluster ? node->conn.at : NULL;
+		r = ch_missing(node, &s->layout, ddl_names_add, &missing, &version, err);
+		if (r == 0)
+			r = ch_rights(&node->conn, &ret->lack, err);
+		any |= r == 0;
+		ret->version = version > ret->version ? (unsigned)version : ret->version;
+	}
+	ret->reader = ret->lack.code;
+	ddl_names_end(&missing);
+	(void)snprintf(ret->missing, sizeof(ret->missing), "%s", ret->version ? missing.text : "");
+	return r == -EBUSY && any ? 0 : r;
+}
+
 int clickhouse_look(const char *text, struct store_look *ret, struct error *err)
 {
-	CLEANUP(ch_url_done) struct ch_url url = {0};
-	CLEANUP(ch_conn_done) struct ch_conn c = {0};
-	uint64_t version = 0;
-	int r = ch_url_parse(text, &url, err);
+	struct clickhouse_store s = {0};
+	int r = ch_url_parse(text, &s.url, err);
 	if (r < 0)
 		return r;
 	*ret = (struct store_look){.known = CLICKHOUSE_SCHEMA_VERSION};
-	(void)snprintf(ret->name, sizeof(ret->name), "clickhouse store %s", url.name);
-	r = -EBUSY;
-	for (unsigned i = 0; i < url.host_count && r == -EBUSY; i++) {
-		ch_conn_done(&c);
-		r = ch_conn_init(&c, &url, url.hosts[i], err);
-		if (r == 0)
-			r = ch_version(&c, &version, err);
-	}
-	ret->version = (unsigned)version;
+	(void)snprintf(ret->name, sizeof(ret->name), "clickhouse store %s", s.url.name);
+	r = look_at_nodes(&s, ret, err);
+	ch_nodes_done(&s);
+	ch_url_done(&s.url);
 	return r;
 }
 

@@ -89,11 +89,27 @@ static int fail(const struct ch_answer *a, int error, const char *text, struct e
 		error == -ENOSPC ? "; free some space or shorten the retention" : "");
 }
 
+/* What went wrong at another server stands in lines of its own. */
+static void join_lines(char *text)
+{
+	char *to = text;
+	for (const char *from = text; *from; from++) {
+		bool blank = strchr("\r\n ", *from);
+		if (!blank)
+			*to++ = *from;
+		else if (to > text && to[-1] != ' ')
+			*to++ = ' ';
+	}
+	while (to > text && to[-1] == ' ')
+		to--;
+	*to = '\0';
+}
+
 /* "Code: 81, e.displayText() = DB::Exception: TEXT, e.what() = DB::Exception" of old servers,
  * "Code: 81. DB::Exception: TEXT. (NAME) (version 26.7)" of new ones. */
 static int server_error(struct ch_answer *a, long status, struct error *err)
 {
-	static const char before[] = "DB::Exception: ";
+	static const char before[] = "Exception: "; /* DB::NetException's, too */
 	a->text[a->text_len] = '\0';
 	if (!a->code)
 		(void)sscanf(a->text, "Code: %d", &a->code);
@@ -110,7 +126,7 @@ static int server_error(struct ch_answer *a, long status, struct error *err)
 	text = text ? text + strlen(before) : a->text;
 	if ((end = strstr(text, ", e.what()")) || (end = strstr(text, " (version ")))
 		*end = '\0';
-	text[strcspn(text, "\r\n")] = '\0';
+	join_lines(text);
 	return fail(a, error, *text ? text : "an answer without a text", err);
 }
 

@@ -8,9 +8,9 @@
  * MergeTree with the same marks.
  *
  * Nothing here is a transaction, so everything may be repeated: each statement makes what is not there, and the version is
- * written to the table meta at last. Tables that are missing although it says so are made again. Steps are numbered and
- * never changed once released; a schema that is newer than the program is left alone, and so is a database with tables
- * but without meta. */
+ * written to the table meta at last. Tables and views that are missing on a server although it says so, local and Distributed
+ * ones alike, are made again there. Steps are numbered and never changed once released; a schema that is newer than the
+ * program is left alone, and so is a database with tables but without meta. */
 
 #include "store/clickhouse.h"
 
@@ -329,54 +329,86 @@ int ch_meta_set(struct ch_conn *c, const char *key, uint64_t value, struct error
 	return ch_run(c, &q, err);
 }
 
-struct tables {
-	uint64_t all, meta, ours;
+/* What a server has in the database, as ddl.h wants it. */
+struct catalogue {
+	struct sql text;
+	bool any, meta;
 };
 
-static int on_tables(void *ctx, struct rd *r, struct error *err)
+static void catalogue_done(struct catalogue *k)
 {
-	struct tables *t = ctx, read = {rd_le(r, 8), rd_le(r, 8), rd_le(r, 8)};
-	if (rd_ok(r))
-		*t = read;
+	sql_done(&k->text);
+}
+
+static int on_table(void *ctx, struct rd *r, struct error *err)
+{
+	struct catalogue *k = ctx;
+	struct view line = ch_read_string(r);
+	if (!rd_ok(r))
+		return 0;
+	sql_add(&k->text, "%.*s\n", (int)line.len, (const char *)line.data);
+	k->any = true;
+	k->meta |= line.len == strlen("table meta") && memcmp(line.data, "table meta", line.len) == 0;
 	return 0;
 }
 
-static int count_tables(struct ch_conn *c, struct tables *ret, struct error *err)
+static int read_catalogue(struct ch_conn *c, struct catalogue *ret, struct error *err)
 {
 	CLEANUP(sql_done) struct sql s = {0};
-	sql_add(&s, "SELECT count(), countIf(name = 'meta'), countIf(name IN (");
-	for (unsigned table = 0; table < CH_TABLE_COUNT; table++) {
-		sql_add(&s, table ? "', '" : "'");
-		ch_table_name(&s, table);
-	}
-	sql_add(&s, "')) FROM system.tables WHERE database = '%s'", c->url->database);
+	sql_add(&s, "SELECT concat(if(engine = 'View', 'view ', 'table '), name) FROM system.tables WHERE database = '%s'", c->url->database);
 	struct ch_request q = {.sql = sql_text(&s), .doing = reading, .without_database = true};
-	return ch_select(c, &q, on_tables, ret, err);
+	int r = ch_select(c, &q, on_table, ret, err);
+	return r == 0 && !sql_text(&ret->text) ? ch_no_memory(c->url, err) : r;
 }
 
-static int look_at(struct ch_conn *c, struct tables *ret, uint64_t *ret_version, struct error *err)
+static int read_version(struct ch_conn *c, const struct catalogue *k, uint64_t *ret, struct error *err)
 {
 	uint64_t version = 0;
-	int r = count_tables(c, ret, err);
-	if (r == 0 && ret->meta)
-		r = ch_meta_get(c, "schema_version", &version, err);
+	int r = k->meta ? ch_meta_get(c, "schema_version", &version, err) : 0;
 	if (r < 0)
 		return r;
-	if (ret->all && !ret->meta)
+	if (k->any && !k->meta)
 		return error_set(err, -EPROTO, "clickhouse store %s: this database was not made by whereto; give it one of its"
 			" own", c->url->name);
 	if (version > CLICKHOUSE_SCHEMA_VERSION)
 		return error_set(err, -EPROTO, "clickhouse store %s: schema version %llu was made by a newer whereto; this"
 			" program knows versions up to %d: upgrade it, or use another database", c->url->name,
 			(unsigned long long)version, CLICKHOUSE_SCHEMA_VERSION);
-	*ret_version = version == CLICKHOUSE_SCHEMA_VERSION && ret->ours < CH_TABLE_COUNT ? 0 : version;
+	*ret = version;
 	return 0;
 }
 
 int ch_version(struct ch_conn *c, uint64_t *ret, struct error *err)
 {
-	struct tables t = {0};
-	return look_at(c, &t, ret, err);
+	CLEANUP(catalogue_done) struct catalogue there = {0};
+	int r = read_catalogue(c, &there, err);
+	return r < 0 ? r : read_version(c, &there, ret, err);
+}
+
+static int print_everything(const struct target *t)
+{
+	int r = make_meta(t);
+	return r < 0 ? r : step_1(t);
+}
+
+static int find_missing(struct ch_node *node, const struct ch_layout *layout, const struct catalogue *there, ddl_fn *fn, void *ctx,
+	struct error *err)
+{
+	CLEANUP(sql_done) struct sql wanted = {0};
+	struct target t = {.node = node, .layout = layout, .print = &wanted, .err = err};
+	int r = print_everything(&t);
+	if (r == 0 && !sql_text(&wanted))
+		r = ch_no_memory(node->conn.url, err);
+	return r < 0 ? r : ddl_missing(wanted.text, there->text.text ? there->text.text : "", fn, ctx);
+}
+
+int ch_missing(struct ch_node *node, const struct ch_layout *layout, ddl_fn *fn, void *ctx, uint64_t *ret_version, struct error *err)
+{
+	CLEANUP(catalogue_done) struct catalogue there = {0};
+	int r = read_catalogue(&node->conn, &there, err);
+	if (r == 0)
+		r = read_version(&node->conn, &there, ret_version, err);
+	return r < 0 ? r : find_missing(node, layout, &there, fn, ctx, err);
 }
 
 /* The rows are where this program looks for them. */
@@ -397,35 +429,64 @@ static int check_layout(const struct target *t)
 		(unsigned long long)shard + 1, (unsigned long long)shards, t->node->shard + 1, t->layout->shards, c->url->cluster);
 }
 
+int ch_rights(struct ch_conn *c, struct error *ret_lack, struct error *err)
+{
+	uint64_t readonly = 0;
+	struct ch_request q = {.sql = "SELECT toUInt64(value) FROM system.settings WHERE name = 'readonly'",
+		.doing = "asking for the user's rights", .without_database = true};
+	int r = ch_number(c, &q, 8, &readonly, err);
+	*ret_lack = (struct error){0};
+	if (r == 0 && readonly)
+		(void)error_set(ret_lack, -EACCES, "clickhouse store %s: the user may only read (readonly = %llu); give the collector's a profile"
+			" without that", c->url->name, (unsigned long long)readonly);
+	return r;
+}
+
 int ch_migrate(struct ch_node *node, const struct ch_layout *layout, bool *ret_fresh, struct error *err)
 {
 	struct target t = {.node = node, .layout = layout, .err = err};
-	struct tables tables = {0};
+	CLEANUP(catalogue_done) struct catalogue there = {0};
+	struct ddl_names missing = {0};
 	uint64_t version = 0;
-	int r = look_at(&node->conn, &tables, &version, err);
-	if (r < 0)
-		return r;
-	if (version == CLICKHOUSE_SCHEMA_VERSION)
-		return check_layout(&t);
-	if (version == 0)
+	struct error lack;
+	int r = ch_rights(&node->conn, &lack, err);
+	if (r == 0 && lack.code)
+		return error_set(err, lack.code, "%s", lack.text);
+	if (r == 0)
+		r = read_catalogue(&node->conn, &there, err);
+	if (r == 0)
+		r = read_version(&node->conn, &there, &version, err);
+	if (r == 0 && version == CLICKHOUSE_SCHEMA_VERSION) {
+		r = check_layout(&t);
+		if (r == 0)
+			r = find_missing(node, layout, &there, ddl_names_add, &missing, err);
+		if (r < 0 || !missing.count)
+			return r;
+		version = 0;
+	}
+	if (r == 0 && version == 0)
 		r = make_meta(&t);
 	while (r == 0 && version < CLICKHOUSE_SCHEMA_VERSION)
 		r = steps[version++](&t);
 	if (r == 0)
 		r = ch_meta_set(&node->conn, "schema_version", version, err);
-	*ret_fresh = r == 0 && !tables.all;
+	*ret_fresh = r == 0 && !there.any;
 	return r;
 }
 
 int ch_check(struct ch_node *node, const struct ch_layout *layout, struct error *err)
 {
 	struct target t = {.node = node, .layout = layout, .err = err};
+	struct ddl_names missing = {0};
 	uint64_t version = 0;
-	int r = ch_version(&node->conn, &version, err);
-	if (r < 0 || version == CLICKHOUSE_SCHEMA_VERSION)
-		return r < 0 ? r : check_layout(&t);
-	return error_set(err, -ENOENT, "clickhouse store %s: not all of its tables are there at %s; a collector makes them, or"
-		" whereto store migrate", node->conn.url->name, node->conn.at);
+	int r = ch_missing(node, layout, ddl_names_add, &missing, &version, err);
+	if (r == 0 && version)
+		r = check_layout(&t);
+	if (r < 0 || !missing.count)
+		return r;
+	ddl_names_end(&missing);
+	return error_set(err, -ENOENT, "clickhouse store %s: missing at %s: %s; a collector makes them, or whereto store migrate",
+		node->conn.url->name, node->conn.at, missing.text);
 }
 
 /* ---- as text ---- */
@@ -449,9 +510,7 @@ int clickhouse_ddl(const char *text, enum store_ddl what, struct sql *ret, struc
 	struct target t = {.node = &node, .layout = &layout, .print = ret, .err = err};
 	sql_add(ret, "%s\n-- A server that knows fsync_after_insert, fsync_part_directory and non_replicated_deduplication_window gets"
 		" them in the\n-- SETTINGS of each table, with 1, 1 and 1000.\n", url.cluster ? for_cluster : for_one);
-	r = make_meta(&t);
-	if (r == 0)
-		r = step_1(&t);
+	r = print_everything(&t);
 	if (r == 0 && !url.cluster)
 		sql_add(ret, "INSERT INTO meta VALUES ('schema_version', %d, toUnixTimestamp(now()) * 1000);\n",
 			CLICKHOUSE_SCHEMA_VERSION);

@@ -72,19 +72,25 @@ static int key_of(struct slice *s, const struct store_row *row, struct flow_key 
 	return r < 0 ? copy_no_memory(s->c) : 0;
 }
 
-/* The same in both stores, whatever numbers stand for names there. */
+static uint64_t value_hash(enum dimension_kind kind, const struct dim_value *v)
+{
+	switch (kind) {
+	case KIND_PREFIX:
+		return v->known ? hash_bytes(&v->prefix, sizeof(v->prefix)) : 0;
+	case KIND_TEXT:
+	case KIND_PATH: /* one that is empty is a route of one's own */
+		return v->bytes.len ? hash_bytes(v->bytes.data, v->bytes.len) : v->known;
+	default:
+		return v->number;
+	}
+}
+
+/* The same in both stores, whatever numbers stand for texts, prefixes and paths there. */
 static uint64_t row_hash(const struct store_row *row)
 {
 	uint64_t hash = 0;
-	for (int d = 0; d < DIMENSION_COUNT; d++) {
-		const struct dim_value *v = &row->values[d];
-		uint64_t one = v->number;
-		if (v->known && dimension_table[d].kind == KIND_PREFIX)
-			one = hash_bytes(&v->prefix, sizeof(v->prefix));
-		else if (v->known && v->bytes.len)
-			one = hash_bytes(v->bytes.data, v->bytes.len);
-		hash = hash * 0x9e3779b97f4a7c15u + one;
-	}
+	for (int d = 0; d < DIMENSION_COUNT; d++)
+		hash = hash * 0x9e3779b97f4a7c15u + value_hash(dimension_table[d].kind, &row->values[d]);
 	return hash >> 32;
 }
 

@@ -115,7 +115,8 @@ int pg_name(const char *url, char ret[static PG_NAME_MAX], struct error *err)
 {
 	PQconninfoOption *options = PQconninfoParse(url, NULL);
 	if (!options) /* libpq's message might quote a password */
-		return error_set(err, -EINVAL, "the store's url cannot be read; write postgresql://USER@HOST:PORT/DATABASE");
+		return error_set(err, -EINVAL, "the store's url cannot be read, or has a parameter that libpq does not know; write"
+			" postgresql://USER@HOST:PORT/DATABASE");
 	const char *user = option_of(options, "user", "");
 	(void)snprintf(ret, PG_NAME_MAX, "%.60s%s%.80s:%.10s/%.60s", user, *user ? "@" : "", option_of(options, "host", "local"),
 		option_of(options, "port", "5432"), option_of(options, "dbname", user));
@@ -290,8 +291,19 @@ static void postgres_kept(struct store *store, struct store_kept *ret)
 	kept_cache_count(CONTAINER_OF(store, struct postgres_store, base)->cache, ret);
 }
 
+static const struct store_url_file url_files[] = {{"passfile", STORE_FILE_PASSWORDS}, {"sslkey", STORE_FILE_PLAIN},
+	{"sslcert", STORE_FILE_PLAIN}, {"sslrootcert", STORE_FILE_PLAIN}, {"sslcrl", STORE_FILE_PLAIN}, {0}};
+
+static int postgres_check_url(const char *url, struct error *err)
+{
+	char name[PG_NAME_MAX];
+	return pg_name(url, name, err);
+}
+
 const struct store_ops postgres_ops = {
 	.scheme = "postgresql",
+	.url_files = url_files,
+	.check_url = postgres_check_url,
 	.snapshots = true,
 	.via = true,
 	.ddl = postgres_ddl,

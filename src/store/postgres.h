@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/cursor.h"
 #include "store/cube.h"
+#include "store/ddl.h"
 #include "store/kept.h"
 #include "store/value_ids.h"
 
@@ -97,6 +98,16 @@ static inline uint64_t pg_int64_of(uint64_t v)
 int pg_migrate(PGconn *pq, const char *name, struct error *err) MUST_USE;
 /* The same, up to a version: how tests make an older store. */
 int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err) MUST_USE;
+/* What of the present version's schema is not there; that made again, as far as it can be (postgres_mend.c). */
+int pg_find_missing(PGconn *pq, const char *name, ddl_fn *fn, void *ctx, struct error *err) MUST_USE;
+int pg_mend(PGconn *pq, const char *name, struct error *err) MUST_USE;
+/* What this role lacks to write and keep house, -EACCES and a sentence, or nothing; *ret_reader: it may not even write. */
+int pg_rights(PGconn *pq, const char *name, bool *ret_reader, struct error *ret_lack, struct error *err) MUST_USE;
+/* -EACCES: it lacks something. */
+int pg_need_rights(PGconn *pq, const char *name, struct error *err) MUST_USE;
+#define PG_LOCK_SCHEMA "SELECT pg_advisory_xact_lock(hashtext('whereto schema'))"
+/* The statements of the present version, in a schema that is there and on the search path. */
+void pg_add_schema(struct sql *s);
 /* One step, to that version from the one before (postgres_steps.c). */
 int pg_step(int to, PGconn *pq, const char *name, struct error *err) MUST_USE;
 /* Bytes of a dimension's column: 8, 4 or 2. */

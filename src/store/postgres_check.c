@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static int find_missing(PGconn *pq, const char *name, struct store_look *ret, struct error *err)
+{
+	struct ddl_names names = {0};
+	int r = pg_find_missing(pq, name, ddl_names_add, &names, err);
+	ddl_names_end(&names);
+	(void)snprintf(ret->missing, sizeof(ret->missing), "%s", names.text);
+	return r;
+}
+
 int postgres_look(const char *url, struct store_look *ret, struct error *err)
 {
 	char name[PG_NAME_MAX];
@@ -17,6 +26,10 @@ int postgres_look(const char *url, struct store_look *ret, struct error *err)
 	r = pg_connect(url, name, &pq, err);
 	if (r == 0)
 		r = pg_version(pq, name, &version, err);
+	if (r == 0 && version)
+		r = pg_rights(pq, name, &ret->reader, &ret->lack, err);
+	if (r == 0 && version == POSTGRES_SCHEMA_VERSION)
+		r = find_missing(pq, name, ret, err);
 	PQfinish(pq);
 	ret->version = (unsigned)version;
 	return r;

@@ -9,6 +9,9 @@
 
 #include "store/postgres.h"
 
+/* Of UTC, as our hours are; what date_trunc takes for one depends on the session's time zone. */
+#define THIS_HOUR "3600 * floor(extract(epoch FROM now()) / 3600)::bigint"
+
 /* The old columns, from ours. */
 static const char sums[] =
 	"sum(f.bytes_sent)::bigint AS bytes, sum(f.packets_sent)::bigint AS packets,\n"
@@ -45,9 +48,9 @@ void pg_legacy_views(struct sql *s)
 		"  WHERE f.ts >= extract(epoch FROM now())::bigint - 86400\n"
 		"  ORDER BY f.router, f.prefix, f.ts DESC, f.bytes_sent DESC;\n\n");
 	add_prefixes(s, "iptraf", "to_timestamp(f.ts) AS time", "flow_hour",
-		"\n  WHERE f.ts >= extract(epoch FROM date_trunc('hour', now()))::bigint");
+		"\n  WHERE f.ts >= " THIS_HOUR);
 	add_prefixes(s, "iptraf_arch", "to_timestamp(f.ts) AS time", "flow_hour",
-		"\n  WHERE f.ts < extract(epoch FROM date_trunc('hour', now()))::bigint");
+		"\n  WHERE f.ts < " THIS_HOUR);
 	add_prefixes(s, "iptraf_dt", "(to_timestamp(f.ts) AT TIME ZONE 'UTC')::date AS dt", "flow_day", "");
 	sql_add(s, "CREATE OR REPLACE VIEW iptraf_cn AS\n"
 		"  SELECT to_timestamp(f.ts) AS time, nullif(f.router, 0) AS router, nullif(f.type, 0) AS traffic,\n"

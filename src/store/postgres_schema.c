@@ -4,7 +4,7 @@
  *
  * The version stands in whereto.meta. A new database gets the present one at once. Steps are numbered and never
  * changed once released; all that are due run in one transaction, under a lock that other collectors wait for. A schema that is newer than the
- * program is left alone.
+ * program is left alone. What is missing of the present one is made again where that is safe (postgres_mend.c).
  *
  * Rows hold small numbers for names, prefixes and paths, as wide as they need. The prefix itself is an
  * iprange in the table prefixes, under a GiST index; each flow table has an index by (prefix, ts) beside
@@ -223,8 +223,7 @@ static void add_version(struct sql *s, int version)
 	sql_add(s, "INSERT INTO meta VALUES('schema_version', '%d') ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n", version);
 }
 
-/* The present version, in a schema that is there and on the search path. */
-static void add_everything(struct sql *s)
+void pg_add_schema(struct sql *s)
 {
 	pg_add_base_tables(s);
 	sql_add(s, "%s%s%s", pg_ddl_2, pg_ddl_3, pg_ddl_4);
@@ -251,7 +250,7 @@ int postgres_ddl(const char *url, enum store_ddl what, struct sql *ret, struct e
 	}
 	sql_add(ret, "-- CREATE EXTENSION ip4r, once, as a superuser; elsewhere than in public, name its schema here too.\n"
 		"%sSET search_path = whereto, public;\n", first);
-	add_everything(ret);
+	pg_add_schema(ret);
 	return 0;
 }
 
@@ -307,7 +306,7 @@ static int run_steps(PGconn *pq, const char *name, int64_t version, int to, stru
 		    "SELECT set_config('search_path', 'whereto, ' || quote_ident(n.nspname), true)"
 		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n");
 	if (at_once)
-		add_everything(&s);
+		pg_add_schema(&s);
 	else
 		add_version(&s, to);
 	int r = pg_run(pq, name, sql_text(&s), updating, err);
@@ -322,7 +321,7 @@ int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err)
 	int r = pg_version(pq, name, &version, err);
 	if (r < 0 || version >= to)
 		return r;
-	r = pg_run(pq, name, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('whereto schema'))", updating, err);
+	r = pg_run(pq, name, "BEGIN; " PG_LOCK_SCHEMA, updating, err);
 	if (r == 0)
 		r = pg_version(pq, name, &version, err);
 	if (r == 0 && version < to) {
@@ -338,5 +337,11 @@ int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err)
 
 int pg_migrate(PGconn *pq, const char *name, struct error *err)
 {
-	return pg_migrate_to(pq, name, POSTGRES_SCHEMA_VERSION, err);
+	int64_t version;
+	int r = pg_version(pq, name, &version, err);
+	if (r == 0 && version)
+		r = pg_need_rights(pq, name, err);
+	if (r == 0)
+		r = pg_migrate_to(pq, name, POSTGRES_SCHEMA_VERSION, err);
+	return r < 0 ? r : pg_mend(pq, name, err);
 }

@@ -23,9 +23,11 @@
 #include "store/sqlite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
 #define SHARE_ROWS      1500000
@@ -47,8 +49,25 @@ static const struct {
 	{SQLITE_NOTADB, -EBADMSG},
 };
 
+/* Why a file of ours cannot be used: its readers write, too, the files that they share with the writer. */
+static void explain_access(sqlite3 *db, const char *path, int result, size_t cap, char *ret)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int n = slash && slash != path ? (int)(slash - path) : 1;
+	(void)snprintf(folder, sizeof(folder), "%.*s", n, slash ? path : ".");
+	if (result == -EROFS && access(folder, W_OK) < 0)
+		(void)snprintf(ret, cap, "; nothing can be made in its folder (%s), and even reading makes files beside it (-wal, -shm): run this"
+			" as the collector's user", strerror(errno));
+	else if (result == -EROFS && access(path, W_OK) < 0)
+		(void)snprintf(ret, cap, "; it cannot be written to (%s): run this as the collector's user", strerror(errno));
+	else if (result == -ENOENT && db && sqlite3_system_errno(db))
+		(void)snprintf(ret, cap, " (%s)", strerror(sqlite3_system_errno(db)));
+}
+
 int sqlite_error(sqlite3 *db, const char *path, int code, const char *doing, struct error *err)
 {
+	char access_hint[200] = "";
 	int result = -EPROTO; /* an SQL error: tables that are not what this program made */
 	for (size_t i = 0; i < ARRAY_LEN(error_codes); i++)
 		if (error_codes[i].code == (code & 0xff))
@@ -58,9 +77,10 @@ int sqlite_error(sqlite3 *db, const char *path, int code, const char *doing, str
 		hint = "; restore the file from a backup, or move it away to start an empty one";
 	else if (result == -ENOSPC)
 		hint = "; free some space or shorten the retention";
+	explain_access(db, path, result, sizeof(access_hint), access_hint);
 	/* The connection's own message is more precise, when it is about this code. */
 	const char *text = db && sqlite3_errcode(db) == (code & 0xff) ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-	return error_set(err, result, "sqlite store %s: %s: %s%s", path, doing, text, hint);
+	return error_set(err, result, "sqlite store %s: %s: %s%s%s", path, doing, text, hint, access_hint);
 }
 
 int sqlite_run(sqlite3 *db, const char *sql)
@@ -101,6 +121,8 @@ static int set_up(struct sqlite_store *s, bool read_only, struct error *err)
 	int r = sqlite_version(s->db, s->path, &version, err);
 	if (r < 0 || read_only)
 		return r;
+	if (sqlite3_db_readonly(s->db, "main") == 1) /* the best that SQLite could do; no batch would get through */
+		return sqlite_error(s->db, s->path, SQLITE_READONLY, "opening", err);
 	int code = sqlite_run(s->db, writer_pragmas);
 	if (code == SQLITE_OK)
 		code = sqlite_number(s->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &synced);
@@ -137,6 +159,12 @@ int sqlite_path(const char *url, const char **ret, struct error *err)
 		return error_set(err, -EINVAL, "store url '%.200s': write sqlite:/path/file.db", url);
 	*ret = path;
 	return 0;
+}
+
+static int sqlite_check_url(const char *url, struct error *err)
+{
+	const char *path;
+	return sqlite_path(url, &path, err);
 }
 
 static int sqlite_open(const struct store_config *config, struct store **ret, struct error *err)
@@ -215,6 +243,7 @@ void sqlite_reader_close(struct store_reader *base)
 
 const struct store_ops sqlite_ops = {
 	.scheme = "sqlite",
+	.check_url = sqlite_check_url,
 	.snapshots = true,
 	.via = true,
 	.ddl = sqlite_ddl,

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "store/cube.h"
+#include "store/ddl.h"
 #include "store/kept.h"
 #include "store/value_ids.h"
 
@@ -115,6 +116,8 @@ static inline int64_t sqlite_int64_of(uint64_t v)
 int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err);
 /* Creates the tables or brings them up to date (sqlite_schema.c). */
 int sqlite_migrate(sqlite3 *db, const char *path, struct error *err);
+/* What of the present version's schema is not in the file. SQLITE_OK or an SQLite error code. */
+int sqlite_missing(sqlite3 *db, ddl_fn *fn, void *ctx);
 int sqlite_prepare_writer(struct sqlite_store *s, struct error *err);
 void sqlite_finalize_writer(struct sqlite_store *s);
 

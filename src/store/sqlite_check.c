@@ -3,7 +3,19 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+static int find_missing(sqlite3 *db, const char *path, struct store_look *ret, struct error *err)
+{
+	struct ddl_names names = {0};
+	int code = sqlite_missing(db, ddl_names_add, &names);
+	if (code != SQLITE_OK)
+		return sqlite_error(db, path, code, "reading the schema", err);
+	ddl_names_end(&names);
+	(void)snprintf(ret->missing, sizeof(ret->missing), "%s", names.text);
+	return 0;
+}
 
 int sqlite_look(const char *url, struct store_look *ret, struct error *err)
 {
@@ -19,6 +31,11 @@ int sqlite_look(const char *url, struct store_look *ret, struct error *err)
 		return 0;
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	r = code != SQLITE_OK ? sqlite_error(db, path, code, "opening", err) : sqlite_version(db, path, &version, err);
+	ret->reader = access(path, W_OK) < 0;
+	if (ret->reader)
+		(void)error_set(&ret->lack, -errno, "%s: writing: %s", ret->name, strerror(errno));
+	if (r == 0 && version == SQLITE_SCHEMA_VERSION)
+		r = find_missing(db, path, ret, err);
 	(void)sqlite3_close(db);
 	ret->version = (unsigned)version;
 	return r;

@@ -4,7 +4,8 @@
  *
  * The version stands in the table meta. Steps are numbered, run one transaction each, and are never
  * changed once released: a change of schema.def, measures.def or dimensions.def that touches stored
- * columns is a new step here. A file that is newer than the program is left alone. */
+ * columns is a new step here. A file that is newer than the program is left alone. Views and indexes that are missing in a
+ * file of the present version are made again. */
 
 #include "store/sqlite.h"
 
@@ -161,6 +162,32 @@ int sqlite_ddl(const char *url, enum store_ddl what, struct sql *ret, struct err
 	return 0;
 }
 
+/* As ddl.h wants it. */
+static int read_catalogue(sqlite3 *db, struct sql *ret)
+{
+	sqlite3_stmt *stmt;
+	int r = sqlite3_prepare_v2(db, "SELECT group_concat(CASE type WHEN 'index' THEN 'index ' || tbl_name || ' btree ' ||"
+		" substr(sql, instr(sql, '(')) ELSE type || ' ' || name END, char(10)) FROM sqlite_schema", -1, &stmt, NULL);
+	if (r != SQLITE_OK)
+		return r;
+	const char *text = sqlite3_step(stmt) == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+	sql_add(ret, "%s", text ? text : "");
+	return sqlite3_finalize(stmt);
+}
+
+int sqlite_missing(sqlite3 *db, ddl_fn *fn, void *ctx)
+{
+	CLEANUP(sql_done) struct sql wanted = {0}, there = {0};
+	for (int64_t step = 0; step < SQLITE_SCHEMA_VERSION; step++)
+		add_step(&wanted, step);
+	int r = read_catalogue(db, &there);
+	if (r == SQLITE_OK && (!sql_text(&wanted) || !sql_text(&there)))
+		r = SQLITE_NOMEM;
+	if (r == SQLITE_OK && ddl_missing(wanted.text, there.text, fn, ctx) < 0)
+		r = SQLITE_NOMEM;
+	return r;
+}
+
 static int run_step(sqlite3 *db, int64_t step)
 {
 	CLEANUP(sql_done) struct sql s = {0};
@@ -169,13 +196,44 @@ static int run_step(sqlite3 *db, int64_t step)
 	return text ? sqlite_run(db, text) : SQLITE_NOMEM;
 }
 
+/* Within a transaction. */
+static int repair(sqlite3 *db, const char *path, struct error *err)
+{
+	CLEANUP(ddl_repair_done) struct ddl_repair repair = {0};
+	int code = sqlite_missing(db, ddl_repair_add, &repair);
+	ddl_names_end(&repair.lost);
+	if (code == SQLITE_OK && repair.lost.count)
+		return error_set(err, -EPROTO, "sqlite store %s: missing: %s; its rows are gone with it: restore the file from a backup", path,
+			repair.lost.text);
+	if (code == SQLITE_OK)
+		code = sql_text(&repair.sql) ? sqlite_run(db, sql_text(&repair.sql)) : SQLITE_NOMEM;
+	return code == SQLITE_OK ? 0 : sqlite_error(db, path, code, "making views again", err);
+}
+
+static int mend(sqlite3 *db, const char *path, struct error *err)
+{
+	struct ddl_names missing = {0};
+	int r = 0, code = sqlite_missing(db, ddl_names_add, &missing);
+	if (code == SQLITE_OK && missing.count)
+		code = sqlite_run(db, "BEGIN IMMEDIATE");
+	if (code == SQLITE_OK && missing.count)
+		r = repair(db, path, err);
+	if (code == SQLITE_OK && r == 0 && missing.count)
+		code = sqlite_run(db, "COMMIT");
+	if (code != SQLITE_OK)
+		r = sqlite_error(db, path, code, "making views again", err);
+	if (!sqlite3_get_autocommit(db))
+		(void)sqlite_run(db, "ROLLBACK");
+	return r;
+}
+
 /* Under the write lock, so that two programs do not take the same step. */
 int sqlite_migrate(sqlite3 *db, const char *path, struct error *err)
 {
 	int64_t version;
 	int r = sqlite_version(db, path, &version, err);
 	if (r < 0 || version == SQLITE_SCHEMA_VERSION)
-		return r;
+		return r < 0 ? r : mend(db, path, err);
 	int code = sqlite_run(db, "BEGIN IMMEDIATE");
 	if (code == SQLITE_OK) {
 		r = sqlite_version(db, path, &version, err);

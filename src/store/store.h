@@ -169,11 +169,17 @@ struct store_change {
 };
 typedef int store_change_fn(void *ctx, const struct store_change *change);
 
+#define STORE_MISSING_MAX 200
+
 /* What stands in a store, before it is opened. */
 struct store_look {
 	char name[320];   /* for people; without a password */
 	unsigned version; /* of its schema; 0: nothing of ours yet */
 	unsigned known;   /* the version that this program makes */
+	/* Of a store of that version, what of its schema is not there: "view v_flow_hour, and 2 more"; "": all is. */
+	char missing[STORE_MISSING_MAX];
+	struct error lack; /* of rights that a collector's user needs, as far as the store can tell; code 0: none */
+	bool reader;       /* it may not even write */
 };
 typedef int store_collector_fn(void *ctx, const char *collector, uint64_t last);
 
@@ -191,12 +197,22 @@ struct store_kept {
 
 /* ---- the interface ---- */
 
+/* A parameter of a URL that names a file. */
+struct store_url_file {
+	const char *parameter;
+	enum { STORE_FILE_PLAIN, STORE_FILE_SECRET, STORE_FILE_PASSWORDS } kind; /* a secret: one line; libpq's file of passwords */
+};
+typedef int store_url_file_fn(void *ctx, const struct store_url_file *file, const char *path);
+
 struct sql;
 struct store;
 struct store_reader;
 
 struct store_ops {
 	const char *scheme; /* "sqlite" */
+	const struct store_url_file *url_files; /* parameters of its URL that name files; the last has none. NULL: none do */
+	/* The URL can be read. Nobody is asked, and what it names is not looked at. */
+	int (*check_url)(const char *url, struct error *err);
 	/* keep_snapshot works: queries of one reader agree with each other until one comes without it
 	 * (a query of no segments just ends it) or one fails. */
 	bool snapshots;
@@ -237,6 +253,10 @@ struct store_ops {
 	void (*reader_close)(struct store_reader *r);
 };
 
+/* Calls fn for each file that the URL names. 0; a negative return ends the list with it. */
+int store_url_files(const char *url, const struct store_url_file *files, store_url_file_fn *fn, void *ctx) MUST_USE;
+/* The URL with those of its files that do not begin with / in dir ("" or with a slash at its end). */
+void store_url_resolve(const char *url, const struct store_url_file *files, const char *dir, struct sql *ret);
 /* The implementation for a URL's scheme; NULL and err set when there is none. */
 const struct store_ops *store_find(const char *url, struct error *err);
 /* The URL for people: passwords in it (USER:PASSWORD@, password=, sslpassword=) become "***"; what has no room

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Collectors whose store is a ClickHouse cluster: two shards, then two shards of two replicas with a ZooKeeper. Two collectors
 write to it under load while one and the other die and come back; a shard is killed and comes back; a replica is dead, and
-reading and writing go on; ZooKeeper is away. Everything is there once, and an origin's rows are on one shard."""
+reading and writing go on; ZooKeeper is away. Everything is there once, and an origin's rows are on one shard. `whereto store` mends a server that lost some of its tables."""
 
 import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clickhouse  # noqa: E402
-from collector import Collector  # noqa: E402
+from collector import Collector, program  # noqa: E402
 from collectors import check_send  # noqa: E402
 from mrtgen import write_paths  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
@@ -120,6 +121,52 @@ def restart(server):
     server.start()
 
 
+def whereto_store(*arguments):
+    done = subprocess.run([program(), "store", *arguments], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def check_missing(tap, server, url, statement, made):
+    """Of one server's tables and views."""
+    server.ask(statement)
+    made = f"{made} at {server.address}:{server.http_port}"
+    status, text = whereto_store("check", url)
+    tap.check(status == 1 and f"missing: {made};" in text, f"store check: {made} is missing", text)
+    status, text = whereto_store("migrate", url)
+    tap.check(status == 0 and f"made again: {made}\n" in text, "store migrate makes it again", text)
+    status, text = whereto_store("migrate", url)
+    tap.check(status == 0 and "up to date" in text, "once", text)
+    status, text = whereto_store("check", url)
+    tap.check(status == 0 and text.endswith("ok\n"), "and all is there", text)
+
+
+def check_commands(tap, folder, cluster):
+    """`whereto store` with a cluster, of which one server loses tables."""
+    url, copy = cluster.url("commands"), cluster.url("copy")
+    status, text = whereto_store("check", url)
+    tap.check(status == 1 and "store migrate" in text, "store check: nothing there yet", text)
+    status, text = whereto_store("migrate", url)
+    tap.check(status == 0 and "was 0" in text, "store migrate", text)
+    with Collector(folder, store={"url": url}) as collector:
+        collector.send({"client": f"203.0.113.{i}", "server": "192.0.2.1", "type": "plain", "requests": 1, "connections": 1} for i in range(200))
+        stored_of(collector, 200)
+        status, text = whereto_store("copy", "--from", url, "--to", copy)
+        tap.check(status == 0, "store copy", text)
+        tap.equal(cluster.server().ask("SELECT sum(requests) FROM copy.flow_day"), "200", "has every record")
+        cluster.server(2).ask("DROP TABLE commands.total_minute_local")
+        text = collector.http("/api/v1/top?by=router")[1]
+        tap.check("total_minute_local" in text and "\n" not in text.strip(), "a lost table: the error names it in one line", text)
+        collector.stop()
+        status, text = whereto_store("migrate", url)
+        tap.check(status == 0 and "made again: table total_minute_local at" in text, "store migrate makes it again", text)
+    other = cluster.server(2)
+    for statement, made in (("DROP TABLE commands.flow_hour_local", "table flow_hour_local"), ("DROP TABLE commands.v_flow_hour", "view v_flow_hour"),
+                            ("DROP TABLE commands.flow_hour", "table flow_hour"), ("DROP TABLE commands.batches_local", "table batches_local")):
+        check_missing(tap, other, url, statement, made)
+    check_missing(tap, cluster.server(), url, "DROP TABLE commands.v_path_change", "view v_path_change")
+    tap.equal(whereto_store("vacuum", url)[0], 0, "store vacuum")
+
+
 def check_shards(tap, folder):
     with contextlib.ExitStack() as stack:
         lab = Lab(folder, stack, 2, 1)
@@ -129,6 +176,7 @@ def check_shards(tap, folder):
         check_shard_away(tap, lab, [lab.cluster.server(2)])
         check_shard_away(tap, lab, [lab.cluster.server(1)])
         check_places(tap, lab)
+        check_commands(tap, os.path.join(folder, "commands"), lab.cluster)
 
 
 def replicas_agree(lab):

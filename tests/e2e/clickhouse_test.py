@@ -258,6 +258,13 @@ def check_commands(tap, server):
     status, text = whereto_store("check", url)
     tap.check(status == 0 and "flow_minute: empty" in text, "store check", text)
     tap.check(clickhouse.PASSWORD not in text, "without the password", text)
+    for statement, made in (("DROP TABLE commands.v_flow_hour", "view v_flow_hour"), ("DROP TABLE commands.batches", "table batches")):
+        server.ask(statement)
+        status, text = whereto_store("check", url)
+        tap.check(status == 1 and f"missing: {made};" in text, f"store check: {made} is missing", text)
+        status, text = whereto_store("migrate", url)
+        tap.check(status == 0 and f"made again: {made}\n" in text, "store migrate makes it again", text)
+        tap.equal(whereto_store("check", url)[0], 0, "and it is there")
     tap.equal(whereto_store("vacuum", url)[0], 0, "store vacuum")
     status, text = whereto_store("check", "clickhouse://wt@127.0.0.1:1/none")
     tap.check(status == 1 and "127.0.0.1:1" in text, "store check: no server", text)
@@ -289,7 +296,7 @@ def check_rights(tap, folder, server):
         os.unlink(os.path.join(folder, "refused", "collector.log"))
     tap.equal(server.ask("SELECT count() FROM system.databases WHERE name = 'x'"), "0", "and nothing was made")
     status, text = whereto_store("check", server.url("same", user=clickhouse.READER))
-    tap.check(status == 0, "one that may only read can check", text)
+    tap.check(status == 0 and "may only read" in text, "one that may only read can check, which says so", text)
     status, text = whereto_store("migrate", server.url("open", user=clickhouse.OPEN))
     tap.check(status == 0, "a user without a password", text)
     check_rights_lost(tap, os.path.join(folder, "lost"), server)
@@ -300,16 +307,14 @@ def check_rights_lost(tap, folder, server):
     with Collector(folder, store={"url": server.url("rights")}) as collector:
         collector.send(burst(0, 10))
         collector.top()
-        collector.stop()
-        collector.config["store"] = {"url": server.url("rights", user=clickhouse.READER)}
-        collector.start()
+        text = refused(folder + "-reader", server.url("rights", user=clickhouse.READER))
+        tap.check(text and "may only read" in text, "a user that may only read ends the start where there are tables, too", text)
+        server.set_users("readonly")
         tap.equal(collector.send(burst(10, 10), check=False), 0, "rights lost: acknowledged")
         collector.wait(lambda: collector.metrics()["whereto_store_up"] == 0, "a store that fails")
         error = collector.api("senders")["backlog"]["store_error"]
         tap.check(error and "readonly" in error, "rights lost: the error says so", error)
-        collector.kill()
-        collector.config["store"] = {"url": server.url("rights")}
-        collector.start()
+        server.set_users()
         settled(collector, 20)
         tap.equal(set(table_sums(server, "rights").values()), {expected_sums(20)}, "rights regained: all is stored once")
 

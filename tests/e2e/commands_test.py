@@ -57,6 +57,41 @@ def check_secrets(tap, collector):
     tap.check("me:***@127.0.0.1" in out and "very-secret" not in out + err, "check shows no password", f"{status} {out}{err}")
 
 
+def check_store_files(tap, collector):
+    """`check` looks at what the store's URL names, and asks no server."""
+    folder = os.path.dirname(collector.config_file)
+    password = os.path.join(folder, "db.password")
+    with open(password, "w", encoding="utf-8") as out:
+        out.write("hidden\n")
+    os.chmod(password, 0o600)
+    with open(collector.config_file, encoding="utf-8") as file:
+        text = file.read()
+
+    def check(url):
+        with open(collector.config_file + ".store", "w", encoding="utf-8") as out:
+            out.write(text.replace(collector.config["store"]["url"], url))
+        status, out, err = run("check", out.name)
+        tap.check("hidden" not in out + err, "without the password", out + err)
+        return status, out + err
+
+    nowhere = "127.0.0.1:1"
+    for url, word in ((f"clickhouse://w@{nowhere}/x?bogus=1", "its parameters are"), ("postgresql://[", "cannot be read"),
+                      (f"postgresql://u@{nowhere}/d?nonsense=1", "cannot be read"),
+                      (f"clickhouse://w@{nowhere}/x?password_file=/nowhere", "password_file: /nowhere: No such file"),
+                      (f"clickhouse://w@{nowhere}/x?password_file=not.there", f"password_file: {folder}/not.there: No such file"),
+                      (f"clickhouse://w@{nowhere}/x?ca_file=not.there", f"ca_file: {folder}/not.there: No such file"),
+                      (f"postgresql://u@{nowhere}/d?passfile=not.there", f"passfile: {folder}/not.there: No such file")):
+        status, text_out = check(url)
+        tap.check(status == 1 and "store.url" in text_out and word in text_out, f"check: {url}", text_out)
+    for url in (f"clickhouse://w@{nowhere}/x?password_file=db.password", f"postgresql://u@{nowhere}/d?passfile={password}&sslrootcert=system"):
+        os.chmod(password, 0o600)
+        status, text_out = check(url)
+        tap.check(status == 0 and "warning" not in text_out, f"check: {url}", text_out)
+        os.chmod(password, 0o644)
+        status, text_out = check(url)
+        tap.check(status == 0 and "warning: store.url" in text_out and password in text_out, "a password that others can read", text_out)
+
+
 STOPPED = "[stopped]"
 
 
@@ -370,6 +405,7 @@ def main():
     check_no_answer(tap)
     with tempfile.TemporaryDirectory() as folder, Collector(folder) as collector:
         check_secrets(tap, collector)
+        check_store_files(tap, collector)
         collector.send([{"client": "203.0.113.9", "server": "192.0.2.10", "type": kind, "bytes_sent": 1000, "packets_sent": 5}
                         for kind in ("video", "api")], name="web1")
         check_watch(tap, collector)

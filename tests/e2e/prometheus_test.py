@@ -78,6 +78,19 @@ tests:
             exp_annotations:
               summary: "a cannot write its journal: nothing is acknowledged"
               description: Its disk is full, or journal.max_size is reached because the store is away.
+  - interval: 10m
+    input_series:
+      - {series: 'whereto_store_housekeeping_failed_seconds{instance="a"}', values: '0 600 1200 1800 2400 3000 3600 4200'}
+      - {series: 'whereto_store_housekeeping_failed_seconds{instance="b"}', values: '0x7'}
+    alert_rule_test:
+      - {eval_time: 60m, alertname: WheretoHousekeepingFails, exp_alerts: []}
+      - eval_time: 70m
+        alertname: WheretoHousekeepingFails
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: a}
+            exp_annotations:
+              summary: a has not kept house in its store for 1h 10m 0s
+              description: "Batches are taken, but nothing is merged or dropped: the store grows. `whereto senders` says why."
 """
 
 

@@ -168,6 +168,20 @@ def check_legacy(tap, database):
               [["-", str(RECORDS // 2)], ["DE", str(RECORDS // 2)]], "legacy: countries")
 
 
+def check_hours(tap, database):
+    """The hour that is not over is in the one view, those before in the other, whatever the session takes for an hour: in one of these
+    zones its hours begin a minute after ours."""
+    setting, over = "SET search_path = public, whereto", "extract(epoch FROM time) + 3600 <= extract(epoch FROM now())"
+    columns = ", ".join(row[0] for row in database.run(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'whereto.flow_hour'::regclass AND attnum > 1"))
+    for zone in ("UTC", "Asia/Kathmandu", "XXX-0:59", "XXX-0:01"):
+        rows = database.run(f"BEGIN; {setting}; SET LOCAL timezone = '{zone}';"
+                            f"INSERT INTO whereto.flow_new(levels, ts, {columns}) SELECT 2, ts - 7200, {columns} FROM whereto.flow_hour;"
+                            f"SELECT 'iptraf', count(*) > 0, count(*) FILTER (WHERE {over}) FROM iptraf;"
+                            f"SELECT 'iptraf_arch', count(*) > 0, count(*) FILTER (WHERE NOT {over}) FROM iptraf_arch; ROLLBACK;")
+        tap.equal(rows, [["iptraf", "t", "0"], ["iptraf_arch", "t", "0"]], f"legacy: hours in the time zone {zone}")
+
+
 def check_countries(tap, site, config_file, database):
     def country(address):
         return database.ours(f"SELECT country FROM country_ranges WHERE range >>= '{address}'")
@@ -197,6 +211,7 @@ def check_postgres(tap, folder, server):
         fill(collector, site)
         check_countries(tap, site, collector.config_file, database)
         check_legacy(tap, database)
+        check_hours(tap, database)
         fill_old(collector)
         check_questions(tap, "postgresql", database.ours)
         check_reader(tap, database)

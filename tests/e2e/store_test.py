@@ -4,6 +4,7 @@
 
 import hashlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from processes import unprivileged  # noqa: E402
 from tap import Tap  # noqa: E402
 
 
@@ -80,6 +82,25 @@ def check_columns(tap, path, url):
     tap.equal(store("check", url)[0], 0, "check: all is there again")
 
 
+def check_missing(tap, path, url):
+    """What is not a table's rows is made again."""
+    for name, what, made in (("v_flow_hour", "VIEW", "view v_flow_hour"), ("v_path_change", "VIEW", "view v_path_change"),
+                             ("path_change_prefix", "INDEX", "index path_change btree (prefix, time_ms)")):
+        change(path, f"DROP {what} {name}")
+        status, out, err = store("check", url)
+        tap.check(status == 1 and f"missing: {made};" in err, f"check: {made} is missing", out + err)
+        status, out, err = store("migrate", url)
+        tap.check(status == 0 and f"made again: {made}\n" in out, "migrate makes it again", out + err)
+        status, out, err = store("check", url)
+        tap.check(status == 0, "and it is there", out + err)
+    change(path, "ALTER TABLE flow_hour RENAME TO kept")
+    for action, word in (("check", "missing: table flow_hour;"), ("migrate", "restore the file")):
+        status, out, err = store(action, url)
+        tap.check(status == 1 and word in err, f"{action}: rows are gone with a table", out + err)
+    change(path, "ALTER TABLE kept RENAME TO flow_hour")
+    tap.equal(store("check", url)[0], 0, "which is back")
+
+
 def check_vacuum(tap, folder, path, url):
     status, out, err = store("vacuum", url)
     tap.check(status == 0 and count(path, "total_day") == 2, "vacuum of a URL keeps everything", out + err)
@@ -93,6 +114,40 @@ def check_vacuum(tap, folder, path, url):
     tap.check(status == 0 and count(path, "total_day") == 1, "with a configuration, what is too old goes", out + err)
     status, out, err = store("check", "-c", file)
     tap.check(status == 0 and "1970" not in out, "and check -c no longer lists it", out + err)
+
+
+def check_access(tap, folder):
+    """By a user who is not the file's."""
+    user = unprivileged()
+    if not user:
+        tap.skip("another user's file", "this is not root")
+        return
+    whereto = os.path.join(folder, "whereto")
+    shutil.copy(os.environ["WHERETO"], whereto)
+    other = os.path.join(folder, "other")
+    path, url = os.path.join(other, "store.db"), "sqlite:" + os.path.join(other, "store.db")
+    os.mkdir(other)
+    os.chmod(folder, 0o755)
+
+    def as_user(action):
+        done = subprocess.run([whereto, "store", action, url], capture_output=True, text=True, user=user.pw_uid, group=user.pw_gid,
+                              extra_groups=[])
+        return done.returncode, done.stdout + done.stderr
+
+    tap.equal(store("migrate", url)[0], 0, "a file of root's")
+    os.chmod(other, 0o755)
+    for action in ("check", "migrate"):
+        status, text = as_user(action)
+        tap.check(status == 1 and "its folder (Permission denied)" in text and "as the collector's user" in text,
+                  f"{action}: a folder that one may not write to", text)
+    os.chmod(other, 0o777)
+    status, text = as_user("check")
+    tap.check(status == 0 and "may only read" in text and text.endswith("ok\n"), "check: a file that one may only read", text)
+    status, text = as_user("vacuum")
+    tap.check(status == 1 and "cannot be written to (Permission denied)" in text, "vacuum: a file that one may only read", text)
+    os.chmod(path, 0o600)
+    status, text = as_user("check")
+    tap.check(status == 1 and "unable to open database file (Permission denied)" in text, "check: a file that one may not read", text)
 
 
 def check_refusals(tap, folder, path, url):
@@ -122,7 +177,9 @@ def main():
         path = os.path.join(folder, "store.db")
         check_actions(tap, path, "sqlite:" + path)
         check_columns(tap, path, "sqlite:" + path)
+        check_missing(tap, path, "sqlite:" + path)
         check_vacuum(tap, folder, path, "sqlite:" + path)
+        check_access(tap, folder)
         check_refusals(tap, folder, path, "sqlite:" + path)
     return tap.done()
 

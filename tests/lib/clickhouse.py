@@ -285,11 +285,19 @@ class Server(Answering):
                      "<verificationMode>none</verificationMode></server></openSSL>")
         self.write("config.xml", CONFIG.format(address=address, http=http, tcp=tcp, folder=self.folder,
                                                interserver=interserver, more=more))
-        self.write("users.xml", USERS.format(users="".join([
-            user_xml(ADMIN), user_xml(USER, PASSWORD), user_xml(OPEN), user_xml(READER, PASSWORD, "readonly"),
-            user_xml(STRANGER, PASSWORD, more=f"<allow_databases><database>{STRANGER}</database></allow_databases>")])))
+        self._write_users("default")
         if start:
             self.start_or_close()
+
+    def _write_users(self, profile):
+        self.write("users.xml", USERS.format(users="".join([
+            user_xml(ADMIN), user_xml(USER, PASSWORD, profile), user_xml(OPEN), user_xml(READER, PASSWORD, "readonly"),
+            user_xml(STRANGER, PASSWORD, more=f"<allow_databases><database>{STRANGER}</database></allow_databases>")])))
+
+    def set_users(self, profile="default"):
+        """Gives USER another profile while the server runs."""
+        self._write_users(profile)
+        self.ask("SYSTEM RELOAD CONFIG")
 
     def launch_server(self):
         self.launch([SERVER, "--config-file=" + self.path("config.xml")])

@@ -191,6 +191,13 @@ static void test_relations(void **state)
 		{SOURCE("bgp: {from: 192.0.2.1, as: 1}"), "t.yaml:6: a source 'bgp' needs the section 'bgp'"},
 		{SOURCE("bmp: {from: 192.0.2.1}"), "t.yaml:6: a source 'bmp' needs the section 'bmp'"},
 		{KEYS "store:\n  url: \"mysql:x\"\n", "t.yaml:3: store.url: "},
+#if WHERETO_CLICKHOUSE
+		{KEYS "store:\n  url: \"clickhouse://w@h/x?bogus=1\"\n", "t.yaml:3: store.url: the store's url cannot be read (its parameters"},
+#endif
+#if WHERETO_POSTGRESQL
+		{KEYS "store:\n  url: \"postgresql://[\"\n", "t.yaml:3: store.url: the store's url cannot be read"},
+		{KEYS "store:\n  url: \"postgresql://u@h/d?nonsense=1\"\n", "t.yaml:3: store.url: the store's url cannot be read"},
+#endif
 		{KEYS "http:\n  listen:\n  - 127.0.0.1:1\n  - 192.0.2.1:1\n",
 			"t.yaml:5: http.listen: 192.0.2.1:1 is not a loopback address"},
 		{KEYS "http: {listen: [\"0.0.0.0:8480\"]}\n", "t.yaml:2: http.listen: 0.0.0.0:8480 is not a loopback"},

@@ -187,6 +187,17 @@ static void test_relative_paths(void **state)
 	config_free(c);
 }
 
+/* The files of a store's URL, too. */
+static void test_relative_store_files(void **state)
+{
+#if WHERETO_CLICKHOUSE
+	struct config *c = parse("telemetry: {keys: [{id: 1, file: k}]}\n"
+				 "store: {url: \"clickhouse://w@h/d?password_file=ch.password&tls=yes&ca_file=/ca.pem\"}\n");
+	assert_string_equal(c->store.url, "clickhouse://w@h/d?password_file=/etc/whereto/ch.password&tls=yes&ca_file=/ca.pem");
+	config_free(c);
+#endif
+}
+
 static uint64_t size_of(const char *text)
 {
 	char yaml[256];
@@ -300,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_relative_paths),
+		cmocka_unit_test(test_relative_store_files),
 		cmocka_unit_test(test_quantities),
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_every_byte_changed),

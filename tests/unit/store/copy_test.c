@@ -58,7 +58,9 @@ static int add_row(void *ctx, const struct store_row *row)
 	uint64_t hash = 0;
 	for (int d = 0; d < DIMENSION_COUNT; d++) {
 		const struct dim_value *v = &row->values[d];
-		hash = hash * 31 + v->known + v->number;
+		enum dimension_kind kind = dimension_table[d].kind;
+		bool own = kind == KIND_TEXT || kind == KIND_PREFIX || kind == KIND_PATH; /* numbers that are a store's own */
+		hash = hash * 31 + v->known + (own ? 0 : v->number);
 		if (v->bytes.len)
 			hash = hash * 31 + hash_bytes(v->bytes.data, v->bytes.len);
 		hash = hash * 31 + hash_bytes(&v->prefix, sizeof(v->prefix));

@@ -31,7 +31,8 @@ interface Sender {
 interface Data {
     rows: Sender[];
     refused: Record<string, number>;
-    backlog: {batches: number; bytes: number; since: string | null; store_away_since: string | null; store_error: string | null; journal_error: string | null};
+    backlog: {batches: number; bytes: number; since: string | null; store_away_since: string | null; store_error: string | null;
+        housekeeping_failed_since: string | null; housekeeping_error: string | null; journal_error: string | null};
     at: number;
     rates: Map<string, number>;
 }
@@ -96,6 +97,8 @@ function backlog(s: State, d: Data): HTMLElement {
     return card("Waiting for the store", [
         b.journal_error ? h("p", {class: "bad"}, `The journal cannot be written, so nothing is acknowledged: ${b.journal_error}`) : null,
         b.store_away_since ? h("p", {class: "bad"}, "The store takes nothing since ", moment(b.store_away_since, zone(s)), `: ${b.store_error ?? ""}`) : null,
+        b.housekeeping_failed_since ? h("p", {class: "bad"}, "The store's housekeeping fails since ", moment(b.housekeeping_failed_since, zone(s)),
+            `, so nothing is merged or dropped: ${b.housekeeping_error ?? ""}`) : null,
         facts([["Batches", data(b.batches, count)], ["In the journal", data(b.bytes, bytes)], ["Oldest", b.since ? age(b.since, zone(s)) : "none"]])]);
 }
 
