@@ -23,75 +23,6 @@ from tap import Tap, skip_all  # noqa: E402
 
 ALERTS = os.path.join(HERE, "..", "..", "examples", "alerts.yml")
 RECORDS = 500
-# What a rule test needs: a collector whose store is away for long, and one that is well.
-RULES_TEST = """
-rule_files: [alerts.yml]
-tests:
-  - interval: 1m
-    input_series:
-      - {series: 'whereto_store_away_seconds{instance="a"}', values: '0 60 120 180 240 300 360 420'}
-      - {series: 'whereto_store_away_seconds{instance="b"}', values: '0x7'}
-      - {series: 'whereto_journal_up{instance="a"}', values: '1 1 1 1 0 0 0 0'}
-      - {series: 'whereto_http_certificate_end_timestamp_seconds{instance="a"}', values: '1209780x7'}
-      - {series: 'whereto_http_requests_total{instance="a",status="401"}', values: '0 0 400 400 400 400 400 400'}
-      - {series: 'whereto_http_requests_total{instance="a",status="200"}', values: '0+1000x7'}
-      - {series: 'whereto_http_request_seconds_bucket{instance="a",endpoint="/api/v1/top",le="1.0"}', values: '0+90x30'}
-      - {series: 'whereto_http_request_seconds_bucket{instance="a",endpoint="/api/v1/top",le="5.0"}', values: '0+100x30'}
-      - {series: 'whereto_http_request_seconds_bucket{instance="a",endpoint="/api/v1/top",le="+Inf"}', values: '0+100x30'}
-      - {series: 'whereto_http_request_seconds_bucket{instance="b",endpoint="/api/v1/top",le="1.0"}', values: '0+96x30'}
-      - {series: 'whereto_http_request_seconds_bucket{instance="b",endpoint="/api/v1/top",le="5.0"}', values: '0+100x30'}
-      - {series: 'whereto_http_request_seconds_bucket{instance="b",endpoint="/api/v1/top",le="+Inf"}', values: '0+100x30'}
-    alert_rule_test:
-      - {eval_time: 7m, alertname: WheretoApiSlow, exp_alerts: []}
-      - eval_time: 25m
-        alertname: WheretoApiSlow
-        exp_alerts:
-          - exp_labels: {severity: warning, instance: a, endpoint: /api/v1/top}
-            exp_annotations: {summary: "One in twenty answers of a to /api/v1/top takes 3s or longer"}
-      - {eval_time: 1m, alertname: WheretoTokenGuessed, exp_alerts: []}
-      - eval_time: 7m
-        alertname: WheretoTokenGuessed
-        exp_alerts:
-          - exp_labels: {severity: warning, instance: a}
-            exp_annotations: {summary: "a was asked 400 times in ten minutes with a wrong token or none"}
-      - {eval_time: 0m, alertname: WheretoCertificateEnds, exp_alerts: []}
-      - eval_time: 6m
-        alertname: WheretoCertificateEnds
-        exp_alerts:
-          - exp_labels: {severity: warning, instance: a}
-            exp_annotations:
-              summary: "The certificate of a ends in 13d 23h 57m 0s"
-              description: "Put the new one in the files of http.tls and reload (SIGHUP)."
-      - {eval_time: 7m, alertname: WheretoApiFails, exp_alerts: []}
-      - {eval_time: 5m, alertname: WheretoStoreAway, exp_alerts: []}
-      - eval_time: 7m
-        alertname: WheretoStoreAway
-        exp_alerts:
-          - exp_labels: {severity: warning, instance: a}
-            exp_annotations:
-              summary: a has not reached its store for 7m 0s
-              description: "The journal takes over up to journal.max_size; nothing is lost yet. `whereto senders` says why."
-      - eval_time: 7m
-        alertname: WheretoJournalFull
-        exp_alerts:
-          - exp_labels: {severity: critical, instance: a}
-            exp_annotations:
-              summary: "a cannot write its journal: nothing is acknowledged"
-              description: Its disk is full, or journal.max_size is reached because the store is away.
-  - interval: 10m
-    input_series:
-      - {series: 'whereto_store_housekeeping_failed_seconds{instance="a"}', values: '0 600 1200 1800 2400 3000 3600 4200'}
-      - {series: 'whereto_store_housekeeping_failed_seconds{instance="b"}', values: '0x7'}
-    alert_rule_test:
-      - {eval_time: 60m, alertname: WheretoHousekeepingFails, exp_alerts: []}
-      - eval_time: 70m
-        alertname: WheretoHousekeepingFails
-        exp_alerts:
-          - exp_labels: {severity: warning, instance: a}
-            exp_annotations:
-              summary: a has not kept house in its store for 1h 10m 0s
-              description: "Batches are taken, but nothing is merged or dropped: the store grows. `whereto senders` says why."
-"""
 
 
 def send(collector):
@@ -102,14 +33,10 @@ def promtool(*args, **options):
     return subprocess.run(["promtool", *args], capture_output=True, text=True, **options)
 
 
-def check_rules(tap, folder):
+def check_rules(tap):
+    """alerts_test.py tries each of them."""
     found = promtool("check", "rules", ALERTS)
     tap.check(found.returncode == 0, "promtool takes the alert rules", found.stdout + found.stderr)
-    shutil.copy(ALERTS, folder)
-    with open(os.path.join(folder, "rules_test.yml"), "w", encoding="utf-8") as file:
-        file.write(RULES_TEST)
-    found = promtool("test", "rules", "rules_test.yml", cwd=folder)
-    tap.check(found.returncode == 0, "they fire when they should and not before", found.stdout + found.stderr)
 
 
 class Prometheus:
@@ -256,7 +183,7 @@ def main():
         tap.check(status == 200 and found.returncode == 0, "promtool finds no fault with the metrics page",
                   found.stdout + found.stderr)
         check_page(tap, page)
-        check_rules(tap, folder)
+        check_rules(tap)
         with Prometheus(folder, collector.ready["http"]) as prometheus:
             check_scrape(tap, collector, prometheus)
             check_store_away(tap, collector.folder, collector, prometheus)

@@ -30,6 +30,23 @@ def alerts(*names, value=None):
 SOURCE = ',router="edge1",source="bgp",from="192.0.2.1"'
 
 
+BOUNDS = ("0.5", "1.0", "1.5", "+Inf")
+
+
+def durations(endpoint, **counts):
+    """Of answers, by instance: how many took no longer than each bound, as so many a minute or as promtool's shorthand."""
+    series = {}
+    for number, le in enumerate(BOUNDS):
+        at = {name: counted[number] for name, counted in counts.items()}
+        series.update(instances("whereto_http_request_seconds_bucket", f',endpoint="{endpoint}",le="{le}"', **{
+            name: text if isinstance(text, str) else f"0+{text}x40" for name, text in at.items()}))
+    return series
+
+
+def slow(*instances_and_values):
+    return [({"instance": instance, "endpoint": "/api/v1/top"}, value) for instance, value in instances_and_values]
+
+
 def health():
     return {
         "WheretoDown": case({**instances("up", ',job="whereto"', a="1 1 0x20", b="1x20"), **instances("up", ',job="node"', c="0x20")},
@@ -68,6 +85,14 @@ def health():
                                              b="0 2 5 7 10 12 15 17 20 22 25 27 30 32 35 37 40 42 45 47 50 52 55 57 60 62 65 67 70 72 75"),
                                  **instances("whereto_http_requests_total", ',status="404",endpoint="top"', c="0+100x40")},
                                 quiet=[10, 14], fires={minute: alerts("a", value="0.07") + alerts("e", value="0.10") for minute in (20, 22)}),
+        # Of a second, a: 1.125; b: 0.92; c: no answer of the API; d: slow once; e: slow each eight minutes.
+        "WheretoApiSlow": case({**durations("/api/v1/top", a=(500, 940, 980, 1000), b=(900, 960, 1000, 1000),
+                                            d=("0x42", "0x42", "0x2 100x40", "0x2 100x40"),
+                                            e=("0x42", "0x42", "0x7 60x7 120x7 180x7 240x20", "0x7 60x7 120x7 180x7 240x20")),
+                                **durations("/metrics", c=(0, 0, 1000, 1000))},
+                               quiet=[10], fires={14: slow(("a", "1.125s")), 22: slow(("a", "1.125s"), ("e", "1.475s"))}),
+        "WheretoHousekeepingFails": case(instances("whereto_store_housekeeping_failed_seconds", a="0+600x20", b="0x20"), quiet=[5, 6],
+                                         fires={7: alerts("a", value="1h 10m 0s")}),
         # Of 300, a: 350, b: 350; c: 250; d: none.
         "WheretoTokenGuessed": case({**instances("whereto_http_requests_total", ',status="401",endpoint="top"', a="0x3 350x30", c="0x3 250x30"),
                                      **instances("whereto_http_requests_total", ',status="429",endpoint="top"', b="0x3 350x30"),
