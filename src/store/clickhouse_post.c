@@ -71,10 +71,12 @@ static bool begin_given(struct ch_posts *p)
 	return more;
 }
 
-static void end_done(struct ch_posts *p)
+/* Whether some have ended. */
+static bool end_done(struct ch_posts *p)
 {
 	CURLMsg *m;
 	int left;
+	bool any = false;
 	while ((m = curl_multi_info_read(p->multi, &left))) {
 		struct ch_post *post = NULL;
 		if (m->msg != CURLMSG_DONE)
@@ -85,7 +87,9 @@ static void end_done(struct ch_posts *p)
 		(void)pthread_mutex_lock(&p->lock);
 		set_ended(p, post, result);
 		(void)pthread_mutex_unlock(&p->lock);
+		any = true;
 	}
+	return any;
 }
 
 static void *move_bytes(void *ctx)
@@ -94,8 +98,8 @@ static void *move_bytes(void *ctx)
 	int running;
 	while (begin_given(p)) {
 		(void)curl_multi_perform(p->multi, &running);
-		end_done(p);
-		(void)curl_multi_poll(p->multi, NULL, 0, WAIT_MS, NULL);
+		if (!end_done(p)) /* else there may be nothing to wait for */
+			(void)curl_multi_poll(p->multi, NULL, 0, WAIT_MS, NULL);
 	}
 	return NULL;
 }
