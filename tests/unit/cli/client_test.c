@@ -188,7 +188,9 @@ static void points_at_mistakes(void **state)
 	f->o.values[OPTION_filter] = NULL;
 	f->o.values[OPTION_by] = "orgin";
 	char *text = complaint(f, EXIT_USAGE);
-	assert_string_equal(text, "whereto test: --by: 'orgin' is no dimension\n");
+	static const char begin[] = "whereto test: --by: 'orgin' is no dimension; there are time, router, ";
+	assert_int_equal(strncmp(text, begin, sizeof(begin) - 1), 0);
+	assert_string_equal(strchr(text, '\n'), "\n");
 	free(text);
 }
 
