@@ -13,8 +13,8 @@
  * than any before; PostgreSQL, where several write at once, adds a row each time (postgres_marks.c). What is kept is kept
  * with the state of its buckets: how often they were changed, the greatest mark, their sum. The state is read in the
  * snapshot in which the rows are, and another state is another answer. The key of what is kept is the whole question:
- * table, block, dimensions, measures, conditions. Rows of buckets without a mark (a hand was at work) are read
- * from the tables.
+ * table, block, dimensions, measures, conditions. A block begins with a marked bucket; one without a mark is
+ * empty, unless a hand was at work, and before the first marked one it is read from the tables.
  *
  * Kept are rows of varints (seven bits a byte, the lowest first): most sums are small. 24 hours of 50,000 prefixes
  * by one measure take some 5 MB and are added up in 20 ms; reading them takes 0.7 s. */
