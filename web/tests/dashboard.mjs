@@ -11,6 +11,11 @@ const at = (hours) => new Date(END.getTime() + hours * 3600e3).toISOString().sli
 const RANGE = {from: at(-6), to: at(0)};
 const fixed = (more = {}) => "?" + new URLSearchParams({...RANGE, ...more});
 const PAGES = {"/": "Overview", "/networks": "Networks", "/paths": "Paths", "/routes": "Routes", "/senders": "Senders", "/routers": "Routers"};
+// The number in a text like "223 Mbit/s on average".
+const perSecond = (text) => {
+    const found = /([\d.,]+)\s*([kMGT]?)bit\/s/.exec(text);
+    return found ? Number(found[1].replaceAll(",", "")) * {"": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12}[found[2]] : NaN;
+};
 const cardOf = (title) => `.card:has(h2:text-is("${title}"))`;
 
 async function firstLoad(browser) {
@@ -39,6 +44,12 @@ async function overview(browser) {
     const before = await api("top", {from: at(-12), to: at(-6), by: ""});
     const change = await page.$eval("#tile-bytes .change", (e) => Number(e.dataset.change));
     check(Math.abs(change - (total.bytes_sent / before.total.bytes_sent - 1)) < 1e-9, "its change against the period before", change);
+    const mean = total.bytes_sent * 8 / 21600;
+    check(Math.abs(perSecond(await page.textContent("#tile-bytes")) / mean - 1) < 0.01, "its average in bits a second", await page.textContent("#tile-bytes"));
+    check(total.retransmit_rate > before.total.retransmit_rate && await page.locator("#tile-rate .change.worse").count() === 1 &&
+        (await page.textContent("#tile-rate .change")).includes("worse"), "more retransmits are worse, in colour and in words", await page.textContent("#tile-rate"));
+    const legend = await page.$$eval(".legend li:not(.legend-head)", (list) => list.map((e) => e.querySelector(".n").textContent));
+    check(Math.abs(legend.map(perSecond).reduce((a, b) => a + b, 0) / mean - 1) < 0.01, "the means in the legend add up to it", legend);
     const largest = await api("top", {...RANGE, by: "origin", limit: 8});
     equal(await values(page, `${cardOf("Largest networks")} tbody td:nth-child(2) data`), largest.rows.map((r) => r.bytes_sent), "the largest networks");
     const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .asn`, (list) => list.map((e) => e.textContent));
@@ -58,6 +69,8 @@ async function overview(browser) {
     await page.click("#as-table");
     const byTime = await api("series", {...RANGE, by: "", points: 120});
     equal(await page.locator(".as-table tbody tr").count(), (Date.parse(byTime.to) - Date.parse(byTime.rows[0].time)) / 1000 / byTime.step, "the series are there as a table");
+    const drawn = (await values(page, ".as-table:has(#as-table) tbody data")).reduce((a, b) => a + b, 0);
+    check(Math.abs(drawn * byTime.step / 8 / total.bytes_sent - 1) < 1e-6, "what is drawn, in bits a second, is all bytes", drawn);
     await page.selectOption("#select-by", "country");
     await ready(page);
     check(page.url().includes("by=country") && (await page.locator(".legend li:not(.legend-head)").count()) === 8, "the series are split by country: seven and the others", page.url());
@@ -329,11 +342,19 @@ async function glass(browser) {
 async function states(browser) {
     const page = await open(browser, "/senders");
     const {rows} = await api("senders");
-    equal(await values(page, "tbody tr:first-child td:nth-child(5) data"), [rows[0].sent], "Senders shows the ledger");
+    const ledger = {5: "sent", 6: "stored", 7: "in_flight", 9: "lost", 10: "earlier", 11: "dropped", 12: "datagrams", 13: "sessions"};
+    for (const [column, name] of Object.entries(ledger))
+        equal(await values(page, `tbody td:nth-child(${column}) data`), rows.map((r) => r[name]), `Senders shows ${name}`);
     check((await page.textContent("tbody tr:first-child")).includes("closes"), "which closes");
     await go(page, "/routers");
     equal(await page.locator(".card").count(), 3, "Routers shows three");
     check((await page.textContent("main")).includes("first source answers"), "and their state");
+    const sources = (await api("routers")).rows.flatMap((r) => r.sources);
+    for (const [column, name] of Object.entries({6: "prefixes", 7: "routes", 8: "peers"}))
+        equal(await values(page, `tbody td:nth-child(${column}) data`), sources.map((r) => r[name]), `Routers shows ${name}`);
+    equal(await page.$$eval("tbody .state", (list) => list.map((e) => e.className)), sources.map((r) => `state ${r.state}`), "each source in the colour of its state");
+    const colours = await page.$$eval("tbody .state, h2 .state", (list) => [...new Set(list.map((e) => getComputedStyle(e, "::before").backgroundColor))]);
+    check(colours.length === 1, "what is well has one colour", colours);
     equal(page.problems, [], "Senders, Routers: no complaint on the console");
     await page.context().close();
 }
