@@ -12,7 +12,8 @@
 #define DEADLINE_S 30
 
 /* The first bucket of this level that has traffic. 0: there is none, or what is kept of the level begins later. */
-static int first_bucket(struct http_asking *a, enum store_level level, uint64_t from_s, uint64_t to_s, uint64_t *ret_s)
+static int first_bucket(struct http_asking *a, enum store_level level, uint64_t from_s, uint64_t to_s, uint64_t deadline_ns,
+	uint64_t *ret_s)
 {
 	struct query q = {
 		.by = {DIM_time},
@@ -21,7 +22,7 @@ static int first_bucket(struct http_asking *a, enum store_level level, uint64_t 
 		.to_s = to_s,
 		.step_s = level_seconds[level],
 		.measures = MEASURE_BIT(MEASURE_bytes_sent),
-		.deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S,
+		.deadline_ns = deadline_ns,
 	};
 	struct query_result result;
 	if (!http_ask(a, &q, &result))
@@ -37,9 +38,10 @@ static int first_bucket(struct http_asking *a, enum store_level level, uint64_t 
 static bool ask_since(struct http_asking *a, uint64_t *ret_s)
 {
 	uint64_t from_s = 0, to_s = clock_wall_ms() / 1000 + level_seconds[LEVEL_minute];
+	uint64_t deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S; /* of all levels */
 	int found = 1;
 	for (int level = LEVEL_COUNT - 1; level >= 0 && found == 1; level--) {
-		found = first_bucket(a, (enum store_level)level, from_s, to_s, &from_s);
+		found = first_bucket(a, (enum store_level)level, from_s, to_s, deadline_ns, &from_s);
 		to_s = from_s + level_seconds[level];
 	}
 	*ret_s = from_s;

@@ -22,7 +22,7 @@ export interface PageModule<D> {
 export function trafficEvery(s: State): number {
     if (!isRelative(s))
         return 0;
-    return (seconds(get(s, "last", DEFAULT_LAST)) ?? 3600) <= 86400 ? 10 : 60;
+    return (seconds(get(s, "last", DEFAULT_LAST)) ?? Infinity) <= 86400 ? 10 : 60; // also of "forever"
 }
 
 // How old an answer may be: half of the time after which it is asked for again. What is past may still get late records.

@@ -164,7 +164,7 @@ export function isBehind(as: number, through: number, paths: PathSums[]): boolea
 // ---- since when ----
 
 // Twice the rate of elsewhere, over packets enough.
-export const isHigh = (s: Sums, elsewhere: number): boolean => s.packets_sent >= FEW && rateOf(s) >= TIMES * elsewhere;
+export const isHigh = (s: Sums, elsewhere: number): boolean => s.packets_sent >= FEW && s.packets_retransmitted > 0 && rateOf(s) >= TIMES * elsewhere;
 
 export interface Stretch {
     from: number | null; // index of the first bucket; null: from the beginning

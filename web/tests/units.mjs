@@ -144,7 +144,7 @@ equal(around(byMinute, two, [one, two]).after.packets_sent, 60000, "for an hour"
 equal(around({step: 60, rows: []}, one, [one]).before.retransmit_rate, null, "no packets, no rate");
 
 // Whom to call. A world of paths with packets and what was sent again of them; groups by AS come of it.
-const {suspects, excess, stretch, members, isBehind} = await source("suspects.ts");
+const {suspects, excess, stretch, members, isBehind, isHigh} = await source("suspects.ts");
 function world(paths, more = []) {
     const list = paths.map(([path, packets_sent, rate]) => ({members: members(path), packets_sent, packets_retransmitted: Math.round(packets_sent * rate)}));
     const of = (some) => some.reduce((a, p) => ({packets_sent: a.packets_sent + p.packets_sent, packets_retransmitted: a.packets_retransmitted + p.packets_retransmitted}),
@@ -175,6 +175,8 @@ equal(world([...CLEAN, ["1 9", 300000, 0.03]], [country]).map((x) => x.dim), ["v
 equal([isBehind(20, 9, [{members: [1, 9, 20], packets_sent: 99, packets_retransmitted: 0}]), isBehind(1, 9, [{members: [1, 9, 20], packets_sent: 99, packets_retransmitted: 0}])],
     [true, false], "behind it is who is reached by it");
 const overTime = (...rates) => rates.flatMap(([n, rate]) => Array.from({length: n}, () => ({packets_sent: 10000, packets_retransmitted: 10000 * rate})));
+equal([[1e6, 0, 0], [1e6, 10, 0], [1e6, 1000, 0.0006], [1e6, 1000, 0.0004], [10, 5, 0]].map(([sent, again, elsewhere]) => isHigh({packets_sent: sent, packets_retransmitted: again}, elsewhere)),
+    [false, true, false, true, false], "high is twice the rate of elsewhere, of something, over packets enough");
 equal([[[40, 0.003], [20, 0.04]], [[10, 0.003], [20, 0.04], [30, 0.003]], [[20, 0.04], [40, 0.003]], [[60, 0.004]], [[30, 0.003], [30, 0.005]]].map((r) => stretch(overTime(...r))),
     [{from: 40, to: null}, {from: 10, to: 30}, {from: null, to: 20}, null, null], "since when, when that can be told");
 
