@@ -459,7 +459,7 @@ static int run_given(struct job *j, uint32_t **ret, uint32_t *ret_count)
 static int copy_value(struct arena *arena, enum dimension dim, const struct dim_value *from, struct dim_value *to)
 {
 	*to = *from;
-	if (!value_is_number(dimension_table[dim].kind))
+	if (!kind_is_number(dimension_table[dim].kind))
 		to->number = 0;
 	if (!from->bytes.data)
 		return 0;

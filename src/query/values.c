@@ -30,11 +30,6 @@ void value_set_done(struct value_set *s)
 	*s = (struct value_set){0};
 }
 
-bool value_is_number(enum dimension_kind kind)
-{
-	return kind != KIND_TEXT && kind != KIND_PREFIX && kind != KIND_PATH;
-}
-
 static int bytes_cmp(struct view a, struct view b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
@@ -50,7 +45,7 @@ int value_cmp(enum dimension_kind kind, const struct dim_value *a, const struct 
 		return (int)b->known - (int)a->known;
 	if (kind == KIND_PREFIX)
 		return prefix_cmp(&a->prefix, &b->prefix);
-	if (value_is_number(kind))
+	if (kind_is_number(kind))
 		return (a->number > b->number) - (a->number < b->number);
 	return bytes_cmp(a->bytes, b->bytes);
 }
@@ -134,7 +129,7 @@ static int code_by_number(struct value_set *s, const struct dim_value *v, uint64
 
 int value_set_code(struct value_set *s, const struct dim_value *v, uint64_t *ret)
 {
-	if (!v->known || value_is_number(s->kind)) {
+	if (!v->known || kind_is_number(s->kind)) {
 		*ret = v->known ? v->number + 1 : 0;
 		return 0;
 	}
@@ -148,7 +143,7 @@ struct dim_value value_set_value(const struct value_set *s, uint64_t code)
 {
 	if (!code)
 		return (struct dim_value){0};
-	if (value_is_number(s->kind))
+	if (kind_is_number(s->kind))
 		return (struct dim_value){.known = true, .number = code - 1};
 	return s->values[code - 1];
 }

@@ -21,9 +21,6 @@ struct value_set {
 	uint32_t number_end;
 };
 
-/* Not a text, a prefix or a path. */
-bool value_is_number(enum dimension_kind kind);
-
 void value_set_init(struct value_set *s, enum dimension_kind kind);
 void value_set_done(struct value_set *s);
 /* The code of a value of a row or a question. Values with a number are all of one store and one snapshot. -ENOMEM. */

@@ -92,7 +92,7 @@ bool kept_plain_value(enum dimension dim, uint64_t number, struct dim_value *ret
 	enum dimension_kind kind = dimension_table[dim].kind;
 	/* "none" is a match like the others; of everything else 0 says unknown. */
 	*ret = (struct dim_value){.known = number || dim == DIM_match};
-	if (ret->known && (kind == KIND_TEXT || kind == KIND_PREFIX || kind == KIND_PATH))
+	if (ret->known && !kind_is_number(kind))
 		return false;
 	ret->number = dim == DIM_via && number ? number - 1 : number;
 	return true;

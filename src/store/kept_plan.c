@@ -52,12 +52,6 @@ static void plan_columns(struct kept_job *j)
 
 /* ---- conditions ---- */
 
-static bool in_dictionary(enum dimension dim)
-{
-	enum dimension_kind kind = dimension_table[dim].kind;
-	return kind == KIND_TEXT || kind == KIND_PREFIX || kind == KIND_PATH;
-}
-
 static int add_condition(struct kept_job *j, const struct store_filter *f, bool leads_key)
 {
 	CLEANUP(free_p) uint64_t *numbers = calloc(f->value_count + 1, sizeof(*numbers));
@@ -67,9 +61,10 @@ static int add_condition(struct kept_job *j, const struct store_filter *f, bool 
 	size_t listed = 0;
 	if (!numbers)
 		return kept_no_memory(j);
-	int r = in_dictionary(f->dim) ? j->ops->find(j, f, numbers) : 0;
+	bool in_dictionary = !kind_is_number(dimension_table[f->dim].kind);
+	int r = in_dictionary ? j->ops->find(j, f, numbers) : 0;
 	for (size_t i = 0; i < f->value_count; i++) {
-		uint64_t number = !f->values[i].known ? 0 : in_dictionary(f->dim) ? numbers[i] : f->values[i].number;
+		uint64_t number = !f->values[i].known ? 0 : in_dictionary ? numbers[i] : f->values[i].number;
 		if (number != KEPT_NOWHERE)
 			sql_add(&list, "%s%llu", listed++ ? "," : "", (unsigned long long)number);
 	}
@@ -119,17 +114,12 @@ int kept_plan(struct kept_job *j)
 	return add_conditions(j);
 }
 
-/* Where databases' numbers end. */
-static unsigned long long int64_of(uint64_t v)
-{
-	return v > INT64_MAX ? INT64_MAX : v;
-}
-
 void kept_add_range(struct sql *s, const struct kept_run *run, uint64_t listed)
 {
 	uint64_t width = level_seconds[run->level], buckets = (run->to_s - run->from_s) / width;
 	if (!listed || buckets * listed > KEPT_SEEKS_MAX) {
-		sql_add(s, " WHERE ts >= %llu AND ts < %llu", int64_of(run->from_s), int64_of(run->to_s));
+		sql_add(s, " WHERE ts >= %llu AND ts < %llu", (unsigned long long)sql_int64_of(run->from_s),
+			(unsigned long long)sql_int64_of(run->to_s));
 		return;
 	}
 	sql_add(s, " WHERE ts IN (");

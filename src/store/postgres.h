@@ -88,12 +88,6 @@ static inline int pg_no_memory(const char *name, struct error *err)
 	return error_set(err, -ENOMEM, "postgresql store %s: out of memory", name);
 }
 
-/* Numbers end at 2^63 - 1, as bigint does. */
-static inline uint64_t pg_int64_of(uint64_t v)
-{
-	return v > INT64_MAX ? INT64_MAX : v;
-}
-
 /* Creates the tables or brings them up to date (postgres_schema.c). */
 int pg_migrate(PGconn *pq, const char *name, struct error *err) MUST_USE;
 /* The same, up to a version: how tests make an older store. */
@@ -147,6 +141,8 @@ int pg_parts_drop(struct postgres_store *s, struct error *err) MUST_USE;
 
 /* ---- marks (postgres_marks.c) ---- */
 
+/* A number that no earlier mark had, also in a copy that goes its own way. */
+#define PG_RANDOM "floor(random() * 4294967296)::bigint"
 /* The columns `changes` and `number` of a new mark. */
 extern const char pg_mark[];
 /* Notes in the store's marks the buckets of these levels (as bits) that hold ts. -ENOMEM. */

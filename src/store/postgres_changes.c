@@ -36,7 +36,7 @@ static void add_select(struct sql *s, const struct store_change_query *q, struct
 		pg_value_expression(s, values[i].column, values[i].dim);
 	}
 	sql_add(s, " FROM (SELECT * FROM path_change WHERE time_ms >= %llu AND time_ms < %llu",
-		(unsigned long long)pg_int64_of(q->from_ms), (unsigned long long)pg_int64_of(q->to_ms));
+		(unsigned long long)sql_int64_of(q->from_ms), (unsigned long long)sql_int64_of(q->to_ms));
 	if (q->router)
 		sql_add(s, " AND router IN (SELECT id FROM names WHERE convert_to(name, 'UTF8') = $%d)",
 			pg_param(params, *q->router));

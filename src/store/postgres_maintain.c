@@ -31,7 +31,7 @@ static int delete_piece(struct postgres_store *s, const char *table, const char 
 	int64_t *ret_rows, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	unsigned long long limit = (unsigned long long)pg_int64_of(before);
+	unsigned long long limit = (unsigned long long)sql_int64_of(before);
 	sql_add(&sql, "WITH gone AS (DELETE FROM %s WHERE %s < %llu AND %s <= coalesce((SELECT %s FROM %s WHERE %s < %llu"
 		" ORDER BY %s OFFSET %lld LIMIT 1), %llu) RETURNING %s)",
 		table, column, limit, column, column, table, column, limit, column, (long long)piece_rows(s), limit, column);

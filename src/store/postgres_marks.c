@@ -19,9 +19,7 @@
 
 #include <stdlib.h>
 
-#define RANDOM "floor(random() * 4294967296)::bigint"
-
-const char pg_mark[] = "1, " RANDOM;
+const char pg_mark[] = "1, " PG_RANDOM;
 
 static const char marking[] = "marking buckets";
 
@@ -47,9 +45,9 @@ int pg_marks_write(struct postgres_store *s, const struct store_batch *batch, st
 	sql_add(&sql, "INSERT INTO bucket_change SELECT m.seconds, m.ts, 1, b.mark FROM batches b, (VALUES ");
 	for (uint32_t i = 0; i < s->marks.count; i++) {
 		const uint64_t *key = groups_key(&s->marks, i);
-		sql_add(&sql, "%s(%llu, %llu)", i ? "," : "", (unsigned long long)key[0], (unsigned long long)pg_int64_of(key[1]));
+		sql_add(&sql, "%s(%llu, %llu)", i ? "," : "", (unsigned long long)key[0], (unsigned long long)sql_int64_of(key[1]));
 	}
-	sql_add(&sql, ") m(seconds, ts) WHERE b.collector = $1 AND b.id = %llu", (unsigned long long)pg_int64_of(batch->id));
+	sql_add(&sql, ") m(seconds, ts) WHERE b.collector = $1 AND b.id = %llu", (unsigned long long)sql_int64_of(batch->id));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
 	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, sql_text(&sql), 1, NULL, &batch->collector, NULL, NULL, 0);
@@ -64,7 +62,7 @@ void pg_add_mark_part(struct sql *s, const struct pg_part *p)
 	unsigned width = level_seconds[p->table.level], before = (KEPT_BLOCK_BUCKETS - 1) * width;
 	sql_add(s, "INSERT INTO bucket_change SELECT seconds, ts, %s FROM (SELECT DISTINCT seconds, ts FROM bucket_change"
 		" WHERE seconds = %u AND ts >= %llu AND ts < %llu) b", pg_mark, width,
-		(unsigned long long)(p->from_s > before ? p->from_s - before : 0), (unsigned long long)pg_int64_of(p->to_s));
+		(unsigned long long)(p->from_s > before ? p->from_s - before : 0), (unsigned long long)sql_int64_of(p->to_s));
 }
 
 /* Of CUBE_new, in the snapshot of a merge: what add_kept of postgres_merge.c does not take. */
@@ -76,10 +74,10 @@ int pg_marks_left_out(struct postgres_store *s, enum store_cube cube, uint64_t b
 		last_s = s->cutoff_s[level] > last_s ? s->cutoff_s[level] : last_s;
 	sql_add(&sql, "INSERT INTO bucket_change SELECT seconds, bucket, %s FROM (SELECT DISTINCT seconds, ts - ts %% seconds AS bucket"
 		" FROM (SELECT DISTINCT ts, levels FROM %s_new WHERE ts < %llu) n, (VALUES ", pg_mark, cube_names[cube],
-		(unsigned long long)pg_int64_of(last_s < before_s ? last_s : before_s));
+		(unsigned long long)sql_int64_of(last_s < before_s ? last_s : before_s));
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		sql_add(&sql, "%s(%d, %u, %llu)", level ? "," : "", 1 << level, level_seconds[level],
-			(unsigned long long)pg_int64_of(s->cutoff_s[level]));
+			(unsigned long long)sql_int64_of(s->cutoff_s[level]));
 	sql_add(&sql, ") l(bit, seconds, cutoff) WHERE levels & bit <> 0 AND ts - ts %% seconds + seconds <= cutoff) b");
 	return last_s ? pg_run(s->pq, s->name, sql_text(&sql), marking, err) : 0;
 }
@@ -94,6 +92,6 @@ int pg_marks_tidy(struct postgres_store *s, struct error *err)
 		" SELECT seconds, ts, sum(changes)::bigint, sum(number)::bigint FROM gone GROUP BY seconds, ts;");
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		sql_add(&sql, "DELETE FROM bucket_change WHERE seconds = %u AND ts <= %lld;", level_seconds[level],
-			(long long)pg_int64_of(s->cutoff_s[level]) - (long long)level_seconds[level]);
+			(long long)sql_int64_of(s->cutoff_s[level]) - (long long)level_seconds[level]);
 	return pg_run(s->pq, s->name, sql_text(&sql), "tidying marks", err);
 }

@@ -63,7 +63,7 @@ void pg_add_insert(struct sql *s, struct store_table table)
 static void add_kept(struct sql *s, const struct postgres_store *st, enum store_level level)
 {
 	sql_add(s, " WHERE levels & %d <> 0 AND ts - ts %% %u + %u > %llu", 1 << level, level_seconds[level], level_seconds[level],
-		(unsigned long long)pg_int64_of(st->cutoff_s[level]));
+		(unsigned long long)sql_int64_of(st->cutoff_s[level]));
 }
 
 void pg_add_order(struct sql *s, enum store_cube cube)
@@ -133,7 +133,7 @@ static int plan_step(struct postgres_store *s, struct step *step, struct pg_part
 				r = pg_parts_want(s, (struct store_table){step->cube, (enum store_level)level}, bucket, wanted);
 		}
 		step->rows += strtoll(PQgetvalue(res, i, 2), NULL, 10);
-		step->before_s = pg_int64_of(ts + 1);
+		step->before_s = sql_int64_of(ts + 1);
 	}
 	step->all = i == PQntuples(res);
 	return r < 0 ? pg_no_memory(s->name, err) : 0;

@@ -95,7 +95,7 @@ static int find_bucket(struct postgres_store *s, uint64_t now_s, struct bucket *
 	CLEANUP(sql_done) struct sql sql = {0};
 	sql_add(&sql, "SELECT cube, level, ts, compact + added FROM pieces WHERE added > 0 AND (added > 2 * compact OR"
 		" added * 8 > compact AND ts + CASE level WHEN 'hour' THEN 3600 ELSE 86400 END + %d <= %llu) ORDER BY ts, cube, level",
-		OVER_S, (unsigned long long)pg_int64_of(now_s));
+		OVER_S, (unsigned long long)sql_int64_of(now_s));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
 	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
@@ -117,7 +117,7 @@ static int find_bucket(struct postgres_store *s, uint64_t now_s, struct bucket *
 static int forget(struct postgres_store *s, uint64_t now_s, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "DELETE FROM pieces WHERE ts + 86400 + %d < %llu", FORGET_S, (unsigned long long)pg_int64_of(now_s));
+	sql_add(&sql, "DELETE FROM pieces WHERE ts + 86400 + %d < %llu", FORGET_S, (unsigned long long)sql_int64_of(now_s));
 	return pg_run(s->pq, s->name, sql_text(&sql), joining, err);
 }
 

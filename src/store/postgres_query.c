@@ -47,7 +47,7 @@ static void add_run_number(struct sql *s, const struct kept_stretch *runs)
 {
 	sql_add(s, ", width_bucket(ts, '{");
 	for (size_t i = 1; i < runs->count; i++)
-		sql_add(s, "%s%llu", i > 1 ? "," : "", (unsigned long long)pg_int64_of(runs->runs[i].from_s));
+		sql_add(s, "%s%llu", i > 1 ? "," : "", (unsigned long long)sql_int64_of(runs->runs[i].from_s));
 	sql_add(s, "}'::bigint[]) AS run");
 }
 
@@ -241,7 +241,7 @@ static int on_add_via(struct kept_job *base, const struct store_filter *f)
 	sql_add(&base->where, " AND %s(false", f->negate ? "NOT " : "");
 	for (size_t i = 0; i < f->value_count; i++) {
 		if (f->values[i].known)
-			sql_add(&list, "%s%llu", list.len ? "," : "", (unsigned long long)pg_int64_of(f->values[i].number));
+			sql_add(&list, "%s%llu", list.len ? "," : "", (unsigned long long)sql_int64_of(f->values[i].number));
 		else
 			sql_add(&base->where, " OR path = 0 OR path IN (SELECT id FROM paths WHERE members = '{}')");
 	}
@@ -267,7 +267,7 @@ static int on_marks(struct kept_job *base, const struct store_segment *seg)
 	struct postgres_reader *r = job_of(base)->reader;
 	sql_add(&s, "SELECT ts, sum(changes)::bigint, sum(number)::bigint, (SELECT max(ts) FROM bucket_change WHERE seconds = %u)"
 		" FROM bucket_change WHERE seconds = %u AND ts >= %llu AND ts < %llu GROUP BY ts ORDER BY ts", width, width,
-		(unsigned long long)pg_int64_of(seg->from_s), (unsigned long long)pg_int64_of(seg->to_s));
+		(unsigned long long)sql_int64_of(seg->from_s), (unsigned long long)sql_int64_of(seg->to_s));
 	return pg_select(r, &s, &none, base->q->deadline_ns, on_mark, r, base->err);
 }
 

@@ -50,19 +50,13 @@ uint64_t pg_column_number(const PGresult *res, int column)
 	}
 }
 
-static bool is_number(enum dimension dim)
-{
-	enum dimension_kind kind = dimension_table[dim].kind;
-	return kind != KIND_TEXT && kind != KIND_PREFIX && kind != KIND_PATH;
-}
-
 int pg_column_value(const PGresult *res, int column, enum dimension dim, struct dim_value *ret)
 {
 	char text[PREFIX_TEXT_MAX];
 	*ret = (struct dim_value){.known = !pg_column_null(res, column)};
 	if (!ret->known)
 		return 0;
-	if (is_number(dim)) {
+	if (kind_is_number(dimension_table[dim].kind)) {
 		ret->number = pg_column_number(res, column);
 		/* "none" is a match like the others; of everything else 0 says unknown. */
 		ret->known = ret->number || dim == DIM_match;
@@ -81,13 +75,13 @@ int pg_column_value(const PGresult *res, int column, enum dimension dim, struct 
 void pg_value_join(struct sql *s, const char *column, enum dimension dim)
 {
 	static const char *const tables[] = {[KIND_TEXT] = "names", [KIND_PREFIX] = "prefixes", [KIND_PATH] = "paths"};
-	if (!is_number(dim))
+	if (!kind_is_number(dimension_table[dim].kind))
 		sql_add(s, " LEFT JOIN %s d_%s ON d_%s.id = t.%s", tables[dimension_table[dim].kind], column, column, column);
 }
 
 void pg_value_expression(struct sql *s, const char *column, enum dimension dim)
 {
-	if (is_number(dim))
+	if (kind_is_number(dimension_table[dim].kind))
 		sql_add(s, "t.%s", column);
 	else if (dimension_table[dim].kind == KIND_TEXT)
 		sql_add(s, "d_%s.name", column);

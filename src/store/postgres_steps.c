@@ -167,8 +167,8 @@ static int step_4(PGconn *pq, const char *name, struct error *err)
 	CLEANUP(sql_done) struct sql s = {0};
 	sql_add(&s, "%s", pg_ddl_4);
 	for (int level = 0; level < LEVEL_COUNT; level++)
-		sql_add(&s, "INSERT INTO bucket_change SELECT %u, ts, 1, floor(random() * 4294967296)::bigint"
-			" FROM (SELECT DISTINCT ts FROM total_%s) b;\n", level_seconds[level], level_names[level]);
+		sql_add(&s, "INSERT INTO bucket_change SELECT %u, ts, %s"
+			" FROM (SELECT DISTINCT ts FROM total_%s) b;\n", level_seconds[level], pg_mark, level_names[level]);
 	return pg_run(pq, name, sql_text(&s), updating, err);
 }
 

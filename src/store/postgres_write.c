@@ -58,7 +58,7 @@ static void copy_rows(const struct rows_job *j, enum store_cube cube, const stru
 		if (!j->only)
 			pg_copy_number(c, 2, levels);
 		for (unsigned m = 0; m < rows->sum_words; m++)
-			pg_copy_measure(c, pg_int64_of(cells[rows->key_words + m]));
+			pg_copy_measure(c, sql_int64_of(cells[rows->key_words + m]));
 	}
 }
 
@@ -91,7 +91,7 @@ static int note_buckets(const struct rows_job *j, const struct groups *rows)
 				break;
 		}
 		if (kept)
-			sql_add(&values, "%s(%llu::bigint, %u::bigint)", comma, (unsigned long long)pg_int64_of(ts), n);
+			sql_add(&values, "%s(%llu::bigint, %u::bigint)", comma, (unsigned long long)sql_int64_of(ts), n);
 		comma = kept ? ", " : comma;
 	}
 	if (sql_text(&values) && !*sql_text(&values))
@@ -164,9 +164,9 @@ static int write_changes(struct postgres_store *s, struct pg_copy *c, const stru
 		const uint64_t numbers[] = {i, src->names[p->router], src->prefixes[p->prefix], src->paths[p->before],
 			src->paths[p->after]};
 		pg_copy_row(c, 8);
-		pg_copy_number(c, 8, pg_int64_of(p->time_ms));
+		pg_copy_number(c, 8, sql_int64_of(p->time_ms));
 		pg_copy_number(c, 4, collector);
-		pg_copy_number(c, 8, pg_int64_of(batch->id));
+		pg_copy_number(c, 8, sql_int64_of(batch->id));
 		for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
 			pg_copy_number(c, 4, numbers[k]);
 	}
@@ -192,8 +192,8 @@ static int insert_batch(struct postgres_store *s, const struct store_batch *batc
 {
 	CLEANUP(sql_done) struct sql sql = {0};
 	sql_add(&sql, "INSERT INTO batches(collector, id, flows, changes, changes_left_out, mark) VALUES($1, %llu, %u, %u, %llu,"
-		" floor(random() * 4294967296)::bigint) ON CONFLICT DO NOTHING", (unsigned long long)pg_int64_of(batch->id), batch->flows->row_count,
-		batch->flows->change_count, (unsigned long long)pg_int64_of(batch->flows->changes_left_out));
+		" " PG_RANDOM ") ON CONFLICT DO NOTHING", (unsigned long long)sql_int64_of(batch->id), batch->flows->row_count,
+		batch->flows->change_count, (unsigned long long)sql_int64_of(batch->flows->changes_left_out));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
 	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, sql_text(&sql), 1, NULL, &batch->collector, NULL, NULL, 0);

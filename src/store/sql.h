@@ -21,3 +21,9 @@ void sql_clear(struct sql *s);
 void sql_add(struct sql *s, const char *fmt, ...) PRINTF(2, 3);
 /* The text; "" when nothing was added; NULL when memory ran out. */
 const char *sql_text(const struct sql *s);
+
+/* Databases' numbers end at 2^63 - 1. */
+static inline int64_t sql_int64_of(uint64_t v)
+{
+	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
+}

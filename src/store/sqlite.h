@@ -52,7 +52,7 @@ static inline bool dict_of(enum dimension dim, enum sqlite_dict_kind *ret)
 {
 	enum dimension_kind kind = dimension_table[dim].kind;
 	*ret = kind == KIND_TEXT ? DICT_NAMES : kind == KIND_PREFIX ? DICT_PREFIXES : DICT_PATHS;
-	return kind == KIND_TEXT || kind == KIND_PREFIX || kind == KIND_PATH;
+	return !kind_is_number(kind);
 }
 
 /* ---- rows to write (sqlite_rows.c) ---- */
@@ -105,12 +105,6 @@ int sqlite_run(sqlite3 *db, const char *sql);
 /* One number; 0 rows leave *ret alone. SQLITE_OK or an error code. */
 int sqlite_number(sqlite3 *db, const char *sql, int64_t *ret);
 int sqlite_prepare(sqlite3 *db, const struct sql *sql, sqlite3_stmt **ret);
-
-/* Numbers end at 2^63 - 1, as SQLite's integers do. */
-static inline int64_t sqlite_int64_of(uint64_t v)
-{
-	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
-}
 
 /* The file's schema version, 0 when it is empty; refuses what is newer or not ours. */
 int sqlite_version(sqlite3 *db, const char *path, int64_t *ret, struct error *err);

@@ -38,7 +38,7 @@ int sqlite_write_changes(struct sqlite_store *s, const struct store_batch *batch
 		const uint64_t values[] = {c->time_ms, collector, batch->id, i, src->names[c->router],
 			src->prefixes[c->prefix], src->paths[c->before], src->paths[c->after]};
 		for (size_t k = 0; k < ARRAY_LEN(values); k++)
-			(void)sqlite3_bind_int64(s->insert_change, (int)k + 1, sqlite_int64_of(values[k]));
+			(void)sqlite3_bind_int64(s->insert_change, (int)k + 1, sql_int64_of(values[k]));
 		(void)sqlite3_step(s->insert_change);
 		r = sqlite3_reset(s->insert_change);
 	}
@@ -50,7 +50,7 @@ int sqlite_write_changes(struct sqlite_store *s, const struct store_batch *batch
 int sqlite_delete_changes(struct sqlite_store *s, int64_t max_rows, int64_t *ret_rows)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	int64_t before_ms = sqlite_int64_of(changes_cutoff_ms(s->cutoff_s[LEVEL_hour])), last = -1;
+	int64_t before_ms = sql_int64_of(changes_cutoff_ms(s->cutoff_s[LEVEL_hour])), last = -1;
 	*ret_rows = 0;
 	sql_add(&sql, "SELECT time_ms FROM path_change WHERE time_ms < %lld ORDER BY time_ms LIMIT 1 OFFSET %lld",
 		(long long)before_ms, (long long)max_rows);
@@ -93,8 +93,8 @@ static int add_conditions(struct sqlite_reader *reader, const struct store_chang
 	uint64_t id = 0;
 	uint8_t buf[PREFIX_BYTES_MAX];
 	int r = SQLITE_OK;
-	sql_add(s, " WHERE time_ms >= %lld AND time_ms < %lld", (long long)sqlite_int64_of(q->from_ms),
-		(long long)sqlite_int64_of(q->to_ms));
+	sql_add(s, " WHERE time_ms >= %lld AND time_ms < %lld", (long long)sql_int64_of(q->from_ms),
+		(long long)sql_int64_of(q->to_ms));
 	if (q->router) {
 		r = dict_find(reader->db, DICT_NAMES, *q->router, &id);
 		sql_add(s, " AND router = %llu", (unsigned long long)id);

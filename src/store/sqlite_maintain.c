@@ -103,7 +103,7 @@ static int delete_marks(struct sqlite_store *s)
 		CLEANUP(sql_done) struct sql sql = {0};
 		uint32_t width = level_seconds[level];
 		sql_add(&sql, "DELETE FROM bucket_change WHERE seconds = %u AND ts <= %lld", width,
-			(long long)sqlite_int64_of(s->cutoff_s[level]) - width);
+			(long long)sql_int64_of(s->cutoff_s[level]) - width);
 		r = sql_text(&sql) ? sqlite_run(s->db, sql_text(&sql)) : SQLITE_NOMEM;
 	}
 	return r;

@@ -313,8 +313,8 @@ static int read_marks(struct sqlite_reader *reader, const struct store_segment *
 		reader->kept.newest_s = (uint64_t)sqlite3_column_int64(newest, 0);
 	int end = sqlite3_reset(newest);
 	(void)sqlite3_bind_int64(marks, 1, level_seconds[seg->level]);
-	(void)sqlite3_bind_int64(marks, 2, sqlite_int64_of(seg->from_s));
-	(void)sqlite3_bind_int64(marks, 3, sqlite_int64_of(seg->to_s));
+	(void)sqlite3_bind_int64(marks, 2, sql_int64_of(seg->from_s));
+	(void)sqlite3_bind_int64(marks, 3, sql_int64_of(seg->to_s));
 	while (r == SQLITE_OK && end == SQLITE_OK && sqlite3_step(marks) == SQLITE_ROW) {
 		struct kept_mark mark = {(uint64_t)sqlite3_column_int64(marks, 0), 1, (uint64_t)sqlite3_column_int64(marks, 1)};
 		if (kept_reader_mark(&reader->kept, &mark) < 0)

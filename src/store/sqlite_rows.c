@@ -95,7 +95,7 @@ static int on_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int colu
 {
 	const struct rows_cursor *c = (struct rows_cursor *)cursor;
 	if ((unsigned)column < c->width)
-		sqlite3_result_int64(ctx, sqlite_int64_of(c->cells[column]));
+		sqlite3_result_int64(ctx, sql_int64_of(c->cells[column]));
 	return SQLITE_OK;
 }
 

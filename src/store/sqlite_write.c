@@ -181,10 +181,10 @@ static int write_content(struct sqlite_store *s, const struct store_batch *batch
 static int insert_batch(struct sqlite_store *s, const struct store_batch *batch, bool *ret_new)
 {
 	(void)sqlite3_bind_text(s->insert_batch, 1, batch->collector, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(s->insert_batch, 2, sqlite_int64_of(batch->id));
+	(void)sqlite3_bind_int64(s->insert_batch, 2, sql_int64_of(batch->id));
 	(void)sqlite3_bind_int64(s->insert_batch, 3, batch->flows->row_count);
 	(void)sqlite3_bind_int64(s->insert_batch, 4, batch->flows->change_count);
-	(void)sqlite3_bind_int64(s->insert_batch, 5, sqlite_int64_of(batch->flows->changes_left_out));
+	(void)sqlite3_bind_int64(s->insert_batch, 5, sql_int64_of(batch->flows->changes_left_out));
 	(void)sqlite3_step(s->insert_batch);
 	int r = sqlite3_reset(s->insert_batch);
 	*ret_new = sqlite3_changes(s->db) > 0;

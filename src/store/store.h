@@ -29,6 +29,12 @@ enum dimension {
 
 enum dimension_kind { KIND_TIME, KIND_TEXT, KIND_PREFIX, KIND_ASN, KIND_PATH, KIND_COUNTRY, KIND_MATCH };
 
+/* Not a text, a prefix or a path, for which stores have dictionaries. */
+static inline bool kind_is_number(enum dimension_kind kind)
+{
+	return kind != KIND_TEXT && kind != KIND_PREFIX && kind != KIND_PATH;
+}
+
 struct dimension_info {
 	const char *name, *help;
 	enum dimension_kind kind;
