@@ -141,6 +141,28 @@ size_t path_members(struct view path, uint32_t *ret, size_t cap)
 	return n;
 }
 
+size_t path_links(struct view path, uint32_t (*ret)[2], size_t cap)
+{
+	size_t n = 0;
+	uint32_t before = 0;
+	struct rd r = rd_view(path);
+	struct segment s;
+	while (next_segment(&r, &s)) {
+		bool ordered = s.type == PATH_SEQUENCE || s.type == PATH_CONFED_SEQUENCE;
+		while (ordered && rd_more(&s.numbers)) {
+			uint32_t as = rd_u32(&s.numbers);
+			if (before && as != before && n++ < cap) {
+				ret[n - 1][0] = before;
+				ret[n - 1][1] = as;
+			}
+			before = as;
+		}
+		if (!ordered)
+			before = 0;
+	}
+	return n;
+}
+
 struct text {
 	char *buf;
 	size_t cap, len;

@@ -30,6 +30,10 @@ uint32_t path_neighbour(struct view path);
  * prepending counted once, at most cap; returns how many there are. */
 size_t path_members(struct view path, uint32_t *ret, size_t cap);
 
+/* Every two different ASes next to each other in a sequence, in the order of the path, at most cap; returns how many there are.
+ * The members of a set have no order: nothing is next to them. A pair comes again where a path goes the same way twice. */
+size_t path_links(struct view path, uint32_t (*ret)[2], size_t cap);
+
 /* "64500 174 {7381,15169}", confederations in (65001 65002) and [65003,65004] as bgpdump prints.
  * Returns the length that the whole text has (like snprintf); cap 0 just measures. */
 size_t path_format(struct view path, char *buf, size_t cap);

@@ -310,6 +310,29 @@ static void random_paths_are_joined(void **state)
 	}
 }
 
+static void links_are_of_neighbours_in_a_sequence(void **state)
+{
+	static const struct {
+		const char *path, *links;
+	} cases[] = {
+		{"", ""}, {"1", ""}, {"1 2 3", "1-2 2-3"}, {"1 1 2 2 2 3", "1-2 2-3"}, {"1 2 {3,4}", "1-2"}, {"1 {2} 3 4", "3-4"},
+		{"(65001 65002) 3 4", "65001-65002 65002-3 3-4"}, {"[1,2] 3 4", "3-4"}, {"1 2 1 2", "1-2 2-1 1-2"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t bytes[100];
+		uint32_t links[4][2];
+		char got[100] = "";
+		int len = path_parse(cases[i].path, bytes, sizeof(bytes));
+		struct view path = exact(bytes, (size_t)len);
+		size_t n = path_links(path, links, ARRAY_LEN(links));
+		assert_int_equal(path_links(path, links, 0), n);
+		for (size_t k = 0; k < n; k++)
+			(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%u-%u", k ? " " : "", links[k][0], links[k][1]);
+		assert_string_equal(got, cases[i].links);
+		drop(path);
+	}
+}
+
 int main(void)
 {
 	wt_random_init();
@@ -318,6 +341,7 @@ int main(void)
 		cmocka_unit_test(truncations_are_refused),
 		cmocka_unit_test(changed_bytes_are_safe),
 		cmocka_unit_test(unknown_and_empty_segments_are_refused),
+		cmocka_unit_test(links_are_of_neighbours_in_a_sequence),
 		cmocka_unit_test(format_cuts_like_snprintf),
 		cmocka_unit_test(parse_needs_room),
 		cmocka_unit_test(parse_refuses_other_forms),
