@@ -28,6 +28,10 @@ struct kind {
 	const char *fields;   /* when not given; NULL: all */
 };
 
+/* Of both questions about all paths, so that what a store has kept for the one is there for the other. */
+#define OF_PATHS \
+	"bytes_sent,packets_sent,packets_retransmitted,connections,connections_with_retransmit,retransmit_rate,share,approximate"
+
 static const struct kind kinds[] = {
 	[QUESTION_TOP] = {QUESTION_LIMIT_TOP, QUERY_DIMS_MAX, false, DIM_origin, 0, NULL},
 	[QUESTION_SERIES] = {QUESTION_LIMIT_SERIES, QUERY_DIMS_MAX - 1, true, -1, 0, NULL},
@@ -35,9 +39,9 @@ static const struct kind kinds[] = {
 	[QUESTION_TYPES] = {1000, 0, false, DIM_type, 0, NULL},
 	[QUESTION_COUNTRIES] = {1000, 0, false, DIM_country, 0, NULL},
 	[QUESTION_COMPLETE] = {10, 1, false, -1, 0, "bytes_sent"},
-	[QUESTION_PATHS] = {20, 0, false, -1, 0,
-		"bytes_sent,packets_sent,packets_retransmitted,connections,retransmit_rate,share,approximate"},
+	[QUESTION_PATHS] = {20, 0, false, -1, 0, OF_PATHS},
 	[QUESTION_SPARKLINES] = {20, 1, true, DIM_origin, 60, "bytes_sent,retransmit_rate"},
+	[QUESTION_SUSPECTS] = {3, 0, false, -1, 0, OF_PATHS},
 };
 
 struct reading {

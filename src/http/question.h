@@ -41,6 +41,7 @@ enum question_kind {
 	QUESTION_COMPLETE,
 	QUESTION_PATHS,
 	QUESTION_SPARKLINES,
+	QUESTION_SUSPECTS,
 };
 
 /* On error nothing needs to be freed. */

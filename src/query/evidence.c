@@ -8,7 +8,8 @@
 #define EVENTS_MIN      10 /* a rate by a few connections is theirs, not the network's */
 #define WEIGHT_SPREAD   2  /* lossy connections to an event: 1 + the square of the variation of what each adds */
 #define PER_CONNECTION  10 /* packets sent again, where lossy connections are not known */
-#define WITNESS_TIMES   1.5 /* beginnings of loss, of the rest's */
+#define WITNESS_TIMES   1.2 /* beginnings of loss, of the rest's */
+
 #define SATURATED       0.9 /* of all connections: nearly each loses something anyway, and which of them do says nothing */
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -54,13 +55,12 @@ static double beginnings(const struct evidence *e, double share)
 	return -log(1 - fmin(share, most)) * (double)e->connections / (double)e->packets;
 }
 
-/* Connections that lost any do not speak against it. */
+/* Connections that lost any do not speak against it. What is bad for a short time of a long range shows little in them, for each loses
+ * something once; so they need not be twice as many. */
 static bool witnessed(const struct evidence *part, const struct evidence *rest)
 {
 	double n = (double)part->connections, m = (double)rest->connections;
-	if (!part->lossy || !rest->lossy || (double)rest->lossy > SATURATED * m)
-		return true;
-	if (part->lossy >= part->connections)
+	if (!part->lossy || !rest->lossy || (double)rest->lossy > SATURATED * m || part->lossy >= part->connections)
 		return true;
 	double own = (double)part->lossy / n, other = (double)rest->lossy / m;
 	return beginnings(part, own) >= WITNESS_TIMES * beginnings(rest, other) &&

@@ -38,7 +38,7 @@
 #define MEMBERS_MAX  256            /* of a path that are looked at */
 #define NOWHERE      UINT32_MAX
 
-#define SHARE     0.1  /* what stands out has of all that was sent again */
+#define SHARE     (1.0 / SUSPECTS_MAX) /* what stands out has of all that was sent again */
 #define NEAR      0.5  /* of the largest excess: those below explain too little to be asked how well they part lossy from clean */
 #define CLEARLY   1.25 /* a country explains so much more than what has a path */
 #define DECIDED   8    /* likelihood, as a logarithm, that is clearly larger: three thousand to one */
@@ -568,8 +568,7 @@ static int name_country(struct finding *f, const struct candidate *c, const stru
 
 static int find(struct finding *f, const struct query_row *countries, size_t country_count, uint32_t limit)
 {
-	uint32_t rounds_max = (uint32_t)(1 / SHARE);
-	f->found.list = arena_alloc(&f->found.arena, rounds_max * sizeof(*f->found.list));
+	f->found.list = arena_alloc(&f->found.arena, SUSPECTS_MAX * sizeof(*f->found.list));
 	int r = f->found.list ? read_paths(f) : -ENOMEM;
 	if (r < 0)
 		return r;
@@ -578,7 +577,7 @@ static int find(struct finding *f, const struct query_row *countries, size_t cou
 	struct candidate next = choose(f), country = choose_country(f, countries, country_count);
 	if (limit && country.row != NOWHERE && (next.row == NOWHERE || country.excess > CLEARLY * next.excess))
 		return name_country(f, &country, &countries[country.row]);
-	while (next.row != NOWHERE && f->found.count < limit && f->found.count < rounds_max && r == 0) {
+	while (next.row != NOWHERE && f->found.count < limit && f->found.count < SUSPECTS_MAX && r == 0) {
 		r = name(f, &next);
 		add_up(f);
 		next = choose(f);

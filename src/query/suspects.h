@@ -61,6 +61,9 @@ struct suspects {
 	struct arena arena;           /* owns all lists and values */
 };
 
+/* Each has a tenth of all that was sent again. */
+#define SUSPECTS_MAX 10
+
 /* What is asked for. */
 #define SUSPECTS_MEASURES                                                                                          \
 	(MEASURE_BIT(MEASURE_packets_sent) | MEASURE_BIT(MEASURE_packets_retransmitted) | MEASURE_BIT(MEASURE_connections) | \

@@ -351,14 +351,14 @@ static void faults_are_found_in_noise(void **state)
 	}
 }
 
-/* With connections in each that lose thousands of packets. */
+/* Though three connections or so in each of them send thousands of packets again, which is a tenth of all. */
 static void nobody_is_named_for_noise(void **state)
 {
 	const struct planted none = planted_of(NO_FAULT, 0);
 	struct score score = {0};
 	for (unsigned seed = 1; seed <= 200; seed++)
 		try_world(seed, &none, 0.3, &score);
-	if (score.nobody < 198)
+	if (score.nobody < 195)
 		fail_msg("nobody is named in %u of %u worlds without a fault", score.nobody, score.worlds);
 }
 
