@@ -102,6 +102,31 @@ export interface Sparklines {
     rows: {key: string | number | null; bytes_sent?: number[]; retransmit_rate?: (number | null)[]}[]; // those that were asked for
 }
 
+// Where it is lost: an AS, two next to each other, a router and its neighbour, a router, a country.
+export interface Suspect extends Figures {
+    dim: "via" | "pair" | "router,neighbour" | "router" | "country";
+    values: (string | number)[];
+    names: (string | null)[];
+    filter: string | null;
+    role: "transit" | "neighbour" | "origin" | null;
+    elsewhere_rate: number;
+    retransmit_share: number;
+    excess: number;
+    twins: Hop[];
+    before: (Hop & Pick<Figures, "packets_sent" | "packets_retransmitted" | "retransmit_rate">)[];
+    behind: Hop[];
+    since: string | null;
+    until: string | null;
+    since_before: string | null;
+}
+
+export interface Suspects {
+    from: string;
+    to: string;
+    rows: Suspect[];
+    total: Figures;
+}
+
 export interface FlowNode extends Figures {
     id: string;
     stage: "router" | "neighbour" | "transit" | "origin";

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // Figures over time: sums stacked (what isn't among the largest groups is "other", so the top edge is the total), rates and
-// round-trip times as lines. Of retransmit rates the groups with the largest excess are drawn (suspects.ts), be they ever so small. The bucket that is still filling is scaled by the time it covers, and left out while that
+// round-trip times as lines. Of retransmit rates the groups with the largest excess are drawn (excess.ts), be they ever so small. The bucket that is still filling is scaled by the time it covers, and left out while that
 // is too little; a bucket without traffic is 0 for sums and a gap for rates.
 
 import type {Answer, Dimension, Figures, Row} from "./api";
 import {chart, color, FONT, seriesColors, tooltip, tooltipOption, type Option} from "./charts";
 import {covered} from "./covered";
 import {h} from "./dom";
-import {excess, sum} from "./suspects";
+import {excess, sum} from "./excess";
 import {asTable, table, type Column} from "./table";
 import {bits, data, dateTime, ms, parts, percent, scaledPerSecond, zoneName, type Format, type Zone} from "./units";
 import * as words from "./words";

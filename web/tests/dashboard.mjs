@@ -101,12 +101,18 @@ async function whomToCall(browser) {
     const page = await open(browser, "/" + fixed(), {viewport: {width: 1280, height: 800}});
     const via = await api("top", {...RANGE, by: "via", limit: 200, sort: "packets_retransmitted"});
     const all = (await api("top", {...RANGE, by: ""})).total, lossy = via.rows.find((r) => r.via === setting.lossy);
+    const found = await api("suspects", RANGE), first = found.rows[0];
+    equal([found.rows.length, first.values[0], first.packets_retransmitted, first.packets_sent], [1, lossy.via, lossy.packets_retransmitted, lossy.packets_sent],
+        "the API names the transit that loses, with all its packets");
     const rest = (all.packets_retransmitted - lossy.packets_retransmitted) / (all.packets_sent - lossy.packets_sent);
     const said = await page.textContent(".lost-said");
     equal(await page.textContent(".lost-said .suspect"), `AS${lossy.via} ${lossy.via_name}`, "the first card names the transit that loses, by number and name");
     check([lossy.packets_retransmitted / all.packets_retransmitted, lossy.retransmit_rate, rest].every((v) => said.includes(percent(v))), "with its share, its rate and the others'", said);
     const since = Date.parse(await page.getAttribute(".lost-said time", "datetime")), began = (setting.now - 7200) * 1000;
     check(said.includes("since") && Math.abs(since - began) <= 10 * 60e3, "and since when", `${new Date(since).toISOString()} ${new Date(began).toISOString()}`);
+    equal(since, Date.parse(first.since), "as the API says");
+    check((await page.textContent(".lost-more")).includes(percent(first.share)), "with the share of the bytes");
+    equal(await values(page, ".lost-more data"), [first.excess], "and the excess");
     const excess = (r) => r.packets_retransmitted - r.packets_sent * (all.packets_retransmitted - r.packets_retransmitted) / (all.packets_sent - r.packets_sent);
     const rows = `${cardOf("Worst networks")} tbody tr`;
     const bottom = await page.$$eval(`.lost, ${rows}:nth-child(5)`, (list) => list.map((e) => e.getBoundingClientRect().bottom));

@@ -143,42 +143,10 @@ equal([around(byMinute, one, [one, two]).before, around(byMinute, one, [one, two
 equal(around(byMinute, two, [one, two]).after.packets_sent, 60000, "for an hour");
 equal(around({step: 60, rows: []}, one, [one]).before.retransmit_rate, null, "no packets, no rate");
 
-// Whom to call. A world of paths with packets and what was sent again of them; groups by AS come of it.
-const {suspects, excess, stretch, members, isBehind, isHigh} = await source("suspects.ts");
-function world(paths, more = []) {
-    const list = paths.map(([path, packets_sent, rate]) => ({members: members(path), packets_sent, packets_retransmitted: Math.round(packets_sent * rate)}));
-    const of = (some) => some.reduce((a, p) => ({packets_sent: a.packets_sent + p.packets_sent, packets_retransmitted: a.packets_retransmitted + p.packets_retransmitted}),
-        {packets_sent: 0, packets_retransmitted: 0});
-    const groups = [...new Set(list.flatMap((p) => p.members))].map((as) => ({dim: "via", value: as, sums: of(list.filter((p) => p.members.includes(as)))}));
-    return suspects(of(list), [...groups, ...more], list);
-}
-const CLEAN = [["1 10", 400000, 0.003], ["2 11", 300000, 0.003], ["1 12", 200000, 0.002], ["2 13", 1e5, 0.004]];
-const named = (found) => found.map((x) => [x.value, ...x.twins]);
-const lossy = world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["1 9 22", 60000, 0.03]]);
-equal(named(lossy), [[9]], "a transit that loses is named, not those before and behind it");
-equal([lossy[0].role, lossy[0].before.map((b) => b.as)], ["transit", [1, 2]], "and by whom it is reached");
-check(Math.abs(lossy[0].rate - 0.035) < 1e-9 && Math.abs(lossy[0].elsewhere - 0.0029) < 1e-9 && Math.abs(lossy[0].share - 12600 / 15500) < 1e-9, "its rate, the others' and its share", JSON.stringify(lossy[0]));
-check(Math.abs(lossy[0].excess - (12600 - 360000 * 0.0029)) < 1e-6 && excess({packets_sent: 5000, packets_retransmitted: 9}, {packets_sent: 5500, packets_retransmitted: 9}) === 0, "its excess; without a rest there is none");
-equal(named(world(CLEAN)), [], "nothing stands out of ordinary rates");
-equal(named(world([...CLEAN, ["2 30", 900, 0.9]])), [], "few packets are never named");
-equal(named(world([...CLEAN, ["2 30", 20000, 0.012]])), [], "nor what is a small part of all that is lost");
-equal(named(world([...CLEAN, ["2 30", 20000, 0.15]])), [[30]], "a small network that loses very much is");
-equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["2 31", 50000, 0.05]])), [[9], [31]], "a second one elsewhere is named as well");
-equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.036], ["2 21", 60000, 0.04]])), [[9], [21]], "or one behind the first that loses on other paths too");
-equal(named(world([...CLEAN, ["1 9 20", 150000, 0.036], ["2 9 21", 150000, 0.006], ["2 31", 50000, 0.05]])), [[20], [31]], "but not who has a little of everything");
-equal(named(world([...CLEAN, ["1 9 8 20", 150000, 0.036], ["2 9 8 21", 150000, 0.036]])).map((l) => l.sort()), [[8, 9]], "two that are always together are both named");
-equal(named(world([...CLEAN, ["1 9 8 20", 150000, 0.036], ["2 9 8 21", 150000, 0.036], ["2 9 23", 150000, 0.003]])), [[8]], "the wider one has clean paths as well");
-const country = {dim: "country", value: "XX", sums: {packets_sent: 300000, packets_retransmitted: 9000}};
-const spread = [["1 41", 60000, 0.03], ["2 42", 60000, 0.03], ["1 43", 60000, 0.03], ["2 44", 60000, 0.03], ["1 45", 60000, 0.03]];
-equal(world([...CLEAN, ...spread], [country]).map((x) => [x.dim, x.value]), [["country", "XX"]], "a country is, when it explains clearly more than any AS");
-equal(world([...CLEAN, ["1 9", 300000, 0.03]], [country]).map((x) => x.dim), ["via"], "an AS, when it explains as much: it can be called");
-equal([isBehind(20, 9, [{members: [1, 9, 20], packets_sent: 99, packets_retransmitted: 0}]), isBehind(1, 9, [{members: [1, 9, 20], packets_sent: 99, packets_retransmitted: 0}])],
-    [true, false], "behind it is who is reached by it");
-const overTime = (...rates) => rates.flatMap(([n, rate]) => Array.from({length: n}, () => ({packets_sent: 10000, packets_retransmitted: 10000 * rate})));
-equal([[1e6, 0, 0], [1e6, 10, 0], [1e6, 1000, 0.0006], [1e6, 1000, 0.0004], [10, 5, 0]].map(([sent, again, elsewhere]) => isHigh({packets_sent: sent, packets_retransmitted: again}, elsewhere)),
-    [false, true, false, true, false], "high is twice the rate of elsewhere, of something, over packets enough");
-equal([[[40, 0.003], [20, 0.04]], [[10, 0.003], [20, 0.04], [30, 0.003]], [[20, 0.04], [40, 0.003]], [[60, 0.004]], [[30, 0.003], [30, 0.005]]].map((r) => stretch(overTime(...r))),
-    [{from: 40, to: null}, {from: 10, to: 30}, {from: null, to: 20}, null, null], "since when, when that can be told");
+const {excess, sum} = await source("excess.ts");
+equal([excess({packets_sent: 1e5, packets_retransmitted: 4000}, {packets_sent: 1.1e6, packets_retransmitted: 7000}),
+    excess({packets_sent: 5000, packets_retransmitted: 9}, {packets_sent: 5500, packets_retransmitted: 9}), sum([]).packets_sent], [4000 - 300, 0, 0],
+    "the excess over everybody else's rate; without a rest there is none");
 
 const words = await source("words.ts");
 words.learn([{via: 64499, via_name: "Sample Carrier Asia"}]);

@@ -10,11 +10,10 @@ import {plus} from "../filter";
 import {askTraffic, card, empty, noTraffic, toRange, trafficEvery, waiting, type PageModule} from "../page";
 import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
 import {changesCard, loadChanges} from "../changes";
-import {askWorst, excessOf, loadLost, loadSince, lostCard, type Lost} from "../lost";
+import {askWorst, excessOf, loadLost, loadOver, lostCard, type Lost} from "../lost";
 import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
 import {choice, current, filterOf, go, url, zone, type State} from "../state";
-import {isBehind} from "../suspects";
 import {asTable, sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
@@ -93,7 +92,7 @@ function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
     });
 }
 
-// In three steps, each of which is drawn when a page is shown anew: the whole, the lists and what they say, since when that is.
+// In three steps, each of which is drawn when a page is shown anew: the whole, the lists and where it is lost, that over time.
 async function load(s: State, signal: AbortSignal, early: (data: Data) => void): Promise<Data> {
     const split = splitOf(s);
     const whole = askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal);
@@ -105,7 +104,7 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     const countries = askTraffic<Answer>(s, "countries", {fields: `bytes_sent,rtt_p95_us,${RATE},${RTT}`}, signal);
     const vias = askWorst(s, "via", WORST, signal);
     const total = whole.then((a) => a.total);
-    const rest = Promise.all([loadLists(s, total, countries, vias, signal), inTime(total.then((t) => loadLost(s, t, vias, countries, signal)), null)]);
+    const rest = Promise.all([loadLists(s, total, countries, vias, signal), inTime(loadLost(s, signal), null)]);
     rest.catch(() => null); // it is awaited below, unless the first fails
     void loadWorld().catch(() => null);
     const [now, all, part, changes] = await first;
@@ -116,7 +115,7 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     early(data);
     const [lists, lost] = await rest;
     early({...data, lists, lost});
-    return {...data, lists, lost: lost && await inTime(loadSince(s, lost, all, POINTS, signal), lost)};
+    return {...data, lists, lost: lost && await inTime(loadOver(s, lost, all, POINTS, signal), lost)};
 }
 
 // ---- the figures at the top ----
@@ -199,9 +198,10 @@ function largestCard(s: State, d: Lists): HTMLElement {
 
 // Many that are bad are often behind one: that is said of all, or of each.
 function worstCard(s: State, d: Data, lists: Lists): HTMLElement {
-    const dim = worstOf(s), suspect = d.lost?.suspects[0];
-    const through = suspect?.dim === "via" && (dim === "origin" || dim === "via") ? Number(suspect.value) : null;
-    const behind = new Set(through === null ? [] : lists.worst.filter((row) => isBehind(Number(words.value(dim, row)), through, d.lost!.paths)));
+    const dim = worstOf(s), suspect = d.lost?.answer.rows[0];
+    const through = suspect?.dim === "via" && (dim === "origin" || dim === "via") ? Number(suspect.values[0]) : null;
+    const reached = new Set(through === null ? [] : suspect!.behind.map((hop) => hop.as));
+    const behind = new Set(lists.worst.filter((row) => reached.has(Number(words.value(dim, row)))));
     const whole = behind.size === lists.worst.length;
     const [what, , , rates] = columns(s, dim, 0);
     const list: Column<Row>[] = [{...what, cell: (row) => h("span", {class: "behind"}, what.cell(row, 0), behind.has(row) && !whole
