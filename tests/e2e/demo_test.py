@@ -205,6 +205,9 @@ def check_dashboard(tap, demo, name):
     rates = {row["via"]: row["retransmit_rate"] for row in demo.ask("top?by=via&last=1h&limit=1000")["rows"]}
     tap.check(rates[64499] > 0.02 and all(rates[asn] < 0.01 for asn in (64498, 64500, 65537)),
               f"{name}: one transit loses packets", rates)
+    said = demo.ask("suspects?last=1h")
+    tap.equal([row["values"] for row in said["rows"]], [[64499]], f"{name}: and is named, and nobody else")
+    tap.check(said["verdict"].startswith("64499 Sample Carrier Asia is on the path of "), f"{name}: in a sentence", said["verdict"])
     changes = wait(lambda: demo.ask("changes?last=1h")["rows"])
     tap.check(changes and changes[0]["router"] == "ams" and changes[0]["before"] != changes[0]["after"] is not None,
               f"{name}: a path changes", changes)
