@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What api_test.py asks of a collector on SQLite, on PostgreSQL and on ClickHouse, which has no snapshots.
+"""What api_test.py and suspects_test.py ask of a collector on SQLite, on PostgreSQL and on ClickHouse, which has no snapshots.
 
 WT_SEED sets the seed."""
 
@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clickhouse  # noqa: E402
 import postgres  # noqa: E402
+import suspects_test  # noqa: E402
 from api_test import Api  # noqa: E402
 from apitraffic import World  # noqa: E402
 from collector import Collector  # noqa: E402
@@ -26,6 +27,7 @@ def check(tap, seed, url):
         with Collector(os.path.join(folder, "collector"), store={"url": url}, **world.config()) as collector:
             collector.send(world.records)
             Api(tap, world, collector).check_all()
+        suspects_test.check(tap, folder, name="suspects", store={"url": url})
 
 
 def main():

@@ -33,6 +33,7 @@ PATHS = {
     "203.0.113.64/28": {"edge1": "64501 64605", "edge2": "64500 64605"},
     "203.0.113.80/28": {"edge1": "64501 64606", "edge2": "64501 64606"},
 }
+COUNTRY = ("64603", "64605", "64606")   # origins in Brazil, which have nothing else in common
 CLEAN, LOSSY = 0.003, 0.04
 STEP_S, STEPS = 300, 36   # three hours
 PACKETS = 2000
@@ -50,6 +51,7 @@ FAULTS = {
     "link": (has_link(64500, 64510), 12, "pair", [64500, 64510]),
     "exit": (lambda router, path: router == "edge2" and path.startswith("64500"), 12, "router,neighbour", ["edge2", 64500]),
     "router": (lambda router, path: router == "edge2", 12, "router", ["edge2"]),
+    "country": (lambda router, path: path[-5:] in COUNTRY, 12, "country", ["BR"]),
     "calm": (lambda router, path: False, 0, None, None),
 }
 
@@ -76,7 +78,10 @@ def write(folder):
                            [[(network, paths[router], {}) for network, paths in PATHS.items()]])
     with open(os.path.join(folder, "asnames.txt"), "w", encoding="ascii") as file:
         file.writelines(f"{number} {name}\n" for number, name in NAMES.items())
-    return {"routers": [{"name": router, "serves": [serves], "sources": [{"mrt": {"file": os.path.join(folder, router + ".mrt")}}]}
+    with open(os.path.join(folder, "delegated"), "w", encoding="ascii") as file:
+        lines = [f"example|{'BR' if paths['edge1'][-5:] in COUNTRY else 'DE'}|ipv4|{network[:-3]}|16|20260101|allocated|x" for network, paths in PATHS.items()]
+        file.write(f"2|example|20260101|{len(lines)}|20260101|20260101|+0000\nexample|*|ipv4|*|{len(lines)}|summary\n" + "\n".join(lines) + "\n")
+    return {"countries": [{"rir": {"files": [os.path.join(folder, "delegated")]}}], "routers": [{"name": router, "serves": [serves], "sources": [{"mrt": {"file": os.path.join(folder, router + ".mrt")}}]}
                         for router, serves in ROUTERS.items()],
             "asnames": {"file": os.path.join(folder, "asnames.txt")}}
 
@@ -136,7 +141,7 @@ class Suspects:
         tap.check(re.fullmatch(r"64510 Sample Carrier is on the path of \d\d % of all retransmits: 1\.5 %, against 0\.30 % elsewhere, since .*\d\d:\d\d UTC",
                                row["verdict"]), "the sentence", row["verdict"])
         for kind, begins in (("link", "The way from 64500 Example Transit to 64510 Sample Carrier is that of "), ("exit", "The way from edge2 to its neighbour 64500 Exam"),
-                             ("router", "edge2 is the router of "), ("origin", "64605 is where "), ("neighbour", "64501 is the neighbour by which ")):
+                             ("router", "edge2 is the router of "), ("country", "Brazil is where "), ("origin", "64605 is where "), ("neighbour", "64501 is the neighbour by which ")):
             tap.check(self.ask(kind)["verdict"].startswith(begins), f"{kind}: the sentence", self.ask(kind)["verdict"])
 
     def check_nobody(self):
@@ -188,21 +193,26 @@ class Suspects:
         tap.equal([self.run(*wrong)[0] for wrong in (["--filter", "x"], ["--limit", "0"], ["--by", "via"], ["more"])], [2, 2, 2, 2], "wrong usage")
 
 
+def check(tap, folder, **config):
+    """All of it, on any store."""
+    with Collector(os.path.join(folder, "suspects"), **write(folder), **config) as collector:
+        begin = (int(time.time()) - STEPS * STEP_S) // STEP_S * STEP_S
+        collector.send(records(begin))
+        suspects = Suspects(tap, collector, begin)
+        for kind, fault in FAULTS.items():
+            if fault[2]:
+                suspects.check_fault(kind)
+        suspects.check_details()
+        suspects.check_nobody()
+        suspects.check_two()
+        suspects.check_csv()
+        suspects.check_command()
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="whereto-test.") as folder:
-        with Collector(os.path.join(folder, "collector"), **write(folder)) as collector:
-            begin = (int(time.time()) - STEPS * STEP_S) // STEP_S * STEP_S
-            collector.send(records(begin))
-            suspects = Suspects(tap, collector, begin)
-            for kind, fault in FAULTS.items():
-                if fault[2]:
-                    suspects.check_fault(kind)
-            suspects.check_details()
-            suspects.check_nobody()
-            suspects.check_two()
-            suspects.check_csv()
-            suspects.check_command()
+        check(tap, folder)
     return tap.done()
 
 
