@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Each line - an AS, a router, everything - is compared with itself at other times (stretch.h): so what is bad all the time is no
+ * incident. A stretch in which its rate is apart from that of the rest of its time (evidence.h) is one, unless the rest of the
+ * traffic did the same at that time: then it is everything's. So many stretches of so many lines are looked at that chance alone
+ * makes some of them stand out: two rates must be likelier than one by so much that of a hundred ranges without an incident one
+ * has one (each stretch taken for a trial of its own, as Bonferroni does; twice a logarithm of likelihoods is chi-squared, so it is
+ * above x with a probability below e^-x).
+ *
+ * Most incidents show in many lines: a transit that loses packets for an hour, its neighbour, the networks behind it, the router before
+ * it. The likeliest AS is named. Another one of about the same time belongs to it where most packets of the one are packets of the
+ * other, or where it is explained by it: without the packets that both have, it would not be apart. (How many both have is known of the
+ * whole range; what was lost on them is taken to be that part of what the named one lost.) A router, or everything, is named, and
+ * ASes then belong to it, when neither one AS explains it nor several, with a rest of it that was as usual.
+ *
+ * Round trips are looked at as packets are: a slow one, in place of one sent again, is one above a bound of the histogram that about a
+ * quarter of the line's were above. So both need one statistic. Samples are of connections, one each or few, and count as
+ * independent. The median must have moved by a quarter as well, lest an edge of a bucket is taken for an event. */
+
+#include "query/incidents.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "route/path.h"
+
+#define LINE_MAX     4    /* incidents of a line and kind */
+#define CHANCE       0.01 /* of an incident where there is none */
+#define RISE         2    /* above what the rest of the traffic rose by */
+#define EVERYWHERE   0.9  /* of everything: there is no rest to compare with */
+#define SLOW_SHARE   0.25 /* of a line's round trips are above its bound, or fewer */
+#define MEDIAN_RISE  1.25
+#define REST         0.1  /* of a router's packets, or everything's: so many speak for it */
+#define SAME_TIME    0.5  /* of the shorter one: that both have */
+#define SAME_TRAFFIC 0.5  /* of the smaller one's packets */
+#define MEMBERS_MAX  256
+
+struct found {
+	struct incident incident;
+	struct stretch stretch;
+	unsigned bound; /* of round trips */
+};
+
+struct finding {
+	const struct incident_lines *lines;
+	struct found *list;
+	size_t count;
+};
+
+static struct measures sums(const struct incident_line *line, size_t from, size_t to)
+{
+	struct measures m = {0};
+	for (size_t i = from; i < to; i++)
+		measures_add(&m, &line->buckets[i]);
+	return m;
+}
+
+/* ---- what is counted ---- */
+
+static struct evidence loss_of(const struct measures *m)
+{
+	return (struct evidence){m->v[MEASURE_packets_sent], m->v[MEASURE_packets_retransmitted], m->v[MEASURE_connections],
+		m->v[MEASURE_connections_with_retransmit]};
+}
+
+/* Round trips in the buckets of the histogram from this one on. */
+static uint64_t slower(const struct measures *m, unsigned bound)
+{
+	uint64_t n = 0;
+	for (unsigned i = bound; i < RTT_BUCKETS; i++)
+		n += m->v[MEASURE_rtt_h0 + i];
+	return n;
+}
+
+static struct evidence slow_of(const struct measures *m, unsigned bound)
+{
+	uint64_t slow = slower(m, bound);
+	return (struct evidence){m->v[MEASURE_rtt_count], slow, m->v[MEASURE_rtt_count], slow};
+}
+
+static unsigned bound_of(const struct measures *all)
+{
+	unsigned bound = 1;
+	while (bound < RTT_BUCKETS - 1 && (double)slower(all, bound) > SLOW_SHARE * (double)all->v[MEASURE_rtt_count])
+		bound++;
+	return bound;
+}
+
+static struct evidence evidence_of(enum incident_kind kind, unsigned bound, const struct measures *m)
+{
+	return kind == INCIDENT_LOSS ? loss_of(m) : slow_of(m, bound);
+}
+
+/* ---- the incidents of a line ---- */
+
+/* The rest of the traffic may have risen, too: what is left of the rise must do. */
+static bool is_its_own(const struct finding *f, const struct found *found)
+{
+	const struct incident *i = &found->incident;
+	enum incident_kind kind = i->kind;
+	unsigned bound = found->bound;
+	const struct incident_line *everything = &f->lines->list[0];
+	if (i->line == everything)
+		return true;
+	struct measures whole = sums(everything, 0, f->lines->points), in = i->all, out = whole;
+	measures_take_away(&out, &in);
+	measures_take_away(&in, &i->in);
+	measures_take_away(&out, &i->out);
+	struct evidence inside = evidence_of(kind, bound, &in), outside = evidence_of(kind, bound, &out), all_inside = evidence_of(kind, bound, &i->all);
+	if ((double)inside.packets < (1 - EVERYWHERE) * (double)all_inside.packets || outside.packets < EVIDENCE_PACKETS_MIN)
+		return true;
+	double rise = evidence_rate(&outside) > 0 ? evidence_rate(&inside) / evidence_rate(&outside) : 1;
+	return rise <= 1 || evidence_rate(&found->stretch.in) >= RISE * rise * evidence_rate(&found->stretch.out);
+}
+
+static bool median_rose(const struct incident *i)
+{
+	return measures_rtt_quantile(&i->in, 0.5) >= MEDIAN_RISE * measures_rtt_quantile(&i->out, 0.5);
+}
+
+static double likelihood_min(const struct finding *f)
+{
+	double stretches = (double)f->lines->points * (double)(f->lines->points + 1) / 2;
+	return log(stretches * (double)f->lines->count * 2 / CHANCE);
+}
+
+static void look_at(struct finding *f, const struct incident_line *line, enum incident_kind kind)
+{
+	struct evidence of[STRETCH_BUCKETS_MAX];
+	struct stretch stretches[LINE_MAX];
+	size_t points = f->lines->points;
+	struct measures rest = sums(line, 0, points);
+	unsigned bound = bound_of(&rest);
+	for (size_t i = 0; i < points; i++)
+		of[i] = evidence_of(kind, bound, &line->buckets[i]);
+	size_t count = stretch_all(of, points, likelihood_min(f), stretches, LINE_MAX);
+	for (size_t i = 0; i < count; i++) {
+		struct measures in = sums(line, stretches[i].from, stretches[i].to);
+		measures_sub(&rest, &in);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct stretch *s = &stretches[i];
+		struct found found = {
+			.incident = {.kind = kind, .line = line, .from = s->from, .to = s->to, .before = s->from == 0, .beyond = s->to == points,
+				.in = sums(line, s->from, s->to), .out = rest, .all = sums(&f->lines->list[0], s->from, s->to),
+				.excess = evidence_excess(&s->in, &s->out)},
+			.stretch = *s,
+			.bound = bound,
+		};
+		if (is_its_own(f, &found) && (kind == INCIDENT_LOSS || median_rose(&found.incident)))
+			f->list[f->count++] = found;
+	}
+}
+
+/* ---- one in the other ---- */
+
+static size_t line_number(const struct finding *f, const struct incident *i)
+{
+	return (size_t)(i->line - f->lines->list);
+}
+
+static bool same_time(const struct incident *a, const struct incident *b)
+{
+	size_t from = a->from > b->from ? a->from : b->from, to = a->to < b->to ? a->to : b->to;
+	size_t shorter = a->to - a->from < b->to - b->from ? a->to - a->from : b->to - b->from;
+	return to > from && (double)(to - from) >= SAME_TIME * (double)shorter;
+}
+
+static double shared(const struct finding *f, const struct incident *a, const struct incident *b)
+{
+	return (double)f->lines->shared[line_number(f, a) * f->lines->count + line_number(f, b)];
+}
+
+/* left, which is of other in its time, without what first has of it: of all that first sent then, as much as its packets are shared. */
+static struct evidence without(const struct finding *f, struct evidence left, const struct found *other, const struct found *first)
+{
+	struct measures then = sums(first->incident.line, other->incident.from, other->incident.to);
+	struct evidence own = evidence_of(other->incident.kind, other->bound, &then);
+	double all = shared(f, &first->incident, &first->incident), part = all > 0 ? shared(f, &first->incident, &other->incident) / all : 0;
+	own = (struct evidence){(uint64_t)(part * (double)own.packets), (uint64_t)(part * (double)own.retransmits),
+		(uint64_t)(part * (double)own.connections), (uint64_t)(part * (double)own.lossy)};
+	return evidence_rest(&left, &own);
+}
+
+static bool concurrent(const struct found *a, const struct found *b)
+{
+	return a->incident.kind == b->incident.kind && same_time(&a->incident, &b->incident);
+}
+
+/* Without first it would not be one. */
+static bool is_explained(const struct finding *f, const struct found *other, const struct found *first)
+{
+	struct evidence left = without(f, other->stretch.in, other, first);
+	return !evidence_apart(&left, &other->stretch.out);
+}
+
+static bool belongs_to(const struct finding *f, const struct found *other, const struct found *first)
+{
+	double a = shared(f, &first->incident, &first->incident), b = shared(f, &other->incident, &other->incident);
+	double both = shared(f, &first->incident, &other->incident);
+	return concurrent(first, other) && both > 0 && (both >= SAME_TRAFFIC * (a < b ? a : b) || is_explained(f, other, first));
+}
+
+/* A router, or everything, is at fault when no AS alone explains it, nor several of them with the rest of it as usual. */
+static const struct found *explanation(const struct finding *f, size_t named, const struct found *other, bool *ret_by_several)
+{
+	struct evidence left = other->stretch.in;
+	for (size_t i = 0; i < named; i++) {
+		if (!concurrent(&f->list[i], other))
+			continue;
+		left = without(f, left, other, &f->list[i]);
+		if (is_explained(f, other, &f->list[i]))
+			return &f->list[i];
+	}
+	*ret_by_several = (double)left.packets >= REST * (double)other->stretch.in.packets && !evidence_apart(&left, &other->stretch.out);
+	return NULL;
+}
+
+/* ASes first, for who can be called; then routers, then everything; each by likelihood. */
+static int class_of(const struct found *x)
+{
+	return x->incident.line->dim == DIM_via ? 0 : x->incident.line->dim == DIM_router ? 1 : 2;
+}
+
+static int by_class(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+	if (class_of(x) != class_of(y))
+		return class_of(x) - class_of(y);
+	if (x->stretch.likelihood != y->stretch.likelihood)
+		return x->stretch.likelihood > y->stretch.likelihood ? -1 : 1;
+	return (x->incident.line > y->incident.line) - (x->incident.line < y->incident.line);
+}
+
+static void note(struct incident *i, const struct incident_line *line)
+{
+	bool there = i->line == line;
+	for (size_t k = 0; k < i->also_count && !there; k++)
+		there = i->also[k] == line;
+	if (!there && i->also_count < INCIDENTS_ALSO_MAX)
+		i->also[i->also_count++] = line;
+}
+
+/* Those named before that belong to it are named no more. Returns how many are left. */
+static size_t take_over(struct finding *f, size_t named, struct found *by)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < named; i++) {
+		const struct incident *gone = &f->list[i].incident;
+		if (!belongs_to(f, &f->list[i], by)) {
+			f->list[left++] = f->list[i];
+			continue;
+		}
+		note(&by->incident, gone->line);
+		for (size_t k = 0; k < gone->also_count; k++)
+			note(&by->incident, gone->also[k]);
+	}
+	return left;
+}
+
+static size_t settle_as(struct finding *f, size_t named, const struct found *other)
+{
+	for (size_t i = 0; i < named; i++)
+		if (belongs_to(f, other, &f->list[i])) {
+			note(&f->list[i].incident, other->incident.line);
+			return named;
+		}
+	f->list[named] = *other;
+	return named + 1;
+}
+
+static size_t settle_wider(struct finding *f, size_t named, const struct found *other)
+{
+	bool by_several = false;
+	const struct found *by = explanation(f, named, other, &by_several);
+	if (by || by_several)
+		return named;
+	struct found wider = *other;
+	named = take_over(f, named, &wider);
+	f->list[named] = wider;
+	return named + 1;
+}
+
+/* Each is named, or belongs to one that is. Returns how many are: the first of the list. */
+static size_t settle(struct finding *f)
+{
+	size_t named = 0;
+	qsort(f->list, f->count, sizeof(*f->list), by_class);
+	for (size_t i = 0; i < f->count; i++)
+		named = class_of(&f->list[i]) == 0 ? settle_as(f, named, &f->list[i]) : settle_wider(f, named, &f->list[i]);
+	return named;
+}
+
+static int latest_first(const void *a, const void *b)
+{
+	const struct incident *x = a, *y = b;
+	if (x->from != y->from)
+		return x->from > y->from ? -1 : 1;
+	return (x->excess < y->excess) - (x->excess > y->excess);
+}
+
+int incidents_find(const struct incident_lines *lines, struct incidents *ret)
+{
+	size_t max = lines->count * LINE_MAX * 2;
+	CLEANUP(free_p) struct found *list = calloc(max + 1, sizeof(*list));
+	struct incident *chosen = calloc(INCIDENTS_MAX, sizeof(*chosen));
+	if (!list || !chosen) {
+		free(chosen);
+		return -ENOMEM;
+	}
+	struct finding f = {.lines = lines, .list = list};
+	for (size_t i = 0; i < lines->count; i++) {
+		look_at(&f, &lines->list[i], INCIDENT_LOSS);
+		look_at(&f, &lines->list[i], INCIDENT_RTT);
+	}
+	size_t named = settle(&f);
+	*ret = (struct incidents){.list = chosen, .count = named < INCIDENTS_MAX ? named : INCIDENTS_MAX};
+	ret->more = named - ret->count;
+	for (size_t i = 0; i < ret->count; i++)
+		chosen[i] = list[i].incident;
+	qsort(chosen, ret->count, sizeof(*chosen), latest_first);
+	return 0;
+}
+
+/* ---- moves ---- */
+
+static bool has_as(const struct dim_value *path, uint64_t as)
+{
+	uint32_t members[MEMBERS_MAX];
+	size_t count = path->known ? path_members(path->bytes, members, MEMBERS_MAX) : 0;
+	for (size_t i = 0; i < count && i < MEMBERS_MAX; i++)
+		if (members[i] == as)
+			return true;
+	return false;
+}
+
+/* Whether it happened within a bucket of this time. */
+static bool is_near(const struct incident_move *m, uint64_t time_s, uint32_t step_s)
+{
+	return m->to_ms + step_s * 1000ull >= time_s * 1000 && m->from_ms < (time_s + step_s) * 1000;
+}
+
+bool incident_goes_with(const struct incident *i, const struct incident_move *m, uint64_t start_s, uint32_t step_s)
+{
+	bool near = (!i->before && is_near(m, start_s + i->from * step_s, step_s)) || (!i->beyond && is_near(m, start_s + i->to * step_s, step_s));
+	const struct dim_value *v = &i->line->value;
+	switch (i->line->dim) {
+	case DIM_router:
+		return near && value_cmp(dimension_table[DIM_router].kind, v, &m->router) == 0;
+	case DIM_via:
+		return near && (has_as(&m->before, v->number) || has_as(&m->after, v->number));
+	default:
+		return near;
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The stretches of time in which a rate was higher than in the rest of it. Pure. Evidence by bucket is looked at as sums from the first
+ * bucket up to each, whose differences are any stretch's: so all n²/2 of them can be weighed. */
+
+#include <stddef.h>
+
+#include "query/evidence.h"
+
+#define STRETCH_BUCKETS_MAX 240
+
+struct stretch {
+	size_t from, to; /* buckets, half open */
+	struct evidence in, out; /* its own; of all other buckets that are not in a stretch found before */
+	double likelihood;
+};
+
+/* The likeliest one; false: no stretch has a higher rate than the rest. It need not be apart from it (evidence_apart). of: so many buckets at
+ * most, further ones are not looked at. */
+bool stretch_best(const struct evidence *of, size_t count, struct stretch *ret);
+
+/* All that are apart from the rest, and likelier than it by this much; the likeliest first, max at most. One in which the rate is back to
+ * what it is outside for a while is two. Returns how many there are. */
+size_t stretch_all(const struct evidence *of, size_t count, double likelihood_min, struct stretch *ret, size_t max);
