@@ -101,14 +101,11 @@ static void answer(struct http_asking *a, const struct http_question *q)
 
 static bool can_filter(struct http_call *call, const struct http_question *q)
 {
-	for (size_t i = 0; q->filter && i < q->filter->count; i++) {
-		enum dimension dim = q->filter->items[i].dim;
-		if (DIM_BIT(dim) & FILTER_ROUTE_DIMENSIONS)
-			continue;
-		http_reply_error(call, 400, "parameter 'filter': '%s' is of traffic: changes have none", dimension_table[dim].name);
-		return false;
-	}
-	return true;
+	enum dimension dim = filter_beside(q->filter, FILTER_ROUTE_DIMENSIONS);
+	if (dim == DIMENSION_COUNT)
+		return true;
+	http_reply_error(call, 400, "parameter 'filter': '%s' is of traffic: changes have none", dimension_table[dim].name);
+	return false;
 }
 
 void http_changes(struct http_call *call)

@@ -42,6 +42,8 @@ static const struct kind kinds[] = {
 	[QUESTION_PATHS] = {20, 0, false, -1, 0, OF_PATHS},
 	[QUESTION_SPARKLINES] = {20, 1, true, DIM_origin, 60, "bytes_sent,retransmit_rate"},
 	[QUESTION_SUSPECTS] = {3, 0, false, -1, 0, OF_PATHS},
+	[QUESTION_INCIDENTS] = {50, 0, false, -1, 0,
+		"bytes_sent,packets_sent,packets_retransmitted,connections,connections_with_retransmit,rtt_count,retransmit_rate,rtt_p50_us,rtt_p95_us,approximate"},
 };
 
 struct reading {

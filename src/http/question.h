@@ -42,6 +42,7 @@ enum question_kind {
 	QUESTION_PATHS,
 	QUESTION_SPARKLINES,
 	QUESTION_SUSPECTS,
+	QUESTION_INCIDENTS,
 };
 
 /* On error nothing needs to be freed. */

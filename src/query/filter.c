@@ -367,6 +367,14 @@ bool filter_same_bytes(const struct dim_value *a, const struct dim_value *b)
 	return !a->known || !a->bytes.len || memcmp(a->bytes.data, b->bytes.data, a->bytes.len) == 0;
 }
 
+enum dimension filter_beside(const struct filter *f, uint64_t dims)
+{
+	for (size_t i = 0; f && i < f->count; i++)
+		if (!(DIM_BIT(f->items[i].dim) & dims))
+			return f->items[i].dim;
+	return DIMENSION_COUNT;
+}
+
 bool filter_path_is(const struct dim_value *path, enum dimension dim, const struct dim_value *v)
 {
 	struct view bytes = path->known ? path->bytes : (struct view){0};

@@ -16,6 +16,9 @@ struct filter {
 #define FILTER_ROUTE_DIMENSIONS                                                                                 \
 	(DIM_BIT(DIM_router) | DIM_BIT(DIM_prefix) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_neighbour) | DIM_BIT(DIM_via) | DIM_BIT(DIM_path))
 
+/* The first dimension of its terms that is none of these (a mask); DIMENSION_COUNT: there is none. NULL: no terms. */
+enum dimension filter_beside(const struct filter *f, uint64_t dims);
+
 /* Whether a path (as DIM_path; unknown: no route) has this origin, neighbour, member (DIM_via), or is this one. */
 bool filter_path_is(const struct dim_value *path, enum dimension dim, const struct dim_value *v);
 /* Whether two texts or paths, as they stand in struct dim_value, are the same; both may be unknown. */

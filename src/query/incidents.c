@@ -143,7 +143,7 @@ static void look_at(struct finding *f, const struct incident_line *line, enum in
 	for (size_t i = 0; i < count; i++) {
 		const struct stretch *s = &stretches[i];
 		struct found found = {
-			.incident = {.kind = kind, .line = line, .from = s->from, .to = s->to, .before = s->from == 0, .beyond = s->to == points,
+			.incident = {.kind = kind, .line = line, .from = s->from, .to = s->to, .before = !sums(line, 0, s->from).v[MEASURE_packets_sent], .beyond = s->to == points,
 				.in = sums(line, s->from, s->to), .out = rest, .all = sums(&f->lines->list[0], s->from, s->to),
 				.excess = evidence_excess(&s->in, &s->out)},
 			.stretch = *s,

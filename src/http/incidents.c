@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* What happened when (query/incidents.h), in one view of the store where it can do that. The sums of every router and path, which
+ * /api/v1/paths and suspects ask for as well, tell which lines are looked at; each kind of line is one question over time; and the changes of
+ * paths are read, the newest so many. Buckets are wide enough that such a question reads no more than some millions of rows: of
+ * minutes, of hours, of days by the length of the range. */
+
+#include "http/incidents.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/rows.h"
+#include "http/table.h"
+#include "query/filter.h"
+
+#define CHANGES_MAX 20000
+
+static const struct {
+	uint32_t range_s, step_s; /* up to so long a range */
+} widths[] = {{2 * 3600, 60}, {8 * 3600, 300}, {3 * 86400 + 3600, 3600}, {UINT32_MAX, 86400}};
+
+struct asked {
+	struct http_call *call;
+	const struct http_question *q;
+	struct http_asking asking;
+	struct query_result paths; /* only the range */
+	struct incident_lines lines;
+	struct incidents found;
+	struct incident_moves moves;
+	enum { CHANGES_ALL, CHANGES_NEWEST, CHANGES_NONE } changes;
+	struct incidents_said said;
+	struct render render;
+	FILE *out;
+};
+
+/* ---- asking ---- */
+
+static uint32_t step_of(const struct query *q)
+{
+	size_t i = 0;
+	while (q->to_s - q->from_s > widths[i].range_s && i + 1 < ARRAY_LEN(widths))
+		i++;
+	uint32_t step_s = widths[i].step_s;
+	while ((q->to_s - q->from_s) / step_s + 2 > STRETCH_BUCKETS_MAX) /* of days, some years */
+		step_s *= 2;
+	return step_s;
+}
+
+static int choose_lines(void *ctx, const struct query_groups *all)
+{
+	struct asked *a = ctx;
+	return incident_lines_make(all, STRETCH_BUCKETS_MAX, &a->lines);
+}
+
+static bool ask_paths(struct asked *a)
+{
+	struct query paths = a->q->query;
+	paths.by[0] = DIM_router;
+	paths.by[1] = DIM_path;
+	paths.by_count = 2;
+	paths.limit = 1;
+	paths.all = choose_lines;
+	paths.all_ctx = a;
+	paths.keep_snapshot = true;
+	return http_ask(&a->asking, &paths, &a->paths);
+}
+
+/* The lines first..first + count of one dimension, or everything, over time. Rows come by time, and of one time in the order of the lines, of
+ * which some may be missing. False: the reply says why not. */
+static bool ask_times(struct asked *a, size_t first, size_t count)
+{
+	struct query_row keys[INCIDENTS_LINES_MAX];
+	struct query times = a->q->query;
+	struct query_result result;
+	enum dimension dim = a->lines.list[first].dim;
+	times.by[0] = DIM_time;
+	times.by[1] = dim;
+	times.by_count = dim == INCIDENT_EVERYTHING ? 1 : 2;
+	times.from_s = a->paths.from_s;
+	times.to_s = a->paths.to_s;
+	times.exact_range = true;
+	times.step_s = a->said.step_s;
+	times.limit = 0;
+	times.keep_snapshot = true;
+	for (size_t i = 0; i < count && times.by_count == 2; i++)
+		keys[times.only_count++] = (struct query_row){.values = &a->lines.list[first + i].value};
+	times.only = times.only_count ? keys : NULL;
+	if (!http_ask(&a->asking, &times, &result))
+		return false;
+	size_t at = 0;
+	for (size_t i = 0; i < result.row_count; i++) {
+		const struct query_row *row = &result.rows[i];
+		uint64_t time_s = row->values[0].number, bucket = (time_s - a->said.start_s) / a->said.step_s;
+		if (i == 0 || time_s != result.rows[i - 1].values[0].number)
+			at = 0;
+		while (times.by_count == 2 && at < count && value_cmp(dimension_table[dim].kind, &keys[at].values[0], &row->values[1]) != 0)
+			at++;
+		if (at < count && time_s >= a->said.start_s && bucket < a->lines.points)
+			a->lines.list[first + at].buckets[bucket] = row->m;
+	}
+	query_result_done(&result);
+	return true;
+}
+
+/* The bucket that is still filling would look like an end. */
+static void set_buckets(struct asked *a)
+{
+	uint64_t now_s = clock_wall_ms() / 1000, to_s = a->paths.to_s < now_s ? a->paths.to_s : now_s;
+	a->said = (struct incidents_said){.to_s = a->paths.to_s, .step_s = step_of(&a->q->query), .backend = &a->call->server->backend};
+	a->said.start_s = a->paths.from_s - a->paths.from_s % a->said.step_s;
+	size_t points = to_s > a->said.start_s ? (to_s - a->said.start_s) / a->said.step_s : 0;
+	a->lines.points = points < STRETCH_BUCKETS_MAX ? points : STRETCH_BUCKETS_MAX;
+}
+
+static bool ask_lines(struct asked *a)
+{
+	size_t routers = a->lines.router_count, ases = a->lines.count - 1 - routers;
+	set_buckets(a);
+	if (!ask_times(a, 0, 1) || (routers && !ask_times(a, 1, routers)) || (ases && !ask_times(a, 1 + routers, ases)))
+		return false;
+	if (incidents_find(&a->lines, &a->found) == 0)
+		return true;
+	http_reply_error(a->call, 500, "out of memory");
+	return false;
+}
+
+static int on_change(void *ctx, const struct store_change *c)
+{
+	return incident_moves_add(ctx, c);
+}
+
+static bool ask_changes(struct asked *a)
+{
+	struct error err = {.text = "out of memory"};
+	struct store_change_query q = {.from_ms = a->q->query.from_s * 1000, .to_ms = a->q->query.to_s * 1000, .limit = CHANGES_MAX,
+		.deadline_ns = a->q->query.deadline_ns};
+	incident_moves_init(&a->moves);
+	if (filter_beside(a->q->filter, FILTER_ROUTE_DIMENSIONS) != DIMENSION_COUNT) {
+		a->changes = CHANGES_NONE;
+		return true;
+	}
+	int r = query_changes(a->asking.reader, &q, a->q->filter, on_change, &a->moves, &err);
+	uint64_t read = 0;
+	for (size_t i = 0; i < a->moves.count; i++)
+		read += a->moves.list[i].changes;
+	a->changes = r == -E2BIG || read >= CHANGES_MAX ? CHANGES_NEWEST : CHANGES_ALL;
+	incident_moves_sort(&a->moves);
+	if (r >= 0 || r == -E2BIG)
+		return true;
+	a->asking.sound = http_rows_status(r) != 500;
+	http_reply_error(a->call, http_rows_status(r), "%s", err.text);
+	return false;
+}
+
+/* ---- what is answered: the incidents, and of the moves those that go with one and the largest ---- */
+
+struct event {
+	const struct incident *incident; /* or: */
+	const struct incident_move *move;
+	uint64_t begin_ms; /* 0: before the range */
+	bool wanted;       /* the move goes with an incident */
+};
+
+struct events {
+	struct event *list;
+	size_t count;
+};
+
+static bool go_together(const struct asked *a, const struct event *x, const struct event *y)
+{
+	if (x->incident && y->move)
+		return incident_goes_with(x->incident, y->move, a->said.start_s, a->said.step_s);
+	return x->move && y->incident && incident_goes_with(y->incident, x->move, a->said.start_s, a->said.step_s);
+}
+
+/* The more there is to say of it, the earlier. */
+static int by_weight(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+	if (!x->incident != !y->incident)
+		return x->incident ? -1 : 1;
+	if (x->wanted != y->wanted)
+		return x->wanted ? -1 : 1;
+	double weight_x = x->incident ? x->incident->excess : x->move->changes, weight_y = y->incident ? y->incident->excess : y->move->changes;
+	return (weight_x < weight_y) - (weight_x > weight_y);
+}
+
+static int latest_first(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+	return (x->begin_ms < y->begin_ms) - (x->begin_ms > y->begin_ms);
+}
+
+static bool choose_events(const struct asked *a, struct events *ret)
+{
+	size_t count = a->found.count + a->moves.count, n = 0;
+	ret->list = calloc(count + 1, sizeof(*ret->list));
+	if (!ret->list)
+		return false;
+	for (size_t i = 0; i < a->found.count; i++) {
+		const struct incident *x = &a->found.list[i];
+		ret->list[n++] = (struct event){.incident = x, .begin_ms = x->before ? 0 : (a->said.start_s + x->from * a->said.step_s) * 1000};
+	}
+	for (size_t i = 0; i < a->moves.count; i++) {
+		struct event e = {.move = &a->moves.list[i], .begin_ms = a->moves.list[i].from_ms};
+		for (size_t k = 0; k < a->found.count && !e.wanted; k++)
+			e.wanted = go_together(a, &ret->list[k], &e);
+		ret->list[n++] = e;
+	}
+	qsort(ret->list, n, sizeof(*ret->list), by_weight);
+	ret->count = n < a->q->query.limit ? n : a->q->query.limit;
+	qsort(ret->list, ret->count, sizeof(*ret->list), latest_first);
+	return true;
+}
+
+/* ---- a row ---- */
+
+static json_t *text_of(char *take_text)
+{
+	CLEANUP(free_p) char *text = take_text;
+	struct dim_value v = {.known = text, .bytes = {(const uint8_t *)text, text ? strlen(text) : 0}};
+	return render_value(DIM_type, &v); /* whatever bytes it has */
+}
+
+static json_t *name_of(const struct asked *a, enum dimension dim, const struct dim_value *v)
+{
+	return text_of(render_name(&a->call->server->backend, dim, v));
+}
+
+static json_t *time_json(bool known, uint64_t ms)
+{
+	char text[TIME_TEXT_MAX];
+	return known ? json_string(time_format(ms, text)) : json_null();
+}
+
+static json_t *as_json(uint32_t as)
+{
+	return as ? json_integer(as) : json_null();
+}
+
+static json_t *as_name(const struct asked *a, uint32_t as)
+{
+	return name_of(a, DIM_via, &(struct dim_value){.known = as, .number = as});
+}
+
+static json_t *filter_of(enum dimension dim, const struct dim_value *v)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	if (!out)
+		return NULL;
+	bool ok = dim == INCIDENT_EVERYTHING;
+	if (!ok) {
+		(void)fprintf(out, "%s:", dimension_table[dim].name);
+		ok = filter_write_value(dim, v, out);
+	}
+	if (fclose(out) == 0 && ok)
+		return text_of(text);
+	free(text);
+	return json_null();
+}
+
+/* dim, value, name: null for everything. */
+static json_t *line_json(const struct asked *a, const struct incident_line *l)
+{
+	if (l->dim == INCIDENT_EVERYTHING)
+		return json_pack("{s:n, s:n, s:n}", "dim", "value", "name");
+	return json_pack("{s:s, s:o, s:o}", "dim", dimension_table[l->dim].name, "value", render_value(l->dim, &l->value), "name",
+		name_of(a, l->dim, &l->value));
+}
+
+static json_t *also_of(const struct asked *a, const struct incident *i)
+{
+	json_t *list = json_array();
+	for (size_t k = 0; k < i->also_count; k++)
+		if (json_array_append_new(list, line_json(a, i->also[k])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static json_t *figures(const struct asked *a, const struct measures *m)
+{
+	return render_json(&a->render, &(struct query_row){.m = *m});
+}
+
+/* Of all that was sent again in its time. */
+static json_t *share_of(const struct incident *i)
+{
+	double all = (double)i->all.v[MEASURE_packets_retransmitted];
+	return i->kind == INCIDENT_LOSS && all > 0 ? json_real((double)i->in.v[MEASURE_packets_retransmitted] / all) : json_null();
+}
+
+static json_t *incident_json(const struct asked *a, const struct incident *i)
+{
+	uint64_t begin_s = a->said.start_s + i->from * a->said.step_s, end_s = a->said.start_s + i->to * a->said.step_s;
+	json_t *row = json_pack("{s:s, s:o, s:o}", "kind", i->kind == INCIDENT_LOSS ? "loss" : "rtt", "begin", time_json(!i->before, begin_s * 1000),
+		"end", time_json(!i->beyond, end_s * 1000));
+	json_t *line = line_json(a, i->line);
+	int rc = json_object_update(row, line);
+	json_decref(line);
+	rc |= json_object_set_new(row, "filter", filter_of(i->line->dim, &i->line->value));
+	rc |= json_object_set_new(row, "inside", figures(a, &i->in));
+	rc |= json_object_set_new(row, "outside", figures(a, &i->out));
+	rc |= json_object_set_new(row, "retransmit_share", share_of(i));
+	rc |= json_object_set_new(row, "excess", json_integer((json_int_t)i->excess));
+	rc |= json_object_set_new(row, "also", also_of(a, i));
+	rc |= json_object_set_new(row, "verdict", text_of(incidents_verdict(&a->said, i)));
+	if (!rc)
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
+static json_t *move_json(const struct asked *a, const struct incident_move *m)
+{
+	json_t *row = json_pack("{s:s, s:o, s:o, s:s, s:o, s:n, s:o}", "kind", "path", "begin", time_json(true, m->from_ms), "end", time_json(true, m->to_ms),
+		"dim", "router", "value", render_value(DIM_router, &m->router), "name", "filter", filter_of(DIM_router, &m->router));
+	int rc = json_object_set_new(row, "hop", as_json(m->hop)) | json_object_set_new(row, "hop_name", as_name(a, m->hop));
+	rc |= json_object_set_new(row, "before_as", as_json(m->before_as)) | json_object_set_new(row, "before_name", as_name(a, m->before_as));
+	rc |= json_object_set_new(row, "after_as", as_json(m->after_as)) | json_object_set_new(row, "after_name", as_name(a, m->after_as));
+	rc |= json_object_set_new(row, "changes", json_integer(m->changes));
+	rc |= json_object_set_new(row, "prefix", render_value(DIM_prefix, &m->prefix));
+	rc |= json_object_set_new(row, "before", render_value(DIM_path, &m->before));
+	rc |= json_object_set_new(row, "after", render_value(DIM_path, &m->after));
+	rc |= json_object_set_new(row, "verdict", text_of(incidents_move_verdict(&a->said, m)));
+	if (!rc)
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
+/* The numbers of the rows that go with it. */
+static json_t *with_of(const struct asked *a, const struct events *events, size_t at)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < events->count; i++)
+		if (go_together(a, &events->list[at], &events->list[i]) && json_array_append_new(list, json_integer((json_int_t)i)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static json_t *row_of(const struct asked *a, const struct events *events, size_t at)
+{
+	const struct event *e = &events->list[at];
+	json_t *row = e->incident ? incident_json(a, e->incident) : move_json(a, e->move);
+	if (!row || json_object_set_new(row, "with", with_of(a, events, at)) == 0)
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
+/* ---- the answer ---- */
+
+static int write_json(const struct asked *a, const struct events *events)
+{
+	static const char *const changes[] = {[CHANGES_ALL] = "all", [CHANGES_NEWEST] = "newest", [CHANGES_NONE] = "none"};
+	int rc = 0;
+	http_rows_write_range(a->paths.from_s, a->paths.to_s, a->out);
+	(void)fprintf(a->out, ",\"step\":%u,\"changes\":\"%s\",\"more\":%zu,\"rows\":[", a->said.step_s, changes[a->changes],
+		a->found.count + a->found.more + a->moves.count - events->count);
+	for (size_t i = 0; i < events->count && rc == 0; i++) {
+		(void)fputs(i ? "," : "", a->out);
+		rc = render_object_write(row_of(a, events, i), a->out);
+	}
+	(void)fputs("]}", a->out);
+	return rc;
+}
+
+static int write_csv(const struct asked *a, const struct events *events)
+{
+	static const char *const columns[] = {"kind", "begin", "end", "dim", "value", "name", "inside.bytes_sent", "inside.packets_sent",
+		"inside.packets_retransmitted", "inside.retransmit_rate", "outside.retransmit_rate", "inside.rtt_p50_us", "outside.rtt_p50_us", "retransmit_share",
+		"excess", "hop", "before_as", "after_as", "changes", "prefix", "before", "after", "verdict"};
+	table_csv_header(columns, ARRAY_LEN(columns), a->out);
+	for (size_t i = 0; i < events->count; i++) {
+		json_t *row = row_of(a, events, i);
+		if (!row)
+			return -ENOMEM;
+		table_csv_row(row, columns, ARRAY_LEN(columns), a->out);
+		json_decref(row);
+	}
+	return 0;
+}
+
+static void reply(struct asked *a)
+{
+	struct events events;
+	a->render = (struct render){.sort = a->q->query.sort, .total = &a->paths.total, .fields = a->q->fields};
+	a->out = choose_events(a, &events) ? http_reply_begin(a->call, 200, a->q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON) : NULL;
+	int rc = !a->out ? -ENOMEM : a->q->csv ? write_csv(a, &events) : write_json(a, &events);
+	if (a->out)
+		http_reply_end(a->call, a->out);
+	if (rc < 0)
+		http_reply_error(a->call, 500, "out of memory");
+	free(events.list);
+}
+
+static void answer(struct asked *a)
+{
+	bool ok = ask_paths(a) && ask_lines(a) && ask_changes(a);
+	http_asking_end(&a->asking);
+	if (ok)
+		reply(a);
+	free(a->found.list);
+	incident_moves_done(&a->moves);
+	incident_lines_done(&a->lines);
+	query_result_done(&a->paths);
+}
+
+void http_incidents(struct http_call *call)
+{
+	struct http_question q;
+	if (!http_rows_question(call, QUESTION_INCIDENTS, &q))
+		return;
+	struct asked a = {.call = call, .q = &q};
+	if (http_asking_begin(call, &a.asking))
+		answer(&a);
+	question_done(&q);
+}
