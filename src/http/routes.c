@@ -66,9 +66,9 @@ static int read_filter(struct http_call *call, struct http_routes_question *q)
 		http_reply_question_error(call, 400, &err);
 		return -EINVAL;
 	}
-	for (size_t i = 0; q->filter && i < q->filter->count; i++)
-		if (!(DIM_BIT(q->filter->items[i].dim) & (FILTER_ROUTE_DIMENSIONS | DIM_BIT(DIM_match))))
-			return bad(call, "filter", dimension_table[q->filter->items[i].dim].name, "is of traffic: routes have none");
+	enum dimension dim = filter_beside(q->filter, FILTER_ROUTE_DIMENSIONS | DIM_BIT(DIM_match));
+	if (dim != DIMENSION_COUNT)
+		return bad(call, "filter", dimension_table[dim].name, "is of traffic: routes have none");
 	return 0;
 }
 

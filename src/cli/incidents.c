@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* What happened when, the latest first. What goes with something else, a loss and the move of networks beside it, says with which line. */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/rows.h"
+#include "cli/units.h"
+
+/* "11-27 14:05" of "2026-11-27T14:05:00Z". */
+static void add_begin(struct table *t, const json_t *row)
+{
+	const char *time = json_string_value(json_object_get(row, "begin"));
+	if (time && strlen(time) >= 16)
+		table_cell(t, STYLE_PLAIN, "%.5s %.5s", time + 5, time + 11);
+	else
+		table_cell(t, STYLE_FAINT, "before");
+}
+
+static void add_length(struct table *t, const json_t *row)
+{
+	char text[UNITS_TEXT_MAX];
+	uint64_t begin = rows_time(row, "begin"), end = rows_time(row, "end");
+	bool is_path = strcmp(json_string_value(json_object_get(row, "kind")), "path") == 0;
+	if (is_path)
+		table_cell(t, STYLE_PLAIN, "%s", "");
+	else if (!end)
+		table_cell(t, STYLE_BAD, "goes on");
+	else if (!begin)
+		table_cell(t, STYLE_PLAIN, "?");
+	else
+		table_cell(t, STYLE_PLAIN, "%s", units_age(end - begin, text));
+}
+
+static const char *figure(const json_t *sums, bool is_rtt, char buf[static UNITS_TEXT_MAX])
+{
+	const char *key = is_rtt ? "rtt_p50_us" : "retransmit_rate";
+	return !json_is_number(json_object_get(sums, key)) ? "-" : is_rtt ? units_rtt(rows_number(sums, key), buf) : units_percent(rows_number(sums, key), buf);
+}
+
+static void add_quality(struct table *t, const json_t *row)
+{
+	char text[UNITS_TEXT_MAX];
+	bool is_rtt = strcmp(json_string_value(json_object_get(row, "kind")), "rtt") == 0;
+	CLEANUP(free_p) char *value = rows_dimension_text(row, "value");
+	const char *name = json_string_value(json_object_get(row, "name"));
+	if (json_is_null(json_object_get(row, "value")))
+		table_cell(t, STYLE_PLAIN, "all traffic");
+	else
+		table_cell(t, STYLE_PLAIN, "%s%s%s", value ? value : "?", name ? " " : "", name ? name : "");
+	table_cell(t, is_rtt ? STYLE_PLAIN : rows_rate_style(rows_number(json_object_get(row, "inside"), "retransmit_rate")), "%s",
+		figure(json_object_get(row, "inside"), is_rtt, text));
+	table_cell(t, STYLE_PLAIN, "%s", figure(json_object_get(row, "outside"), is_rtt, text));
+	table_cell(t, STYLE_PLAIN, "%s", is_rtt ? "" : units_percent(rows_number(row, "retransmit_share"), text));
+}
+
+/* "edge1: 64500 > 64510, 37 paths". */
+static void add_move(struct table *t, const json_t *row)
+{
+	CLEANUP(free_p) char *router = rows_dimension_text(row, "value");
+	CLEANUP(free_p) char *prefix = rows_dimension_text(row, "prefix");
+	long long before = json_integer_value(json_object_get(row, "before_as")), after = json_integer_value(json_object_get(row, "after_as"));
+	long long changes = json_integer_value(json_object_get(row, "changes"));
+	char ways[64] = "", what[64];
+	if (before)
+		(void)snprintf(ways, sizeof(ways), "%lld", before);
+	if (json_is_null(json_object_get(row, "after")))
+		(void)strcat(ways, " > no route");
+	else if (after)
+		(void)snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), " > %lld", after);
+	if (changes == 1)
+		(void)snprintf(what, sizeof(what), "%s", prefix ? prefix : "?");
+	else
+		(void)snprintf(what, sizeof(what), "%lld paths", changes);
+	table_cell(t, STYLE_PLAIN, "%s: %s, %s", router ? router : "?", ways, what);
+	for (int i = 0; i < 3; i++)
+		table_cell(t, STYLE_PLAIN, "%s", "");
+}
+
+static void add_with(struct table *t, const json_t *row)
+{
+	const json_t *with = json_object_get(row, "with"), *number;
+	char text[64] = "";
+	size_t i;
+	json_array_foreach(with, i, number) {
+		size_t n = strlen(text);
+		if (n + 16 > sizeof(text)) {
+			(void)strcat(text, " ...");
+			break;
+		}
+		(void)snprintf(text + n, sizeof(text) - n, "%s%lld", i ? " " : "", (long long)json_integer_value(number) + 1);
+	}
+	table_cell(t, STYLE_PLAIN, "%s", text);
+}
+
+static int print_rows(const json_t *rows, const struct screen *screen)
+{
+	static const struct table_column columns[] = {
+		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"THEN", true, 0, 0},
+		{"ELSE", true, 0, 0}, {"OF LOSS", true, 1, 0}, {"WITH", false, 2, 0},
+	};
+	struct table *t;
+	const json_t *row;
+	size_t i;
+	if (table_new(columns, ARRAY_LEN(columns), &t) < 0)
+		return EXIT_FAILED;
+	json_array_foreach(rows, i, row) {
+		const char *kind = json_string_value(json_object_get(row, "kind"));
+		table_cell(t, STYLE_FAINT, "%zu", i + 1);
+		add_begin(t, row);
+		add_length(t, row);
+		table_cell(t, STYLE_PLAIN, "%s", kind);
+		(strcmp(kind, "path") == 0 ? add_move : add_quality)(t, row);
+		add_with(t, row);
+		table_row(t);
+	}
+	int r = table_print(t, screen, stdout);
+	table_free(t);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int print_answer(const struct options *o, const struct client_answer *a)
+{
+	const json_t *rows = json_object_get(a->json, "rows");
+	const char *changes = json_string_value(json_object_get(a->json, "changes"));
+	struct screen screen = screen_get();
+	rows_print_range(a->json, a->now_s, stdout);
+	(void)fputs("\n\n", stdout);
+	int r = EXIT_DONE;
+	if (json_array_size(rows))
+		r = print_rows(rows, &screen);
+	else
+		(void)puts("nothing happened: no time of more loss or slower answers than at other times, and no path changed");
+	if (json_integer_value(json_object_get(a->json, "more")))
+		(void)printf("\n%lld more of less weight (--limit)\n", (long long)json_integer_value(json_object_get(a->json, "more")));
+	if (changes && strcmp(changes, "newest") == 0)
+		(void)puts("older changes of paths were not looked at: there are too many");
+	return r;
+}
+
+int command_incidents(int argc, char **argv)
+{
+	const struct client_question question = {.command = OPTIONS_INCIDENTS, .path = "/api/v1/incidents", .print = print_answer};
+	return client_command(argc, argv, &question);
+}
