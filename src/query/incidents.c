@@ -336,7 +336,7 @@ static bool has_as(const struct dim_value *path, uint64_t as)
 	return false;
 }
 
-/* Whether it happened within a bucket of this time. */
+/* Whether it happened within a bucket of this time. What goes on in the last bucket may end in the next. */
 static bool is_near(const struct incident_move *m, uint64_t time_s, uint32_t step_s)
 {
 	return m->to_ms + step_s * 1000ull >= time_s * 1000 && m->from_ms < (time_s + step_s) * 1000;
@@ -344,7 +344,8 @@ static bool is_near(const struct incident_move *m, uint64_t time_s, uint32_t ste
 
 bool incident_goes_with(const struct incident *i, const struct incident_move *m, uint64_t start_s, uint32_t step_s)
 {
-	bool near = (!i->before && is_near(m, start_s + i->from * step_s, step_s)) || (!i->beyond && is_near(m, start_s + i->to * step_s, step_s));
+	bool near = (!i->before && is_near(m, start_s + i->from * step_s, step_s)) ||
+		is_near(m, start_s + i->to * step_s, step_s);
 	const struct dim_value *v = &i->line->value;
 	switch (i->line->dim) {
 	case DIM_router:

@@ -30,7 +30,7 @@ QUESTIONS = (
     "top?by=", "top?by=router,type,prefix,origin&last=2h", "top?by=neighbour,path,country,match&compare=previous", "top?by=via&limit=3", "top?by=time&last=3h",
     "top?by=origin&fields=share,approximate&compare=1d&sort=rtt_p50_us&order=asc", "series", "series?by=origin&points=20",
     "series?by=via&last=3h&step=1h&fields=bytes_sent", "sparklines?points=10", "sparklines?by=country&keys=DE,null,XX&fields=" + "{figures}",
-    "paths", "paths?nodes=1&limit=2&fields={figures}", "suspects?filter=type:lossy&limit=1", "incidents?last=3h", "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
+    "paths", "paths?nodes=1&limit=2&fields={figures}", "suspects?filter=type:lossy&limit=1", "incidents?last=4h", "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
     "complete?dim=path", "complete?prefix=de", "since", "changes", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
     "senders", "routers", "session", "about", "openapi.json")
 # Errors: status, and the question.
@@ -167,12 +167,16 @@ def make_changes(world, collector):
 
 
 def make_loss(world, collector):
-    """Traffic of a type of its own, of which one neighbour's is lost."""
-    def record(network, path):
-        lossy = path.startswith("64601 ")
-        return {"client": network.replace("0.0/16", "1.1"), "server": "198.51.100.7", "type": "lossy", "bytes_sent": 7000000, "packets_sent": 5000,
-                "packets_retransmitted": 500 if lossy else 20, "connections": 100, "connections_with_retransmit": 80 if lossy else 12}
-    collector.send([record(network, path) for network, path in world.paths["edge2"].items()])
+    """Traffic of which one neighbour's is lost: of a type of its own now, and of another, also slow, for the last one of three hours."""
+    now = int(time.time())
+
+    def record(kind, network, path, age):
+        bad = path.startswith("64601 ") and age < 12
+        return {"time": now - age * 300, "client": network.replace("0.0/16", "1.1"), "server": "198.51.100.7", "type": kind, "bytes_sent": 7000000,
+                "packets_sent": 5000, "packets_retransmitted": 500 if bad else 20, "connections": 100, "connections_with_retransmit": 80 if bad else 12,
+                "rtt_us": [90000 if bad else 9000] * 16 if kind == "steady" else []}
+    collector.send([record("lossy", network, path, 0) for network, path in world.paths["edge2"].items()])
+    collector.send([record("steady", network, path, age) for age in range(36) for network, path in world.paths["edge2"].items()])
 
 
 def main():
