@@ -99,8 +99,8 @@ static void add_with(struct table *t, const json_t *row)
 static int print_rows(const json_t *rows, const struct screen *screen)
 {
 	static const struct table_column columns[] = {
-		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"THEN", true, 0, 0},
-		{"ELSE", true, 0, 0}, {"OF LOSS", true, 1, 0}, {"WITH", false, 2, 0},
+		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"IN IT", true, 0, 0},
+		{"OTHERWISE", true, 0, 0}, {"OF LOSS", true, 1, 0}, {"WITH", false, 2, 0},
 	};
 	struct table *t;
 	const json_t *row;

@@ -127,6 +127,58 @@ export interface Suspects {
     total: Figures;
 }
 
+// Some of the traffic; dim null: all of it.
+export interface IncidentLine {
+    dim: "via" | "router" | null;
+    value: string | number | null;
+    name: string | null;
+}
+
+// A time in which it lost more, or was slower, than at others. begin null: from the first traffic on; end null: it goes on.
+export interface Episode extends IncidentLine {
+    kind: "loss" | "rtt";
+    begin: string | null;
+    end: string | null;
+    filter: string | null;
+    inside: Figures;
+    outside: Figures;
+    retransmit_share: number | null;
+    excess: number;
+    also: IncidentLine[];
+    verdict: string;
+    with: number[]; // rows
+}
+
+// Networks of a router that went from one way to another.
+export interface Move {
+    kind: "path";
+    begin: string;
+    end: string;
+    value: string | null; // the router
+    hop: number | null;
+    hop_name: string | null;
+    before_as: number | null;
+    before_name: string | null;
+    after_as: number | null;
+    after_name: string | null;
+    changes: number;
+    prefix: string | null;
+    before: string | null;
+    after: string | null;
+    verdict: string;
+    with: number[];
+}
+
+export interface Incidents {
+    from: string;
+    to: string;
+    since?: number | null;
+    step: number;
+    changes: "all" | "newest" | "none";
+    more: number;
+    rows: (Episode | Move)[];
+}
+
 export interface FlowNode extends Figures {
     id: string;
     stage: "router" | "neighbour" | "transit" | "origin";

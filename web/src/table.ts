@@ -6,6 +6,7 @@ import {h, svg, type Child} from "./dom";
 
 export interface Column<R> {
     name: string;
+    head?: Child;             // beside the name
     title?: string;
     number?: boolean;
     class?: string;
@@ -25,7 +26,7 @@ function header<R>(column: Column<R>, sorting?: Sorting): HTMLElement {
         scope: "col", class: [column.number ? "n" : "", column.class ?? ""].join(" ").trim() || undefined, title: column.title,
     };
     if (!sorting || !column.sort)
-        return h("th", attributes, column.name);
+        return h("th", attributes, column.name, column.head);
     const active = sorting.by === column.sort;
     attributes["aria-sort"] = active ? sorting.descending ? "descending" : "ascending" : undefined;
     return h("th", attributes, h("a", {href: sorting.url(column.sort, active ? !sorting.descending : true),

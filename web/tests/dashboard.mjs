@@ -10,7 +10,7 @@ const END = new Date(Math.floor(setting.now / 3600) * 3600e3);
 const at = (hours) => new Date(END.getTime() + hours * 3600e3).toISOString().slice(0, 19) + "Z";
 const RANGE = {from: at(-6), to: at(0)};
 const fixed = (more = {}) => "?" + new URLSearchParams({...RANGE, ...more});
-const PAGES = {"/": "Overview", "/networks": "Networks", "/paths": "Paths", "/routes": "Routes", "/senders": "Senders", "/routers": "Routers"};
+const PAGES = {"/": "Overview", "/networks": "Networks", "/paths": "Paths", "/incidents": "Incidents", "/routes": "Routes", "/senders": "Senders", "/routers": "Routers"};
 // The number in a text like "223 Mbit/s on average".
 const perSecond = (text) => {
     const found = /([\d.,]+)\s*([kMGT]?)bit\/s/.exec(text);
@@ -321,6 +321,38 @@ async function pathsPage(browser) {
     await page.context().close();
 }
 
+// Each line against the API: its place on the axis, its figures, and where it leads.
+async function incidentsPage(browser) {
+    const page = await open(browser, "/incidents" + fixed());
+    const {rows, more, step} = await api("incidents", RANGE), episodes = rows.filter((row) => row.kind !== "path");
+    check(rows.some((row) => row.kind === "loss"), "there is a loss", JSON.stringify(rows.map((row) => row.verdict)));
+    equal([more, step], [0, 300], "all of it, to five minutes");
+    equal(await page.$$eval(".incidents .kind", (list) => list.map((e) => e.classList[1])), rows.map((row) => row.kind), "Incidents has a line each");
+    equal(await page.$$eval(".incidents td.where > a", (list) => list.map((e) => e.title)), rows.map((row) => row.verdict), "with its sentence");
+    const column = (n) => values(page, `.incidents td:nth-child(${n}) data`);
+    equal(await column(6), episodes.map((row) => row.kind === "loss" ? row.inside.retransmit_rate : row.inside.rtt_p50_us), "the figure in its time");
+    equal(await column(7), episodes.map((row) => row.kind === "loss" ? row.outside.retransmit_rate : row.outside.rtt_p50_us), "and at other times");
+    equal(await column(8), rows.filter((row) => row.kind === "loss").map((row) => row.retransmit_share), "its part of all that was sent again");
+    const from = Date.parse(RANGE.from), length = Date.parse(RANGE.to) - from, part = (time, otherwise) => 100 * (time ? Date.parse(time) - from : otherwise) / length;
+    const drawn = await page.$$eval(".incidents .lane i", (list) => list.map((e) => [parseFloat(e.style.left), parseFloat(e.style.left) + parseFloat(e.style.width)]));
+    const wanted = rows.map((row) => [part(row.begin, 0), part(row.end, length)]);
+    check(drawn.length === wanted.length && drawn.every((ends, i) => ends.every((x, k) => Math.abs(x - wanted[i][k]) < 0.01)), "drawn from when to when", `${JSON.stringify(drawn)} ${JSON.stringify(wanted)}`);
+    const with_ = await page.$$eval(".incidents tbody tr", (list) => list.map((e) => [...e.querySelectorAll("a[href^='#incident']")].map((a) => Number(a.textContent) - 1)));
+    equal(with_, rows.map((row) => row.with), "and what is beside it");
+    const loss = rows.findIndex((row) => row.kind === "loss");
+    await click(page, `.incidents tbody tr:nth-child(${loss + 1}) td.where > a`);
+    const {searchParams, pathname} = new URL(page.url());
+    equal([pathname, searchParams.get("filter"), searchParams.get("from")], ["/networks", rows[loss].filter, rows[loss].begin ?? RANGE.from], "a line leads to its traffic in its own time");
+    await go(page, "/incidents?last=2h");
+    const moves = (await api("incidents", {last: "2h"})).rows.filter((row) => row.kind === "path");
+    check(moves.length > 0 && moves.length === await page.locator(".incidents .kind.path").count(), "moves of paths have lines as well", moves.length);
+    equal(await page.locator(".incidents .kind.path").first().evaluate((e) => e.closest("tr").querySelector("td.where").innerText.includes("→")), true, "from one way to another");
+    await go(page, "/incidents" + fixed({filter: "type:nosuch"}));
+    check((await page.textContent("#content")).includes("Nothing happened to this traffic"), "where nothing happened it says what is looked for");
+    equal(page.problems, [], "Incidents: no complaint on the console");
+    await page.context().close();
+}
+
 async function glass(browser) {
     const page = await open(browser, "/routes");
     await page.fill("#q", "100.64.1.1");
@@ -383,7 +415,7 @@ async function themes(browser) {
 async function phone(browser) {
     const page = await open(browser, "/" + fixed(), {viewport: {width: 390, height: 844}, isMobile: true, hasTouch: true});
     for (const [path, title] of Object.entries(PAGES)) {
-        await go(page, path + (["/", "/networks", "/paths"].includes(path) ? fixed() : ""));
+        await go(page, path + (["/", "/networks", "/paths", "/incidents"].includes(path) ? fixed() : ""));
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         check(width <= 390, `${title} fits 390 pixels`, width);
         const cut = await page.$$eval(".segmented", (list) => list.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.ariaLabel));
@@ -495,7 +527,7 @@ async function broken(browser) {
 
 const browser = await launch();
 try {
-    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, coverage, badAddress, pathsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
+    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, coverage, badAddress, pathsPage, incidentsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
         await part(browser);
 } finally {
     await browser.close();
