@@ -343,10 +343,6 @@ async function incidentsPage(browser) {
     await click(page, `.incidents tbody tr:nth-child(${loss + 1}) td.where > a`);
     const {searchParams, pathname} = new URL(page.url());
     equal([pathname, searchParams.get("filter"), searchParams.get("from")], ["/networks", rows[loss].filter, rows[loss].begin ?? RANGE.from], "a line leads to its traffic in its own time");
-    await go(page, "/incidents?last=2h");
-    const moves = (await api("incidents", {last: "2h"})).rows.filter((row) => row.kind === "path");
-    check(moves.length > 0 && moves.length === await page.locator(".incidents .kind.path").count(), "moves of paths have lines as well", moves.length);
-    equal(await page.locator(".incidents .kind.path").first().evaluate((e) => e.closest("tr").querySelector("td.where").innerText.includes("→")), true, "from one way to another");
     await go(page, "/incidents" + fixed({filter: "type:nosuch"}));
     check((await page.textContent("#content")).includes("Nothing happened to this traffic"), "where nothing happened it says what is looked for");
     equal(page.problems, [], "Incidents: no complaint on the console");
