@@ -4,6 +4,7 @@
  * much of the traffic of two is the same is counted here as well, while the paths are at hand. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "query/incidents.h"
@@ -13,10 +14,13 @@
 #define MEMBERS_MAX  256
 #define MEMORY_BYTES (64u << 20)
 
+_Static_assert(INCIDENTS_LINES_MAX <= UINT8_MAX, "a line's number is small");
+
 struct making {
 	const struct query_groups *all;
 	struct groups routers, ases; /* the measures of all, by code */
 	struct value_set as_set;     /* numbers need none but for their kind */
+	uint8_t *router_lines, *as_lines; /* of each row of them: its line; 0: none */
 	struct incident_lines lines;
 };
 
@@ -52,7 +56,7 @@ static int add_up(struct making *m)
 }
 
 /* The first ones of a table by what was sent again. */
-static int choose(struct making *m, const struct groups *from, enum dimension dim, const struct value_set *set, size_t max)
+static int choose(struct making *m, const struct groups *from, enum dimension dim, const struct value_set *set, size_t max, uint8_t **ret_lines)
 {
 	struct incident_lines *l = &m->lines;
 	struct ranking ranking = {
@@ -61,13 +65,17 @@ static int choose(struct making *m, const struct groups *from, enum dimension di
 	};
 	CLEANUP(free_p) uint32_t *rows = NULL;
 	uint32_t count;
-	int r = rank_top(&ranking, (uint32_t)max, &rows, &count);
+	uint8_t *lines = *ret_lines = calloc((size_t)from->count + 1, 1);
+	int r = lines ? rank_top(&ranking, (uint32_t)max, &rows, &count) : -ENOMEM;
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < count && r == 0; i++) {
 		struct dim_value value = value_set_value(set, *groups_key(from, rows[i]));
 		if (value.bytes.len) {
 			value.bytes.data = arena_copy(&l->arena, value.bytes.data, value.bytes.len);
 			r = value.bytes.data ? 0 : -ENOMEM;
 		}
+		lines[rows[i]] = (uint8_t)l->count;
 		l->list[l->count++] = (struct incident_line){.dim = dim, .value = value};
 	}
 	return r;
@@ -77,16 +85,16 @@ static int choose(struct making *m, const struct groups *from, enum dimension di
 static size_t lines_of(const struct making *m, uint32_t group, size_t *ret)
 {
 	uint32_t members[MEMBERS_MAX];
-	const struct incident_lines *l = &m->lines;
 	size_t count = 0, member_count = members_of(m, group, members);
-	struct dim_value router = value_set_value(&m->all->sets[0], groups_key(m->all->groups, group)[0]);
+	uint64_t router = groups_key(m->all->groups, group)[0];
 	ret[count++] = 0;
-	for (size_t i = 1; i < l->count; i++) {
-		bool has = i <= l->router_count && value_cmp(dimension_table[DIM_router].kind, &router, &l->list[i].value) == 0;
-		for (size_t k = 0; i > l->router_count && k < member_count && !has; k++)
-			has = members[k] == l->list[i].value.number;
-		if (has)
-			ret[count++] = i;
+	if (router && m->router_lines[groups_find(&m->routers, &router)])
+		ret[count++] = m->router_lines[groups_find(&m->routers, &router)];
+	for (size_t i = 0; i < member_count; i++) {
+		uint64_t as = (uint64_t)members[i] + 1;
+		uint8_t line = m->as_lines[groups_find(&m->ases, &as)];
+		if (line)
+			ret[count++] = line;
 	}
 	return count;
 }
@@ -125,10 +133,10 @@ static int make(struct making *m, size_t points)
 	if (r < 0)
 		return r;
 	l->list[l->count++] = (struct incident_line){.dim = INCIDENT_EVERYTHING};
-	r = choose(m, &m->routers, DIM_router, &m->all->sets[0], INCIDENTS_ROUTERS_MAX);
+	r = choose(m, &m->routers, DIM_router, &m->all->sets[0], INCIDENTS_ROUTERS_MAX, &m->router_lines);
 	l->router_count = l->count - 1;
 	if (r == 0)
-		r = choose(m, &m->ases, DIM_via, &m->as_set, INCIDENTS_LINES_MAX - l->count);
+		r = choose(m, &m->ases, DIM_via, &m->as_set, INCIDENTS_LINES_MAX - l->count, &m->as_lines);
 	if (r == 0)
 		r = make_room(l, points);
 	if (r == 0)
@@ -141,6 +149,8 @@ static void making_done(struct making *m)
 	groups_done(&m->routers);
 	groups_done(&m->ases);
 	value_set_done(&m->as_set);
+	free(m->router_lines);
+	free(m->as_lines);
 	incident_lines_done(&m->lines);
 }
 
