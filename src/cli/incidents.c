@@ -2,6 +2,7 @@
 
 /* What happened when, the latest first. What goes with something else, a loss and the move of networks beside it, says with which line. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -57,43 +58,56 @@ static void add_quality(struct table *t, const json_t *row)
 	table_cell(t, STYLE_PLAIN, "%s", is_rtt ? "" : units_percent(rows_number(row, "retransmit_share"), text));
 }
 
+/* " 64500", or where there is none what that means. */
+static void put_end(const json_t *row, const char *as, const char *path, FILE *out)
+{
+	const json_t *number = json_object_get(row, as);
+	if (json_is_integer(number))
+		(void)fprintf(out, "%lld", (long long)json_integer_value(number));
+	else
+		(void)fputs(json_is_null(json_object_get(row, path)) ? "no route" : "itself", out);
+}
+
 /* "edge1: 64500 > 64510, 37 paths". */
-static void add_move(struct table *t, const json_t *row)
+static void put_move(const json_t *row, FILE *out)
 {
 	CLEANUP(free_p) char *router = rows_dimension_text(row, "value");
 	CLEANUP(free_p) char *prefix = rows_dimension_text(row, "prefix");
-	long long before = json_integer_value(json_object_get(row, "before_as")), after = json_integer_value(json_object_get(row, "after_as"));
 	long long changes = json_integer_value(json_object_get(row, "changes"));
-	char ways[64] = "", what[64];
-	if (before)
-		(void)snprintf(ways, sizeof(ways), "%lld", before);
-	if (json_is_null(json_object_get(row, "after")))
-		(void)strcat(ways, " > no route");
-	else if (after)
-		(void)snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), " > %lld", after);
+	(void)fprintf(out, "%s: ", router ? router : "?");
+	put_end(row, "before_as", "before", out);
+	(void)fputs(" > ", out);
+	put_end(row, "after_as", "after", out);
 	if (changes == 1)
-		(void)snprintf(what, sizeof(what), "%s", prefix ? prefix : "?");
+		(void)fprintf(out, ", %s", prefix ? prefix : "?");
 	else
-		(void)snprintf(what, sizeof(what), "%lld paths", changes);
-	table_cell(t, STYLE_PLAIN, "%s: %s, %s", router ? router : "?", ways, what);
-	for (int i = 0; i < 3; i++)
-		table_cell(t, STYLE_PLAIN, "%s", "");
+		(void)fprintf(out, ", %lld paths", changes);
 }
 
-static void add_with(struct table *t, const json_t *row)
+/* The numbers of lines, with blanks between. */
+static void put_with(const json_t *row, FILE *out)
 {
-	const json_t *with = json_object_get(row, "with"), *number;
-	char text[64] = "";
+	const json_t *number;
 	size_t i;
-	json_array_foreach(with, i, number) {
-		size_t n = strlen(text);
-		if (n + 16 > sizeof(text)) {
-			(void)strcat(text, " ...");
-			break;
-		}
-		(void)snprintf(text + n, sizeof(text) - n, "%s%lld", i ? " " : "", (long long)json_integer_value(number) + 1);
-	}
-	table_cell(t, STYLE_PLAIN, "%s", text);
+	json_array_foreach(json_object_get(row, "with"), i, number)
+		(void)fprintf(out, "%s%lld", i ? " " : "", (long long)json_integer_value(number) + 1);
+}
+
+static void add_text(struct table *t, const json_t *row, void (*put)(const json_t *row, FILE *out))
+{
+	CLEANUP(free_p) char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	if (out)
+		put(row, out);
+	table_cell(t, STYLE_PLAIN, "%s", out && fclose(out) == 0 ? text : "?");
+}
+
+static void add_move(struct table *t, const json_t *row)
+{
+	add_text(t, row, put_move);
+	for (int i = 0; i < 3; i++) /* what only an episode has */
+		table_cell(t, STYLE_PLAIN, "%s", "");
 }
 
 static int print_rows(const json_t *rows, const struct screen *screen)
@@ -114,7 +128,7 @@ static int print_rows(const json_t *rows, const struct screen *screen)
 		add_length(t, row);
 		table_cell(t, STYLE_PLAIN, "%s", kind);
 		(strcmp(kind, "path") == 0 ? add_move : add_quality)(t, row);
-		add_with(t, row);
+		add_text(t, row, put_with);
 		table_row(t);
 	}
 	int r = table_print(t, screen, stdout);
