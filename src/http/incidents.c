@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* What happened when (query/incidents.h), in one view of the store where it can do that. The sums of every router and path, which
- * /api/v1/paths and suspects ask for as well, tell which lines are looked at; each kind of line is one question over time; and the changes of
- * paths are read, the newest so many. Buckets are wide enough that such a question reads no more than some millions of rows: of
- * minutes, of hours, of days by the length of the range. */
+/* What happened when (query/incidents.h), in one view of the store where it can do that. The routers and ASes with the most that was sent
+ * again are looked at; each kind of line is one question over time. Only when two or more incidents are found the sums of every
+ * router and path are asked for, which tell which is in which. Buckets are wide enough that such a question reads no more than
+ * some millions of rows: of minutes, of hours, of days by the length of the range. Last the changes of paths are read, the newest so many. */
 
 #include "http/incidents.h"
 
@@ -26,7 +26,7 @@ struct asked {
 	struct http_call *call;
 	const struct http_question *q;
 	struct http_asking asking;
-	struct query_result paths; /* only the range */
+	struct query_result routers, vias; /* the largest; what is covered */
 	struct incident_lines lines;
 	struct incidents found;
 	struct incident_moves moves;
@@ -49,23 +49,41 @@ static uint32_t step_of(const struct query *q)
 	return step_s;
 }
 
-static int choose_lines(void *ctx, const struct query_groups *all)
+static bool out_of_memory(struct asked *a)
 {
-	struct asked *a = ctx;
-	return incident_lines_make(all, STRETCH_BUCKETS_MAX, &a->lines);
+	http_reply_error(a->call, 500, "out of memory");
+	return false;
 }
 
-static bool ask_paths(struct asked *a)
+static bool ask_most(struct asked *a, enum dimension dim, size_t limit, struct query_result *ret)
 {
-	struct query paths = a->q->query;
-	paths.by[0] = DIM_router;
-	paths.by[1] = DIM_path;
-	paths.by_count = 2;
-	paths.limit = 1;
-	paths.all = choose_lines;
-	paths.all_ctx = a;
-	paths.keep_snapshot = true;
-	return http_ask(&a->asking, &paths, &a->paths);
+	struct query most = a->q->query;
+	most.by[0] = dim;
+	most.by_count = 1;
+	most.sort = MEASURE_packets_retransmitted;
+	most.limit = (uint32_t)limit;
+	most.measures = MEASURE_BIT(MEASURE_packets_retransmitted);
+	most.keep_snapshot = true;
+	return http_ask(&a->asking, &most, ret);
+}
+
+/* The bucket that is still filling would look like an end. */
+static void set_buckets(struct asked *a, size_t *ret_points)
+{
+	uint64_t now_s = clock_wall_ms() / 1000, to_s = a->routers.to_s < now_s ? a->routers.to_s : now_s;
+	a->said = (struct incidents_said){.to_s = a->routers.to_s, .step_s = step_of(&a->q->query), .backend = &a->call->server->backend};
+	a->said.start_s = a->routers.from_s - a->routers.from_s % a->said.step_s;
+	size_t points = to_s > a->said.start_s ? (to_s - a->said.start_s) / a->said.step_s : 0;
+	*ret_points = points < STRETCH_BUCKETS_MAX ? points : STRETCH_BUCKETS_MAX;
+}
+
+static bool choose_lines(struct asked *a)
+{
+	size_t points;
+	if (!ask_most(a, DIM_router, INCIDENTS_ROUTERS_MAX + 1, &a->routers) || !ask_most(a, DIM_via, INCIDENTS_ASES_MAX + 1, &a->vias))
+		return false;
+	set_buckets(a, &points);
+	return incident_lines_make(&a->routers, &a->vias, points, &a->lines) == 0 || out_of_memory(a);
 }
 
 /* The lines first..first + count of one dimension, or everything, over time. Rows come by time, and of one time in the order of the lines, of
@@ -79,8 +97,8 @@ static bool ask_times(struct asked *a, size_t first, size_t count)
 	times.by[0] = DIM_time;
 	times.by[1] = dim;
 	times.by_count = dim == INCIDENT_EVERYTHING ? 1 : 2;
-	times.from_s = a->paths.from_s;
-	times.to_s = a->paths.to_s;
+	times.from_s = a->routers.from_s;
+	times.to_s = a->routers.to_s;
 	times.exact_range = true;
 	times.step_s = a->said.step_s;
 	times.limit = 0;
@@ -105,26 +123,40 @@ static bool ask_times(struct asked *a, size_t first, size_t count)
 	return true;
 }
 
-/* The bucket that is still filling would look like an end. */
-static void set_buckets(struct asked *a)
+static int share(void *ctx, const struct query_groups *all)
 {
-	uint64_t now_s = clock_wall_ms() / 1000, to_s = a->paths.to_s < now_s ? a->paths.to_s : now_s;
-	a->said = (struct incidents_said){.to_s = a->paths.to_s, .step_s = step_of(&a->q->query), .backend = &a->call->server->backend};
-	a->said.start_s = a->paths.from_s - a->paths.from_s % a->said.step_s;
-	size_t points = to_s > a->said.start_s ? (to_s - a->said.start_s) / a->said.step_s : 0;
-	a->lines.points = points < STRETCH_BUCKETS_MAX ? points : STRETCH_BUCKETS_MAX;
+	return incident_lines_share(ctx, all);
+}
+
+static bool ask_paths(struct asked *a)
+{
+	struct query paths = a->q->query;
+	struct query_result none;
+	paths.by[0] = DIM_router;
+	paths.by[1] = DIM_path;
+	paths.by_count = 2;
+	paths.limit = 1;
+	paths.measures = MEASURE_BIT(MEASURE_packets_sent);
+	paths.sort = MEASURE_packets_sent;
+	paths.all = share;
+	paths.all_ctx = &a->lines;
+	paths.keep_snapshot = true;
+	if (!http_ask(&a->asking, &paths, &none))
+		return false;
+	query_result_done(&none);
+	return true;
 }
 
 static bool ask_lines(struct asked *a)
 {
 	size_t routers = a->lines.router_count, ases = a->lines.count - 1 - routers;
-	set_buckets(a);
 	if (!ask_times(a, 0, 1) || (routers && !ask_times(a, 1, routers)) || (ases && !ask_times(a, 1 + routers, ases)))
 		return false;
-	if (incidents_find(&a->lines, &a->found) == 0)
-		return true;
-	http_reply_error(a->call, 500, "out of memory");
-	return false;
+	if (incidents_find(&a->lines, &a->found) < 0)
+		return out_of_memory(a);
+	if (a->found.found_count > 1 && !ask_paths(a))
+		return false;
+	return incidents_settle(&a->lines, &a->found) == 0 || out_of_memory(a);
 }
 
 static int on_change(void *ctx, const struct store_change *c)
@@ -363,7 +395,7 @@ static int write_json(const struct asked *a, const struct events *events)
 {
 	static const char *const changes[] = {[CHANGES_ALL] = "all", [CHANGES_NEWEST] = "newest", [CHANGES_NONE] = "none"};
 	int rc = 0;
-	http_rows_write_range(a->paths.from_s, a->paths.to_s, a->out);
+	http_rows_write_range(a->routers.from_s, a->routers.to_s, a->out);
 	(void)fprintf(a->out, ",\"step\":%u,\"changes\":\"%s\",\"more\":%zu,\"rows\":[", a->said.step_s, changes[a->changes],
 		a->found.count + a->found.more + a->moves.count - events->count);
 	for (size_t i = 0; i < events->count && rc == 0; i++) {
@@ -393,7 +425,7 @@ static int write_csv(const struct asked *a, const struct events *events)
 static void reply(struct asked *a)
 {
 	struct events events;
-	a->render = (struct render){.sort = a->q->query.sort, .total = &a->paths.total, .fields = a->q->fields};
+	a->render = (struct render){.sort = a->q->query.sort, .total = &a->routers.total, .fields = a->q->fields};
 	a->out = choose_events(a, &events) ? http_reply_begin(a->call, 200, a->q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON) : NULL;
 	int rc = !a->out ? -ENOMEM : a->q->csv ? write_csv(a, &events) : write_json(a, &events);
 	if (a->out)
@@ -405,14 +437,15 @@ static void reply(struct asked *a)
 
 static void answer(struct asked *a)
 {
-	bool ok = ask_paths(a) && ask_lines(a) && ask_changes(a);
+	bool ok = choose_lines(a) && ask_lines(a) && ask_changes(a);
 	http_asking_end(&a->asking);
 	if (ok)
 		reply(a);
-	free(a->found.list);
+	incidents_done(&a->found);
 	incident_moves_done(&a->moves);
 	incident_lines_done(&a->lines);
-	query_result_done(&a->paths);
+	query_result_done(&a->routers);
+	query_result_done(&a->vias);
 }
 
 void http_incidents(struct http_call *call)

@@ -28,7 +28,7 @@ double evidence_rate(const struct evidence *e)
 	return e->packets ? (double)e->retransmits / (double)e->packets : 0;
 }
 
-static double events(const struct evidence *e)
+double evidence_events(const struct evidence *e)
 {
 	double lossy = e->lossy ? (double)e->lossy : fmin((double)e->retransmits / PER_CONNECTION, (double)e->connections);
 	return fmin(lossy, (double)e->retransmits) / WEIGHT_SPREAD;
@@ -36,7 +36,7 @@ static double events(const struct evidence *e)
 
 struct stats_interval evidence_interval(const struct evidence *e)
 {
-	double n = (double)e->packets, of = events(e);
+	double n = (double)e->packets, of = evidence_events(e);
 	if (!e->retransmits)
 		return stats_wilson(0, n / WEIGHT_SPREAD, STATS_Z95);
 	return stats_wilson(of, n * of / (double)e->retransmits, STATS_Z95);
@@ -70,7 +70,7 @@ static bool witnessed(const struct evidence *part, const struct evidence *rest)
 
 bool evidence_apart(const struct evidence *part, const struct evidence *rest)
 {
-	return part->packets >= EVIDENCE_PACKETS_MIN && rest->packets >= EVIDENCE_PACKETS_MIN && part->retransmits >= RETRANSMITS_MIN && events(part) >= EVENTS_MIN &&
+	return part->packets >= EVIDENCE_PACKETS_MIN && rest->packets >= EVIDENCE_PACKETS_MIN && part->retransmits >= RETRANSMITS_MIN && evidence_events(part) >= EVENTS_MIN &&
 		evidence_rate(part) >= TIMES * evidence_rate(rest) && evidence_interval(part).low > evidence_interval(rest).high &&
 		witnessed(part, rest);
 }
@@ -83,5 +83,5 @@ double evidence_likelihood(const struct evidence *part, const struct evidence *r
 	if (evidence_rate(part) <= evidence_rate(rest))
 		return 0;
 	double elsewhere = rest->retransmits ? (double)rest->retransmits * log(evidence_rate(rest) / one) : 0;
-	return ((double)part->retransmits * log(evidence_rate(part) / one) + elsewhere) * events(&whole) / (double)whole.retransmits;
+	return ((double)part->retransmits * log(evidence_rate(part) / one) + elsewhere) * evidence_events(&whole) / (double)whole.retransmits;
 }

@@ -27,6 +27,8 @@ struct evidence {
 struct evidence evidence_rest(const struct evidence *whole, const struct evidence *part);
 /* 0 of no packets. */
 double evidence_rate(const struct evidence *e);
+/* Of independent witnesses for loss: that many retransmits' worth. */
+double evidence_events(const struct evidence *e);
 /* Of the rate: 95 %. */
 struct stats_interval evidence_interval(const struct evidence *e);
 /* Packets sent again beyond what there would be at the rate of the rest; 0 where there is no rest to speak of. */

@@ -5,7 +5,10 @@
  * traffic did the same at that time: then it is everything's. So many stretches of so many lines are looked at that chance alone
  * makes some of them stand out: two rates must be likelier than one by so much that of a hundred ranges without an incident one
  * has one (each stretch taken for a trial of its own, as Bonferroni does; twice a logarithm of likelihoods is chi-squared, so it is
- * above x with a probability below e^-x).
+ * above x with a probability below e^-x). Rates also go up and down from bucket to bucket, for who is behind an AS changes, and by more than
+ * chance: by how much more is seen in the other buckets, and the likelihood is divided by that (quasi-likelihood; R. Wedderburn, Biometrika
+ * 61, 1974). Half of the buckets tell it, by the median, so that other incidents do not. And it must be worth a look: what is
+ * too much is a twentieth of all that was sent again in that time, or the slow ones are of a hundredth of the packets.
  *
  * Most incidents show in many lines: a transit that loses packets for an hour, its neighbour, the networks behind it, the router before
  * it. The likeliest AS is named. Another one of about the same time belongs to it where most packets of the one are packets of the
@@ -28,6 +31,8 @@
 
 #define LINE_MAX     4    /* incidents of a line and kind */
 #define CHANCE       0.01 /* of an incident where there is none */
+#define LOSS_SHARE   0.05 /* of all that was sent again in its time: too much */
+#define RTT_SHARE    0.01 /* of all packets in its time */
 #define RISE         2    /* above what the rest of the traffic rose by */
 #define EVERYWHERE   0.9  /* of everything: there is no rest to compare with */
 #define SLOW_SHARE   0.25 /* of a line's round trips are above its bound, or fewer */
@@ -37,7 +42,7 @@
 #define SAME_TRAFFIC 0.5  /* of the smaller one's packets */
 #define MEMBERS_MAX  256
 
-struct found {
+struct incident_found {
 	struct incident incident;
 	struct stretch stretch;
 	unsigned bound; /* of round trips */
@@ -45,7 +50,7 @@ struct found {
 
 struct finding {
 	const struct incident_lines *lines;
-	struct found *list;
+	struct incident_found *list;
 	size_t count;
 };
 
@@ -96,7 +101,7 @@ static struct evidence evidence_of(enum incident_kind kind, unsigned bound, cons
 /* ---- the incidents of a line ---- */
 
 /* The rest of the traffic may have risen, too: what is left of the rise must do. */
-static bool is_its_own(const struct finding *f, const struct found *found)
+static bool is_its_own(const struct finding *f, const struct incident_found *found)
 {
 	const struct incident *i = &found->incident;
 	enum incident_kind kind = i->kind;
@@ -113,6 +118,12 @@ static bool is_its_own(const struct finding *f, const struct found *found)
 		return true;
 	double rise = evidence_rate(&outside) > 0 ? evidence_rate(&inside) / evidence_rate(&outside) : 1;
 	return rise <= 1 || evidence_rate(&found->stretch.in) >= RISE * rise * evidence_rate(&found->stretch.out);
+}
+
+static bool is_worth_a_look(const struct incident *i)
+{
+	return i->kind == INCIDENT_LOSS ? i->excess >= LOSS_SHARE * (double)i->all.v[MEASURE_packets_retransmitted]
+		: (double)i->in.v[MEASURE_packets_sent] >= RTT_SHARE * (double)i->all.v[MEASURE_packets_sent];
 }
 
 static bool median_rose(const struct incident *i)
@@ -135,21 +146,21 @@ static void look_at(struct finding *f, const struct incident_line *line, enum in
 	unsigned bound = bound_of(&rest);
 	for (size_t i = 0; i < points; i++)
 		of[i] = evidence_of(kind, bound, &line->buckets[i]);
-	size_t count = stretch_all(of, points, likelihood_min(f), stretches, LINE_MAX);
+	size_t count = stretch_all(of, points, likelihood_min(f) * stretch_dispersion(of, points), stretches, LINE_MAX);
 	for (size_t i = 0; i < count; i++) {
 		struct measures in = sums(line, stretches[i].from, stretches[i].to);
 		measures_sub(&rest, &in);
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct stretch *s = &stretches[i];
-		struct found found = {
+		struct incident_found found = {
 			.incident = {.kind = kind, .line = line, .from = s->from, .to = s->to, .before = !sums(line, 0, s->from).v[MEASURE_packets_sent], .beyond = s->to == points,
 				.in = sums(line, s->from, s->to), .out = rest, .all = sums(&f->lines->list[0], s->from, s->to),
 				.excess = evidence_excess(&s->in, &s->out)},
 			.stretch = *s,
 			.bound = bound,
 		};
-		if (is_its_own(f, &found) && (kind == INCIDENT_LOSS || median_rose(&found.incident)))
+		if (is_worth_a_look(&found.incident) && is_its_own(f, &found) && (kind == INCIDENT_LOSS || median_rose(&found.incident)))
 			f->list[f->count++] = found;
 	}
 }
@@ -174,7 +185,7 @@ static double shared(const struct finding *f, const struct incident *a, const st
 }
 
 /* left, which is of other in its time, without what first has of it: of all that first sent then, as much as its packets are shared. */
-static struct evidence without(const struct finding *f, struct evidence left, const struct found *other, const struct found *first)
+static struct evidence without(const struct finding *f, struct evidence left, const struct incident_found *other, const struct incident_found *first)
 {
 	struct measures then = sums(first->incident.line, other->incident.from, other->incident.to);
 	struct evidence own = evidence_of(other->incident.kind, other->bound, &then);
@@ -184,19 +195,19 @@ static struct evidence without(const struct finding *f, struct evidence left, co
 	return evidence_rest(&left, &own);
 }
 
-static bool concurrent(const struct found *a, const struct found *b)
+static bool concurrent(const struct incident_found *a, const struct incident_found *b)
 {
 	return a->incident.kind == b->incident.kind && same_time(&a->incident, &b->incident);
 }
 
 /* Without first it would not be one. */
-static bool is_explained(const struct finding *f, const struct found *other, const struct found *first)
+static bool is_explained(const struct finding *f, const struct incident_found *other, const struct incident_found *first)
 {
 	struct evidence left = without(f, other->stretch.in, other, first);
 	return !evidence_apart(&left, &other->stretch.out);
 }
 
-static bool belongs_to(const struct finding *f, const struct found *other, const struct found *first)
+static bool belongs_to(const struct finding *f, const struct incident_found *other, const struct incident_found *first)
 {
 	double a = shared(f, &first->incident, &first->incident), b = shared(f, &other->incident, &other->incident);
 	double both = shared(f, &first->incident, &other->incident);
@@ -204,7 +215,7 @@ static bool belongs_to(const struct finding *f, const struct found *other, const
 }
 
 /* A router, or everything, is at fault when no AS alone explains it, nor several of them with the rest of it as usual. */
-static const struct found *explanation(const struct finding *f, size_t named, const struct found *other, bool *ret_by_several)
+static const struct incident_found *explanation(const struct finding *f, size_t named, const struct incident_found *other, bool *ret_by_several)
 {
 	struct evidence left = other->stretch.in;
 	for (size_t i = 0; i < named; i++) {
@@ -219,14 +230,14 @@ static const struct found *explanation(const struct finding *f, size_t named, co
 }
 
 /* ASes first, for who can be called; then routers, then everything; each by likelihood. */
-static int class_of(const struct found *x)
+static int class_of(const struct incident_found *x)
 {
 	return x->incident.line->dim == DIM_via ? 0 : x->incident.line->dim == DIM_router ? 1 : 2;
 }
 
 static int by_class(const void *a, const void *b)
 {
-	const struct found *x = a, *y = b;
+	const struct incident_found *x = a, *y = b;
 	if (class_of(x) != class_of(y))
 		return class_of(x) - class_of(y);
 	if (x->stretch.likelihood != y->stretch.likelihood)
@@ -244,7 +255,7 @@ static void note(struct incident *i, const struct incident_line *line)
 }
 
 /* Those named before that belong to it are named no more. Returns how many are left. */
-static size_t take_over(struct finding *f, size_t named, struct found *by)
+static size_t take_over(struct finding *f, size_t named, struct incident_found *by)
 {
 	size_t left = 0;
 	for (size_t i = 0; i < named; i++) {
@@ -260,7 +271,7 @@ static size_t take_over(struct finding *f, size_t named, struct found *by)
 	return left;
 }
 
-static size_t settle_as(struct finding *f, size_t named, const struct found *other)
+static size_t settle_as(struct finding *f, size_t named, const struct incident_found *other)
 {
 	for (size_t i = 0; i < named; i++)
 		if (belongs_to(f, other, &f->list[i])) {
@@ -271,13 +282,13 @@ static size_t settle_as(struct finding *f, size_t named, const struct found *oth
 	return named + 1;
 }
 
-static size_t settle_wider(struct finding *f, size_t named, const struct found *other)
+static size_t settle_wider(struct finding *f, size_t named, const struct incident_found *other)
 {
 	bool by_several = false;
-	const struct found *by = explanation(f, named, other, &by_several);
+	const struct incident_found *by = explanation(f, named, other, &by_several);
 	if (by || by_several)
 		return named;
-	struct found wider = *other;
+	struct incident_found wider = *other;
 	named = take_over(f, named, &wider);
 	f->list[named] = wider;
 	return named + 1;
@@ -303,25 +314,37 @@ static int latest_first(const void *a, const void *b)
 
 int incidents_find(const struct incident_lines *lines, struct incidents *ret)
 {
-	size_t max = lines->count * LINE_MAX * 2;
-	CLEANUP(free_p) struct found *list = calloc(max + 1, sizeof(*list));
-	struct incident *chosen = calloc(INCIDENTS_MAX, sizeof(*chosen));
-	if (!list || !chosen) {
-		free(chosen);
+	struct finding f = {.lines = lines, .list = calloc(lines->count * LINE_MAX * 2 + 1, sizeof(*f.list))};
+	if (!f.list)
 		return -ENOMEM;
-	}
-	struct finding f = {.lines = lines, .list = list};
 	for (size_t i = 0; i < lines->count; i++) {
 		look_at(&f, &lines->list[i], INCIDENT_LOSS);
 		look_at(&f, &lines->list[i], INCIDENT_RTT);
 	}
-	size_t named = settle(&f);
-	*ret = (struct incidents){.list = chosen, .count = named < INCIDENTS_MAX ? named : INCIDENTS_MAX};
-	ret->more = named - ret->count;
-	for (size_t i = 0; i < ret->count; i++)
-		chosen[i] = list[i].incident;
-	qsort(chosen, ret->count, sizeof(*chosen), latest_first);
+	*ret = (struct incidents){.found = f.list, .found_count = f.count};
 	return 0;
+}
+
+int incidents_settle(const struct incident_lines *lines, struct incidents *i)
+{
+	struct finding f = {.lines = lines, .list = i->found, .count = i->found_count};
+	size_t named = f.count > 1 ? settle(&f) : f.count;
+	i->count = named < INCIDENTS_MAX ? named : INCIDENTS_MAX;
+	i->more = named - i->count;
+	i->list = calloc(i->count + 1, sizeof(*i->list));
+	if (!i->list)
+		return -ENOMEM;
+	for (size_t k = 0; k < i->count; k++)
+		i->list[k] = f.list[k].incident;
+	qsort(i->list, i->count, sizeof(*i->list), latest_first);
+	return 0;
+}
+
+void incidents_done(struct incidents *i)
+{
+	free(i->list);
+	free(i->found);
+	*i = (struct incidents){0};
 }
 
 /* ---- moves ---- */

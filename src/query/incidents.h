@@ -12,8 +12,9 @@
 #include "query/stretch.h"
 
 #define INCIDENT_EVERYTHING   DIMENSION_COUNT /* for a dimension */
-#define INCIDENTS_LINES_MAX   96 /* ASes, routers and everything together, that are looked at */
-#define INCIDENTS_ROUTERS_MAX 32
+#define INCIDENTS_ROUTERS_MAX 32 /* that are looked at */
+#define INCIDENTS_ASES_MAX    63
+#define INCIDENTS_LINES_MAX   (1 + INCIDENTS_ROUTERS_MAX + INCIDENTS_ASES_MAX)
 #define INCIDENTS_MAX         50
 #define INCIDENTS_ALSO_MAX    32 /* others of an incident that are named */
 
@@ -27,15 +28,17 @@ struct incident_line {
 };
 
 struct incident_lines {
-	struct incident_line *list; /* the first is everything; the routers, those with the most sent again first; the ASes, so too */
+	struct incident_line *list; /* the first is everything; then the routers, then the ASes */
 	size_t count, router_count;
 	uint64_t *shared; /* count by count: packets of the one that are also of the other; of the one: all */
 	size_t points;    /* buckets of each line, all zero at first */
 	struct arena arena; /* owns lists and values */
 };
 
-/* Chooses them; all: by router and path. -ENOMEM. */
-int incident_lines_make(const struct query_groups *all, size_t points, struct incident_lines *ret) MUST_USE;
+/* Of the rows by router, and by via, the first so many that are known. -ENOMEM. */
+int incident_lines_make(const struct query_result *routers, const struct query_result *vias, size_t points, struct incident_lines *ret) MUST_USE;
+/* Counts the packets that lines share; all: by router and path, with packets_sent. -ENOMEM. */
+int incident_lines_share(struct incident_lines *lines, const struct query_groups *all) MUST_USE;
 void incident_lines_done(struct incident_lines *lines);
 
 /* ---- moves ---- */
@@ -90,10 +93,15 @@ struct incidents {
 	struct incident *list; /* by beginning, the latest first */
 	size_t count;
 	size_t more; /* that had no place */
+	struct incident_found *found; /* before they are settled */
+	size_t found_count;
 };
 
-/* -ENOMEM. list is the caller's to free; it points into lines. */
+/* Looks at all lines. Of two or more that are found the lines' shares must be there when they are settled. -ENOMEM. */
 int incidents_find(const struct incident_lines *lines, struct incidents *ret) MUST_USE;
+/* Which are one in the other: fills the list, which points into the lines. -ENOMEM. */
+int incidents_settle(const struct incident_lines *lines, struct incidents *i) MUST_USE;
+void incidents_done(struct incidents *i);
 /* Whether the move has to do with it: it happened within a bucket of its beginning or end, and at that router, or a path of the
  * first network that moved has that AS. */
 bool incident_goes_with(const struct incident *i, const struct incident_move *m, uint64_t start_s, uint32_t step_s);

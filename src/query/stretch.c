@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "query/stretch.h"
 
+#include <stdlib.h>
+
+#define CHI_SQUARED_MEDIAN 0.4549 /* of one degree of freedom */
+
 /* Buckets from..to in which the next stretch may be: those beside the ones that were found. */
 struct gap {
 	size_t from, to;
@@ -124,4 +128,42 @@ size_t stretch_all(const struct evidence *of, size_t count, double likelihood_mi
 	for (size_t i = 0; i < found; i++)
 		ret[i].out = s.left;
 	return found;
+}
+
+/* ---- how much a rate varies by itself ---- */
+
+static int by_size(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+static double median(double *list, size_t count)
+{
+	qsort(list, count, sizeof(*list), by_size);
+	return count % 2 ? list[count / 2] : (list[count / 2 - 1] + list[count / 2]) / 2;
+}
+
+double stretch_dispersion(const struct evidence *of, size_t count)
+{
+	double rates[STRETCH_BUCKETS_MAX], squares[STRETCH_BUCKETS_MAX], per_event = 0, events = 0;
+	size_t n = 0;
+	for (size_t i = 0; i < count && i < STRETCH_BUCKETS_MAX; i++)
+		if (of[i].packets >= EVIDENCE_PACKETS_MIN) {
+			rates[n++] = evidence_rate(&of[i]);
+			events += evidence_events(&of[i]);
+			per_event += (double)of[i].retransmits;
+		}
+	if (n < 3 || events <= 0)
+		return 1;
+	per_event /= events; /* retransmits to one witness */
+	double usual = median(rates, n);
+	n = 0;
+	for (size_t i = 0; i < count && i < STRETCH_BUCKETS_MAX; i++)
+		if (of[i].packets >= EVIDENCE_PACKETS_MIN) {
+			double expected = usual * (double)of[i].packets / per_event, off = (double)of[i].retransmits / per_event - expected;
+			squares[n++] = expected > 0 ? off * off / expected : 0;
+		}
+	double dispersion = median(squares, n) / CHI_SQUARED_MEDIAN;
+	return dispersion > 1 ? dispersion : 1;
 }

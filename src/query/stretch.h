@@ -23,3 +23,7 @@ bool stretch_best(const struct evidence *of, size_t count, struct stretch *ret);
 /* All that are apart from the rest, and likelier than it by this much; the likeliest first, max at most. One in which the rate is back to
  * what it is outside for a while is two. Returns how many there are. */
 size_t stretch_all(const struct evidence *of, size_t count, double likelihood_min, struct stretch *ret, size_t max);
+
+/* By how much more than chance would the rate goes up and down from bucket to bucket; 1 at least. Of the squares of how far each bucket is from the
+ * median rate, in what it would be by chance, the median, over that of a chi-squared variable: half of the buckets may be out of line. */
+double stretch_dispersion(const struct evidence *of, size_t count);
