@@ -45,7 +45,7 @@ struct reading {
 	enum question_kind kind;
 	uint64_t now_s;
 	uint64_t from_ms, to_ms, last_ms;
-	bool has_from, has_to, has_last, has_by;
+	bool has_from, has_to, to_now, has_last, has_by;
 	const char *keys;
 };
 
@@ -100,6 +100,7 @@ static int parse_from(struct reading *r, const char *value, struct error *err)
 static int parse_to(struct reading *r, const char *value, struct error *err)
 {
 	r->has_to = true;
+	r->to_now = strcmp(value, "now") == 0;
 	return parse_time(r, value, &r->to_ms, err);
 }
 
@@ -320,8 +321,8 @@ static int finish_range(struct reading *r, struct error *err)
 	uint64_t base_ms = r->has_to ? r->to_ms : r->now_s * 1000;
 	uint64_t last_ms = r->has_last ? r->last_ms : QUESTION_LAST_S * 1000;
 	uint64_t from_ms = r->has_from ? r->from_ms : base_ms > last_ms ? base_ms - last_ms : 0;
-	/* Up to and with the present second, whose bucket counts even when it has just begun. */
-	uint64_t to_ms = r->has_to ? base_ms : base_ms + 1000;
+	/* Now is up to and with the present second, whose bucket counts even when it has just begun. */
+	uint64_t to_ms = r->has_to && !r->to_now ? base_ms : base_ms + 1000;
 	/* A range that was named is answered to the minute; "the last day" may begin with its first hour. */
 	q->exact_range = r->has_from || r->has_to;
 	q->from_s = from_ms / 1000;

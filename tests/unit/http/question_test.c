@@ -83,7 +83,8 @@ static void ranges(void **state)
 		uint64_t from_s, to_s;
 	} cases[] = {
 		{"last=90s", NOW - 90, NOW + 1},
-		{"last=7d&to=now", NOW - 7 * 86400, NOW},
+		{"last=7d&to=now", NOW - 7 * 86400, NOW + 1},
+		{"from=-24h&to=now", NOW - 86400, NOW + 1}, /* which may be a minute's first second */
 		{"last=1h&to=999990000", 999986400, 999990000},
 		{"to=999990000", 999986400, 999990000},
 		{"from=-2h", NOW - 7200, NOW + 1},
