@@ -39,19 +39,32 @@ static json_t *why_json(enum compare_why why)
 	return why ? json_string(compare_why_texts[why]) : json_null();
 }
 
-/* A side's own figure, and what comes of it against the best side; null for that side itself, and where no side is the best. */
+/* What a side is said to be beside the best one: worse where that one is better. The best side has the network's verdict. */
+static const char *side_verdict(const struct compare_row *row, uint32_t side, enum compare_figure figure)
+{
+	const struct compare_judgement *j = &row->sides[side].against_best[figure];
+	if (row->best[figure] == (int)side)
+		return compare_verdict_names[row->verdict[figure]];
+	return j->verdict == COMPARE_BETTER ? "worse" : compare_verdict_names[j->verdict];
+}
+
+static enum compare_why side_why(const struct compare_row *row, uint32_t side, enum compare_figure figure)
+{
+	return row->best[figure] == (int)side ? row->why[figure] : row->sides[side].against_best[figure].why;
+}
+
+/* A side's own figure, and what comes of it. The difference is from the best side; null for that side itself. */
 static json_t *side_figure(const struct compare_row *row, uint32_t side, enum compare_figure figure)
 {
 	const struct measures *m = &row->sides[side].m;
 	const struct compare_judgement *j = &row->sides[side].against_best[figure];
 	struct stats_interval own = compare_interval(figure, m);
-	bool is_best = row->best[figure] == (int)side;
 	json_t *obj = json_object();
 	int rc = json_object_set_new(obj, "value", number_or_null(compare_value(figure, m)));
 	rc |= json_object_set_new(obj, "low", number_or_null(own.low));
 	rc |= json_object_set_new(obj, "high", number_or_null(own.high));
-	rc |= json_object_set_new(obj, "verdict", is_best ? json_null() : json_string(compare_verdict_names[j->verdict]));
-	rc |= json_object_set_new(obj, "why", is_best ? json_null() : why_json(j->why));
+	rc |= json_object_set_new(obj, "verdict", json_string(side_verdict(row, side, figure)));
+	rc |= json_object_set_new(obj, "why", why_json(side_why(row, side, figure)));
 	rc |= json_object_set_new(obj, "difference", number_or_null(j->difference));
 	rc |= json_object_set_new(obj, "difference_low", number_or_null(j->within.low));
 	rc |= json_object_set_new(obj, "difference_high", number_or_null(j->within.high));
@@ -160,11 +173,11 @@ static void write_csv_figure(const struct compare_row *row, uint32_t side, enum 
 {
 	const struct compare_judgement *j = &row->sides[side].against_best[figure];
 	struct stats_interval own = compare_interval(figure, &row->sides[side].m);
-	bool is_best = row->best[figure] == (int)side;
+	enum compare_why why = side_why(row, side, figure);
 	write_csv_number(compare_value(figure, &row->sides[side].m), out);
 	write_csv_number(own.low, out);
 	write_csv_number(own.high, out);
-	(void)fprintf(out, ",%s,%s", is_best ? "" : compare_verdict_names[j->verdict], is_best || !j->why ? "" : compare_why_texts[j->why]);
+	(void)fprintf(out, ",%s,%s", side_verdict(row, side, figure), why ? compare_why_texts[why] : "");
 	write_csv_number(j->difference, out);
 	write_csv_number(j->within.low, out);
 	write_csv_number(j->within.high, out);
