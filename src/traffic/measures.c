@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Sums, and what can be said from them. The round-trip histogram has fixed buckets: a quantile is a guess inside one, the mean is exact,
+ * and a bound of the variance holds wherever in their buckets the samples are. */
+
 #include "traffic/measures.h"
 
 #include <errno.h>
