@@ -15,7 +15,8 @@
  *
  * *Verdicts.* Better: the difference is there (its interval leaves out 0) and matters. Same: the whole interval is within what does
  * not matter, as tests of equivalence have it (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987: two one-sided tests). All else is
- * not enough data, and that is most of a long list of small networks. What matters: a fifth of the share, a hundredth at least; a tenth
+ * not enough data, and that is most of a long list of small networks. What matters: a fifth of the odds, which is a fifth of a small share
+ * and less of a large one, where nearly all connections have a retransmit whatever the loss; one in a hundred at least; a tenth
  * of the round-trip time, 5 ms at least, the least that Schlinker et al., "Internet Performance from Facebook's Edge" (IMC 2019), counted when
  * they compared routes by the lower end of an interval, with 30 samples or more on both sides as here. They and Edge Fabric (SIGCOMM 2017) move
  * part of a network's traffic to another route at the same time; here the sides are what it is.
@@ -41,7 +42,7 @@
 
 #define ALPHA_BETTER 0.001
 #define ALPHA_SAME   0.05
-#define SHARE_MATTERS        0.2 /* of the share itself */
+#define SHARE_MATTERS        0.2 /* of the odds */
 #define SHARE_MATTERS_LEAST  0.01
 #define RTT_MATTERS          0.1 /* of the better one */
 #define RTT_MATTERS_LEAST_US 5000
@@ -57,7 +58,8 @@ const char *const compare_verdict_names[COMPARE_VERDICTS] = {
 
 const char *const compare_why_texts[COMPARE_WHYS] = {
 	[COMPARE_WHY_FEW] = "too few connections on a side",
-	[COMPARE_WHY_WIDE] = "it may be chance",
+	[COMPARE_WHY_CHANCE] = "it may be chance",
+	[COMPARE_WHY_SMALL] = "it may be too little to matter",
 	[COMPARE_WHY_DISAGREE] = "the sides' connections are not alike",
 	[COMPARE_WHY_APPROXIMATE] = "less is seen of one side than of the other",
 };
@@ -114,7 +116,8 @@ static struct stats_interval share_difference(const struct measures *best, const
 static double share_matters(const struct measures *best, const struct measures *other)
 {
 	double hits = sum(best, MEASURE_connections_with_retransmit) + sum(other, MEASURE_connections_with_retransmit);
-	return fmax(SHARE_MATTERS_LEAST, SHARE_MATTERS * hits / (connections_of(best) + connections_of(other)));
+	double share = hits / (connections_of(best) + connections_of(other));
+	return fmax(SHARE_MATTERS_LEAST, SHARE_MATTERS * share * (1 - share));
 }
 
 static double packets_rate(const struct measures *m)
@@ -206,10 +209,10 @@ static bool view_is_same(const struct view_of_pair *v)
 	return v->usual.low > -v->matters && v->usual.high < v->matters;
 }
 
-/* One is sure, and the other does not even see it. */
-static bool view_is_contrary(const struct view_of_pair *v, const struct view_of_pair *sure)
+/* Whether there is a difference, at the usual level: 1; -1: the best side's is the larger. */
+static int view_sign(const struct view_of_pair *v)
 {
-	return view_is_better(sure) && v->usual.low <= 0;
+	return (v->usual.low > 0) - (v->usual.high < 0);
 }
 
 static struct view_of_pair view_shares(const struct measures *best, const struct measures *other, bool by_packets, double z)
@@ -235,19 +238,26 @@ static struct view_of_pair view_rtt(const struct measures *best, const struct me
 	};
 }
 
-/* Views that must all say it, and what must not say the contrary. */
-static struct compare_judgement say(const struct view_of_pair *first, const struct view_of_pair *second, bool may_be_better, bool may_be_same)
+/* Why two views give no verdict. */
+static enum compare_why why_not(const struct view_of_pair *first, const struct view_of_pair *second, bool contrary)
 {
-	struct compare_judgement j = {.why = COMPARE_WHY_WIDE, .difference = first->difference, .within = first->usual};
+	int one = view_sign(first), two = view_sign(second);
+	if (contrary || one < 0 || two < 0 || (view_is_better(first) && !two) || (view_is_better(second) && !one))
+		return COMPARE_WHY_DISAGREE;
+	return one || two ? COMPARE_WHY_SMALL : COMPARE_WHY_CHANCE;
+}
+
+/* Views that must both say it, and whether what is beside them says the contrary. */
+static struct compare_judgement say(const struct view_of_pair *first, const struct view_of_pair *second, bool not_better, bool not_same)
+{
+	struct compare_judgement j = {.difference = first->difference, .within = first->usual};
 	bool better = view_is_better(first) && view_is_better(second), same = view_is_same(first) && view_is_same(second);
-	if (better && may_be_better)
+	if (better && !not_better)
 		j.verdict = COMPARE_BETTER;
-	else if (same && may_be_same)
+	else if (same && !not_same)
 		j.verdict = COMPARE_SAME;
-	else if (better || same || view_is_contrary(first, second) || view_is_contrary(second, first))
-		j.why = COMPARE_WHY_DISAGREE;
-	if (j.verdict != COMPARE_UNKNOWN)
-		j.why = COMPARE_WHY_NONE;
+	else
+		j.why = why_not(first, second, better || same);
 	return j;
 }
 
@@ -257,7 +267,7 @@ static struct compare_judgement judge_retransmits(const struct measures *best, c
 	double low = packets_rate(best), high = packets_rate(other);
 	double unlike = fabs(ratio(sum(best, MEASURE_records_approximate), sum(best, MEASURE_records)) -
 		ratio(sum(other, MEASURE_records_approximate), sum(other, MEASURE_records)));
-	struct compare_judgement j = say(&connections, &packets, low < high, fabs(high - low) < fmax(RATE_SAME_LEAST, RATE_SAME * fmax(low, high)));
+	struct compare_judgement j = say(&connections, &packets, low >= high, fabs(high - low) >= fmax(RATE_SAME_LEAST, RATE_SAME * fmax(low, high)));
 	if (unlike > APPROXIMATE_UNLIKE) {
 		j.verdict = COMPARE_UNKNOWN;
 		j.why = COMPARE_WHY_APPROXIMATE;
@@ -269,7 +279,7 @@ static struct compare_judgement judge_rtt(const struct measures *best, const str
 {
 	struct view_of_pair mean = view_rtt(best, other, z);
 	double order = sure_order(best, other);
-	return say(&mean, &mean, order > -ORDER_BETTER, fabs(order) < ORDER_SAME);
+	return say(&mean, &mean, order <= -ORDER_BETTER, fabs(order) >= ORDER_SAME);
 }
 
 struct compare_judgement compare_judge(enum compare_figure figure, const struct measures *best, const struct measures *other,

@@ -23,7 +23,8 @@ extern const char *const compare_verdict_names[COMPARE_VERDICTS];
 enum compare_why {
 	COMPARE_WHY_NONE,
 	COMPARE_WHY_FEW,         /* too few connections or samples on a side */
-	COMPARE_WHY_WIDE,        /* the difference may be nothing, or large */
+	COMPARE_WHY_CHANCE,      /* there may be no difference, or a large one */
+	COMPARE_WHY_SMALL,       /* there is one, and it may or may not matter */
 	COMPARE_WHY_DISAGREE,    /* two ways to look at it say different things: the sides' traffic is not alike */
 	COMPARE_WHY_APPROXIMATE, /* of one side less is seen than of the other */
 	COMPARE_WHYS

@@ -84,7 +84,7 @@ static void test_retransmits(void **state)
 	assert_int_equal(judge(COMPARE_RETRANSMITS, more, more).verdict, COMPARE_SAME);
 	j = judge(COMPARE_RETRANSMITS, little, little);
 	assert_int_equal(j.verdict, COMPARE_UNKNOWN);
-	assert_int_equal(j.why, COMPARE_WHY_WIDE);
+	assert_int_equal(j.why, COMPARE_WHY_CHANCE);
 	little.connections = COMPARE_SAMPLES - 1;
 	j = judge(COMPARE_RETRANSMITS, little, bad);
 	assert_int_equal(j.verdict, COMPARE_UNKNOWN);
@@ -109,6 +109,21 @@ static void test_length(void **state)
 	longer.loss = 0.008;
 	lossy.loss = 0.001;
 	assert_int_equal(judge(COMPARE_RETRANSMITS, lossy, longer).verdict, COMPARE_BETTER);
+}
+
+/* Nearly all connections have a retransmit, and still one side loses half as much again. Where a difference is sure and small, that is said. */
+static void test_saturated(void **state)
+{
+	struct kind long_ones = {20000, 400, 0.004, 60e3, 20e3}, worse = long_ones, bit_worse = plain, plenty = plain;
+	seed();
+	worse.loss = 0.006;
+	assert_int_equal(judge(COMPARE_RETRANSMITS, long_ones, worse).verdict, COMPARE_BETTER);
+	assert_int_equal(judge(COMPARE_RETRANSMITS, long_ones, long_ones).verdict, COMPARE_SAME);
+	plenty.connections = bit_worse.connections = 10000;
+	bit_worse.loss = plenty.loss * 1.17;
+	struct compare_judgement j = judge(COMPARE_RETRANSMITS, plenty, bit_worse);
+	assert_int_equal(j.verdict, COMPARE_UNKNOWN);
+	assert_int_equal(j.why, COMPARE_WHY_SMALL);
 }
 
 static void test_approximate(void **state)
@@ -359,7 +374,7 @@ static void test_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_retransmits), cmocka_unit_test(test_length), cmocka_unit_test(test_approximate), cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_retransmits), cmocka_unit_test(test_length), cmocka_unit_test(test_saturated), cmocka_unit_test(test_approximate), cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_rtt), cmocka_unit_test(test_buckets), cmocka_unit_test(test_few_slow), cmocka_unit_test(test_false_better),
 		cmocka_unit_test(test_false_same), cmocka_unit_test(test_many_sides), cmocka_unit_test(test_rows), cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_nothing),
