@@ -41,7 +41,6 @@
 #include "query/bundles.h"
 
 #define ALPHA_BETTER 0.001
-#define ALPHA_SAME   0.05
 #define SHARE_MATTERS        0.2 /* of the odds */
 #define SHARE_MATTERS_LEAST  0.01
 #define RTT_MATTERS          0.1 /* of the better one */
@@ -94,29 +93,14 @@ static double connections_of(const struct measures *m)
 	return fmax(sum(m, MEASURE_connections), sum(m, MEASURE_connections_with_retransmit));
 }
 
-static double length_of(const struct measures *m)
+static double packets_of(const struct measures *m)
 {
 	return fmax(sum(m, MEASURE_packets_sent), connections_of(m));
 }
 
-static struct stats_interval share_interval(const struct measures *m, double z)
+/* A difference of shares that matters, where both sides together have this share. */
+static double share_matters(double share)
 {
-	return stats_wilson(sum(m, MEASURE_connections_with_retransmit), connections_of(m), z);
-}
-
-/* The other's share minus the best's, of connections or of packets. */
-static struct stats_interval share_difference(const struct measures *best, const struct measures *other, bool by_packets, double z)
-{
-	enum measure hits = MEASURE_connections_with_retransmit;
-	double n1 = by_packets ? length_of(other) : connections_of(other), n2 = by_packets ? length_of(best) : connections_of(best);
-	return stats_newcombe(sum(other, hits), n1, sum(best, hits), n2, z);
-}
-
-/* A difference of shares that matters, by the share of both. */
-static double share_matters(const struct measures *best, const struct measures *other)
-{
-	double hits = sum(best, MEASURE_connections_with_retransmit) + sum(other, MEASURE_connections_with_retransmit);
-	double share = hits / (connections_of(best) + connections_of(other));
 	return fmax(SHARE_MATTERS_LEAST, SHARE_MATTERS * share * (1 - share));
 }
 
@@ -137,14 +121,9 @@ static struct stats_interval around(double middle, double half)
 	return (struct stats_interval){middle - half, middle + half};
 }
 
-static double rtt_mean(const struct measures *m)
-{
-	return ratio(sum(m, MEASURE_rtt_sum_us), sum(m, MEASURE_rtt_count));
-}
-
 static struct stats_interval rtt_difference(const struct measures *best, const struct measures *other, double z)
 {
-	return around(rtt_mean(other) - rtt_mean(best), z * hypot(mean_error(best), mean_error(other)));
+	return around(measures_rtt_mean(other) - measures_rtt_mean(best), z * hypot(mean_error(best), mean_error(other)));
 }
 
 /* Of all pairs of a sample of each: how many more there are in which the other's is surely the larger, for a bucket lies between. */
@@ -163,17 +142,18 @@ static double sure_order(const struct measures *best, const struct measures *oth
 
 double compare_value(enum compare_figure figure, const struct measures *m)
 {
-	return figure == COMPARE_RTT ? rtt_mean(m) : ratio(sum(m, MEASURE_connections_with_retransmit), connections_of(m));
+	if (figure == COMPARE_RTT)
+		return ratio(sum(m, MEASURE_rtt_sum_us), sum(m, MEASURE_rtt_count));
+	return ratio(sum(m, MEASURE_connections_with_retransmit), connections_of(m));
 }
 
 struct stats_interval compare_interval(enum compare_figure figure, const struct measures *m)
 {
-	double z = stats_z(ALPHA_SAME);
 	if (isnan(compare_value(figure, m)))
 		return (struct stats_interval){NAN, NAN};
 	if (figure == COMPARE_RETRANSMITS)
-		return share_interval(m, z);
-	struct stats_interval mean = around(rtt_mean(m), z * mean_error(m));
+		return stats_wilson(sum(m, MEASURE_connections_with_retransmit), connections_of(m), STATS_Z95);
+	struct stats_interval mean = around(measures_rtt_mean(m), STATS_Z95 * mean_error(m));
 	mean.low = fmax(0, mean.low);
 	return mean;
 }
@@ -181,7 +161,7 @@ struct stats_interval compare_interval(enum compare_figure figure, const struct 
 /* What sides are ordered by: the figure that people are shown. */
 static double shown(enum compare_figure figure, const struct measures *m)
 {
-	return figure == COMPARE_RTT ? rtt_mean(m) : packets_rate(m);
+	return figure == COMPARE_RTT ? measures_rtt_mean(m) : packets_rate(m);
 }
 
 static bool is_enough(enum compare_figure figure, const struct measures *m)
@@ -215,26 +195,27 @@ static int view_sign(const struct view_of_pair *v)
 	return (v->usual.low > 0) - (v->usual.high < 0);
 }
 
+/* The other's share minus the best's, of connections or of packets. */
 static struct view_of_pair view_shares(const struct measures *best, const struct measures *other, bool by_packets, double z)
 {
-	enum measure hits = MEASURE_connections_with_retransmit;
-	double connections = connections_of(best) + connections_of(other), packets = length_of(best) + length_of(other);
-	double n1 = by_packets ? length_of(other) : connections_of(other), n2 = by_packets ? length_of(best) : connections_of(best);
+	double connections = connections_of(best) + connections_of(other), packets = packets_of(best) + packets_of(other);
+	double hits1 = sum(other, MEASURE_connections_with_retransmit), hits2 = sum(best, MEASURE_connections_with_retransmit);
+	double n1 = by_packets ? packets_of(other) : connections_of(other), n2 = by_packets ? packets_of(best) : connections_of(best);
 	return (struct view_of_pair){
-		.difference = sum(other, hits) / n1 - sum(best, hits) / n2,
-		.matters = share_matters(best, other) * (by_packets ? connections / packets : 1),
-		.sure = share_difference(best, other, by_packets, z),
-		.usual = share_difference(best, other, by_packets, stats_z(ALPHA_SAME)),
+		.difference = hits1 / n1 - hits2 / n2,
+		.matters = share_matters((hits1 + hits2) / connections) * (by_packets ? connections / packets : 1),
+		.sure = stats_newcombe(hits1, n1, hits2, n2, z),
+		.usual = stats_newcombe(hits1, n1, hits2, n2, STATS_Z95),
 	};
 }
 
 static struct view_of_pair view_rtt(const struct measures *best, const struct measures *other, double z)
 {
 	return (struct view_of_pair){
-		.difference = rtt_mean(other) - rtt_mean(best),
-		.matters = fmax(RTT_MATTERS_LEAST_US, RTT_MATTERS * rtt_mean(best)),
+		.difference = measures_rtt_mean(other) - measures_rtt_mean(best),
+		.matters = fmax(RTT_MATTERS_LEAST_US, RTT_MATTERS * measures_rtt_mean(best)),
 		.sure = rtt_difference(best, other, z),
-		.usual = rtt_difference(best, other, stats_z(ALPHA_SAME)),
+		.usual = rtt_difference(best, other, STATS_Z95),
 	};
 }
 

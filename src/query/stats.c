@@ -3,19 +3,17 @@
 
 #include <math.h>
 
-#define Z_MAX 40.0
+#define STEPS_MAX 200
 
+/* By Newton's steps from 0: the tail is convex, so they never go beyond. */
 double stats_z(double alpha)
 {
-	double low = 0, high = Z_MAX;
-	for (int i = 0; i < 64; i++) {
-		double middle = (low + high) / 2;
-		if (erfc(middle / sqrt(2)) > alpha)
-			low = middle;
-		else
-			high = middle;
+	double z = 0, step = 1;
+	for (int i = 0; i < STEPS_MAX && step > 1e-12; i++) {
+		step = (erfc(z * M_SQRT1_2) - alpha) / (M_2_SQRTPI * M_SQRT1_2 * exp(-z * z / 2));
+		z += step;
 	}
-	return high;
+	return z;
 }
 
 struct stats_interval stats_wilson(double hits, double n, double z)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Intervals for shares and means. Pure. z is the number of standard errors: 1.96 for 95 of 100 (stats_z). */
+/* Intervals for shares and means. Pure. z is the number of standard errors: 1.96 for 95 of 100. */
+
+#define STATS_Z95 1.959964
 
 struct stats_interval {
 	double low, high;
