@@ -13,7 +13,6 @@
 static const char *const figure_names[COMPARE_FIGURES] = {[COMPARE_RETRANSMITS] = "retransmits", [COMPARE_RTT] = "rtt"};
 
 struct answer {
-	struct http_call *call;
 	const struct http_question *q;
 	const struct query_result *result;
 	const struct compare *compare;
@@ -218,25 +217,25 @@ static int write_csv(const struct answer *a)
 
 /* ---- the answer ---- */
 
+static int write_answer(void *ctx, FILE *out)
+{
+	struct answer *a = ctx;
+	a->out = out;
+	return a->q->csv ? write_csv(a) : write_json(a);
+}
+
 static void reply(struct http_call *call, const struct http_question *q, const struct query_result *result, const struct compare *compare)
 {
 	const struct http_backend *backend = &call->server->backend;
 	const struct query *query = &q->query;
 	struct answer a = {
-		.call = call,
 		.q = q,
 		.result = result,
 		.compare = compare,
 		.network = {&query->by[0], 1, query->sort, &result->total, backend, MEASURE_BIT(MEASURE_bytes_sent)},
 		.side = {&query->by[1], 1, query->sort, NULL, backend, q->fields},
-		.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON),
 	};
-	if (!a.out)
-		return;
-	int rc = q->csv ? write_csv(&a) : write_json(&a);
-	http_reply_end(call, a.out);
-	if (rc < 0)
-		http_reply_error(call, 500, "out of memory");
+	http_rows_reply_by(call, q, write_answer, &a);
 }
 
 struct making {

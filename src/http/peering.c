@@ -13,6 +13,7 @@
 static const enum dimension by[] = {DIM_origin, DIM_neighbour, DIM_router};
 
 struct answer {
+	const struct http_question *q;
 	const struct query_result *result;
 	const struct peering *peering;
 	struct render sums, origin, neighbour; /* figures alone, and of a row of each */
@@ -128,26 +129,28 @@ static int write_csv(const struct answer *a)
 
 /* ---- the answer ---- */
 
+static int write_answer(void *ctx, FILE *out)
+{
+	struct answer *a = ctx;
+	a->out = out;
+	return a->q->csv ? write_csv(a) : write_json(a);
+}
+
 static void reply(struct http_call *call, const struct http_question *q, const struct query_result *result, const struct peering *peering)
 {
 	struct render sums = {NULL, 0, q->query.sort, &result->total, &call->server->backend, q->fields};
 	struct answer a = {
+		.q = q,
 		.result = result,
 		.peering = peering,
 		.sums = sums,
 		.origin = sums,
 		.neighbour = sums,
-		.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON),
 	};
-	if (!a.out)
-		return;
 	a.origin.by = &by[0];
 	a.neighbour.by = &by[1];
 	a.origin.by_count = a.neighbour.by_count = 1;
-	int rc = q->csv ? write_csv(&a) : write_json(&a);
-	http_reply_end(call, a.out);
-	if (rc < 0)
-		http_reply_error(call, 500, "out of memory");
+	http_rows_reply_by(call, q, write_answer, &a);
 }
 
 struct making {
