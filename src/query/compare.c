@@ -11,7 +11,8 @@
  *
  * *Round-trip times.* The sum of the smallest round-trip times of connections is exact, and the histogram bounds their variance from
  * above, so the mean's interval is too wide rather than too narrow, and no value is made up inside a bucket, as a quantile's would
- * be. A mean hangs on few large values: where pairs of connections whose buckets do not touch say the contrary, it is no verdict.
+ * be. A connection that is told in many records gives its smallest time each time, so no more samples count than there are
+ * connections. A mean hangs on few large values: where pairs of connections whose buckets do not touch say the contrary, it is no verdict.
  *
  * *Verdicts.* Better: the difference is there (its interval leaves out 0) and matters. Same: the whole interval is within what does
  * not matter, as tests of equivalence have it (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987: two one-sided tests). All else is
@@ -111,9 +112,15 @@ static double packets_rate(const struct measures *m)
 
 /* ---- round-trip times ---- */
 
+/* Samples that are another connection's each, at most. */
+static double samples_of(const struct measures *m)
+{
+	return fmin(sum(m, MEASURE_rtt_count), connections_of(m));
+}
+
 static double mean_error(const struct measures *m)
 {
-	return sqrt(measures_rtt_variance_max(m) / fmax(1, sum(m, MEASURE_rtt_count) - 1));
+	return sqrt(measures_rtt_variance_max(m) / fmax(1, samples_of(m) - 1));
 }
 
 static struct stats_interval around(double middle, double half)
@@ -167,7 +174,7 @@ static double shown(enum compare_figure figure, const struct measures *m)
 static bool is_enough(enum compare_figure figure, const struct measures *m)
 {
 	if (figure == COMPARE_RTT)
-		return m->v[MEASURE_rtt_count] >= COMPARE_SAMPLES;
+		return samples_of(m) >= COMPARE_SAMPLES;
 	return m->v[MEASURE_connections] >= COMPARE_SAMPLES && m->v[MEASURE_packets_sent];
 }
 

@@ -28,7 +28,7 @@ static double chance(void)
 
 static void add_connection(struct measures *m, const struct kind *k)
 {
-	struct record r = {.rtt_count = 1};
+	struct record r = {.rtt_count = (uint8_t)(1 + wt_random_below(3))}; /* told so many times */
 	unsigned length = 1 + (unsigned)wt_random_below(2 * k->length - 1), again = 0;
 	if (chance() < 1 - pow(1 - k->loss, length))
 		do
@@ -39,7 +39,9 @@ static void add_connection(struct measures *m, const struct kind *k)
 	r.values[FIELD_bytes_sent] = length * 1400ull;
 	r.values[FIELD_connections] = 1;
 	r.values[FIELD_connections_with_retransmit] = again > 0;
-	r.rtt_us[0] = (uint32_t)(k->rtt_us + k->spread_us * (2 * chance() - 1));
+	uint32_t rtt_us = (uint32_t)(k->rtt_us + k->spread_us * (2 * chance() - 1));
+	for (int i = 0; i < r.rtt_count; i++)
+		r.rtt_us[i] = rtt_us;
 	measures_add_record(m, &r);
 }
 
@@ -181,6 +183,25 @@ static void test_buckets(void **state)
 	seed();
 	assert_int_equal(judge(COMPARE_RTT, below, above).verdict, COMPARE_SAME);
 	assert_int_equal(judge(COMPARE_RTT, low, high).verdict, COMPARE_BETTER);
+}
+
+/* What a few connections say again and again is not said by many. */
+static void test_repeated(void **state)
+{
+	struct measures near = {0}, far = {0};
+	for (uint32_t i = 0; i < 40; i++)
+		for (int times = 0; times < 100; times++) {
+			struct record r = {.rtt_count = 1, .values = {[FIELD_connections] = !times, [FIELD_packets_sent] = 10}};
+			r.rtt_us[0] = 50000 + i * 500;
+			measures_add_record(&near, &r);
+			r.rtt_us[0] += 6000;
+			measures_add_record(&far, &r);
+		}
+	struct compare_judgement j = compare_judge(COMPARE_RTT, &near, &far, 1);
+	assert_int_equal(j.verdict, COMPARE_UNKNOWN);
+	assert_int_equal(j.why, COMPARE_WHY_CHANCE);
+	near.v[MEASURE_connections] = COMPARE_SAMPLES - 1;
+	assert_int_equal(compare_judge(COMPARE_RTT, &near, &far, 1).why, COMPARE_WHY_FEW);
 }
 
 /* A mean that hangs on a few does not speak for most. */
@@ -375,7 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_retransmits), cmocka_unit_test(test_length), cmocka_unit_test(test_saturated), cmocka_unit_test(test_approximate), cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_rtt), cmocka_unit_test(test_buckets), cmocka_unit_test(test_few_slow), cmocka_unit_test(test_false_better),
+		cmocka_unit_test(test_rtt), cmocka_unit_test(test_buckets), cmocka_unit_test(test_few_slow), cmocka_unit_test(test_repeated), cmocka_unit_test(test_false_better),
 		cmocka_unit_test(test_false_same), cmocka_unit_test(test_many_sides), cmocka_unit_test(test_rows), cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_nothing),
 	};
