@@ -122,6 +122,10 @@ static void print_sum(const json_t *answer)
 static void print_nothing(const json_t *answer)
 {
 	const char *between = json_string_value(json_object_get(answer, "between"));
+	if (!rows_number(json_object_get(answer, "total"), "bytes_sent")) {
+		(void)puts("no traffic in this time");
+		return;
+	}
 	(void)printf("no %s had traffic by two %ss in this time\n", plural(answer), between ? between : "side");
 	(void)puts("a longer time (--last 24h), wider networks (--by origin, --by country) or --between neighbour may have some");
 }

@@ -180,6 +180,7 @@ class Compare:
         self.tap.equal(json.loads(self.run("compare", "--last", "2h", "--by", "origin", "--json")[1])["rows"], self.ask(by="origin")["rows"], "--json: the API's")
         status, text, _ = self.run("compare", "--filter", "router:edge1")
         self.tap.check(status == 0 and "--between neighbour" in text, "of one router it says what else there is", text)
+        self.tap.check("no traffic in this time" in self.run("compare", "--filter", "type:other")[1], "of none that there is none")
         self.tap.check(self.run("compare", "--by", "via")[0] == 2, "a dimension that is not compared is wrong usage")
         status, text, _ = self.run("peering", "--last", "2h")
         line = next((line for line in text.splitlines() if line.startswith("64700")), "")

@@ -95,7 +95,7 @@ function sideCell(s: State, by: Dimension, between: Dimension, {network, side}: 
 function columns(s: State, d: Data): Column<Line>[] {
     return [
         {name: words.LABELS[d.by], class: "what network", cell: (line) => networkCell(s, d.by, line)},
-        {name: "At stake", number: true, title: "bytes by sides that are worse in one figure and better in none",
+        {name: "At stake", number: true, class: "stake", title: "bytes by sides that are worse in one figure and better in none",
             cell: (line) => line.first && line.network.at_stake_bytes ? data(line.network.at_stake_bytes, bytes) : null},
         {name: words.LABELS[d.between], class: "side", cell: (line) => sideCell(s, d.by, d.between, line)},
         {name: "Bytes", number: true, cell: ({side}) => data(side.bytes_sent, bytes)},
