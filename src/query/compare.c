@@ -2,8 +2,8 @@
 
 /* What is stored are sums, so what can be said soundly follows from what they are sums of.
  *
- * *Retransmits.* Packets are not independent: losses come in bursts, and one bad connection has hundreds. Connections are, nearly,
- * and whether one had a retransmit is yes or no; so the share of connections with one has an honest interval (Wilson), and so has the
+ * *Retransmits.* Packets are not independent: losses come in bursts, and one bad connection has hundreds. Connections are, nearly (see
+ * below), and whether one had a retransmit is yes or no; so the share of connections with one has an honest interval (Wilson), and so has the
  * difference of two shares (Newcombe; stats.h). But a long connection is likelier to meet a loss than a short one. So the difference is
  * looked at twice, per connection and per packet: the first holds the long connections' length against them (1 - (1 - p)^length
  * grows with length), the second favours them (that divided by length falls). A verdict is what both say; where sides carry
@@ -18,16 +18,21 @@
  * not matter, as tests of equivalence have it (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987: two one-sided tests). All else is
  * not enough data, and that is most of a long list of small networks. What matters: a fifth of the odds, which is a fifth of a small share
  * and less of a large one, where nearly all connections have a retransmit whatever the loss; one in a hundred at least; a tenth
- * of the round-trip time, 5 ms at least, the least that Schlinker et al., "Internet Performance from Facebook's Edge" (IMC 2019), counted when
- * they compared routes by the lower end of an interval, with 30 samples or more on both sides as here. They and Edge Fabric (SIGCOMM 2017) move
- * part of a network's traffic to another route at the same time; here the sides are what it is.
+ * of the round-trip time, 5 ms at least. So do those who steer by it: Schlinker et al., "Internet Performance from Facebook's Edge" (IMC 2019), compare routes
+ * by the interval of a difference, and by a least that counts. They, as Edge Fabric (SIGCOMM 2017), send part of a network's traffic by
+ * another route at the same time; here the sides are what they are.
  *
  * *Many networks.* Among thousands that are reached equally well by both sides, one in twenty would be called better at the usual
  * level. So better needs 99.9 in 100, divided among the pairs of sides of a network (Bonferroni): one such network in a thousand is
  * called better at most. A level that is fixed is preferred to Benjamini and Hochberg's (J. R. Stat. Soc. B 57, 1995), with
  * which a network's verdict would change with what else is on the list. Same needs 95 in 100.
  *
- * *What it cannot know.* Many connections of one client behind one bad line are not independent; sides that carry traffic at different
+ * *Clients.* Connections of one client share its line, and clients are not stored. With k of them each, of which pairs are alike by r, they tell as
+ * much as one in 1 + (k - 1) r would (L. Kish, Survey Sampling, 1965: the design effect). So four count as one, in every interval. The
+ * tests hold what is promised above for clients of up to sixteen connections, half of that on average, one in five of which loses six times as
+ * much as the others, each at its own distance; with all connections counted, twice as many as promised were called better at half as many a client.
+ *
+ * *What it cannot know.* A few clients with dozens of connections each, as behind a proxy, still are not as many as they count; sides that carry traffic at different
  * times of the day meet different evenings; a router far from the clients has a longer way. A filter by type, a shorter range and two
  * routers in one place make sides more alike.
  *
@@ -42,6 +47,7 @@
 #include "query/bundles.h"
 
 #define ALPHA_BETTER 0.001
+#define ALIKE        4.0 /* connections count as one */
 #define SHARE_MATTERS        0.2 /* of the odds */
 #define SHARE_MATTERS_LEAST  0.01
 #define RTT_MATTERS          0.1 /* of the better one */
@@ -120,7 +126,7 @@ static double samples_of(const struct measures *m)
 
 static double mean_error(const struct measures *m)
 {
-	return sqrt(measures_rtt_variance_max(m) / fmax(1, samples_of(m) - 1));
+	return sqrt(measures_rtt_variance_max(m) / fmax(1, samples_of(m) / ALIKE - 1));
 }
 
 static struct stats_interval around(double middle, double half)
@@ -159,7 +165,7 @@ struct stats_interval compare_interval(enum compare_figure figure, const struct 
 	if (isnan(compare_value(figure, m)))
 		return (struct stats_interval){NAN, NAN};
 	if (figure == COMPARE_RETRANSMITS)
-		return stats_wilson(sum(m, MEASURE_connections_with_retransmit), connections_of(m), STATS_Z95);
+		return stats_wilson(sum(m, MEASURE_connections_with_retransmit) / ALIKE, connections_of(m) / ALIKE, STATS_Z95);
 	struct stats_interval mean = around(measures_rtt_mean(m), STATS_Z95 * mean_error(m));
 	mean.low = fmax(0, mean.low);
 	return mean;
@@ -211,8 +217,8 @@ static struct view_of_pair view_shares(const struct measures *best, const struct
 	return (struct view_of_pair){
 		.difference = hits1 / n1 - hits2 / n2,
 		.matters = share_matters((hits1 + hits2) / connections) * (by_packets ? connections / packets : 1),
-		.sure = stats_newcombe(hits1, n1, hits2, n2, z),
-		.usual = stats_newcombe(hits1, n1, hits2, n2, STATS_Z95),
+		.sure = stats_newcombe(hits1 / ALIKE, n1 / ALIKE, hits2 / ALIKE, n2 / ALIKE, z),
+		.usual = stats_newcombe(hits1 / ALIKE, n1 / ALIKE, hits2 / ALIKE, n2 / ALIKE, STATS_Z95),
 	};
 }
 

@@ -10,8 +10,8 @@
 #include "query/query.h"
 #include "query/stats.h"
 
-#define COMPARE_SIDES_MAX 8  /* the largest so many of a network; the others are counted, not compared */
-#define COMPARE_SAMPLES   30 /* fewer connections, or connections with a round-trip time, and a side has no part in a verdict */
+#define COMPARE_SIDES_MAX 8   /* the largest so many of a network; the others are counted, not compared */
+#define COMPARE_SAMPLES   100 /* fewer connections, or connections with a round-trip time, and a side has no part in a verdict */
 
 enum compare_figure { COMPARE_RETRANSMITS, COMPARE_RTT, COMPARE_FIGURES };
 

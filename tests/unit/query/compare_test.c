@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Verdicts on sides that are made connection by connection: each has a length and loses each packet by chance, and who loses one
- * loses more. What is promised holds for thousands of such worlds, with seeds that are always the same. */
+/* Verdicts on sides that are made client by client and connection by connection: each has a length and loses each packet by chance, who
+ * loses one loses more, and those of one client share its line. What is promised holds for thousands of such worlds, with seeds that are always the same. */
 
 #include <math.h>
 #include <string.h>
@@ -12,12 +12,13 @@
 
 #define WORLDS 20000
 #define SEED   20261127
+#define CLIENT_MAX 16 /* connections of one */
 
 /* ---- made-up sides ---- */
 
 struct kind {
 	unsigned connections, length; /* packets of one, on average */
-	double loss;                  /* of a packet */
+	double loss;                  /* of a packet, on average */
 	double rtt_us, spread_us;     /* evenly around */
 };
 
@@ -26,11 +27,11 @@ static double chance(void)
 	return (double)(wt_random() >> 11) / (double)(1ull << 53);
 }
 
-static void add_connection(struct measures *m, const struct kind *k)
+static void add_connection(struct measures *m, unsigned length, double loss, double rtt_us)
 {
 	struct record r = {.rtt_count = (uint8_t)(1 + wt_random_below(3))}; /* told so many times */
-	unsigned length = 1 + (unsigned)wt_random_below(2 * k->length - 1), again = 0;
-	if (chance() < 1 - pow(1 - k->loss, length))
+	unsigned again = 0;
+	if (chance() < 1 - pow(1 - loss, length))
 		do
 			again++;
 		while (again < length && chance() < 0.6);
@@ -39,17 +40,21 @@ static void add_connection(struct measures *m, const struct kind *k)
 	r.values[FIELD_bytes_sent] = length * 1400ull;
 	r.values[FIELD_connections] = 1;
 	r.values[FIELD_connections_with_retransmit] = again > 0;
-	uint32_t rtt_us = (uint32_t)(k->rtt_us + k->spread_us * (2 * chance() - 1));
 	for (int i = 0; i < r.rtt_count; i++)
-		r.rtt_us[i] = rtt_us;
+		r.rtt_us[i] = (uint32_t)rtt_us;
 	measures_add_record(m, &r);
 }
 
+/* Clients with a few connections each, which share its line: one in five loses six times as much as the others, and each is as far as it is. */
 static struct measures make_side(struct kind k)
 {
 	struct measures m = {0};
-	for (unsigned i = 0; i < k.connections; i++)
-		add_connection(&m, &k);
+	for (unsigned left = k.connections; left;) {
+		unsigned of_client = 1 + (unsigned)wt_random_below(CLIENT_MAX);
+		double loss = k.loss * (wt_random_below(5) ? 0.5 : 3), rtt_us = k.rtt_us + k.spread_us * (2 * chance() - 1);
+		for (; of_client && left; of_client--, left--)
+			add_connection(&m, 1 + (unsigned)wt_random_below(2 * k.length - 1), loss, rtt_us * (1 + 0.01 * chance()));
+	}
 	return m;
 }
 
@@ -69,7 +74,7 @@ static void seed(void)
 	wt_random_state = SEED;
 }
 
-static const struct kind plain = {2000, 40, 0.002, 60e3, 20e3};
+static const struct kind plain = {6000, 40, 0.002, 60e3, 20e3};
 
 /* ---- retransmits ---- */
 
@@ -78,8 +83,8 @@ static void test_retransmits(void **state)
 	struct kind bad = plain, little = plain, more = plain;
 	seed();
 	bad.loss = 0.008;
-	little.connections = 60;
-	more.connections = 20000;
+	little.connections = 120;
+	more.connections = 40000;
 	struct compare_judgement j = judge(COMPARE_RETRANSMITS, plain, bad);
 	assert_int_equal(j.verdict, COMPARE_BETTER);
 	assert_true(j.difference > 0 && j.within.low > 0 && j.within.low < j.difference && j.difference < j.within.high);
@@ -121,7 +126,7 @@ static void test_saturated(void **state)
 	worse.loss = 0.006;
 	assert_int_equal(judge(COMPARE_RETRANSMITS, long_ones, worse).verdict, COMPARE_BETTER);
 	assert_int_equal(judge(COMPARE_RETRANSMITS, long_ones, long_ones).verdict, COMPARE_SAME);
-	plenty.connections = bit_worse.connections = 10000;
+	plenty.connections = bit_worse.connections = 40000;
 	bit_worse.loss = plenty.loss * 1.17;
 	struct compare_judgement j = judge(COMPARE_RETRANSMITS, plenty, bit_worse);
 	assert_int_equal(j.verdict, COMPARE_UNKNOWN);
@@ -148,10 +153,10 @@ static void test_edges(void **state)
 {
 	struct measures x = {.v = {[MEASURE_connections] = 5000, [MEASURE_packets_sent] = 90000, [MEASURE_records] = 1}}, y = x;
 	assert_int_equal(compare_judge(COMPARE_RETRANSMITS, &x, &y, 1).verdict, COMPARE_SAME);
-	y.v[MEASURE_connections] = 40;
-	y.v[MEASURE_connections_with_retransmit] = 45;
-	y.v[MEASURE_packets_retransmitted] = 60;
-	y.v[MEASURE_packets_sent] = 800;
+	y.v[MEASURE_connections] = 140;
+	y.v[MEASURE_connections_with_retransmit] = 150;
+	y.v[MEASURE_packets_retransmitted] = 200;
+	y.v[MEASURE_packets_sent] = 2800;
 	assert_int_equal(compare_judge(COMPARE_RETRANSMITS, &x, &y, 1).verdict, COMPARE_BETTER);
 	assert_true(compare_value(COMPARE_RETRANSMITS, &y) == 1);
 	struct stats_interval i = compare_interval(COMPARE_RETRANSMITS, &y);
@@ -171,7 +176,7 @@ static void test_rtt(void **state)
 	assert_true(j.within.low < 30e3 && j.within.high > 30e3);
 	many.connections = 20000;
 	assert_int_equal(judge(COMPARE_RTT, many, many).verdict, COMPARE_SAME);
-	little.connections = 40;
+	little.connections = 120;
 	assert_int_equal(judge(COMPARE_RTT, little, little).verdict, COMPARE_UNKNOWN);
 }
 
@@ -189,10 +194,10 @@ static void test_buckets(void **state)
 static void test_repeated(void **state)
 {
 	struct measures near = {0}, far = {0};
-	for (uint32_t i = 0; i < 40; i++)
+	for (uint32_t i = 0; i < 120; i++)
 		for (int times = 0; times < 100; times++) {
 			struct record r = {.rtt_count = 1, .values = {[FIELD_connections] = !times, [FIELD_packets_sent] = 10}};
-			r.rtt_us[0] = 50000 + i * 500;
+			r.rtt_us[0] = 50000 + i * 170;
 			measures_add_record(&near, &r);
 			r.rtt_us[0] += 6000;
 			measures_add_record(&far, &r);
@@ -210,8 +215,8 @@ static void test_few_slow(void **state)
 	struct measures most = {0}, few = {0};
 	seed();
 	for (int i = 0; i < 20000; i++) {
-		add_connection(&most, &(struct kind){1, 40, 0.001, 45e3, 1000});
-		add_connection(&few, &(struct kind){1, 40, 0.001, i % 10 ? 15e3 : 1.4e6, 1000});
+		add_connection(&most, 40, 0.001, 45e3);
+		add_connection(&few, 40, 0.001, i % 10 ? 15e3 : 1.4e6);
 	}
 	struct compare_judgement j = compare_judge(COMPARE_RTT, &most, &few, 1);
 	assert_int_equal(j.verdict, COMPARE_UNKNOWN);
@@ -220,11 +225,15 @@ static void test_few_slow(void **state)
 
 /* ---- what is promised of many ---- */
 
+static unsigned random_amount(void)
+{
+	return 100u << wt_random_below(5);
+}
+
 static struct kind random_kind(void)
 {
-	unsigned connections = 30u << wt_random_below(5);
-	return (struct kind){connections, 5 + (unsigned)wt_random_below(60), 0.0005 * (double)(1 + wt_random_below(20)),
-		5e3 + 1e3 * (double)wt_random_below(200), 1e3 * (double)(1 + wt_random_below(5))};
+	double rtt_us = 5e3 + 1e3 * (double)wt_random_below(200);
+	return (struct kind){random_amount(), 5 + (unsigned)wt_random_below(60), 0.0005 * (double)(1 + wt_random_below(20)), rtt_us, rtt_us * chance() / 2};
 }
 
 /* Equal ways, unequal amounts: hardly one in a thousand is called better. Four standard deviations of that are allowed. */
@@ -234,7 +243,7 @@ static void test_false_better(void **state)
 	seed();
 	for (int i = 0; i < WORLDS; i++) {
 		struct kind a = random_kind(), b = a;
-		b.connections = 30u << wt_random_below(5);
+		b.connections = random_amount();
 		found[COMPARE_RETRANSMITS] += judge(COMPARE_RETRANSMITS, a, b).verdict == COMPARE_BETTER;
 		found[COMPARE_RTT] += judge(COMPARE_RTT, a, b).verdict == COMPARE_BETTER;
 	}
@@ -301,7 +310,7 @@ static void assert_value(const struct dim_value *v, const char *text)
 static void test_rows(void **state)
 {
 	static const enum dimension by[] = {DIM_origin, DIM_router};
-	const struct kind bad = {3000, 40, 0.02, 60e3, 20e3}, near_but_bad = {3000, 40, 0.02, 20e3, 4e3};
+	const struct kind bad = {8000, 40, 0.02, 60e3, 20e3}, near_but_bad = {8000, 40, 0.02, 20e3, 4e3};
 	struct groups_fixture f;
 	struct compare c;
 	seed();
