@@ -4,7 +4,6 @@
  * behind each figure: better, worse or the same as the best one, or that there is not enough data to say so. Sides and networks come in the
  * API's order, the most at stake first. */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/client.h"

@@ -3,7 +3,6 @@
 /* Whom to peer with: origins to which traffic goes by transit, how much, by whom, how well, and where one is a neighbour already. */
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/client.h"
 #include "cli/command.h"

@@ -4,7 +4,6 @@
  * router. */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "http/rows.h"

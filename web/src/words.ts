@@ -32,7 +32,7 @@ export function countryName(code: string): string {
 // Names of ASes as answers told them.
 const names = new Map<number, string>();
 
-export function learn(rows: Row[]): void {
+export function learn(rows: Partial<Row>[]): void {
     for (const row of rows)
         for (const dim of ["origin", "neighbour", "via"] as const) {
             const asn = row[dim], name = row[`${dim}_name`];

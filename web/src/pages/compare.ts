@@ -7,7 +7,6 @@ import {ask, type ComparedFigure, type Comparison, type Dimension, type Network,
 import {segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
-import {learnNames} from "../names";
 import {askTraffic, card, empty, noTraffic, trafficEvery, type PageModule} from "../page";
 import {loadPeering, peeringCard} from "../peering";
 import {rate} from "../scale";
@@ -38,8 +37,9 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
     const [compared, peering] = await Promise.all([
         askTraffic<Comparison>(s, "compare", {by, between, limit}, signal),
         loadPeering(s, signal),
-        by === "origin" || between === "neighbour" ? learnNames() : null,
     ]);
+    for (const row of compared.rows)
+        words.learn([row, ...row.sides]);
     const rows = async (name: string) => (await ask<{rows: unknown[]}>(name, {}, signal)).rows.length;
     const senders = compared.total.bytes_sent ? null : await rows("senders");
     const routers = senders === null && !compared.rows.length ? await rows("routers") : null;
