@@ -172,10 +172,14 @@ void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out)
 	print_time(rows_time(earlier, "to"), from_s, out);
 }
 
+void rows_print_approximate(const struct screen *screen, FILE *out)
+{
+	style_print(screen, STYLE_FAINT, "~ at least: some figures were read before their connection was over\n", out);
+}
+
 void rows_print_notes(const json_t *answer, const struct screen *screen, FILE *out)
 {
 	const json_t *total = json_object_get(answer, "total");
 	if (json_is_true(json_object_get(total, "approximate")))
-		style_print(screen, STYLE_FAINT,
-			"~ at least: some figures were read before their connection was over\n", out);
+		rows_print_approximate(screen, out);
 }

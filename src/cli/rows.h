@@ -50,5 +50,6 @@ double rows_seconds(const json_t *range, uint64_t now_s);
 void rows_print_range(const json_t *range, uint64_t now_s, FILE *out);
 /* "09:10 to 10:10" beside that range, with its date when it is another. */
 void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out);
-/* What '~' means, when any row is marked. */
+/* What '~' means; always, and when any row is marked. */
+void rows_print_approximate(const struct screen *screen, FILE *out);
 void rows_print_notes(const json_t *answer, const struct screen *screen, FILE *out);

@@ -26,7 +26,11 @@ struct kind {
 	int by;               /* the dimension when `by` is not given; -1: none */
 	uint32_t points;      /* buckets at most when nothing is given; 0: by range */
 	const char *fields;   /* when not given; NULL: all */
+	uint32_t dims;        /* a mask of DIM_BIT: these only; 0: any */
+	int between;          /* the dimension whose values are compared, behind those of `by`, when `between` is not given; 0: none */
 };
+
+#define QUALITY "bytes_sent,packets_sent,packets_retransmitted,connections,rtt_count,retransmit_rate,rtt_p50_us,share,approximate"
 
 static const struct kind kinds[] = {
 	[QUESTION_TOP] = {QUESTION_LIMIT_TOP, QUERY_DIMS_MAX, false, DIM_origin, 0, NULL},
@@ -38,6 +42,9 @@ static const struct kind kinds[] = {
 	[QUESTION_PATHS] = {20, 0, false, -1, 0,
 		"bytes_sent,packets_sent,packets_retransmitted,connections,retransmit_rate,share,approximate"},
 	[QUESTION_SPARKLINES] = {20, 1, true, DIM_origin, 60, "bytes_sent,retransmit_rate"},
+	[QUESTION_COMPARE] = {20, 1, false, DIM_prefix, 0, "connections_with_retransmit," QUALITY,
+		DIM_BIT(DIM_prefix) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_country), DIM_router},
+	[QUESTION_PEERING] = {20, 0, false, -1, 0, QUALITY},
 };
 
 struct reading {
@@ -47,6 +54,7 @@ struct reading {
 	uint64_t from_ms, to_ms, last_ms;
 	bool has_from, has_to, to_now, has_last, has_by;
 	const char *keys;
+	enum dimension between; /* 0, which is DIM_time: not given */
 };
 
 typedef int parse_fn(struct reading *r, const char *value, struct error *err);
@@ -141,6 +149,8 @@ static int add_dimension(struct reading *r, const char *name, struct error *err)
 			dimension_names(r->kind == QUESTION_COMPLETE ? DIM_BIT(DIM_time) : 0, known));
 	if (kinds[r->kind].by_time && dim == DIM_time)
 		return 0; /* it has it anyway */
+	if (kinds[r->kind].dims && !(kinds[r->kind].dims & DIM_BIT(dim)))
+		return error_set(err, -EINVAL, "not by '%s'; there are %s", name, dimension_names(~kinds[r->kind].dims, known));
 	for (size_t i = 0; i < q->by_count; i++)
 		if (q->by[i] == (enum dimension)dim)
 			return error_set(err, -EINVAL, "'%s' stands there twice", name);
@@ -162,6 +172,15 @@ static int parse_by(struct reading *r, const char *value, struct error *err)
 		if (rc < 0)
 			return rc;
 	}
+	return 0;
+}
+
+static int parse_between(struct reading *r, const char *value, struct error *err)
+{
+	int dim = dimension_by_name(value);
+	if (dim != DIM_router && dim != DIM_neighbour)
+		return error_set(err, -EINVAL, "'%.60s' is neither router nor neighbour", value);
+	r->between = (enum dimension)dim;
 	return 0;
 }
 
@@ -292,6 +311,7 @@ static const struct {
 	parse_fn *parse;
 } parsers[] = {
 	{"by", parse_by},
+	{"between", parse_between},
 	{"sort", parse_sort},
 	{"order", parse_order},
 	{"filter", parse_filter},
@@ -370,8 +390,10 @@ static int finish(struct reading *r, struct error *err)
 		return error_set(err, -EINVAL, "parameter 'points': 'step' and 'points' exclude each other");
 	if (r->q->compare && by_time)
 		return error_set(err, -EINVAL, "parameter 'compare' does not go with 'time' in 'by'");
-	if (r->kind == QUESTION_SPARKLINES && !q->by_count)
+	if ((kind->between || r->kind == QUESTION_SPARKLINES) && !q->by_count)
 		return error_set(err, -EINVAL, "parameter 'by' is empty: one dimension is needed");
+	if (kind->between)
+		q->by[q->by_count++] = r->between ? r->between : (enum dimension)kind->between;
 	if (!q->step_s && !q->points_max)
 		q->points_max = kind->points;
 	q->filter = r->q->filter;

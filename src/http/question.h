@@ -41,6 +41,8 @@ enum question_kind {
 	QUESTION_COMPLETE,
 	QUESTION_PATHS,
 	QUESTION_SPARKLINES,
+	QUESTION_COMPARE, /* by[1] is what is compared */
+	QUESTION_PEERING,
 };
 
 /* On error nothing needs to be freed. */

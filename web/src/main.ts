@@ -10,6 +10,7 @@ import * as charts from "./charts";
 import {covered, type Ranged} from "./covered";
 import {byId, h, replace, type Child} from "./dom";
 import {empty, type PageModule} from "./page";
+import {compare} from "./pages/compare";
 import {networks} from "./pages/networks";
 import {overview} from "./pages/overview";
 import {paths} from "./pages/paths";
@@ -19,7 +20,7 @@ import {senders} from "./pages/senders";
 import {current, go, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
 import {dateTime, duration, timeRange} from "./units";
 
-const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, routes, senders, routers} as Record<Page, PageModule<unknown>>;
+const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, compare, routes, senders, routers} as Record<Page, PageModule<unknown>>;
 
 const RETRY_S = 3;
 
@@ -98,7 +99,7 @@ async function drawAbout(): Promise<void> {
 
 // ---- keyboard ----
 
-const KEYS: Record<string, Page> = {o: "overview", n: "networks", p: "paths", l: "routes", s: "senders", r: "routers"};
+const KEYS: Record<string, Page> = {o: "overview", n: "networks", p: "paths", c: "compare", l: "routes", s: "senders", r: "routers"};
 let pending = false;
 
 function help(): void {
