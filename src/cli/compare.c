@@ -146,7 +146,7 @@ static void print_notes(const json_t *answer, const struct screen *screen)
 static int print_answer(const struct options *o, const struct client_answer *a)
 {
 	struct screen screen = screen_get();
-	rows_print_range(a->json, a->now_s, stdout);
+	rows_print_range(a->json, a, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(json_object_get(a->json, "rows"))) {
 		print_nothing(a->json);

@@ -92,7 +92,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	const json_t *transit = json_object_get(a->json, "transit");
 	struct screen screen = screen_get();
 	char bytes[UNITS_TEXT_MAX], share[UNITS_TEXT_MAX];
-	rows_print_range(a->json, a->now_s, stdout);
+	rows_print_range(a->json, a, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(json_object_get(a->json, "rows"))) {
 		(void)puts("no traffic went by transit in this time: no route to an origin had another neighbour");
@@ -100,13 +100,13 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	}
 	(void)printf("%s, %s of all, went to %.0f origins by transit\n\n", units_bytes(rows_number(transit, "bytes_sent"), bytes),
 		units_percent(rows_number(transit, "share"), share), rows_number(a->json, "origins"));
-	int r = print_table(a->json, rows_time(a->json, "from") ? rows_seconds(a->json, a->now_s) : 0, &screen);
+	int r = print_table(a->json, rows_time(a->json, "from") ? rows_seconds(a->json, a) : 0, &screen);
 	rows_print_notes(a->json, &screen, stdout);
 	return r;
 }
 
 int command_peering(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_PEERING, .path = "/api/v1/peering", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_PEERING, .path = "/api/v1/peering", .since = true, .print = print_answer};
 	return client_command(argc, argv, &question);
 }
