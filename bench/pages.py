@@ -40,7 +40,7 @@ def pages(collector, newest_s):
     largest = collector.api("top", by="country", from_=newest_s - 86400, to=newest_s, limit=1)["rows"][0]["country"]
     return {"overview": "/", "networks": "/networks", "networks, prefixes": "/networks?by=prefix",
             "networks, worst first": "/networks?sort=retransmit_rate", "networks, a country": f"/networks?filter=country:{largest}",
-            "paths": "/paths", "incidents": "/incidents", "routes": "/routes", "senders": "/senders", "routers": "/routers"}
+            "paths": "/paths", "compare": "/compare", "incidents": "/incidents", "routes": "/routes", "senders": "/senders", "routers": "/routers"}
 
 
 def newest(collector):

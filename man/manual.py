@@ -34,7 +34,7 @@ def commands(program):
 
 def question_options(program):
     found = {}
-    for command in ("top", "series", "paths", "changes", "lookup", "routes"):
+    for command in ("top", "series", "paths", "compare", "peering", "changes", "lookup", "routes"):
         for head, text in re.findall(r"^  (--.*?)  +(\S.*)$", ask(program, command, "--help"), re.M):
             found.setdefault(head, text)
     return "".join(entry("\\fB{}\\fR{}".format(*re.match(r"(\S+)(.*)", roff(head)).groups()), roff(text))

@@ -20,7 +20,7 @@ import zlib from "node:zlib";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const modules = path.join(here, "node_modules");
-const PAGES = ["/", "/networks", "/paths", "/incidents", "/routes", "/senders", "/routers"];
+const PAGES = ["/", "/networks", "/paths", "/compare", "/incidents", "/routes", "/senders", "/routers"];
 const TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -58,7 +58,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 {
 	const json_t *answer = a->json;
 	const json_t *rows = json_object_get(answer, "rows");
-	rows_print_range(answer, a->now_s, stdout);
+	rows_print_range(answer, a, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(rows)) {
 		(void)puts("no path changed in this time");

@@ -319,6 +319,25 @@ int client_get(const struct options *o, const char *path, const char *name, cons
 	return r;
 }
 
+int client_get_since(const struct options *o, struct client_answer *a)
+{
+	struct client_answer since;
+	struct options plain = {.command = o->command};
+	static const enum option_id kept[] = {OPTION_api, OPTION_token_file, OPTION_ca_file};
+	if (!a->json)
+		return EXIT_DONE;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		plain.values[kept[i]] = o->values[kept[i]];
+	int r = client_get(&plain, "/api/v1/since", NULL, NULL, &since);
+	uint64_t ms = 0;
+	const char *text = r == EXIT_DONE ? json_string_value(json_object_get(since.json, "since")) : NULL;
+	if (text && time_parse(text, &ms) == 0)
+		a->since_s = ms / 1000;
+	if (r == EXIT_DONE)
+		client_answer_done(&since);
+	return r;
+}
+
 void client_answer_done(struct client_answer *a)
 {
 	free(a->body);
@@ -350,7 +369,9 @@ int client_command(int argc, char **argv, const struct client_question *q)
 	r = client_get(&o, q->path, o.argument ? q->parameter : NULL, o.argument, &a);
 	if (r != EXIT_DONE)
 		return r;
-	if (!client_print_raw(&o, &a, &r))
+	if (q->since)
+		r = client_get_since(&o, &a);
+	if (r == EXIT_DONE && !client_print_raw(&o, &a, &r))
 		r = q->print(&o, &a);
 	client_answer_done(&a);
 	return r;

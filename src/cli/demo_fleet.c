@@ -105,7 +105,8 @@ static void fill_quality(struct demo_fleet *f, struct record *r, unsigned pop, u
 	r->values[FIELD_packets_retransmitted] = again;
 	r->values[FIELD_bytes_retransmitted] = again * PACKET_BYTES;
 	r->values[FIELD_packets_spurious] = again / 24;
-	r->values[FIELD_connections_with_retransmit] = again < connections ? again : connections;
+	/* Lost packets fall on connections by chance. */
+	r->values[FIELD_connections_with_retransmit] = whole(f, (double)connections * (1 - exp(-(double)again / (double)connections)));
 	r->values[FIELD_goodput_tested] = connections / 2;
 	r->values[FIELD_goodput_met] = (uint64_t)((double)(connections / 2) * fmax(0, 0.99 - 12 * rate));
 	r->rtt_count = (uint8_t)(1 + RTT_SAMPLES * nearness[pop][demo_data_region(network)]);

@@ -141,7 +141,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	const json_t *rows = json_object_get(a->json, "rows");
 	const char *changes = json_string_value(json_object_get(a->json, "changes"));
 	struct screen screen = screen_get();
-	rows_print_range(a->json, a->now_s, stdout);
+	rows_print_range(a->json, a, stdout);
 	(void)fputs("\n\n", stdout);
 	int r = EXIT_DONE;
 	if (json_array_size(rows))

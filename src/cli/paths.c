@@ -284,8 +284,8 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	const json_t *rows = json_object_get(a->json, "rows");
 	struct screen screen = screen_get();
 	struct paths p = {.screen = screen, .measure = rows_measure(o), .answer = a->json, .total = json_object_get(a->json, "total"),
-		.seconds = rows_time(a->json, "from") ? rows_seconds(a->json, a->now_s) : 0, .path_room = path_room(&screen, rows)};
-	rows_print_range(a->json, a->now_s, stdout);
+		.seconds = rows_time(a->json, "from") || a->since_s ? rows_seconds(a->json, a) : 0, .path_room = path_room(&screen, rows)};
+	rows_print_range(a->json, a, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(rows)) {
 		(void)puts("no traffic in this time");
@@ -314,6 +314,6 @@ static int prepare(struct options *o)
 
 int command_paths(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_PATHS, .path = "/api/v1/paths", .prepare = prepare, .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_PATHS, .path = "/api/v1/paths", .since = true, .prepare = prepare, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

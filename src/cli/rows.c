@@ -129,16 +129,16 @@ uint64_t rows_time(const json_t *obj, const char *key)
 	return ms / 1000;
 }
 
-/* Where the range ends, or is now. */
-static uint64_t end_of(const json_t *range, uint64_t now_s)
+uint64_t rows_end(const json_t *range, const struct client_answer *a)
 {
 	uint64_t to_s = rows_time(range, "to");
-	return now_s < to_s && now_s > rows_time(range, "from") ? now_s : to_s;
+	return a->now_s < to_s && a->now_s > rows_time(range, "from") ? a->now_s : to_s;
 }
 
-double rows_seconds(const json_t *range, uint64_t now_s)
+double rows_seconds(const json_t *range, const struct client_answer *a)
 {
-	uint64_t from_s = rows_time(range, "from"), end_s = end_of(range, now_s);
+	uint64_t from_s = rows_time(range, "from"), end_s = rows_end(range, a);
+	from_s = from_s < a->since_s ? a->since_s : from_s;
 	return end_s > from_s ? (double)(end_s - from_s) : 1;
 }
 
@@ -152,9 +152,9 @@ static void print_time(uint64_t s, uint64_t beside, FILE *out)
 	(void)fprintf(out, "%.*s", s % 60 ? 8 : 5, text + 11);
 }
 
-void rows_print_range(const json_t *range, uint64_t now_s, FILE *out)
+void rows_print_range(const json_t *range, const struct client_answer *a, FILE *out)
 {
-	uint64_t from_s = rows_time(range, "from"), end_s = end_of(range, now_s);
+	uint64_t from_s = rows_time(range, "from"), end_s = rows_end(range, a);
 	if (!end_s)
 		return;
 	if (from_s)
@@ -162,6 +162,10 @@ void rows_print_range(const json_t *range, uint64_t now_s, FILE *out)
 	(void)fputs(from_s ? " to " : "up to ", out);
 	print_time(end_s, from_s, out);
 	(void)fputs(" UTC", out);
+	if (a->since_s > from_s && a->since_s < end_s) {
+		(void)fputs(", traffic since ", out);
+		print_time(a->since_s, end_s, out);
+	}
 }
 
 void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out)
@@ -172,10 +176,14 @@ void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out)
 	print_time(rows_time(earlier, "to"), from_s, out);
 }
 
+void rows_print_approximate(const struct screen *screen, FILE *out)
+{
+	style_print(screen, STYLE_FAINT, "~ at least: some figures were read before their connection was over\n", out);
+}
+
 void rows_print_notes(const json_t *answer, const struct screen *screen, FILE *out)
 {
 	const json_t *total = json_object_get(answer, "total");
 	if (json_is_true(json_object_get(total, "approximate")))
-		style_print(screen, STYLE_FAINT,
-			"~ at least: some figures were read before their connection was over\n", out);
+		rows_print_approximate(screen, out);
 }

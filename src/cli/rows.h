@@ -2,13 +2,14 @@
 #pragma once
 
 /* The API's rows as cells of a table, and its ranges: what top, series and paths share. A range ("from", "to") that
- * ends now is widened to the end of the minute by the API; now_s (client.h) says how much of it has passed. */
+ * ends now is widened to the end of the minute by the API; the answer (client.h) says how much of it has passed, and since when there is
+ * traffic. */
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/options.h"
+#include "cli/client.h"
 #include "cli/table.h"
 
 #define ROWS_DIMS_MAX 8
@@ -44,11 +45,15 @@ bool rows_measure_is_bytes(const char *measure);
 
 /* A time of the API's under this key, in seconds since 1970; 0 when it is none. */
 uint64_t rows_time(const json_t *obj, const char *key);
-/* Seconds of the range that have passed, at least 1. */
-double rows_seconds(const json_t *range, uint64_t now_s);
-/* "2026-11-23 10:00 to 11:00 UTC"; a range that is not over: "... to 10:47:23 UTC". */
-void rows_print_range(const json_t *range, uint64_t now_s, FILE *out);
+/* Where the range ends, or is now. */
+uint64_t rows_end(const json_t *range, const struct client_answer *a);
+/* Seconds of the range that have passed, and in which there may have been traffic; at least 1. */
+double rows_seconds(const json_t *range, const struct client_answer *a);
+/* "2026-11-23 10:00 to 11:00 UTC"; a range that is not over: "... to 10:47:23 UTC"; one that begins before there was traffic:
+ * "..., traffic since 2026-11-23 10:30". */
+void rows_print_range(const json_t *range, const struct client_answer *a, FILE *out);
 /* "09:10 to 10:10" beside that range, with its date when it is another. */
 void rows_print_earlier(const json_t *earlier, const json_t *range, FILE *out);
-/* What '~' means, when any row is marked. */
+/* What '~' means; always, and when any row is marked. */
+void rows_print_approximate(const struct screen *screen, FILE *out);
 void rows_print_notes(const json_t *answer, const struct screen *screen, FILE *out);

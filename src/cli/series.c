@@ -42,11 +42,12 @@ struct series {
 
 /* ---- time ---- */
 
-/* Seconds of a span that lie within the range and have passed. */
+/* Seconds of a span that lie within the range, have passed, and may have had traffic. */
 static double seconds_of(const struct series *s, uint64_t from_s, uint64_t len_s)
 {
 	uint64_t to_s = from_s + len_s < s->end_s ? from_s + len_s : s->end_s;
-	from_s = from_s < s->from_s ? s->from_s : from_s;
+	uint64_t first_s = s->from_s < s->a->since_s ? s->a->since_s : s->from_s;
+	from_s = from_s < first_s ? first_s : from_s;
 	return to_s > from_s ? (double)(to_s - from_s) : 0;
 }
 
@@ -372,10 +373,10 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 {
 	const json_t *answer = a->json;
 	struct series s = {.screen = screen_get(), .a = a, .rows = json_object_get(answer, "rows"), .from_s = rows_time(answer, "from"),
-		.end_s = rows_time(answer, "from") + (uint64_t)rows_seconds(answer, a->now_s), .step_s = (uint64_t)rows_number(answer, "step")};
+		.end_s = rows_end(answer, a), .step_s = (uint64_t)rows_number(answer, "step")};
 	const char *dims[ROWS_DIMS_MAX];
 	char text[UNITS_TEXT_MAX];
-	rows_print_range(answer, a->now_s, stdout);
+	rows_print_range(answer, a, stdout);
 	if (!json_array_size(s.rows) || !s.step_s) {
 		(void)fputs("\n\nno traffic in this time\n", stdout);
 		return EXIT_DONE;
@@ -424,6 +425,6 @@ static int prepare(struct options *o)
 
 int command_series(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_SERIES, .path = "/api/v1/series", .prepare = prepare, .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_SERIES, .path = "/api/v1/series", .since = true, .prepare = prepare, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -194,7 +194,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	struct suspects s = {.screen = screen_get(), .answer = a->json, .total = json_object_get(a->json, "total")};
 	print_sentences(&s);
 	(void)fputc('\n', stdout);
-	rows_print_range(a->json, a->now_s, stdout);
+	rows_print_range(a->json, a, stdout);
 	(void)fputc('\n', stdout);
 	if (!json_array_size(json_object_get(a->json, "rows")))
 		return EXIT_DONE;

@@ -17,6 +17,7 @@
 #include "cli/units.h"
 
 #define BAR_COLUMNS   20
+#define ENOUGH        0.5 /* of an earlier range must have had traffic to be compared with */
 #define WATCH_SECONDS 2
 #define TITLE_MAX     64
 
@@ -37,9 +38,9 @@ enum column {
 
 struct top {
 	struct screen screen;
-	bool watch, compare, no_rates; /* no_rates: how long a time a row is of is not known */
+	bool watch, compare, since, no_rates; /* no_rates: how long a time a row is of is not known */
 	const char *measure;
-	double seconds, seconds_before; /* of the range and of the earlier one */
+	double seconds, seconds_before; /* of the range and of the earlier one; 0: there is too little of that to compare with */
 	double largest;                 /* share of a group */
 	const char *dims[ROWS_DIMS_MAX];
 	size_t dim_count, column_count;
@@ -156,18 +157,22 @@ static void add_count(const struct top *top, struct table *t, const json_t *row,
 static void add_change(const struct top *top, struct table *t, const json_t *row)
 {
 	char text[UNITS_TEXT_MAX];
+	if (top->seconds_before <= 0) {
+		table_cell(t, STYLE_FAINT, "-");
+		return;
+	}
 	double before = rows_number(json_object_get(row, "previous"), top->measure) / top->seconds_before;
 	(void)units_change(rate_of(top, row, top->measure), before, text);
 	table_cell(t, strcmp(text, "same") == 0 ? STYLE_FAINT : STYLE_PLAIN, "%s", text);
 }
 
 /* A rise is as bad as where it leads to. */
-static void add_retransmit_change(struct table *t, const json_t *row)
+static void add_retransmit_change(const struct top *top, struct table *t, const json_t *row)
 {
 	const json_t *now = json_object_get(row, "retransmit_rate");
 	const json_t *before = json_object_get(json_object_get(row, "previous"), "retransmit_rate");
 	char text[UNITS_TEXT_MAX];
-	if (!json_is_number(now) || !json_is_number(before)) {
+	if (top->seconds_before <= 0 || !json_is_number(now) || !json_is_number(before)) {
 		table_cell(t, STYLE_FAINT, "-");
 		return;
 	}
@@ -194,7 +199,7 @@ static void add_figure(const struct top *top, struct table *t, const json_t *row
 	case COLUMN_SHARE: add_share(t, row); break;
 	case COLUMN_BAR: table_bar(t, group && top->largest > 0 ? rows_number(row, "share") / top->largest : 0, BAR_COLUMNS); break;
 	case COLUMN_RETRANS: rows_retransmit_cell(t, row); break;
-	case COLUMN_RETRANS_CHANGE: add_retransmit_change(t, row); break;
+	case COLUMN_RETRANS_CHANGE: add_retransmit_change(top, t, row); break;
 	case COLUMN_P50: rows_rtt_cell(t, row, "rtt_p50_us"); break;
 	case COLUMN_P95: rows_rtt_cell(t, row, "rtt_p95_us"); break;
 	case COLUMN_CONNECTIONS: add_count(top, t, row, "connections"); break;
@@ -229,7 +234,7 @@ static int print_rows(struct top *top, const json_t *answer, FILE *out)
 	struct table *t;
 	size_t i;
 	top->dim_count = rows_dimensions(json_array_get(rows, 0), top->dims);
-	top->no_rates = !rows_time(answer, "from"); /* forever */
+	top->no_rates = !rows_time(answer, "from") && !top->since; /* forever */
 	for (size_t k = 0; k < top->dim_count; k++)
 		top->no_rates |= strcmp(top->dims[k], "time") == 0;
 	top->watch &= !top->no_rates;
@@ -256,9 +261,12 @@ static int print_rows(struct top *top, const json_t *answer, FILE *out)
 static int print_answer(struct top *top, const struct client_answer *a, FILE *out)
 {
 	const json_t *previous = json_object_get(a->json, "previous");
-	top->seconds = rows_seconds(a->json, a->now_s);
-	top->seconds_before = rows_seconds(previous, a->now_s);
-	rows_print_range(a->json, a->now_s, out);
+	top->since = a->since_s;
+	top->seconds = rows_seconds(a->json, a);
+	top->seconds_before = rows_seconds(previous, a);
+	if (top->seconds_before < ENOUGH * (double)(rows_time(previous, "to") - rows_time(previous, "from")))
+		top->seconds_before = 0;
+	rows_print_range(a->json, a, out);
 	if (top->compare) {
 		(void)fputs(", compared with ", out);
 		rows_print_earlier(previous, a->json, out);
@@ -281,7 +289,8 @@ int top_print(const struct options *o, const struct screen *screen, FILE *out)
 	int r = client_get(o, "/api/v1/top", NULL, NULL, &a);
 	if (r != EXIT_DONE)
 		return r;
-	if (!client_print_raw(o, &a, &r))
+	r = client_get_since(o, &a);
+	if (r == EXIT_DONE && !client_print_raw(o, &a, &r))
 		r = print_answer(&top, &a, out);
 	client_answer_done(&a);
 	return r;

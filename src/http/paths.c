@@ -17,6 +17,7 @@ static const char *const stage_names[STAGE_COUNT] = {"router", "neighbour", "tra
 
 struct answer {
 	struct http_call *call;
+	const struct http_question *q;
 	const struct query_result *result;
 	const struct flows *flows;
 	struct render render;
@@ -181,22 +182,24 @@ static int write_csv(const struct answer *a)
 	return 0;
 }
 
+static int write_answer(void *ctx, FILE *out)
+{
+	struct answer *a = ctx;
+	a->out = out;
+	return a->q->csv ? write_csv(a) : write_json(a);
+}
+
 static void reply(struct http_call *call, const struct http_question *q, const struct query_result *result,
 	const struct flows *flows)
 {
 	struct answer a = {
 		.call = call,
+		.q = q,
 		.result = result,
 		.flows = flows,
 		.render = {by, ARRAY_LEN(by), q->query.sort, &result->total, &call->server->backend, q->fields},
-		.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON),
 	};
-	if (!a.out)
-		return;
-	int rc = q->csv ? write_csv(&a) : write_json(&a);
-	http_reply_end(call, a.out);
-	if (rc < 0)
-		http_reply_error(call, 500, "out of memory");
+	http_rows_reply_by(call, q, write_answer, &a);
 }
 
 struct graph {

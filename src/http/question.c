@@ -26,11 +26,14 @@ struct kind {
 	int by;               /* the dimension when `by` is not given; -1: none */
 	uint32_t points;      /* buckets at most when nothing is given; 0: by range */
 	const char *fields;   /* when not given; NULL: all */
+	uint32_t dims;        /* a mask of DIM_BIT: these only; 0: any */
+	int between;          /* the dimension whose values are compared, behind those of `by`, when `between` is not given; 0: none */
 };
 
 /* Of both questions about all paths, so that what a store has kept for the one is there for the other. */
 #define OF_PATHS \
 	"bytes_sent,packets_sent,packets_retransmitted,connections,connections_with_retransmit,retransmit_rate,share,approximate"
+#define QUALITY "bytes_sent,packets_sent,packets_retransmitted,connections,rtt_count,retransmit_rate,rtt_p50_us,share,approximate"
 
 static const struct kind kinds[] = {
 	[QUESTION_TOP] = {QUESTION_LIMIT_TOP, QUERY_DIMS_MAX, false, DIM_origin, 0, NULL},
@@ -44,6 +47,9 @@ static const struct kind kinds[] = {
 	[QUESTION_SUSPECTS] = {3, 0, false, -1, 0, OF_PATHS},
 	[QUESTION_INCIDENTS] = {50, 0, false, -1, 0,
 		"bytes_sent,packets_sent,packets_retransmitted,connections,connections_with_retransmit,rtt_count,retransmit_rate,rtt_p50_us,rtt_p95_us,approximate"},
+	[QUESTION_COMPARE] = {20, 1, false, DIM_prefix, 0, "connections_with_retransmit," QUALITY,
+		DIM_BIT(DIM_prefix) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_country), DIM_router},
+	[QUESTION_PEERING] = {20, 0, false, -1, 0, QUALITY},
 };
 
 struct reading {
@@ -51,8 +57,9 @@ struct reading {
 	enum question_kind kind;
 	uint64_t now_s;
 	uint64_t from_ms, to_ms, last_ms;
-	bool has_from, has_to, has_last, has_by;
+	bool has_from, has_to, to_now, has_last, has_by;
 	const char *keys;
+	enum dimension between; /* 0, which is DIM_time: not given */
 };
 
 typedef int parse_fn(struct reading *r, const char *value, struct error *err);
@@ -106,6 +113,7 @@ static int parse_from(struct reading *r, const char *value, struct error *err)
 static int parse_to(struct reading *r, const char *value, struct error *err)
 {
 	r->has_to = true;
+	r->to_now = strcmp(value, "now") == 0;
 	return parse_time(r, value, &r->to_ms, err);
 }
 
@@ -146,6 +154,8 @@ static int add_dimension(struct reading *r, const char *name, struct error *err)
 			dimension_names(r->kind == QUESTION_COMPLETE ? DIM_BIT(DIM_time) : 0, known));
 	if (kinds[r->kind].by_time && dim == DIM_time)
 		return 0; /* it has it anyway */
+	if (kinds[r->kind].dims && !(kinds[r->kind].dims & DIM_BIT(dim)))
+		return error_set(err, -EINVAL, "not by '%s'; there are %s", name, dimension_names(~kinds[r->kind].dims, known));
 	for (size_t i = 0; i < q->by_count; i++)
 		if (q->by[i] == (enum dimension)dim)
 			return error_set(err, -EINVAL, "'%s' stands there twice", name);
@@ -167,6 +177,15 @@ static int parse_by(struct reading *r, const char *value, struct error *err)
 		if (rc < 0)
 			return rc;
 	}
+	return 0;
+}
+
+static int parse_between(struct reading *r, const char *value, struct error *err)
+{
+	int dim = dimension_by_name(value);
+	if (dim != DIM_router && dim != DIM_neighbour)
+		return error_set(err, -EINVAL, "'%.60s' is neither router nor neighbour", value);
+	r->between = (enum dimension)dim;
 	return 0;
 }
 
@@ -297,6 +316,7 @@ static const struct {
 	parse_fn *parse;
 } parsers[] = {
 	{"by", parse_by},
+	{"between", parse_between},
 	{"sort", parse_sort},
 	{"order", parse_order},
 	{"filter", parse_filter},
@@ -326,8 +346,8 @@ static int finish_range(struct reading *r, struct error *err)
 	uint64_t base_ms = r->has_to ? r->to_ms : r->now_s * 1000;
 	uint64_t last_ms = r->has_last ? r->last_ms : QUESTION_LAST_S * 1000;
 	uint64_t from_ms = r->has_from ? r->from_ms : base_ms > last_ms ? base_ms - last_ms : 0;
-	/* Up to and with the present second, whose bucket counts even when it has just begun. */
-	uint64_t to_ms = r->has_to ? base_ms : base_ms + 1000;
+	/* Now is up to and with the present second, whose bucket counts even when it has just begun. */
+	uint64_t to_ms = r->has_to && !r->to_now ? base_ms : base_ms + 1000;
 	/* A range that was named is answered to the minute; "the last day" may begin with its first hour. */
 	q->exact_range = r->has_from || r->has_to;
 	q->from_s = from_ms / 1000;
@@ -375,8 +395,10 @@ static int finish(struct reading *r, struct error *err)
 		return error_set(err, -EINVAL, "parameter 'points': 'step' and 'points' exclude each other");
 	if (r->q->compare && by_time)
 		return error_set(err, -EINVAL, "parameter 'compare' does not go with 'time' in 'by'");
-	if (r->kind == QUESTION_SPARKLINES && !q->by_count)
+	if ((kind->between || r->kind == QUESTION_SPARKLINES) && !q->by_count)
 		return error_set(err, -EINVAL, "parameter 'by' is empty: one dimension is needed");
+	if (kind->between)
+		q->by[q->by_count++] = r->between ? r->between : (enum dimension)kind->between;
 	if (!q->step_s && !q->points_max)
 		q->points_max = kind->points;
 	q->filter = r->q->filter;

@@ -43,6 +43,8 @@ enum question_kind {
 	QUESTION_SPARKLINES,
 	QUESTION_SUSPECTS,
 	QUESTION_INCIDENTS,
+	QUESTION_COMPARE, /* by[1] is what is compared */
+	QUESTION_PEERING,
 };
 
 /* On error nothing needs to be freed. */

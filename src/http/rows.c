@@ -192,22 +192,34 @@ static int write_csv(struct writing *w)
 	return 0;
 }
 
+void http_rows_reply_by(struct http_call *call, const struct http_question *q, http_write_fn *fn, void *ctx)
+{
+	FILE *out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON);
+	if (!out)
+		return;
+	int rc = fn(ctx, out);
+	http_reply_end(call, out);
+	if (rc < 0)
+		http_reply_error(call, 500, "out of memory");
+}
+
+static int write_rows(void *ctx, FILE *out)
+{
+	struct writing *w = ctx;
+	w->out = out;
+	return w->rows->question->csv ? write_csv(w) : write_json(w);
+}
+
 void http_rows_reply(struct http_call *call, const struct http_rows *rows)
 {
 	const struct http_question *q = rows->question;
 	struct writing w = {
 		.rows = rows,
 		.now = {rows->by, rows->by_count, q->query.sort, &rows->result->total, &call->server->backend, q->fields},
-		.out = http_reply_begin(call, 200, q->csv ? HTTP_TYPE_CSV : HTTP_TYPE_JSON),
 	};
-	if (!w.out)
-		return;
 	w.previous = w.now;
 	w.previous.by_count = 0;
 	if (rows->previous)
 		w.previous.total = &rows->previous->total;
-	int rc = q->csv ? write_csv(&w) : write_json(&w);
-	http_reply_end(call, w.out);
-	if (rc < 0)
-		http_reply_error(call, 500, "out of memory");
+	http_rows_reply_by(call, q, write_rows, &w);
 }

@@ -33,7 +33,10 @@ struct http_rows {
 	size_t by_count;
 	const struct query_result *result, *previous, *others;
 };
-/* As JSON or CSV, as the question asks. */
+/* A whole answer, as JSON or CSV, that a function writes: 0, or negative when memory is out. */
+typedef int http_write_fn(void *ctx, FILE *out);
+void http_rows_reply_by(struct http_call *call, const struct http_question *q, http_write_fn *fn, void *ctx);
+/* Rows as JSON or CSV, as the question asks. */
 void http_rows_reply(struct http_call *call, const struct http_rows *rows);
 /* "from":"...","to":"..." with a brace before. */
 void http_rows_write_range(uint64_t from_s, uint64_t to_s, FILE *out);

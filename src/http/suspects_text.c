@@ -1,41 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Shares have two digits that mean something, times are UTC, and the day is told when it is not the range's last. */
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "http/render.h"
+#include "http/say.h"
 #include "http/suspects.h"
 
-#define DAY_S      86400
 #define TWINS_SAID 2
-
-/* "64500 Example Net", "Germany", "edge1". */
-static void put_value(const struct suspects_said *said, enum dimension dim, const struct dim_value *v, FILE *out)
-{
-	CLEANUP(free_p) char *name = render_name(said->backend, dim, v);
-	CLEANUP(free_p) char *value = render_text(dim, v);
-	if (dim != DIM_country || !name)
-		(void)fprintf(out, "%s%s", value ? value : "?", name ? " " : "");
-	(void)fputs(name ? name : "", out);
-}
-
-static void put_percent(double share, FILE *out)
-{
-	double v = share * 100;
-	(void)fprintf(out, "%.*f %%", v >= 10 || v <= 0 ? 0 : v >= 1 ? 1 : v >= 0.1 ? 2 : 3, v);
-}
-
-static void put_time(uint64_t s, uint64_t to_s, FILE *out)
-{
-	char text[TIME_TEXT_MAX];
-	(void)time_format(s * 1000, text);
-	if (s / DAY_S != (to_s - 1) / DAY_S)
-		(void)fprintf(out, "%.10s ", text);
-	(void)fprintf(out, "%.5s UTC", text + 11);
-}
 
 /* "X is on the path of", and behind the share "all retransmits". */
 static const struct {
@@ -50,16 +21,16 @@ static void put_share(const struct suspects_said *said, const struct suspect *s,
 {
 	double all = (double)said->found->total.v[MEASURE_packets_retransmitted];
 	(void)fputs(before, out);
-	put_percent(all > 0 ? (double)s->own.retransmits / all : 0, out);
+	say_percent(all > 0 ? (double)s->own.retransmits / all : 0, out);
 	(void)fprintf(out, " of all retransmits%s", behind);
 }
 
 static void put_as(const struct suspects_said *said, const struct suspect *s, FILE *out)
 {
-	put_value(said, DIM_via, &s->values[0], out);
+	say_value(said->backend, DIM_via, &s->values[0], out);
 	for (size_t i = 0; i < s->twins.count && i < TWINS_SAID; i++) {
 		(void)fputs(i + 1 < s->twins.count && i + 1 < TWINS_SAID ? ", " : " and ", out);
-		put_value(said, DIM_via, &(struct dim_value){.known = true, .number = s->twins.list[i].as}, out);
+		say_as(said->backend, s->twins.list[i].as, out);
 	}
 	if (s->twins.count)
 		put_share(said, s, ", always on the same paths, have ", " on them", out);
@@ -77,13 +48,13 @@ static void put_what(const struct suspects_said *said, const struct suspect *s, 
 	case SUSPECT_PAIR:
 	case SUSPECT_EXIT:
 		(void)fputs("The way from ", out);
-		put_value(said, info->dims[0], &s->values[0], out);
+		say_value(said->backend, info->dims[0], &s->values[0], out);
 		(void)fputs(s->kind == SUSPECT_EXIT ? " to its neighbour " : " to ", out);
-		put_value(said, info->dims[1], &s->values[1], out);
+		say_value(said->backend, info->dims[1], &s->values[1], out);
 		put_share(said, s, " is that of ", "", out);
 		return;
 	default:
-		put_value(said, info->dims[0], &s->values[0], out);
+		say_value(said->backend, info->dims[0], &s->values[0], out);
 		put_share(said, s, s->kind == SUSPECT_ROUTER ? " is the router of " : " is where ", s->kind == SUSPECT_ROUTER ? "" : " go", out);
 	}
 }
@@ -95,10 +66,10 @@ static void put_since(const struct suspects_said *said, const struct suspect_tim
 	else if (t->since_s)
 		(void)fputs(t->until_s ? ", from " : ", since ", out);
 	if (t->before_s || t->since_s)
-		put_time(t->before_s ? t->before_s : t->since_s, said->to_s, out);
+		say_time(t->before_s ? t->before_s : t->since_s, said->to_s, out);
 	if (t->until_s) {
 		(void)fputs(t->since_s ? " to " : ", until ", out);
-		put_time(t->until_s, said->to_s, out);
+		say_time(t->until_s, said->to_s, out);
 	}
 }
 
@@ -107,9 +78,9 @@ static void put_one(const struct suspects_said *said, size_t i, FILE *out)
 	const struct suspect *s = &said->found->list[i];
 	put_what(said, s, out);
 	(void)fputs(i ? ", on other paths: " : ": ", out);
-	put_percent(evidence_rate(&s->own), out);
+	say_percent(evidence_rate(&s->own), out);
 	(void)fputs(", against ", out);
-	put_percent(evidence_rate(&s->elsewhere), out);
+	say_percent(evidence_rate(&s->elsewhere), out);
 	(void)fputs(" elsewhere", out);
 	put_since(said, &said->times[i], out);
 }
@@ -122,7 +93,7 @@ static void put_nobody(const struct suspects *found, FILE *out)
 		return;
 	}
 	(void)fputs("Nothing stands out: ", out);
-	put_percent((double)found->total.v[MEASURE_packets_retransmitted] / (double)packets, out);
+	say_percent((double)found->total.v[MEASURE_packets_retransmitted] / (double)packets, out);
 	(void)fputs(" of the packets were sent again, and no AS, way between two, router or country has clearly more than its share", out);
 }
 

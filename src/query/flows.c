@@ -128,9 +128,7 @@ static int add_node(struct making *m, enum flows_stage stage, uint32_t stop)
 	struct stage *s = &m->stages[stage];
 	struct query_groups sums = view_of(m, &s->sums, s->set);
 	struct dim_value value = value_set_value(s->set, *groups_key(&s->sums, stop));
-	if (value.bytes.data)
-		value.bytes.data = arena_copy(&f->arena, value.bytes.data, value.bytes.len);
-	if (!value.bytes.data && value.bytes.len)
+	if (value_keep(&f->arena, s->set->kind, &value, &value) < 0)
 		return -ENOMEM;
 	s->nodes[stop] = (uint32_t)f->node_count;
 	f->nodes[f->node_count++] = (struct flows_node){.stage = stage, .value = value, .m = query_groups_measures(&sums, stop)};

@@ -455,18 +455,6 @@ static int run_given(struct job *j, uint32_t **ret, uint32_t *ret_count)
 
 /* ---- the answer ---- */
 
-/* Without the store's number, which is of this snapshot. */
-static int copy_value(struct arena *arena, enum dimension dim, const struct dim_value *from, struct dim_value *to)
-{
-	*to = *from;
-	if (!kind_is_number(dimension_table[dim].kind))
-		to->number = 0;
-	if (!from->bytes.data)
-		return 0;
-	to->bytes.data = arena_copy(arena, from->bytes.data, from->bytes.len);
-	return to->bytes.data ? 0 : -ENOMEM;
-}
-
 static int fill_row(struct job *j, uint32_t at, struct arena *arena, struct query_row *ret)
 {
 	struct dim_value *values = arena_alloc(arena, (j->q->by_count + 1) * sizeof(*values));
@@ -475,7 +463,7 @@ static int fill_row(struct job *j, uint32_t at, struct arena *arena, struct quer
 	const uint64_t *key = groups_key(&j->groups, at);
 	for (size_t i = 0; i < j->q->by_count; i++) {
 		struct dim_value v = value_set_value(&j->sets[i], key[i]);
-		if (copy_value(arena, j->q->by[i], &v, &values[i]) < 0)
+		if (value_keep(arena, dimension_table[j->q->by[i]].kind, &v, &values[i]) < 0)
 			return -ENOMEM;
 	}
 	struct query_groups all = groups_of(j);

@@ -147,3 +147,16 @@ struct dim_value value_set_value(const struct value_set *s, uint64_t code)
 		return (struct dim_value){.known = true, .number = code - 1};
 	return s->values[code - 1];
 }
+
+int value_keep(struct arena *arena, enum dimension_kind kind, const struct dim_value *from, struct dim_value *ret)
+{
+	struct dim_value v = *from;
+	if (!kind_is_number(kind))
+		v.number = 0;
+	if (from->bytes.data)
+		v.bytes.data = arena_copy(arena, from->bytes.data, from->bytes.len);
+	if (from->bytes.data && !v.bytes.data)
+		return -ENOMEM;
+	*ret = v;
+	return 0;
+}

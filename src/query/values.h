@@ -30,3 +30,5 @@ struct dim_value value_set_value(const struct value_set *s, uint64_t code);
 
 /* Known before unknown, then by value: -1, 0, 1. */
 int value_cmp(enum dimension_kind kind, const struct dim_value *a, const struct dim_value *b);
+/* A copy for longer than the answer: its bytes, if it has any, are the arena's, and it has no number of the store's. -ENOMEM. */
+int value_keep(struct arena *arena, enum dimension_kind kind, const struct dim_value *from, struct dim_value *ret) MUST_USE;

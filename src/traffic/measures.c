@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Sums, and what can be said from them. The round-trip histogram has fixed buckets: a quantile is a guess inside one, the mean is exact,
+ * and a bound of the variance holds wherever in their buckets the samples are. */
+
 #include "traffic/measures.h"
 
 #include <errno.h>
@@ -55,13 +59,39 @@ bool measures_zero(const struct measures *m)
 	return true;
 }
 
+static double rtt_low_us(int bucket)
+{
+	return bucket ? rtt_upper_us[bucket - 1] : 0;
+}
+
+static double rtt_high_us(int bucket)
+{
+	return bucket == RTT_BUCKETS - 1 ? RTT_LAST_BOUND_US : rtt_upper_us[bucket];
+}
+
+double measures_rtt_mean(const struct measures *m)
+{
+	uint64_t count = m->v[MEASURE_rtt_count];
+	return count ? (double)m->v[MEASURE_rtt_sum_us] / (double)count : -1;
+}
+
+double measures_rtt_variance_max(const struct measures *m)
+{
+	double mean = measures_rtt_mean(m), count = (double)m->v[MEASURE_rtt_count], sum = 0;
+	for (int i = 0; i < RTT_BUCKETS; i++) {
+		double far = fmax(mean - rtt_low_us(i), rtt_high_us(i) - mean);
+		sum += (double)m->v[MEASURE_rtt_h0 + i] * far * far;
+	}
+	return count > 0 ? sum / count : 0;
+}
+
 double measures_rtt_quantile(const struct measures *m, double q)
 {
 	const uint64_t *h = m->v + MEASURE_rtt_h0;
 	uint64_t count = m->v[MEASURE_rtt_count];
 	if (!count)
 		return -1;
-	double mean = (double)m->v[MEASURE_rtt_sum_us] / (double)count;
+	double mean = measures_rtt_mean(m);
 	double rank = q * (double)count, below = 0;
 	for (int i = 0; i < RTT_BUCKETS; i++) {
 		if (h[i] == count)
@@ -70,9 +100,7 @@ double measures_rtt_quantile(const struct measures *m, double q)
 			below += (double)h[i];
 			continue;
 		}
-		double lo = i ? rtt_upper_us[i - 1] : 0;
-		double hi = i == RTT_BUCKETS - 1 ? RTT_LAST_BOUND_US : rtt_upper_us[i];
-		return lo + (hi - lo) * (rank - below) / (double)h[i];
+		return rtt_low_us(i) + (rtt_high_us(i) - rtt_low_us(i)) * (rank - below) / (double)h[i];
 	}
 	return mean;
 }

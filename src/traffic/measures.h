@@ -55,5 +55,12 @@ bool measures_zero(const struct measures *m);
  * when all samples are in one bucket, their mean. -1 without samples. */
 double measures_rtt_quantile(const struct measures *m, double q);
 
+/* The mean of the round-trip samples in microseconds; -1 without any. */
+double measures_rtt_mean(const struct measures *m);
+
+/* The most that the samples' variance can be, by the histogram: each sample at that end of its bucket which is farther from the
+ * mean. In square microseconds; 0 without samples. */
+double measures_rtt_variance_max(const struct measures *m);
+
 /* Retransmitted per sent data segment; -1 when none was sent. */
 double measures_retransmit_rate(const struct measures *m);

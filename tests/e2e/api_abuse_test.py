@@ -74,7 +74,7 @@ BAD = {
 def parameters_of(collector):
     """{path: [names]}, as the page at /api/v1 tells them by refusing one."""
     found = {}
-    for path in ("top", "series", "sparklines", "paths", "suspects", "incidents", "types", "countries", "complete", "changes", "lookup", "routes", "senders", "routers"):
+    for path in ("top", "series", "sparklines", "paths", "suspects", "incidents", "compare", "peering", "types", "countries", "complete", "changes", "lookup", "routes", "senders", "routers"):
         says = json.loads(collector.http(f"/api/v1/{path}?zzz=1")[1])["error"]
         found["/api/v1/" + path] = says.split(" takes ", 1)[1].split()
     return found

@@ -22,7 +22,7 @@ from collector import Collector, program  # noqa: E402
 from tap import Tap  # noqa: E402
 
 TOKEN = "correct horse battery staple"
-ENDPOINTS = ("top", "series", "sparklines", "paths", "suspects", "incidents", "types", "countries", "complete?dim=type", "changes", "lookup?address=192.0.2.1",
+ENDPOINTS = ("top", "series", "sparklines", "paths", "suspects", "incidents", "compare", "peering", "types", "countries", "complete?dim=type", "changes", "lookup?address=192.0.2.1",
              "routes", "senders", "routers")
 SECURITY = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer",
             "cross-origin-resource-policy": "same-origin", "cross-origin-opener-policy": "same-origin"}

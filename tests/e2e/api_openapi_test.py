@@ -30,11 +30,13 @@ QUESTIONS = (
     "top?by=", "top?by=router,type,prefix,origin&last=2h", "top?by=neighbour,path,country,match&compare=previous", "top?by=via&limit=3", "top?by=time&last=3h",
     "top?by=origin&fields=share,approximate&compare=1d&sort=rtt_p50_us&order=asc", "series", "series?by=origin&points=20",
     "series?by=via&last=3h&step=1h&fields=bytes_sent", "sparklines?points=10", "sparklines?by=country&keys=DE,null,XX&fields=" + "{figures}",
-    "paths", "paths?nodes=1&limit=2&fields={figures}", "suspects?filter=type:lossy&limit=1", "incidents?last=4h", "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
+    "compare", "compare?by=origin&between=neighbour", "compare?by=country&limit=1", "peering", "peering?limit=1",
+    "paths", "paths?nodes=1&limit=2&fields={figures}", "suspects?filter=type:lossy&limit=1", "incidents?last=4h",
+    "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
     "complete?dim=path", "complete?prefix=de", "since", "changes", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
     "senders", "routers", "session", "about", "openapi.json")
 # Errors: status, and the question.
-ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?keys=,"), (400, "top?zzz=1"), (404, "lookup?address=::1&router=no"),
+ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?keys=,"), (400, "top?zzz=1"), (400, "compare?by=path"), (400, "compare?by="), (404, "lookup?address=::1&router=no"),
           (404, "routes?router=no"))
 # Values that show what a parameter without an enumeration takes: good ones, bad ones.
 VALUES = {

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import defaultdict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import apitraffic  # noqa: E402
@@ -62,6 +63,7 @@ class Api:
         self.check_series()
         self.check_sparklines()
         self.check_paths()
+        self.check_sides()
         self.check_complete()
         self.check_names()
         self.check_csv()
@@ -193,6 +195,26 @@ class Api:
                        "what is at a node leaves it")
         self.tap.equal([node for node in nodes if nodes[node]["stage"] != "router" and into[node] != figures(nodes[node])], [],
                        "what is at a node came to it")
+
+    def check_sides(self):
+        """Networks with two routers, and origins behind another network (the verdicts are compare_test's)."""
+        answer = self.ask("compare", last="30h", limit=1000)
+        sides = defaultdict(dict)
+        for (prefix, router), sums in self.world.sums(("prefix", "router"), **covered(answer)).items():
+            if prefix:
+                sides[prefix][router] = sums.values["bytes_sent"]
+        self.tap.equal({row["prefix"]: {side["router"]: side["bytes_sent"] for side in row["sides"]} for row in answer["rows"]},
+                       {prefix: found for prefix, found in sides.items() if len(found) == 2}, "compare: each network that two routers serve, by both")
+        answer = self.ask("peering", last="30h", limit=1000)
+        ways = defaultdict(dict)
+        for (asn, first), sums in self.world.sums(("origin", "neighbour"), **covered(answer)).items():
+            if asn and first:
+                ways[asn][first] = sums.values["bytes_sent"]
+        self.tap.equal({row["origin"]: {way["neighbour"]: way["bytes_sent"] for way in row["transit"]} for row in answer["rows"]},
+                       {asn: {first: sent for first, sent in found.items() if first != asn} for asn, found in ways.items() if set(found) != {asn}},
+                       "peering: each origin that is reached by another network, by which")
+        self.tap.equal({row["origin"]: row["direct"]["bytes_sent"] for row in answer["rows"] if row["direct"]},
+                       {asn: found[asn] for asn, found in ways.items() if asn in found and len(found) > 1}, "and what goes there without")
 
     def check_complete(self):
         def complete(**question):

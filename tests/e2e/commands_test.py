@@ -206,17 +206,19 @@ def check_stop(tap, collector):
 
 
 def answer_once(listening, body):
-    """The first question gets this; returns the connection on which the second one comes, which gets nothing."""
+    """The first question gets this, but for since when there is traffic; returns the connection on which the second one comes, which gets nothing."""
     while True:
         connection = listening.accept()[0]
         head = b""
         while b"\r\n\r\n" not in head:
             head += connection.recv(65536)
-        if not body:
+        is_since = head.startswith(b"GET /api/v1/since ")
+        if not body and not is_since:
             return connection
-        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = b'{"since": null}' if is_since else body
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
         connection.close()
-        body = b""
+        body = body if is_since else b""
 
 
 def check_no_answer(tap):
@@ -246,17 +248,20 @@ def at(seconds):
 
 
 class FakeApi:
-    """Gives one answer to every question, at a time of its own; `asked` has the questions."""
+    """Gives one answer to every question, at a time of its own; `asked` has the questions. since: of the first traffic; None: not known."""
 
-    def __init__(self, seconds, **answer):
+    def __init__(self, seconds, since=None, **answer):
         api = self
         api.asked = []
-        body = json.dumps(answer).encode()
+        whole = json.dumps(answer).encode()
+        begin = json.dumps({"since": None if since is None else at(since)}).encode()
         date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(START + seconds))
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                api.asked.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
+                body = begin if self.path == "/api/v1/since" else whole
+                if body is whole:
+                    api.asked.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
                 self.send_response_only(200)
                 self.send_header("Date", date)
                 self.send_header("Content-Length", str(len(body)))
@@ -321,6 +326,33 @@ def check_unknown_times(tap):
     with FakeApi(200, **{"from": "1970-01-01T00:00:00Z", "to": at(300)}, rows=[{"country": "DE", **sums(1000)}], total=sums(1000), other=None) as api:
         text = api.run("top", "--by", "country", "--last", "forever")
         tap.check("BIT/S" not in text and text.startswith("up to 2026-01-01 00:03:20 UTC"), "nor of all time", text)
+
+
+def check_since(tap):
+    """Of an hour in which the store's traffic begins ten minutes before the end: averages are over these."""
+    row = sums(75000000, share=1)
+    hour = {"from": at(0), "to": at(3600)}
+    with FakeApi(3700, since=3000, **hour, rows=[{"origin": 64500, **row}], total=row, other=sums(0)) as api:
+        text = plain(api.draw(120, 24, "top"))
+        tap.check("00:00 to 01:00 UTC, traffic since 00:50" in text and re.search(r"^64500 .* 1\.00M ", text, re.M), "top: a rate is over what there is of the range", text)
+    with FakeApi(3700, since=3000, **{"from": "1970-01-01T00:00:00Z", "to": at(3600)}, rows=[{"country": "DE", **row}], total=row, other=None) as api:
+        text = plain(api.draw(120, 24, "top", "--by", "country", "--last", "forever"))
+        tap.check("BIT/S" in text and re.search(r"^DE .* 1\.00M ", text, re.M), "also over all time", text)
+    path = {"router": "edge1", "path": "64500", "neighbour": 64500, "transit": None, "origin": 64500, "hops": [{"as": 64500, "name": None}], **row}
+    with FakeApi(3700, since=3000, **hour, rows=[path], total=row, other=sums(0), nodes=[], links=[]) as api:
+        text = plain(api.draw(120, 24, "paths"))
+        tap.check(re.search(r"^edge1 .* 1\.00M ", text, re.M), "paths: the same", text)
+    buckets = [{"time": at(3000 + 300 * i), **sums(37500000)} for i in range(2)]
+    with FakeApi(3700, since=3000, **hour, step=300, rows=buckets, total=row, other=None) as api:
+        text = plain(api.draw(80, 24, "series"))
+        tap.check("1.00 Mbit/s" in text and "167 kbit/s" not in text, "series: its mean as well", text)
+    compared = {**hour, "previous": {"from": at(-3600), "to": at(0)}, "rows": [{"country": "DE", **row, "previous": sums(100)}],
+                "total": {**row, "previous": sums(100)}, "other": None}
+    for since, change in ((-1200, "-"), (-2400, "x ")):
+        with FakeApi(3700, since=since, **compared) as api:
+            text = plain(api.draw(120, 24, "top", "--compare", "--by", "country"))
+            line = next((line for line in text.splitlines() if line.startswith("DE")), "")
+            tap.check((" x " in line) == (change != "-"), f"--compare: what had traffic for {-since} of 3600 seconds", text)
 
 
 def check_compare(tap):
@@ -400,6 +432,7 @@ def main():
     check_help(tap)
     check_top(tap)
     check_unknown_times(tap)
+    check_since(tap)
     check_compare(tap)
     check_series(tap)
     check_no_answer(tap)

@@ -18,7 +18,8 @@ import sample_world  # noqa: E402
 from collector import Collector  # noqa: E402
 from tap import Tap  # noqa: E402
 
-PAGES = {"overview": "/", "networks": "/networks", "prefixes": "/networks?by=prefix", "paths": "/paths", "incidents": "/incidents"}
+PAGES = {"overview": "/", "networks": "/networks", "prefixes": "/networks?by=prefix", "paths": "/paths", "compare": "/compare",
+         "incidents": "/incidents"}
 RANGES = {last: {"last": last} for last in ("24h", "7d", "30d")}
 HOURS = 40
 TABLES = 'whereto_http_store_runs_total{from="tables"}'

@@ -50,7 +50,7 @@ def run(folder, chromium):
         collector.config["http"]["notice"] = NOTICE
         collector.start()
         now = time.time()
-        collector.send(sample_world.records(now, 13))
+        collector.send([*sample_world.records(now, 13), *sample_world.sides(now, 13)])
         setting = {"url": f"http://{collector.ready['http']}", "chromium": chromium, "notice": NOTICE, "now": now,
                    "guarded": f"http://{other.ready['http']}", "token": TOKEN, "few": sample_world.NETWORKS[sample_world.FEW].asn, "lossy": sample_world.LOSSY}
         script = browsers.script("dashboard.mjs")

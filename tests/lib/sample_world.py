@@ -24,6 +24,7 @@ COUNTRIES = ["DE", "US", "FR", "IN", "BR", "GB", "JP", "PL", "NL", "IT", "ES", "
              "SG", "CA", "NG", "EG"]
 TYPES = ["web", "video", "api"]
 FEW = 23   # the network whose rate is over a handful of packets
+SIDES = 22  # the network of sides()
 
 
 class Network:
@@ -96,3 +97,14 @@ def records(now, hours, step_s=300, seed=1):
                 if random_.random() < 2.2 / (1 + network.number):
                     yield record(random_, network, router, at + random_.randrange(step_s), now - at < 7200)
     yield record(random_, NETWORKS[FEW], ROUTERS[0], int(now) - 600, False)
+
+
+def sides(now, hours, seed=2):
+    """A network that one router reaches with fewer retransmits than another does, in the same time: enough of both to say so."""
+    random_ = random.Random(seed)
+    network, connections, packets = NETWORKS[SIDES], 100, 10
+    for router, hit in ((ROUTERS[0], 1), (ROUTERS[2], 6)):
+        for i in range(60):
+            yield {**record(random_, network, router, int(now - (i + 0.5) / 60 * hours * 3600), False), "connections": connections, "requests": connections,
+                   "connections_with_retransmit": hit, "packets_sent": connections * packets, "packets_retransmitted": hit,
+                   "bytes_sent": connections * packets * 1400, "rtt_us": [random_.randrange(28000, 32000) for _ in range(60)]}

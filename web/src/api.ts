@@ -227,6 +227,61 @@ export interface Change {
     after_hops: Hop[] | null;
 }
 
+// A share of connections, or microseconds, with the interval of 95 in 100; and what comes of it beside the side that looks best.
+export interface SideFigure {
+    value: number | null;
+    low: number | null;
+    high: number | null;
+    verdict: "better" | "worse" | "same" | "not enough data";
+    why: string | null;
+    difference: number | null;
+    difference_low: number | null;
+    difference_high: number | null;
+}
+
+export type ComparedFigure = "retransmits" | "rtt";
+
+export type Side = Row & Record<ComparedFigure, SideFigure>;
+
+export interface Network {
+    prefix?: string;
+    origin?: number;
+    origin_name?: string;
+    country?: string;
+    bytes_sent: number;
+    at_stake_bytes: number;
+    sides: Side[];
+    sides_left_out: number;
+}
+
+export interface Comparison {
+    from: string;
+    to: string;
+    since?: number | null;
+    rows: (Network & Record<ComparedFigure, {verdict: string; best: string | number | null; why: string | null}>)[];
+    networks: {compared: number; bytes_sent: number; at_stake_bytes: number} & Record<ComparedFigure, Record<string, number>>;
+    total: {bytes_sent: number};
+}
+
+export interface Candidate extends Figures {
+    origin: number;
+    origin_name?: string;
+    routers: (string | null)[];
+    transit: (Figures & {neighbour: number; neighbour_name?: string})[];
+    transit_left_out: number;
+    direct: (Figures & {routers: (string | null)[]; routers_left_out: number}) | null;
+}
+
+export interface Peering {
+    from: string;
+    to: string;
+    since?: number | null;
+    origins: number;
+    rows: Candidate[];
+    transit: Figures;
+    total: Figures;
+}
+
 export interface About {
     name: string;
     version: string;

@@ -10,6 +10,7 @@ import * as charts from "./charts";
 import {covered, type Ranged} from "./covered";
 import {byId, h, replace, type Child} from "./dom";
 import {empty, type PageModule} from "./page";
+import {compare} from "./pages/compare";
 import {incidents} from "./pages/incidents";
 import {networks} from "./pages/networks";
 import {overview} from "./pages/overview";
@@ -20,7 +21,7 @@ import {senders} from "./pages/senders";
 import {current, go, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
 import {dateTime, duration, timeRange} from "./units";
 
-const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, incidents, routes, senders, routers} as Record<Page, PageModule<unknown>>;
+const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, compare, incidents, routes, senders, routers} as Record<Page, PageModule<unknown>>;
 
 const RETRY_S = 3;
 
@@ -99,7 +100,7 @@ async function drawAbout(): Promise<void> {
 
 // ---- keyboard ----
 
-const KEYS: Record<string, Page> = {o: "overview", n: "networks", p: "paths", i: "incidents", l: "routes", s: "senders", r: "routers"};
+const KEYS: Record<string, Page> = {o: "overview", n: "networks", p: "paths", c: "compare", i: "incidents", l: "routes", s: "senders", r: "routers"};
 let pending = false;
 
 function help(): void {

@@ -10,7 +10,7 @@
 import {ApiError} from "./api";
 import type {Zone} from "./units";
 
-export const PAGES = ["overview", "networks", "paths", "incidents", "routes", "senders", "routers"] as const;
+export const PAGES = ["overview", "networks", "paths", "compare", "incidents", "routes", "senders", "routers"] as const;
 export type Page = typeof PAGES[number];
 
 const SHARED = ["last", "from", "to", "filter", "tz"];

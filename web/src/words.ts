@@ -32,7 +32,7 @@ export function countryName(code: string): string {
 // Names of ASes as answers told them.
 const names = new Map<number, string>();
 
-export function learn(rows: Row[]): void {
+export function learn(rows: Partial<Row>[]): void {
     for (const row of rows)
         for (const dim of ["origin", "neighbour", "via"] as const) {
             const asn = row[dim], name = row[`${dim}_name`];
@@ -76,7 +76,7 @@ export function cut(name: string, most: number): string {
     return name.length <= most ? name : `${name.slice(0, most - last - 1).trimEnd()}…${name.slice(-last).trimStart()}`;
 }
 
-export const value = (dim: Dimension, row: Row): string | number | null => row[dim] ?? null;
+export const value = (dim: Dimension, row: Partial<Row>): string | number | null => row[dim] ?? null;
 
 // An AS for a table or a path: its number, which always has room, and its name.
 function as(asn: number, shown = `AS${asn}`): Child {

@@ -10,7 +10,7 @@ const END = new Date(Math.floor(setting.now / 3600) * 3600e3);
 const at = (hours) => new Date(END.getTime() + hours * 3600e3).toISOString().slice(0, 19) + "Z";
 const RANGE = {from: at(-6), to: at(0)};
 const fixed = (more = {}) => "?" + new URLSearchParams({...RANGE, ...more});
-const PAGES = {"/": "Overview", "/networks": "Networks", "/paths": "Paths", "/incidents": "Incidents", "/routes": "Routes", "/senders": "Senders", "/routers": "Routers"};
+const PAGES = {"/": "Overview", "/networks": "Networks", "/paths": "Paths", "/compare": "Compare", "/incidents": "Incidents", "/routes": "Routes", "/senders": "Senders", "/routers": "Routers"};
 // The number in a text like "223 Mbit/s on average".
 const perSecond = (text) => {
     const found = /([\d.,]+)\s*([kMGT]?)bit\/s/.exec(text);
@@ -349,6 +349,54 @@ async function incidentsPage(browser) {
     await page.context().close();
 }
 
+// Both tables against the API, from their sentences down to the ends of whiskers.
+async function comparePage(browser) {
+    const page = await open(browser, "/compare" + fixed());
+    const {rows, networks} = await api("compare", {...RANGE, limit: 15}), lines = rows.flatMap((row) => row.sides);
+    const cells = (column) => `.compare tbody td:nth-child(${column})`;
+    check(rows.some((row) => row.retransmits.verdict === "better") && rows.some((row) => row.rtt.verdict === "same"), "there are verdicts of more than one kind", JSON.stringify(networks));
+    equal(await values(page, "#compare-said data"), [networks.compared, networks.retransmits.better, networks.rtt.better, networks.at_stake_bytes, networks.bytes_sent],
+        "Compare says how many networks have a better side, and how much goes by the worse");
+    equal(await page.$$eval(`.compare tr.first td:first-child`, (list) => list.map((e) => e.textContent)), rows.map((row) => row.prefix), "each network once");
+    equal(await values(page, `${cells(2)} data`), rows.map((row) => row.at_stake_bytes).filter(Boolean), "with what is at stake, the most first");
+    equal(await page.$$eval(cells(3), (list) => list.map((e) => e.textContent)), lines.map((side) => side.router), "a line each router");
+    equal(await values(page, `${cells(4)} data`), lines.map((side) => side.bytes_sent), "with its bytes");
+    equal(await values(page, `${cells(5)} data`), lines.map((side) => side.retransmit_rate), "its retransmits");
+    equal(await values(page, `${cells(8)} data`), lines.map((side) => side.rtt.value), "its round-trip time");
+    for (const [column, name] of [[7, "retransmits"], [10, "rtt"]])
+        equal(await page.$$eval(`${cells(column)} .verdict`, (list) => list.map((e) => e.lastChild.textContent)), lines.map((side) => side[name].verdict), `and its verdict in ${name}, in words`);
+    const drawn = await page.$$eval(`${cells(6)} .whisker`, (list) => list.map((e) => {
+        const [low, high] = e.querySelector(".within").getAttribute("d").match(/[\d.]+/g).map(Number).filter((_, i) => i === 0 || i === 2);
+        return [low, Number(e.querySelector("circle").getAttribute("cx")), high];
+    }));
+    const at = (v, row) => 4 + 112 * v / Math.max(...row.sides.map((side) => side.retransmits.high));
+    const ends = rows.flatMap((row) => row.sides.map(({retransmits: r}) => [r.low, r.value, r.high].map((v) => at(v, row))));
+    check(drawn.length === lines.length && drawn.every((three, i) => three.every((x, k) => Math.abs(x - ends[i][k]) < 0.06)), "whiskers end where the intervals do", `${drawn[0]} ${ends[0]}`);
+    check((await page.getAttribute(".whisker", "aria-label")).includes("95 in 100"), "and say so");
+    await peeringTable(page);
+    await click(page, "#between-neighbour");
+    const other = await api("compare", {...RANGE, limit: 15, between: "neighbour"});
+    equal(await values(page, `${cells(4)} data`), other.rows.flatMap((row) => row.sides).map((side) => side.bytes_sent), "neighbours are compared, too");
+    await click(page, `${cells(3)} a`);
+    check(new URL(page.url()).pathname === "/networks" && /^prefix:\S+ neighbour:\d+$/.test(new URL(page.url()).searchParams.get("filter")), "a side leads to its networks", page.url());
+    await go(page, "/compare" + fixed({filter: "router:ams1"}));
+    check((await page.textContent("#content")).includes("No network that passes this filter"), "where there is nothing to compare it says what to do");
+    await click(page, `.button:text-is("Remove the filter")`);
+    equal(await page.locator(".compare tr.first").count(), rows.length, "and that helps");
+    equal(page.problems, [], "Compare: no complaint on the console");
+    await page.context().close();
+}
+
+async function peeringTable(page) {
+    const {rows, transit, origins} = await api("peering", {...RANGE, limit: 10});
+    const cells = (column) => `.peering tbody td:nth-child(${column}) > data, .peering tbody td:nth-child(${column}) .rate data`;
+    equal(await values(page, "#peering-said data"), [transit.bytes_sent, transit.share, origins], "whom to peer with: the sum");
+    equal(await page.$$eval(".peering td:first-child .asn", (list) => list.map((e) => e.textContent)), rows.map((row) => `AS${row.origin}`), "the origins with the most by transit");
+    for (const [column, of] of [[2, (row) => row.bytes_sent], [3, (row) => row.bytes_sent * 8 / 21600], [6, (row) => row.retransmit_rate], [7, (row) => row.rtt_p50_us]])
+        equal(await values(page, cells(column)), rows.map(of), `and column ${column}`);
+    equal(await values(page, ".peering td.whom data"), rows.flatMap((row) => row.transit.slice(0, 3).map((way) => way.share)), "by whom, and which part");
+}
+
 async function glass(browser) {
     const page = await open(browser, "/routes");
     await page.fill("#q", "100.64.1.1");
@@ -411,7 +459,7 @@ async function themes(browser) {
 async function phone(browser) {
     const page = await open(browser, "/" + fixed(), {viewport: {width: 390, height: 844}, isMobile: true, hasTouch: true});
     for (const [path, title] of Object.entries(PAGES)) {
-        await go(page, path + (["/", "/networks", "/paths", "/incidents"].includes(path) ? fixed() : ""));
+        await go(page, path + (["/", "/networks", "/paths", "/compare", "/incidents"].includes(path) ? fixed() : ""));
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         check(width <= 390, `${title} fits 390 pixels`, width);
         const cut = await page.$$eval(".segmented", (list) => list.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.ariaLabel));
@@ -523,7 +571,7 @@ async function broken(browser) {
 
 const browser = await launch();
 try {
-    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, coverage, badAddress, pathsPage, incidentsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
+    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, coverage, badAddress, pathsPage, comparePage, incidentsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
         await part(browser);
 } finally {
     await browser.close();

@@ -6,7 +6,8 @@ import path from "node:path";
 import {charted, launch, open, setting} from "./lib.mjs";
 
 const PAGES = {
-    overview: "/", networks: "/networks?by=country", paths: "/paths", incidents: "/incidents", routes: "/routes?q=127.24.0.0/16&select=longer", senders: "/senders", routers: "/routers",
+    overview: "/", networks: "/networks?by=country", paths: "/paths", compare: "/compare?by=origin", incidents: "/incidents",
+    routes: "/routes?q=127.24.0.0/16&select=longer", senders: "/senders", routers: "/routers",
 };
 const FORMS = {
     light: {viewport: {width: 1280, height: 960}},

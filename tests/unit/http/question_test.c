@@ -83,7 +83,8 @@ static void ranges(void **state)
 		uint64_t from_s, to_s;
 	} cases[] = {
 		{"last=90s", NOW - 90, NOW + 1},
-		{"last=7d&to=now", NOW - 7 * 86400, NOW},
+		{"last=7d&to=now", NOW - 7 * 86400, NOW + 1},
+		{"from=-24h&to=now", NOW - 86400, NOW + 1}, /* which may be a minute's first second */
 		{"last=1h&to=999990000", 999986400, 999990000},
 		{"to=999990000", 999986400, 999990000},
 		{"from=-2h", NOW - 7200, NOW + 1},
@@ -196,6 +197,31 @@ static void of_changes(void **state)
 	assert_non_null(strstr(err.text, "parameter 'prefix'"));
 }
 
+static void of_comparisons(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} wrong[] = {
+		{"by=via", "parameter 'by': not by 'via'; there are prefix, origin, country"}, {"by=origin,prefix", "parameter 'by': one dimension only"},
+		{"by=", "parameter 'by' is empty"}, {"between=type", "parameter 'between': 'type' is neither router nor neighbour"},
+	};
+	struct http_question q;
+	struct error err = {0};
+	assert_int_equal(parse("", QUESTION_COMPARE, &q, &err), 0);
+	assert_true(q.query.by_count == 2 && q.query.by[0] == DIM_prefix && q.query.by[1] == DIM_router && q.query.limit == 20);
+	question_done(&q);
+	assert_int_equal(parse("between=neighbour&by=country&limit=3", QUESTION_COMPARE, &q, &err), 0);
+	assert_true(q.query.by_count == 2 && q.query.by[0] == DIM_country && q.query.by[1] == DIM_neighbour && q.query.limit == 3);
+	question_done(&q);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		assert_int_equal(parse(wrong[i].text, QUESTION_COMPARE, &q, &err), -EINVAL);
+		assert_non_null(strstr(err.text, wrong[i].says));
+	}
+	assert_int_equal(parse("last=2d", QUESTION_PEERING, &q, &err), 0);
+	assert_int_equal(q.query.by_count, 0);
+	question_done(&q);
+}
+
 static void known_names(void **state)
 {
 	assert_true(http_param_known("by sort from", "by"));
@@ -217,6 +243,7 @@ int main(void)
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(of_changes),
+		cmocka_unit_test(of_comparisons),
 		cmocka_unit_test(known_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
