@@ -59,6 +59,8 @@ struct kept_job {
 	/* The rest is of kept_plan. */
 	bool as_they_are; /* each row of the tables is one of the answer: nothing to keep */
 	bool with_time;
+	bool counted_time;     /* in the reader's groups a time is the number of its bucket from first_s on: small words are found faster */
+	uint64_t first_s;      /* begin of the first bucket */
 	enum dimension dims[CUBE_KEY_MAX]; /* in the key of the sums, after the time if asked for */
 	unsigned dim_count;
 	unsigned column_count; /* of them, from the first, that are columns of the cube: all, or all but the last, which is via */

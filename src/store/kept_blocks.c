@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/deadline.h"
 
@@ -266,7 +267,13 @@ struct adding {
 static int add_sums(void *ctx, const uint64_t *key, const uint64_t *sums)
 {
 	const struct adding *a = ctx;
+	uint64_t counted[1 + CUBE_KEY_MAX];
 	uint32_t at;
+	if (a->job->counted_time) {
+		memcpy(counted, key, a->into->key_words * sizeof(*key));
+		counted[0] = (key[0] - a->job->first_s) / a->job->q->step_s;
+		key = counted;
+	}
 	int r = groups_get(a->into, key, &at);
 	if (r < 0)
 		return kept_no_room(a->job, r);
@@ -318,6 +325,7 @@ int kept_walk(struct kept_job *j, const struct store_segment *seg, kept_block_fn
 	struct adding adding = {j, &j->reader->groups};
 	struct kept_stretch missing = {.fn = add_sums, .ctx = &adding};
 	j->reader->mark_count = 0;
+	j->counted_time = j->with_time;
 	int r = j->ops->marks(j, seg);
 	for (uint64_t from_s = seg->from_s; from_s < seg->to_s && r >= 0;) {
 		struct kept_run run = cut(j->reader, seg, from_s);

@@ -101,7 +101,8 @@ bool kept_plain_value(enum dimension dim, uint64_t number, struct dim_value *ret
 int kept_fill_row(struct kept_job *j, const uint64_t *key, const uint64_t *sums, struct store_row *row)
 {
 	if (j->with_time)
-		row->values[DIM_time] = (struct dim_value){.known = true, .number = *key++};
+		row->values[DIM_time] = (struct dim_value){.known = true, .number = j->counted_time ? j->first_s + *key * j->q->step_s : *key};
+	key += j->with_time;
 	for (unsigned i = 0; i < j->dim_count; i++, key++) {
 		enum dimension dim = j->dims[i];
 		if (kept_plain_value(dim, *key, &row->values[dim]))

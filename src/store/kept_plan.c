@@ -46,8 +46,13 @@ static void plan_columns(struct kept_job *j)
 		j->dims[j->dim_count++] = DIM_via;
 	j->measure_count = query_measures(q, j->measures);
 	j->as_they_are = j->with_time && !by_via && (q->dims & cube_dims[q->cube]) == cube_dims[q->cube];
-	for (size_t i = 0; i < q->segment_count; i++)
+	j->first_s = UINT64_MAX;
+	for (size_t i = 0; i < q->segment_count; i++) {
+		uint64_t from_s = q->segments[i].from_s;
 		j->as_they_are &= q->step_s == level_seconds[q->segments[i].level];
+		if (j->with_time && from_s - from_s % q->step_s < j->first_s)
+			j->first_s = from_s - from_s % q->step_s;
+	}
 }
 
 /* ---- conditions ---- */
