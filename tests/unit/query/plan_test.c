@@ -192,15 +192,15 @@ static void test_least_step(void **state)
 	static const struct {
 		uint64_t range_s;
 		uint32_t least_s, points, step_s;
-	} cases[] = {{60, 300, 10, 300}, {3 * HOUR, 300, 5000, 300}, {DAY, 300, 5000, 300}, {4 * DAY, 300, 5000, HOUR}, {DAY, 300, 100, 900},
+	} steps[] = {{60, 300, 10, 300}, {3 * HOUR, 300, 5000, 300}, {DAY, 300, 5000, 300}, {4 * DAY, 300, 5000, HOUR}, {DAY, 300, 100, 900},
 		{100 * DAY, 300, 5000, DAY}, {3 * HOUR, 2 * HOUR, 5000, 2 * HOUR}};
 	const uint64_t retention[LEVEL_COUNT] = {2 * DAY, 90 * DAY, UINT64_MAX}, now = T0;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		struct plan p;
-		struct query q = {.by = {DIM_time}, .by_count = 1, .exact_range = true, .from_s = now - cases[i].range_s, .to_s = now,
-			.step_min_s = cases[i].least_s, .points_max = cases[i].points};
+		struct query q = {.by = {DIM_time}, .by_count = 1, .exact_range = true, .from_s = now - steps[i].range_s, .to_s = now,
+			.step_min_s = steps[i].least_s, .points_max = steps[i].points};
 		assert_int_equal(plan_make(&q, retention, now, &p, NULL), 0);
-		assert_int_equal(p.step_s, cases[i].step_s);
+		assert_int_equal(p.step_s, steps[i].step_s);
 	}
 }
 
