@@ -9,6 +9,7 @@ import * as bar from "./bar";
 import * as charts from "./charts";
 import {covered, type Ranged} from "./covered";
 import {byId, h, replace, type Child} from "./dom";
+import * as hint from "./hint";
 import {empty, type PageModule} from "./page";
 import {networks} from "./pages/networks";
 import {overview} from "./pages/overview";
@@ -306,6 +307,7 @@ function navigate(): void {
 }
 
 frame();
+hint.start();
 onNavigate(navigate);
 document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);

@@ -76,7 +76,7 @@ export function cut(name: string, most: number): string {
     return name.length <= most ? name : `${name.slice(0, most - last - 1).trimEnd()}…${name.slice(-last).trimStart()}`;
 }
 
-export const value = (dim: Dimension, row: Row): string | number | null => row[dim] ?? null;
+export const value = (dim: Dimension, row: Pick<Row, Dimension>): string | number | null => row[dim] ?? null;
 
 // An AS for a table or a path: its number, which always has room, and its name.
 function as(asn: number, shown = `AS${asn}`): Child {
