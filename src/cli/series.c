@@ -104,7 +104,7 @@ static const char *percentile_title(const struct series *s, char letter, char bu
 static void print_percentile_note(const struct series *s)
 {
 	char title[UNITS_TEXT_MAX], step[UNITS_TEXT_MAX];
-	if (!s->throughput)
+	if (!s->throughput || rows_number(s->throughput, "samples") == 0)
 		return;
 	printf("\n%s: %.0f %% of %.0f means of %s are at most this (payload: headers and retransmits come on top)\n", percentile_title(s, 'p', title),
 		rows_number(s->throughput, "percentile"), rows_number(s->throughput, "samples"), units_age((uint64_t)rows_number(s->throughput, "step"), step));

@@ -113,6 +113,7 @@ function ranked(rows: Keyed[], whole: Figures, measure: Measure): Keyed[] {
     return rows.map((row): [number, Keyed] => [size(row), row]).sort((a, b) => b[0] - a[0]).map(([, row]) => row);
 }
 
+// The whole in the period before, at the times of this one.
 function beforeOf(all: Answer, times: Bucket[], info: MeasureInfo): Before | null {
     const {previous, previous_rows: rows} = all;
     if (!previous || !rows)
@@ -161,7 +162,6 @@ export const hasBefore = (d: Drawn): boolean => d.before?.values.some((v) => v !
 
 export const beforeName = (b: Before, zone: Zone): string => `Period before, ${timeRange(new Date(b.from), new Date(b.to), zone)}`;
 
-
 // The axis: a round step that gives three to five lines.
 function axisMax({groups, before}: Drawn, stacked: boolean): number {
     const count = groups[0]?.values.length ?? 0;
@@ -199,6 +199,7 @@ export interface Marker {
     label: string;
 }
 
+// A line that lies over the others and that no pointer meets.
 function beforeLine(d: Drawn): Option[] {
     return hasBefore(d) ? [{type: "line", name: "before", symbol: "none", silent: true, z: 4, connectNulls: false,
         lineStyle: {width: 1.5, type: [4, 3], color: color("--before")}, itemStyle: {color: color("--before")},
