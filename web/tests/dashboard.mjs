@@ -160,6 +160,7 @@ async function periodBefore(browser) {
     check(/dashed: all in the period before/.test(await page.getAttribute(".chart-overview-series", "aria-label")), "who does not see the chart is told");
     await page.locator("#as-table").focus();
     await page.keyboard.press("Enter");
+    await page.waitForSelector(".as-table:has(#as-table) tbody td");
     const drawn = (await values(page, ".as-table:has(#as-table) tbody td:last-child data")).reverse();
     const rows = new Map(before.rows.map((r) => [Date.parse(r.time), r.bytes_sent * 8 / before.step]));
     const starts = Array.from({length: 21600 / before.step}, (_, i) => Date.parse(at(-12)) + i * before.step * 1000);
