@@ -6,7 +6,9 @@
  * The API is asked for as many buckets as there is room for, so that each has a column, or several, of its own; only with --step
  * are neighbouring buckets drawn as one. A sum is divided by the seconds of its bucket that lie within the range and have passed:
  * the first and the last bucket may stick out, and the last is still running. One that began a moment ago is left out, for
- * connections that go on are reported every ten seconds. */
+ * connections that go on are reported every ten seconds.
+ *
+ * Beside bytes the API is asked for their percentile as it is billed, which it makes of samples of its own. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,17 +26,21 @@
 #define CHART_AROUND   8   /* lines of the screen that are not bars */
 #define LINES_MAX      20  /* of bars */
 #define GROUP_COLUMNS  24  /* of a name, and */
-#define GROUP_BESIDE   23  /* of the figures that are always there, with their gaps */
+#define GROUP_BESIDE   36  /* of the figures that are always there, with their gaps */
 #define GROUP_MORE     21  /* of the others, */
 #define GROUP_WIDE     100 /*   from this width on */
 #define GROUP_EACH     4   /* columns of a bucket, at most */
 #define YOUNG_S        10
+#define PERCENTILE     "95" /* what most bills are by */
 
 struct series {
 	struct screen screen;
 	struct figure figure;
 	const struct client_answer *a;
 	const json_t *rows;
+	const char *dims[ROWS_DIMS_MAX]; /* of the rows */
+	size_t dim_count;
+	const json_t *throughput;       /* NULL: not asked for, or another figure is drawn */
 	uint64_t from_s, end_s, step_s; /* the range up to now; of a bucket */
 	uint64_t start_s, column_s;     /* the first column's begin; what a column spans: one bucket or several */
 	size_t columns;
@@ -86,6 +92,25 @@ static double column_value(const struct series *s, const struct figure_sum *colu
 	return value_of(s, &columns[i], s->start_s + i * s->column_s, s->column_s);
 }
 
+/* ---- the percentile ---- */
+
+/* "P95" or "p95". */
+static const char *percentile_title(const struct series *s, char letter, char buf[static UNITS_TEXT_MAX])
+{
+	(void)snprintf(buf, UNITS_TEXT_MAX, "%c%.0f", letter, rows_number(s->throughput, "percentile"));
+	return buf;
+}
+
+/* What it is of. */
+static void print_percentile_note(const struct series *s)
+{
+	char title[UNITS_TEXT_MAX], step[UNITS_TEXT_MAX];
+	if (!s->throughput || rows_number(s->throughput, "samples") == 0)
+		return;
+	printf("\n%s: %.0f %% of %.0f means of %s are at most this (payload: headers and retransmits come on top)\n", percentile_title(s, 'p', title),
+		rows_number(s->throughput, "percentile"), rows_number(s->throughput, "samples"), units_age((uint64_t)rows_number(s->throughput, "step"), step));
+}
+
 /* ---- a chart ---- */
 
 static unsigned print_at(const struct series *s, const char *what, double v, size_t column)
@@ -125,6 +150,11 @@ static void print_summary(const struct series *s, const double *values)
 	if (s->figure.kind == FIGURE_SUM)
 		n += snprintf(rest + n, sizeof(rest) - (size_t)n, "  total %s",
 			rows_amount(s->figure.measure, rows_number(total, s->figure.measure), text));
+	if (s->throughput && n < (int)sizeof(rest)) {
+		char title[UNITS_TEXT_MAX];
+		const json_t *p = json_object_get(json_object_get(s->throughput, "total"), "percentile_bps");
+		n += snprintf(rest + n, sizeof(rest) - (size_t)n, "  %s %s", percentile_title(s, 'p', title), json_is_number(p) ? units_bit_rate(json_number_value(p), text) : "-");
+	}
 	printf("%s%s\n", used && used + (unsigned)n > s->screen.width ? "\n" : "", rest);
 }
 
@@ -208,6 +238,7 @@ struct group {
 	char *name;
 	struct figure_sum *columns, all;
 	double bytes, sent, retransmitted;
+	double percentile, max; /* of the throughput's samples; NAN: not known */
 	bool approximate, other;
 };
 
@@ -217,15 +248,13 @@ struct groups {
 };
 
 /* The dimensions' values beside each other, time left out. */
-static char *group_name(const json_t *row)
+static char *group_name(const struct series *s, const json_t *row)
 {
-	const char *dims[ROWS_DIMS_MAX];
-	size_t n = rows_dimensions(row, dims);
 	char *name = strdup("");
-	for (size_t i = 0; i < n && name; i++) {
-		if (strcmp(dims[i], "time") == 0)
+	for (size_t i = 0; i < s->dim_count && name; i++) {
+		if (strcmp(s->dims[i], "time") == 0)
 			continue;
-		char *text = rows_dimension_text(row, dims[i]), *both = NULL;
+		char *text = rows_dimension_text(row, s->dims[i]), *both = NULL;
 		if (!text || asprintf(&both, "%s%s%s", name, *name ? ", " : "", text) < 0)
 			both = NULL;
 		free(text);
@@ -250,7 +279,7 @@ static struct group *group_get(const struct series *s, struct groups *g, char *t
 		free(take_name);
 		return NULL;
 	}
-	list[g->count] = (struct group){.name = take_name, .columns = columns};
+	list[g->count] = (struct group){.name = take_name, .columns = columns, .percentile = NAN, .max = NAN};
 	return &list[g->count++];
 }
 
@@ -269,7 +298,7 @@ static int collect(const struct series *s, const json_t *rows, const char *name,
 	const json_t *row;
 	size_t i;
 	json_array_foreach(rows, i, row) {
-		struct group *group = group_get(s, g, name ? strdup(name) : group_name(row));
+		struct group *group = group_get(s, g, name ? strdup(name) : group_name(s, row));
 		if (!group)
 			return -1;
 		add_to_column(s, row, group->columns);
@@ -279,6 +308,35 @@ static int collect(const struct series *s, const json_t *rows, const char *name,
 		group->retransmitted += rows_number(row, "packets_retransmitted");
 		group->approximate |= json_is_true(json_object_get(row, "approximate"));
 	}
+	return 0;
+}
+
+static double number_or_nan(const json_t *row, const char *key)
+{
+	const json_t *v = json_object_get(row, key);
+	return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static void set_percentile(struct group *group, const json_t *row)
+{
+	group->percentile = number_or_nan(row, "percentile_bps");
+	group->max = number_or_nan(row, "max_bps");
+}
+
+/* Rows of the throughput are of the same groups; all others have one of their own. */
+static int collect_percentiles(const struct series *s, struct groups *g)
+{
+	const json_t *row;
+	size_t i;
+	json_array_foreach(json_object_get(s->throughput, "rows"), i, row) {
+		struct group *group = group_get(s, g, group_name(s, row));
+		if (!group)
+			return -1;
+		set_percentile(group, row);
+	}
+	for (i = 0; i < g->count; i++)
+		if (g->list[i].other)
+			set_percentile(&g->list[i], json_object_get(s->throughput, "other"));
 	return 0;
 }
 
@@ -307,7 +365,9 @@ static void add_group(const struct series *s, struct table *t, const struct grou
 	table_cell(t, group->other ? STYLE_FAINT : STYLE_PLAIN, "%s", group->name);
 	add_chart(s, t, group, room, max);
 	table_cell(t, STYLE_PLAIN, "%s", isnan(mean) ? "-" : figure_text(&s->figure, mean, text));
-	table_cell(t, STYLE_PLAIN, "%s", figure_text(&s->figure, highest(s, group), text));
+	if (s->throughput)
+		table_cell(t, STYLE_PLAIN, "%s", isnan(group->percentile) ? "-" : units_bit_rate(group->percentile, text));
+	table_cell(t, STYLE_PLAIN, "%s", figure_text(&s->figure, isnan(group->max) ? highest(s, group) : group->max, text));
 	table_cell(t, STYLE_PLAIN, "%s", units_bytes(group->bytes, text));
 	if (group->sent > 0)
 		table_cell(t, rows_rate_style(group->retransmitted / group->sent), "%s%s", group->approximate ? "~" : "",
@@ -325,7 +385,7 @@ static unsigned group_room(const struct screen *screen, unsigned name_columns)
 
 static int print_table(const struct series *s, const struct groups *g)
 {
-	char title[64], text[UNITS_TEXT_MAX];
+	char title[64], text[UNITS_TEXT_MAX], percentile[UNITS_TEXT_MAX];
 	unsigned name_columns = 0;
 	double max = 0;
 	for (size_t i = 0; i < g->count; i++) {
@@ -335,12 +395,15 @@ static int print_table(const struct series *s, const struct groups *g)
 	}
 	unsigned room = group_room(&s->screen, name_columns < GROUP_COLUMNS ? name_columns : GROUP_COLUMNS);
 	(void)snprintf(title, sizeof(title), "0 to %s", figure_text(&s->figure, max, text));
-	const struct table_column columns[] = {
-		{"GROUP", false, 0, 8}, {title, false, 0, 0}, {"MEAN", true, 1, 0}, {"MAX", true, 3, 0}, {"BYTES", true, 4, 0},
-		{"RETRANS", true, s->figure.kind == FIGURE_RETRANSMITS ? 5 : 2, 0},
-	};
+	struct table_column columns[7] = {{"GROUP", false, 0, 8}, {title, false, 0, 0}, {"MEAN", true, 2, 0}};
+	size_t count = 3;
+	if (s->throughput)
+		columns[count++] = (struct table_column){percentile_title(s, 'P', percentile), true, 1, 0};
+	columns[count++] = (struct table_column){"MAX", true, 4, 0};
+	columns[count++] = (struct table_column){"BYTES", true, 5, 0};
+	columns[count++] = (struct table_column){"RETRANS", true, s->figure.kind == FIGURE_RETRANSMITS ? 6 : 3, 0};
 	struct table *t;
-	if (table_new(columns, ARRAY_LEN(columns), &t) < 0)
+	if (table_new(columns, count, &t) < 0)
 		return -1;
 	for (size_t i = 0; i < g->count; i++)
 		if (!g->list[i].other || g->list[i].bytes > 0)
@@ -361,6 +424,8 @@ static int print_groups(struct series *s)
 		r = collect(s, json_object_get(s->a->json, "other_rows"), "all others", &g);
 	for (size_t i = own; i < g.count; i++)
 		g.list[i].other = true;
+	if (r == 0 && s->throughput)
+		r = collect_percentiles(s, &g);
 	if (r == 0)
 		r = print_table(s, &g);
 	groups_done(&g);
@@ -374,7 +439,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	const json_t *answer = a->json;
 	struct series s = {.screen = screen_get(), .a = a, .rows = json_object_get(answer, "rows"), .from_s = rows_time(answer, "from"),
 		.end_s = rows_end(answer, a), .step_s = (uint64_t)rows_number(answer, "step")};
-	const char *dims[ROWS_DIMS_MAX];
 	char text[UNITS_TEXT_MAX];
 	rows_print_range(answer, a, stdout);
 	if (!json_array_size(s.rows) || !s.step_s) {
@@ -385,14 +449,18 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 		s.from_s = rows_time(json_array_get(s.rows, 0), "time");
 	if (figure_parse(o->values[OPTION_figure], &s.figure) < 0)
 		return EXIT_USAGE; /* not after prepare */
+	if (s.figure.kind == FIGURE_SUM && strcmp(s.figure.measure, "bytes_sent") == 0)
+		s.throughput = json_object_get(answer, "throughput");
 	printf(", %s in steps of %s\n\n", figure_title(&s.figure, text), units_age(s.step_s, (char[UNITS_TEXT_MAX]){0}));
 	int r = EXIT_DONE;
-	if (rows_dimensions(json_array_get(s.rows, 0), dims) > 1)
+	s.dim_count = rows_dimensions(json_array_get(s.rows, 0), s.dims);
+	if (s.dim_count > 1)
 		r = print_groups(&s);
 	else if (s.screen.width && !o->values[OPTION_table])
 		print_chart(&s);
 	else
 		r = print_buckets(&s);
+	print_percentile_note(&s);
 	rows_print_notes(answer, &s.screen, stdout);
 	return r;
 }
@@ -415,6 +483,8 @@ static int prepare(struct options *o)
 		return EXIT_DONE;
 	o->values[OPTION_figure] = text;
 	o->values[OPTION_fields] = figure_fields(&f, fields);
+	if (!o->values[OPTION_percentile] && f.kind == FIGURE_SUM && strcmp(f.measure, "bytes_sent") == 0)
+		o->values[OPTION_percentile] = PERCENTILE;
 	if (groups || (screen.width && !o->values[OPTION_table]))
 		(void)snprintf(points, sizeof(points), "%u", groups ? group_room(&screen, GROUP_COLUMNS) : screen.width > CHART_SCALE + CHART_VALUES_MIN
 			? screen.width - CHART_SCALE : CHART_VALUES_MIN);

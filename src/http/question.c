@@ -279,6 +279,11 @@ static int parse_compare(struct reading *r, const char *value, struct error *err
 	return 0;
 }
 
+static int parse_percentile(struct reading *r, const char *value, struct error *err)
+{
+	return parse_number(value, 1, 99, &r->q->percentile, err);
+}
+
 static int parse_keys(struct reading *r, const char *value, struct error *err)
 {
 	r->keys = value;
@@ -332,6 +337,7 @@ static const struct {
 	{"points", parse_points},
 	{"fields", parse_fields},
 	{"compare", parse_compare},
+	{"percentile", parse_percentile},
 	{"dim", parse_dim},
 	{"keys", parse_keys},
 	{"nodes", parse_nodes},
@@ -393,7 +399,7 @@ static int finish(struct reading *r, struct error *err)
 		return error_set(err, -EINVAL, "parameter '%s' needs 'time' among 'by'", q->step_s ? "step" : "points");
 	if (q->step_s && q->points_max)
 		return error_set(err, -EINVAL, "parameter 'points': 'step' and 'points' exclude each other");
-	if (r->q->compare && by_time)
+	if (r->q->compare && by_time && r->kind != QUESTION_SERIES)
 		return error_set(err, -EINVAL, "parameter 'compare' does not go with 'time' in 'by'");
 	if ((kind->between || r->kind == QUESTION_SPARKLINES) && !q->by_count)
 		return error_set(err, -EINVAL, "parameter 'by' is empty: one dimension is needed");

@@ -23,6 +23,7 @@ struct http_question {
 	uint64_t fields;     /* as in struct render */
 	bool compare;        /* with an earlier range: */
 	uint64_t compare_s;  /*   so long ago; 0: the one right before */
+	unsigned percentile; /* of the throughput, of series; 0: not asked for */
 	uint32_t nodes;      /* of a stage of paths */
 	struct filter *keys; /* of sparklines: one term with the values; NULL: the first by sort */
 	const char *typed;   /* of complete: view into the parameters, "" when not given. The dimension is by[0]; by_count 0: all that have names */

@@ -259,7 +259,7 @@ json_t *render_value(enum dimension dim, const struct dim_value *v)
 	return json_text(t.p, t.len);
 }
 
-static int json_dimensions(const struct render *r, const struct query_row *row, json_t *obj)
+int render_json_dimensions(const struct render *r, const struct query_row *row, json_t *obj)
 {
 	int rc = 0;
 	for (size_t i = 0; i < r->by_count; i++) {
@@ -280,7 +280,7 @@ json_t *render_json(const struct render *r, const struct query_row *row)
 	json_t *obj = json_object();
 	int rc = !obj;
 	if (row->values)
-		rc |= json_dimensions(r, row, obj);
+		rc |= render_json_dimensions(r, row, obj);
 	FOR_EACH_FIELD(r->fields, i)
 		rc |= json_object_set_new_nocheck(obj, render_field_name(i), render_field(r, i, &row->m));
 	if (rc) {

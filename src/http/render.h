@@ -39,6 +39,9 @@ json_t *render_json(const struct render *r, const struct query_row *row);
 /* The same as text. -ENOMEM. */
 int render_json_write(const struct render *r, const struct query_row *row, FILE *out) MUST_USE;
 
+/* Only the row's dimensions, into an object. Not 0: memory is out. */
+int render_json_dimensions(const struct render *r, const struct query_row *row, json_t *obj) MUST_USE;
+
 /* One value alone. A new reference; NULL when memory is out. */
 json_t *render_value(enum dimension dim, const struct dim_value *v);
 /* The same as text, "" when unknown; and the value's name for people: of an AS, of a country. To be freed. NULL: memory is

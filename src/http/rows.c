@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "http/throughput.h"
+
+#define MINUTE_S 60
 
 bool http_rows_question(struct http_call *call, enum question_kind kind, struct http_question *ret)
 {
@@ -80,6 +83,23 @@ bool http_ask_once(struct http_call *call, const struct query *q, struct query_r
 	return ok;
 }
 
+/* Fails when nothing of it can have been kept, or ever been. */
+bool http_rows_earlier(struct http_call *call, const struct http_question *q, const struct query_result *now, struct query *ret)
+{
+	uint64_t clock_s = (clock_wall_ms() / 1000 / MINUTE_S + 1) * MINUTE_S;
+	uint64_t end_s = now->to_s < clock_s ? now->to_s : clock_s;
+	uint64_t len_s = end_s > now->from_s ? end_s - now->from_s : now->to_s - now->from_s;
+	uint64_t back_s = q->compare_s ? q->compare_s : len_s;
+	if (!len_s || now->from_s < back_s) {
+		http_reply_error(call, 400, "parameter 'compare': there is no such time before this range");
+		return false;
+	}
+	ret->from_s = now->from_s - back_s;
+	ret->to_s = ret->from_s + len_s;
+	ret->exact_range = true;
+	return true;
+}
+
 /* ---- JSON ---- */
 
 struct writing {
@@ -87,6 +107,12 @@ struct writing {
 	struct render now, previous;
 	FILE *out;
 };
+
+/* The earlier range, whatever is told of it. */
+static const struct query_result *earlier_of(const struct http_rows *rows)
+{
+	return rows->previous ? rows->previous : rows->earlier;
+}
 
 static json_t *figures(const struct render *r, const struct measures *m)
 {
@@ -131,38 +157,70 @@ static int write_list(const struct writing *w, const struct query_result *result
 	return 0;
 }
 
-/* The sums of everything else by bucket. */
-static int write_others(struct writing *w, const struct query_result *others)
+/* Sums by bucket, whatever the groups are. */
+static int write_times(const struct writing *w, const char *name, const struct render *render, const struct query_result *sums)
 {
 	static const enum dimension by_time[] = {DIM_time};
 	struct writing times = *w;
+	times.now = *render;
 	times.now.by = by_time;
 	times.now.by_count = 1;
-	(void)fputs(",\"other_rows\":", w->out);
-	return write_list(&times, others, NULL);
+	(void)fprintf(w->out, ",\"%s\":", name);
+	return write_list(&times, sums, NULL);
 }
 
-static int write_json(struct writing *w)
+/* Without time among them. */
+static int write_throughput(const struct writing *w)
 {
-	const struct query_result *result = w->rows->result, *previous = w->rows->previous;
+	struct render groups = w->now;
+	groups.by = w->rows->question->query.by;
+	groups.by_count = w->rows->question->query.by_count;
+	(void)fputs(",\"throughput\":", w->out);
+	return throughput_write(w->rows->throughput, &groups, w->out);
+}
+
+/* What only answers by time have. */
+static int write_more(const struct writing *w)
+{
+	const struct http_rows *rows = w->rows;
+	int rc = 0;
+	if (rows->others)
+		rc = write_times(w, "other_rows", &w->now, rows->others);
+	if (rc == 0 && rows->earlier)
+		rc = write_times(w, "previous_rows", &w->previous, rows->earlier);
+	if (rc == 0 && rows->throughput)
+		rc = write_throughput(w);
+	return rc;
+}
+
+/* ,"previous":{...} */
+static void write_earlier_range(const struct writing *w, const struct query_result *earlier)
+{
+	(void)fputs(",\"previous\":", w->out);
+	http_rows_write_range(earlier->from_s, earlier->to_s, w->out);
+	if (earlier->step_s)
+		(void)fprintf(w->out, ",\"step\":%u", earlier->step_s);
+	(void)fputc('}', w->out);
+}
+
+static int write_json(const struct writing *w)
+{
+	const struct query_result *result = w->rows->result, *previous = w->rows->previous, *earlier = earlier_of(w->rows);
 	http_rows_write_range(result->from_s, result->to_s, w->out);
 	if (result->step_s)
 		(void)fprintf(w->out, ",\"step\":%u", result->step_s);
-	if (previous) {
-		(void)fputs(",\"previous\":", w->out);
-		http_rows_write_range(previous->from_s, previous->to_s, w->out);
-		(void)fputc('}', w->out);
-	}
+	if (earlier)
+		write_earlier_range(w, earlier);
 	(void)fputs(",\"rows\":", w->out);
 	int rc = write_list(w, result, previous);
 	if (rc == 0)
-		rc = write_sums(w, "total", &result->total, previous ? &previous->total : NULL);
+		rc = write_sums(w, "total", &result->total, earlier ? &earlier->total : NULL);
 	if (rc == 0 && result->has_other)
 		rc = write_sums(w, "other", &result->other, previous ? &previous->other : NULL);
 	else if (rc == 0)
 		(void)fputs(",\"other\":null", w->out);
-	if (rc == 0 && w->rows->others)
-		rc = write_others(w, w->rows->others);
+	if (rc == 0)
+		rc = write_more(w);
 	(void)fputc('}', w->out);
 	return rc;
 }
@@ -219,7 +277,7 @@ void http_rows_reply(struct http_call *call, const struct http_rows *rows)
 	};
 	w.previous = w.now;
 	w.previous.by_count = 0;
-	if (rows->previous)
-		w.previous.total = &rows->previous->total;
+	if (earlier_of(rows))
+		w.previous.total = &earlier_of(rows)->total;
 	http_rows_reply_by(call, q, write_rows, &w);
 }

@@ -25,13 +25,20 @@ void http_asking_end(struct http_asking *a);
 /* All of it for one query. */
 bool http_ask_once(struct http_call *call, const struct query *q, struct query_result *ret) MUST_USE;
 
-/* An answer of rows. previous: the same rows, total and other of another range, or NULL. others: with time, the
- * sums of all other groups by bucket, or NULL. */
+/* With `compare`: an earlier range, as long as what has passed of the one that was answered for, to the minute, so that a range that ends
+ * now is not compared with a longer one. False: the reply says that there is no such time. */
+bool http_rows_earlier(struct http_call *call, const struct http_question *q, const struct query_result *now, struct query *ret) MUST_USE;
+
+struct throughput;
+
+/* An answer of rows. previous: the same rows, total and other of another range, or NULL. With time, each or NULL: others, the
+ * sums of all other groups by bucket; earlier, those of all of them in another range; throughput, of the groups and the whole. */
 struct http_rows {
 	const struct http_question *question;
 	const enum dimension *by;
 	size_t by_count;
-	const struct query_result *result, *previous, *others;
+	const struct query_result *result, *previous, *others, *earlier;
+	const struct throughput *throughput;
 };
 /* A whole answer, as JSON or CSV, that a function writes: 0, or negative when memory is out. */
 typedef int http_write_fn(void *ctx, FILE *out);

@@ -6,11 +6,14 @@
  * which groups are the largest of the whole range; their buckets; and the sums by bucket, of which the groups'
  * are taken away. A store without such views may have got more traffic before the last query, which is then among the
  * others, or have lost a bucket, which counts with what its groups had: so rows + other = total holds by construction,
- * bucket by bucket too. With `via` rows overlap, and there is no other. */
+ * bucket by bucket too. With `via` rows overlap, and there is no other.
+ *
+ * With `compare` one more question brings the sums by time of an earlier range, in the same steps or, where those are gone, wider
+ * ones; with `percentile` some more bring the throughput as it is billed (http/throughput.c). Neither is for CSV, which has rows alone. */
 
 #include <string.h>
 
-#include "http/rows.h"
+#include "http/throughput.h"
 #include "query/rank.h"
 
 struct series {
@@ -18,6 +21,10 @@ struct series {
 	struct http_question *question;
 	enum dimension by[QUERY_DIMS_MAX]; /* time first */
 	size_t by_count;
+	const struct query_result *groups; /* NULL: none */
+	struct query_result earlier;
+	struct throughput throughput;
+	bool has_earlier, has_throughput;
 };
 
 /* The largest groups of the whole range, without sums. */
@@ -42,9 +49,8 @@ static bool ask_buckets(struct series *s, const struct query_result *groups, str
 }
 
 /* Everything by time: every row, or none and an error. */
-static bool ask_times(struct series *s, struct query_result *ret)
+static bool ask_times(struct series *s, struct query q, struct query_result *ret)
 {
-	struct query q = s->question->query;
 	q.by[0] = DIM_time;
 	q.by_count = 1;
 	q.sort = MEASURE_bytes_sent;
@@ -80,6 +86,16 @@ static void leave_others(struct query_result *times, struct query_result *bucket
 	measures_add(&buckets->total, &buckets->other);
 }
 
+/* The same of an earlier range. */
+static bool ask_earlier(struct series *s, const struct query_result *times, struct query_result *ret)
+{
+	struct query q = s->question->query;
+	q.step_min_s = times->step_s;
+	q.step_s = 0;
+	q.points_max = QUESTION_POINTS_MAX;
+	return http_rows_earlier(s->asking.call, s->question, times, &q) && ask_times(s, q, ret);
+}
+
 static bool has_via(const struct series *s)
 {
 	for (size_t i = 0; i < s->by_count; i++)
@@ -88,16 +104,47 @@ static bool has_via(const struct series *s)
 	return false;
 }
 
-static void reply(struct series *s, struct query_result *buckets, struct query_result *times)
+/* What `compare` and `percentile` want. False: the reply says why not. */
+static bool ask_more(struct series *s, const struct query_result *times)
 {
-	struct http_rows rows = {.question = s->question, .by = s->by, .by_count = s->by_count, .result = buckets};
-	if (has_via(s)) {
-		buckets->total = times->total;
-	} else {
-		leave_others(times, buckets);
-		rows.others = times;
+	const struct http_question *q = s->question;
+	if (q->csv)
+		return true;
+	s->has_earlier = q->compare && ask_earlier(s, times, &s->earlier);
+	if (q->compare && !s->has_earlier)
+		return false;
+	s->has_throughput = q->percentile && throughput_ask(&s->asking, q, times, s->groups, &s->throughput);
+	return s->has_throughput || !q->percentile;
+}
+
+static void more_done(struct series *s)
+{
+	if (s->has_earlier)
+		query_result_done(&s->earlier);
+	if (s->has_throughput)
+		throughput_done(&s->throughput);
+}
+
+/* rows: the answer's; times: everything by time, which the others are made of; without groups both are the same. */
+static void reply(struct series *s, struct query_result *rows, struct query_result *times)
+{
+	struct http_rows answer = {.question = s->question, .by = s->by, .by_count = s->by_count, .result = rows};
+	if (s->groups && has_via(s)) {
+		rows->total = times->total;
+	} else if (s->groups) {
+		leave_others(times, rows);
+		answer.others = times;
 	}
-	http_rows_reply(s->asking.call, &rows);
+	answer.earlier = s->has_earlier ? &s->earlier : NULL;
+	answer.throughput = s->has_throughput ? &s->throughput : NULL;
+	http_rows_reply(s->asking.call, &answer);
+}
+
+static void answer_times(struct series *s, struct query_result *rows, struct query_result *times)
+{
+	if (ask_more(s, times))
+		reply(s, rows, times);
+	more_done(s);
 }
 
 static void answer_groups(struct series *s)
@@ -105,9 +152,10 @@ static void answer_groups(struct series *s)
 	struct query_result groups, buckets, times;
 	if (!ask_groups(s, &groups))
 		return;
+	s->groups = &groups;
 	if (ask_buckets(s, &groups, &buckets)) {
-		if (ask_times(s, &times)) {
-			reply(s, &buckets, &times);
+		if (ask_times(s, s->question->query, &times)) {
+			answer_times(s, &buckets, &times);
 			query_result_done(&times);
 		}
 		query_result_done(&buckets);
@@ -118,9 +166,9 @@ static void answer_groups(struct series *s)
 static void answer_time(struct series *s)
 {
 	struct query_result times;
-	if (!ask_times(s, &times))
+	if (!ask_times(s, s->question->query, &times))
 		return;
-	http_rows_reply(s->asking.call, &(struct http_rows){.question = s->question, .by = s->by, .by_count = 1, .result = &times});
+	answer_times(s, &times, &times);
 	query_result_done(&times);
 }
 

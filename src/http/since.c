@@ -4,10 +4,11 @@
  * smallest cube: which day is the first that has any, then which hour of it, then which minute, as far as those are kept. So it
  * reads a few hundred rows, from any store. */
 
+#include "http/since.h"
+
 #include <errno.h>
 
 #include "base/clock.h"
-#include "http/rows.h"
 
 #define DEADLINE_S 30
 
@@ -34,8 +35,7 @@ static int first_bucket(struct http_asking *a, enum store_level level, uint64_t 
 	return found;
 }
 
-/* False: the reply says why not. 0: there is no traffic. */
-static bool ask_since(struct http_asking *a, uint64_t *ret_s)
+bool since_ask(struct http_asking *a, uint64_t *ret_s)
 {
 	uint64_t from_s = 0, to_s = clock_wall_ms() / 1000 + level_seconds[LEVEL_minute];
 	uint64_t deadline_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S; /* of all levels */
@@ -55,7 +55,7 @@ void http_since(struct http_call *call)
 	char text[TIME_TEXT_MAX];
 	if (!http_asking_begin(call, &a))
 		return;
-	bool ok = ask_since(&a, &since_s);
+	bool ok = since_ask(&a, &since_s);
 	http_asking_end(&a);
 	if (ok)
 		http_reply_json(call, 200, json_pack("{s:s?}", "since", since_s ? time_format(since_s * 1000, text) : NULL));

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The largest groups, and with `compare` the same groups in an earlier range: as long as what has passed of this one,
- * to the minute, so that a range that ends now is not compared with a longer one. */
+/* The largest groups, and with `compare` the same groups in an earlier range (http/rows.c). */
 
-#include "base/clock.h"
 #include "http/rows.h"
-
-#define MINUTE_S 60
-
-/* The earlier range. False: nothing of it can have been kept, or ever been. */
-static bool earlier_range(const struct http_question *q, const struct query_result *now, struct query *ret)
-{
-	uint64_t clock_s = (clock_wall_ms() / 1000 / MINUTE_S + 1) * MINUTE_S;
-	uint64_t end_s = now->to_s < clock_s ? now->to_s : clock_s;
-	uint64_t len_s = end_s > now->from_s ? end_s - now->from_s : now->to_s - now->from_s;
-	uint64_t back_s = q->compare_s ? q->compare_s : len_s;
-	if (!len_s || now->from_s < back_s)
-		return false;
-	ret->from_s = now->from_s - back_s;
-	ret->to_s = ret->from_s + len_s;
-	ret->exact_range = true;
-	return true;
-}
 
 /* The other, and with it the total: rows + other = total also when the store has got or lost something since the total was read. */
 static void set_sums(struct query_result *r, const struct measures *total, bool has_other)
@@ -42,10 +23,8 @@ static bool ask_earlier(struct http_asking *a, const struct http_question *q, co
 {
 	struct query groups = q->query;
 	struct query_result total;
-	if (!earlier_range(q, now, &groups)) {
-		http_reply_error(a->call, 400, "parameter 'compare': there is no such time before this range");
+	if (!http_rows_earlier(a->call, q, now, &groups))
 		return false;
-	}
 	struct query whole = groups;
 	whole.by_count = 0;
 	whole.keep_snapshot = true;

@@ -3,7 +3,7 @@
 /* Path changes under a filter. Stores know one router and one prefix, by which they find; everything else is asked here, of
  * each change that a store has. It is read in pages, the newest first, until there are as many as wanted: what is common is found
  * in the first, and what is rare takes as long as reading all changes of the range does (the query's deadline holds for all
- * pages). The next page begins in the millisecond in which the last one ended, and passes over what was seen of it.
+ * pages). A page goes on behind the place of the last change seen, wherever in a millisecond that was and whatever has been stored since.
  *
  * A term about a path holds when it holds for the path before or the one after; its negation, when for neither. */
 
@@ -21,9 +21,7 @@ struct reading {
 	uint32_t wanted, found;
 	/* of the present page */
 	uint32_t seen;
-	uint32_t skip;    /* of the first so many, which were seen */
-	uint64_t last_ms; /* of the last change seen, and how many there were of that millisecond */
-	uint32_t last_count;
+	struct store_change_place last; /* seen */
 	bool enough;
 	int result; /* of fn */
 };
@@ -45,11 +43,9 @@ static bool is_value(const void *subject, enum dimension dim, const struct dim_v
 static int on_change(void *ctx, const struct store_change *c)
 {
 	struct reading *r = ctx;
-	if (r->seen++ == 0 || c->time_ms != r->last_ms)
-		r->last_count = 0;
-	r->last_ms = c->time_ms;
-	r->last_count++;
-	if (r->seen <= r->skip || !filter_passes(r->filter, is_value, c))
+	r->seen++;
+	r->last = c->place;
+	if (!filter_passes(r->filter, is_value, c))
 		return 0;
 	r->result = r->fn(r->ctx, c);
 	r->enough = ++r->found == r->wanted || r->result < 0;
@@ -69,18 +65,18 @@ static const struct dim_value *only_value(const struct filter *f, enum dimension
 
 static int read_pages(struct store_reader *reader, struct store_change_query *page, struct reading *r, struct error *err)
 {
-	uint32_t size = r->wanted > PAGE_MIN ? r->wanted : PAGE_MIN;
+	struct store_change_place behind;
+	page->limit = r->wanted > PAGE_MIN ? r->wanted : PAGE_MIN;
 	for (;;) {
-		page->limit = size + r->skip;
 		r->seen = 0;
 		int rc = reader->ops->changes(reader, page, on_change, r, err);
 		if (r->enough)
 			return r->result < 0 ? r->result : 0;
 		if (rc < 0 || r->seen < page->limit)
 			return rc;
-		page->to_ms = r->last_ms + 1;
-		r->skip = r->last_count;
-		size = size < PAGE_MAX / 4 ? size * 4 : PAGE_MAX;
+		behind = r->last;
+		page->behind = &behind;
+		page->limit = page->limit < PAGE_MAX / 4 ? page->limit * 4 : PAGE_MAX;
 	}
 }
 

@@ -106,6 +106,7 @@ static uint32_t choose_step(const struct query *q, const struct walk *w)
 {
 	uint64_t range_s = q->to_s - q->from_s;
 	uint32_t step = q->points_max ? step_by_points(range_s, q->points_max) : step_by_range(range_s);
+	step = step < q->step_min_s ? q->step_min_s : step;
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		if (step % level_seconds[level] == 0 && kept_at(w, level, q->from_s))
 			return step;

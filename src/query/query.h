@@ -71,6 +71,7 @@ struct query {
 				      * three hours, to the hour beyond, and to step_s where it is given */
 	uint32_t step_s;             /* with DIM_time in by: bucket width, whole minutes; 0: chosen by range */
 	uint32_t points_max;         /* and then so that there are at most so many buckets (10 at least); 0: as usual */
+	uint32_t step_min_s;         /* where it is chosen: no narrower than this */
 	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */
 	bool ascending;
 	uint32_t limit;              /* rows at most, chosen by sort; 0: as many as there are, up to QUERY_LIMIT_MAX */

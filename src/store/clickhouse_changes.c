@@ -42,9 +42,14 @@ static int add_select(struct sql *s, const struct job *j, const struct store_cha
 {
 	CLEANUP(buffer_done) struct buffer router = {0};
 	uint64_t kept_ms = changes_cutoff_ms(j->reader->store->cutoff_s[LEVEL_hour]);
-	sql_add(s, "SELECT time_ms, router, prefix, path_before, path_after FROM path_change WHERE time_ms >= %llu"
+	sql_add(s, "SELECT time_ms, router, prefix, path_before, path_after, collector, batch, number FROM path_change WHERE time_ms >= %llu"
 		" AND time_ms < %llu AND marker = 0 AND (0%s)", (unsigned long long)(q->from_ms > kept_ms ? q->from_ms : kept_ms),
-		(unsigned long long)q->to_ms, sql_text(&j->applied));
+		(unsigned long long)store_changes_end_ms(q), sql_text(&j->applied));
+	if (q->behind) {
+		sql_add(s, " AND (time_ms, collector, batch, number) < (%llu, ", (unsigned long long)q->behind->time_ms);
+		ch_quote(s, (struct view){(const uint8_t *)q->behind->collector, strlen(q->behind->collector)});
+		sql_add(s, ", %llu, %llu)", (unsigned long long)q->behind->batch, (unsigned long long)q->behind->number);
+	}
 	if (q->router) {
 		ch_encode(KIND_TEXT, &(struct dim_value){.known = true, .bytes = *q->router}, &router);
 		sql_add(s, " AND router = ");
@@ -54,6 +59,13 @@ static int add_select(struct sql *s, const struct job *j, const struct store_cha
 		add_prefix(s, q);
 	sql_add(s, " ORDER BY time_ms DESC, collector DESC, batch DESC, number DESC LIMIT %u", q->limit);
 	return router.failed || s->failed ? -ENOMEM : 0;
+}
+
+static void read_place(struct rd *r, uint64_t time_ms, struct store_change_place *ret)
+{
+	struct view collector = ch_read_string(r);
+	*ret = (struct store_change_place){.time_ms = time_ms, .batch = rd_le(r, 8), .number = rd_le(r, 4)};
+	(void)snprintf(ret->collector, sizeof(ret->collector), "%.*s", (int)collector.len, (const char *)collector.data);
 }
 
 static int on_change(void *ctx, struct rd *r, struct error *err)
@@ -68,6 +80,7 @@ static int on_change(void *ctx, struct rd *r, struct error *err)
 	if (bad)
 		return error_set(err, -EBADMSG, "clickhouse store %s: a path change in it cannot be read",
 			j->reader->store->url.name);
+	read_place(r, c.time_ms, &c.place);
 	if (!rd_ok(r))
 		return 0;
 	int result = j->fn(j->ctx, &c);

@@ -35,8 +35,11 @@ static void add_select(struct sql *s, const struct store_change_query *q, struct
 		sql_add(s, ", ");
 		pg_value_expression(s, values[i].column, values[i].dim);
 	}
-	sql_add(s, " FROM (SELECT * FROM path_change WHERE time_ms >= %llu AND time_ms < %llu",
-		(unsigned long long)sql_int64_of(q->from_ms), (unsigned long long)sql_int64_of(q->to_ms));
+	sql_add(s, ", t.collector, t.batch, t.number FROM (SELECT * FROM path_change WHERE time_ms >= %llu AND time_ms < %llu",
+		(unsigned long long)sql_int64_of(q->from_ms), (unsigned long long)sql_int64_of(store_changes_end_ms(q)));
+	if (q->behind)
+		sql_add(s, " AND (time_ms, collector, batch, number) < (%llu, %s, %llu, %llu)", (unsigned long long)sql_int64_of(q->behind->time_ms),
+			q->behind->collector, (unsigned long long)sql_int64_of(q->behind->batch), (unsigned long long)q->behind->number);
 	if (q->router)
 		sql_add(s, " AND router IN (SELECT id FROM names WHERE convert_to(name, 'UTF8') = $%d)",
 			pg_param(params, *q->router));
@@ -53,6 +56,9 @@ static int on_row(void *ctx, const PGresult *res, struct error *err)
 {
 	struct job *j = ctx;
 	struct store_change change = {.time_ms = pg_column_number(res, 0)};
+	int place = 1 + (int)ARRAY_LEN(values);
+	change.place = (struct store_change_place){change.time_ms, pg_column_number(res, place + 1), pg_column_number(res, place + 2), ""};
+	(void)snprintf(change.place.collector, sizeof(change.place.collector), "%llu", (unsigned long long)pg_column_number(res, place));
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		if (pg_column_value(res, 1 + (int)i, values[i].dim, (struct dim_value *)((char *)&change + values[i].at)) < 0)
 			return error_set(err, -EBADMSG, "postgresql store %s: a %s in it cannot be read", j->reader->store->name,

@@ -66,7 +66,7 @@ int sqlite_delete_changes(struct sqlite_store *s, int64_t max_rows, int64_t *ret
 
 /* ---- reading ---- */
 
-enum { COLUMN_time, COLUMN_router, COLUMN_prefix, COLUMN_before, COLUMN_after };
+enum { COLUMN_time, COLUMN_router, COLUMN_prefix, COLUMN_before, COLUMN_after, COLUMN_collector, COLUMN_batch, COLUMN_number };
 
 /* The condition on prefixes inside q's: their bytes lie between its own first and last, and they are not
  * shorter. The length is the last byte; in hexadecimal it compares as it counts. */
@@ -94,7 +94,10 @@ static int add_conditions(struct sqlite_reader *reader, const struct store_chang
 	uint8_t buf[PREFIX_BYTES_MAX];
 	int r = SQLITE_OK;
 	sql_add(s, " WHERE time_ms >= %lld AND time_ms < %lld", (long long)sql_int64_of(q->from_ms),
-		(long long)sql_int64_of(q->to_ms));
+		(long long)sql_int64_of(store_changes_end_ms(q)));
+	if (q->behind)
+		sql_add(s, " AND (time_ms, collector, batch, number) < (%lld, %s, %lld, %lld)", (long long)sql_int64_of(q->behind->time_ms),
+			q->behind->collector, (long long)sql_int64_of(q->behind->batch), (long long)sql_int64_of(q->behind->number));
 	if (q->router) {
 		r = dict_find(reader->db, DICT_NAMES, *q->router, &id);
 		sql_add(s, " AND router = %llu", (unsigned long long)id);
@@ -114,7 +117,7 @@ static int prepare(struct sqlite_reader *reader, const struct store_change_query
 {
 	CLEANUP(sql_done) struct sql s = {0};
 	*ret = NULL;
-	sql_add(&s, "SELECT time_ms, router, prefix, path_before, path_after FROM path_change");
+	sql_add(&s, "SELECT time_ms, router, prefix, path_before, path_after, collector, batch, number FROM path_change");
 	int r = add_conditions(reader, q, &s, ret_empty);
 	if (r != SQLITE_OK || *ret_empty)
 		return r;
@@ -136,7 +139,10 @@ static int fill_change(struct sqlite_reader *reader, sqlite3_stmt *stmt, struct 
 		{COLUMN_after, DIM_path, offsetof(struct store_change, after)},
 	};
 	int r = SQLITE_OK;
-	ret->time_ms = (uint64_t)sqlite3_column_int64(stmt, COLUMN_time);
+	ret->time_ms = ret->place.time_ms = (uint64_t)sqlite3_column_int64(stmt, COLUMN_time);
+	ret->place.batch = (uint64_t)sqlite3_column_int64(stmt, COLUMN_batch);
+	ret->place.number = (uint64_t)sqlite3_column_int64(stmt, COLUMN_number);
+	(void)snprintf(ret->place.collector, sizeof(ret->place.collector), "%lld", (long long)sqlite3_column_int64(stmt, COLUMN_collector));
 	for (size_t i = 0; i < ARRAY_LEN(values) && r == SQLITE_OK; i++)
 		r = sqlite_value_of(reader, values[i].dim, (uint64_t)sqlite3_column_int64(stmt, values[i].column),
 			(struct dim_value *)((char *)ret + values[i].at));

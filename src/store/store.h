@@ -158,9 +158,19 @@ struct store_row {
 };
 typedef int store_row_fn(void *ctx, const struct store_row *row);
 
+#define STORE_COLLECTOR_MAX 65 /* bytes of a collector's name, with the zero */
+
+/* Where a change stands in the order of all: by time, and in one millisecond by what recorded it. No two stand at one place, and a
+ * change never moves. */
+struct store_change_place {
+	uint64_t time_ms, batch, number;
+	char collector[STORE_COLLECTOR_MAX]; /* the name or its number, as the store has it */
+};
+
 /* Changes of routers' AS paths. Which collector recorded one is kept, and no question yet. */
 struct store_change_query {
 	uint64_t from_ms, to_ms;     /* half open */
+	const struct store_change_place *behind; /* only what comes behind it, that is what is older; NULL: all */
 	const struct view *router;   /* NULL: any */
 	const struct prefix *prefix; /* NULL: any */
 	bool within;                 /* and every prefix inside it */
@@ -168,8 +178,15 @@ struct store_change_query {
 	uint64_t deadline_ns;        /* as in store_query */
 };
 
+/* The time before which its changes are. */
+static inline uint64_t store_changes_end_ms(const struct store_change_query *q)
+{
+	return q->behind && q->behind->time_ms < q->to_ms ? q->behind->time_ms + 1 : q->to_ms;
+}
+
 struct store_change {
 	uint64_t time_ms;
+	struct store_change_place place;
 	struct dim_value router, prefix; /* as DIM_router and DIM_prefix */
 	struct dim_value before, after;  /* as DIM_path; unknown: there was, is, no route */
 };
@@ -252,7 +269,7 @@ struct store_ops {
 	int (*reader_open)(struct store *s, struct store_reader **ret, struct error *err); /* thread-safe */
 	int (*query)(struct store_reader *r, const struct store_query *q, store_row_fn *fn, void *ctx,
 		struct error *err);
-	/* The newest first; of one millisecond, in the reverse order of their recording by one collector. What
+	/* In the order of their places, the newest first; of one millisecond, in the reverse order of their recording by one collector. What
 	 * fn is given lives until it returns; a negative return ends the query with it. -ETIMEDOUT. */
 	int (*changes)(struct store_reader *r, const struct store_change_query *q, store_change_fn *fn, void *ctx,
 		struct error *err);

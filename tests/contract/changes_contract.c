@@ -276,6 +276,66 @@ void test_changes_limit_and_range(void **state)
 	close_fixture(&f);
 }
 
+struct pages {
+	struct answer expected;
+	size_t seen; /* of a page */
+	struct store_change_place last;
+	char collector[STORE_COLLECTOR_MAX]; /* whose changes are expected: that of the first */
+};
+
+static int on_page(void *ctx, const struct store_change *c)
+{
+	struct pages *p = ctx;
+	if (!p->expected.at && !p->seen)
+		(void)stpcpy(p->collector, c->place.collector);
+	p->seen++;
+	p->last = c->place;
+	assert_true(c->place.time_ms == c->time_ms);
+	return strcmp(c->place.collector, p->collector) == 0 ? compare_change(&p->expected, c) : 0;
+}
+
+/* Another collector's, of the millisecond in which a page has ended. */
+static void write_between(struct store *store, uint64_t id, uint64_t time_ms)
+{
+	struct event e[3];
+	struct flow_table *t;
+	assert_int_equal(flow_table_new(&t), 0);
+	for (size_t i = 0; i < ARRAY_LEN(e); i++) {
+		e[i] = events[wt_random_below(EVENTS)];
+		e[i].time_ms = time_ms;
+	}
+	events_to_table(e, ARRAY_LEN(e), t);
+	assert_int_equal(write_table(store, "test2", id, t), STORE_OK);
+	flow_table_free(t);
+}
+
+/* Each page goes on behind the last place, while there come changes before and behind it: what was there comes once, in its order. */
+void test_changes_by_pages(void **state)
+{
+	struct fixture f;
+	struct pages p = {.expected = {.count = EVENTS}};
+	struct error err = {0};
+	struct store_change_place behind;
+	struct store_change_query q = {.to_ms = UINT64_MAX, .limit = 20 + (uint32_t)wt_random_below(100)};
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_events();
+	assert_int_equal(write_events(f.store, 1, events, EVENTS), STORE_OK);
+	for (size_t i = 0; i < EVENTS; i++)
+		p.expected.expected[i] = &events[i];
+	qsort(p.expected.expected, EVENTS, sizeof(p.expected.expected[0]), newer);
+	uint64_t page = 0;
+	do {
+		p.seen = 0;
+		if (contract->ops->changes(f.reader, &q, on_page, &p, &err) < 0)
+			fail_msg("changes: %s", err.text);
+		behind = p.last;
+		q.behind = &behind;
+		write_between(f.store, ++page, behind.time_ms);
+	} while (p.seen == q.limit);
+	assert_int_equal(p.expected.at, EVENTS);
+	close_fixture(&f);
+}
+
 /* Neighbours of a network on both sides, its own shorter ones, and the other family. */
 void test_changes_within_a_network(void **state)
 {

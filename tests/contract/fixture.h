@@ -45,6 +45,7 @@ void test_changes_come_back(void **state);
 void test_changes_apply_once(void **state);
 void test_changes_of_one_moment(void **state);
 void test_changes_limit_and_range(void **state);
+void test_changes_by_pages(void **state);
 void test_changes_within_a_network(void **state);
 void test_changes_with_odd_paths(void **state);
 void test_changes_retention(void **state);

@@ -844,6 +844,7 @@ int store_contract_run(const struct store_contract *c)
 		cmocka_unit_test(test_changes_apply_once),
 		cmocka_unit_test(test_changes_of_one_moment),
 		cmocka_unit_test(test_changes_limit_and_range),
+		cmocka_unit_test(test_changes_by_pages),
 		cmocka_unit_test(test_changes_within_a_network),
 		cmocka_unit_test(test_changes_with_odd_paths),
 		cmocka_unit_test(test_changes_retention),

@@ -29,7 +29,8 @@ METHODS = {"get", "put", "post", "delete", "patch", "trace"}
 QUESTIONS = (
     "top?by=", "top?by=router,type,prefix,origin&last=2h", "top?by=neighbour,path,country,match&compare=previous", "top?by=via&limit=3", "top?by=time&last=3h",
     "top?by=origin&fields=share,approximate&compare=1d&sort=rtt_p50_us&order=asc", "series", "series?by=origin&points=20",
-    "series?by=via&last=3h&step=1h&fields=bytes_sent", "sparklines?points=10", "sparklines?by=country&keys=DE,null,XX&fields=" + "{figures}",
+    "series?by=via&last=3h&step=1h&fields=bytes_sent", "series?by=router,neighbour&percentile=95&compare=previous", "series?percentile=90&compare=1h",
+    "sparklines?points=10", "sparklines?by=country&keys=DE,null,XX&fields=" + "{figures}",
     "compare", "compare?by=origin&between=neighbour", "compare?by=country&limit=1", "peering", "peering?limit=1",
     "paths", "paths?nodes=1&limit=2&fields={figures}", "suspects?filter=type:lossy&limit=1", "incidents?last=4h",
     "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
@@ -42,7 +43,7 @@ ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?key
 VALUES = {
     "by": (["origin", "", "router,type"], ["size", "origin,origin"]), "filter": (["country:DE"], ["x"]), "last": (["90s", "2w"], ["2y", "0s"]),
     "from": (["-2h", "2026-11-23T10:00:00Z", "2026-11-23T10:00Z", "2026-11-23", "0"], ["yesterday"]), "to": (["now"], ["later"]), "step": (["5m"], ["90s"]),
-    "compare": (["previous", "1d"], ["never"]), "fields": (["bytes_sent,share"], ["size"]), "keys": (["null"], ["a,,b"]), "prefix": (["203.100.0.0/16"], []),
+    "compare": (["previous", "1d"], ["never"]), "percentile": (["1", "99"], ["100", "p95"]), "fields": (["bytes_sent,share"], ["size"]), "keys": (["null"], ["a,,b"]), "prefix": (["203.100.0.0/16"], []),
     "within": (["203.0.0.0/8"], ["x"]), "router": (["edge1"], []), "address": (["::1"], ["x"]), "after": (["203.100.0.0/16"], ["x"]),
 }
 NEEDED = {"/api/v1/lookup": {"address": "203.100.0.1"}}

@@ -60,6 +60,8 @@ class Api:
     def check_all(self):
         self.check_groups()
         self.check_compare()
+        self.check_series_compare()
+        self.check_throughput()
         self.check_series()
         self.check_sparklines()
         self.check_paths()
@@ -130,6 +132,61 @@ class Api:
             self.tap.equal(added(*rows.values(), *got.values()), figures(answer["total"]), "which make up the total")
             if "points" in extra:
                 self.tap.check(len({key[0] for key in rows}) <= extra["points"], "points: no more buckets than that", rows)
+
+    def check_series_compare(self):
+        for by, back, extra in (("", None, {"last": "3h"}), ("router", "1d", {"last": "5h", "points": 20}), ("via", "2h", {"last": "2h", "step": "5m"})):
+            answer = self.ask("series", by=by, compare=back or "previous", fields=FIELDS, **extra)
+            now, before = covered(answer), covered(answer["previous"])
+            shift = {None: min(now["until"], (time.time() // 60 + 1) * 60) - now["since"], "1d": DAY, "2h": 2 * HOUR}[back]
+            self.tap.check(abs(now["since"] - before["since"] - shift) <= 60, f"series by {by or 'nothing'}: the earlier range is where top has it", (now, before))
+            self.tap.equal(answer["previous"]["step"], answer["step"], "in the same steps")
+            self.tap.equal(keyed(answer["previous_rows"], ("time",)), expected(self.world.sums(("time",), step=answer["step"], **before)),
+                           "everything in it, bucket by bucket")
+            self.tap.equal(figures(answer["total"]["previous"]), self.world.total(**before).figures(), "its total")
+        answer = self.ask("series", last="3h", compare="46h", step="1m", fields=FIELDS)
+        self.tap.check(answer["step"] == 60 and answer["previous"]["step"] == HOUR, "where minutes are gone, it is in hours", answer["previous"])
+
+    def bill(self, values, step, percentile):
+        """Mean, percentile and highest of samples, in bits a second, as they are reckoned by hand."""
+        kept = sorted(values)[:len(values) - len(values) * (100 - percentile) // 100]
+        return tuple(8 * v / step for v in (sum(values) / len(values), kept[-1], max(values)))
+
+    def check_throughput(self):
+        name = lambda row: (row["mean_bps"], row["percentile_bps"], row["max_bps"])  # noqa: E731
+        near = lambda a, b: all(abs(x - y) <= 1e-9 * max(x, y) for x, y in zip(a, b))  # noqa: E731
+        first = min(row["minute"] for row in self.world.rows)
+        for by, percentile, extra in (("", 95, {"last": "6h"}), ("origin", 95, {"last": "30h"}), ("router,type", 90, {"last": "3h"}), ("via", 95, {"last": "20h"}),
+                                      ("country", 50, {"last": "7h", "filter": "router:edge2"}), ("neighbour", 95, {"last": "90h"}), ("", 99, {"last": "6d"})):
+            answer = self.ask("series", by=by, limit=3, percentile=percentile, **extra)
+            t, step = answer["throughput"], answer["throughput"]["step"]
+            since, until = seconds(t["from"]), seconds(t["to"])
+            range_ = covered(answer)
+            starts = range(-(-max(range_["since"], first) // step) * step, until, step)
+            self.tap.check(t["samples"] == (until - since) // step == len(starts) > 0 and since == starts[0] and until <= time.time() < until + step + 30,
+                           f"throughput by {by or 'nothing'}, {extra['last']}: whole samples, over, and since there is traffic", (t["samples"], len(starts), step))
+            where = {"where": lambda row: row["router"] == "edge2"} if "filter" in extra else {}
+            names = tuple(by.split(",")) if by else ()
+            if "via" not in names:
+                sums = self.world.sums(("time", *names), step=step, since=since, until=until, **where)
+                line = lambda key: [sums[(at, *key)].values["bytes_sent"] if (at, *key) in sums else 0 for at in starts]  # noqa: E731,B023
+                keys = {key[1:] for key in sums}
+                rows = [tuple(row[n] for n in names) for row in t["rows"]]
+                self.tap.check(all(near(name(row), self.bill(line(key), step, percentile)) for row, key in zip(t["rows"], rows)), "mean, percentile and highest of each group",
+                               t["rows"])
+                others = [sum(values) for values in zip(*map(line, keys - set(rows)))] if names and keys - set(rows) else [0] * len(starts)
+                self.tap.check(not names or near(name(t["other"]), self.bill(others, step, percentile)), "of the others", t["other"])
+            else:
+                top = {row["via"]: row["bytes_sent"] for row in self.ask("top", by=by, from_=t["from"], to=t["to"])["rows"]}
+                self.tap.check(t["other"] is None and len(t["rows"]) == 3 and
+                               all(abs(row["mean_bps"] * (until - since) / 8 / top[row["via"]] - 1) < 1e-9 for row in t["rows"]), "with via there are no others", t)
+            whole = self.world.sums(("time",), step=step, since=since, until=until, **where)
+            self.tap.check(near(name(t["total"]), self.bill([whole[(at,)].values["bytes_sent"] if (at,) in whole else 0 for at in starts], step, percentile)),
+                           f"of everything, {percentile} per cent of {t['samples']} samples", t["total"])
+        self.tap.equal(self.ask("series", last="20h", percentile=95)["throughput"]["step"], 300, "samples of five minutes")
+        self.tap.equal(self.ask("series", last="6d", percentile=95)["throughput"]["step"], HOUR, "where minutes are gone, of hours, and it says so")
+        minute = int(time.time()) // 60 * 60
+        short = self.ask("series", from_=str(minute - 120), to=str(minute - 60), percentile=95)["throughput"]
+        self.tap.equal((short["samples"], short["total"]), (0, {"mean_bps": None, "percentile_bps": None, "max_bps": None}), "no sample, no figure")
 
     def check_sparklines(self):
         top = self.ask("top", by="country", last="30h", limit=4)

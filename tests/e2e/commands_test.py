@@ -373,6 +373,15 @@ def check_compare(tap):
         tap.equal(api.asked[-1]["compare"], ["1d"], "or so long ago")
 
 
+def bill(mbps):
+    return {"mean_bps": None, "percentile_bps": None, "max_bps": None} if mbps is None else \
+        {"mean_bps": mbps * 5e5, "percentile_bps": mbps * 9e5, "max_bps": mbps * 1e6}
+
+
+def throughput(**more):
+    return {"from": at(-6000), "to": at(0), "step": 300, "samples": 20, "percentile": 95, "rows": [], "total": bill(20), "other": None, **more}
+
+
 def check_series(tap):
     buckets = [{"time": at(60 * i), **sums(75000000, again=10 * i)} for i in range(5)]
     answer = {"from": at(0), "to": at(300), "step": 60, "rows": buckets, "total": sums(375000000, 50000, 100), "other": None, "other_rows": []}
@@ -389,6 +398,18 @@ def check_series(tap):
             tap.check(unit in chart, f"series --figure {figure}: {unit}", chart)
         tap.check("0.40 % ┤" in plain(api.draw(80, 24, "series", "--sort", "retransmit_rate")), "what is sorted by is drawn")
         tap.equal(run("series", "--figure", "nonsense", *api.options)[0], 2, "another figure is wrong usage")
+    with FakeApi(270, **answer, throughput=throughput()) as api:
+        tap.check("p95 18.0 Mbit/s" in plain(api.draw(120, 24, "series")) and "p95: 95 % of 20 means of 5 m" in api.run("series"), "the percentile is beside the chart, and what it is of")
+        tap.equal(api.asked[-1]["percentile"], ["95"], "which is asked for")
+        api.run("series", "--percentile", "90")
+        tap.equal(api.asked[-1]["percentile"], ["90"], "or another")
+        tap.check("p95" not in api.run("series", "--figure", "rtt_p50") and "percentile" not in api.asked[-1], "not beside other figures")
+    rows = [{"time": at(60 * i), "country": code, **sums(75000000)} for i in range(5) for code in ("DE", "FR")]
+    both = throughput(rows=[{"country": "DE", **bill(20)}, {"country": "FR", **bill(None)}], other=bill(3))
+    with FakeApi(300, **{**answer, "rows": rows, "other_rows": buckets}, throughput=both) as api:
+        text = plain(api.draw(100, 24, "series", "--by", "country"))
+        tap.equal([re.findall(r"(?:[\d.]+ Mbit/s| - )", line)[1:3] for line in text.splitlines() if line[:2] in ("DE", "FR", "al")],
+                  [["18.0 Mbit/s", "20.0 Mbit/s"], [" - ", "10.0 Mbit/s"], ["2.70 Mbit/s", "3.00 Mbit/s"]], "each group has its own percentile, and the highest of the same samples")
     with FakeApi(245, **answer) as api:
         tap.check(re.search(r"00:04 .* -  ", api.run("series")), "a bucket of five seconds has no rate yet")
 

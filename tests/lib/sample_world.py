@@ -82,8 +82,9 @@ def record(random_, network, router, at, lossy):
     return {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)), "client": network.client(random_),
             "server": f"192.0.2.{16 * ROUTERS.index(router) + 1 + random_.randrange(8)}", "type": random_.choice(TYPES),
             "bytes_sent": packets * 1400, "bytes_received": packets * 60, "packets_sent": packets,
-            "packets_retransmitted": again, "bytes_retransmitted": again * 1400, "connections": connections,
-            "requests": connections * 2, "duration_ms": connections * 800,
+            "packets_retransmitted": again, "bytes_retransmitted": again * 1400, "packets_spurious": again // 3, "connections": connections,
+            "connections_with_retransmit": min(connections, again), "requests": connections * 2, "duration_ms": connections * 800,
+            "goodput_tested": connections, "goodput_met": connections - (again * 50 > packets),
             "rtt_us": [int(rtt * random_.uniform(0.8, 1.9)) for _ in range(connections)]}
 
 

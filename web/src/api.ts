@@ -53,12 +53,24 @@ export interface Figures {
     rtt_p95_us: number | null;
     share: number | null;
     approximate: boolean;
+    // where they are asked for
+    bytes_received?: number;
+    bytes_retransmitted?: number;
+    packets_spurious?: number;
+    connections_with_retransmit?: number;
+    requests?: number;
+    duration_ms?: number;
+    goodput_tested?: number;
+    goodput_met?: number;
 }
 
 // What a rate needs to be shown as what it is (scale.ts), and a round-trip time; all that is asked for anywhere. Fewer are quicker.
 export const RATE = "packets_sent,packets_retransmitted,retransmit_rate,approximate";
 export const RTT = "rtt_count,rtt_p50_us";
 export const FIELDS = `bytes_sent,connections,share,rtt_p95_us,${RATE},${RTT}`;
+
+// Names with commas between, each once.
+export const fieldsWith = (...lists: string[]): string => [...new Set(lists.flatMap((list) => list.split(",")).filter(Boolean))].join(",");
 
 export interface Compared extends Figures {
     previous?: Figures;
@@ -89,7 +101,26 @@ export interface Answer {
     total: Compared;
     other: Compared | null;
     other_rows?: Row[];
-    previous?: {from: string; to: string};
+    previous?: {from: string; to: string; step?: number};
+    previous_rows?: Row[];   // of a series: everything in the period before
+    throughput?: Throughput; // of a series: as it is billed
+}
+
+export interface Bill {
+    mean_bps: number | null;
+    percentile_bps: number | null;
+    max_bps: number | null;
+}
+
+export interface Throughput {
+    from: string;
+    to: string;
+    step: number;
+    samples: number;
+    percentile: number;
+    rows: (Omit<Row, keyof Figures> & Bill)[];
+    total: Bill;
+    other: Bill | null;
 }
 
 export interface Sparklines {

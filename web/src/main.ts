@@ -9,6 +9,7 @@ import * as bar from "./bar";
 import * as charts from "./charts";
 import {covered, type Ranged} from "./covered";
 import {byId, h, replace, type Child} from "./dom";
+import * as hint from "./hint";
 import {empty, type PageModule} from "./page";
 import {compare} from "./pages/compare";
 import {incidents} from "./pages/incidents";
@@ -308,6 +309,7 @@ function navigate(): void {
 }
 
 frame();
+hint.start();
 onNavigate(navigate);
 document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);

@@ -7,7 +7,7 @@ import {h, svg, type Child} from "./dom";
 export interface Column<R> {
     name: string;
     head?: Child;             // beside the name
-    title?: string;
+    title?: string;           // what it is, for who points at the header
     number?: boolean;
     class?: string;
     sort?: string;            // what the header sorts by
@@ -23,14 +23,14 @@ export interface Sorting {
 
 function header<R>(column: Column<R>, sorting?: Sorting): HTMLElement {
     const attributes: Record<string, string | undefined> = {
-        scope: "col", class: [column.number ? "n" : "", column.class ?? ""].join(" ").trim() || undefined, title: column.title,
+        scope: "col", class: [column.number ? "n" : "", column.class ?? ""].join(" ").trim() || undefined,
     };
     if (!sorting || !column.sort)
-        return h("th", attributes, column.name, column.head);
+        return h("th", attributes, column.title ? h("span", {tabindex: "0", "data-hint": column.title}, column.name) : column.name, column.head);
     const active = sorting.by === column.sort;
     attributes["aria-sort"] = active ? sorting.descending ? "descending" : "ascending" : undefined;
     return h("th", attributes, h("a", {href: sorting.url(column.sort, active ? !sorting.descending : true),
-        id: `sort-${column.sort}`}, column.name, active ? h("span", {class: "arrow", "aria-hidden": "true"}, sorting.descending ? "▼" : "▲") : null));
+        id: `sort-${column.sort}`, "data-hint": column.title}, column.name, active ? h("span", {class: "arrow", "aria-hidden": "true"}, sorting.descending ? "▼" : "▲") : null));
 }
 
 export function table<R>(caption: string, all: Column<R>[], rows: R[],

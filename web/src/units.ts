@@ -22,7 +22,7 @@ function scaled(value: number, unit: string): string {
         v /= 1000;
         i++;
     }
-    const text = i ? digits(v) : v.toLocaleString("en", {maximumFractionDigits: Number.isInteger(v) ? 0 : 1});
+    const text = i ? digits(v) : v.toLocaleString("en", {maximumFractionDigits: Math.abs(v) < 10 ? 2 : 1});
     const suffix = PREFIXES[i] + unit;
     return suffix ? text + SPACE + suffix : text;
 }
@@ -35,6 +35,7 @@ export const bits = (v: Maybe): string => known(v) ? scaled(v, "bit/s") : NONE;
 export const count = (v: Maybe): string =>
     known(v) ? Math.abs(v) < 100000 ? Math.round(v).toLocaleString("en") : scaled(v, "") : NONE;
 export const scaledPerSecond = (v: Maybe): string => known(v) ? scaled(v, "") + SPACE + "/s" : NONE;
+export const number = (v: Maybe): string => known(v) ? scaled(v, "") : NONE;
 export const exact = (v: Maybe): string => known(v) ? v.toLocaleString("en") : NONE;
 
 // A share: 0.00421 is 0.42 %.

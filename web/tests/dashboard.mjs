@@ -16,6 +16,9 @@ const perSecond = (text) => {
     const found = /([\d.,]+)\s*([kMGT]?)bit\/s/.exec(text);
     return found ? Number(found[1].replaceAll(",", "")) * {"": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12}[found[2]] : NaN;
 };
+const GROUPS = ".legend li:not(.legend-head):not(:has(#before))"; // without the line of the period before
+// Retransmits beyond what there would be at the rate of everybody else.
+const excessOf = (r, all) => r.packets_retransmitted - r.packets_sent * (all.packets_retransmitted - r.packets_retransmitted) / (all.packets_sent - r.packets_sent);
 const cardOf = (title) => `.card:has(h2:text-is("${title}"))`;
 
 async function firstLoad(browser) {
@@ -48,12 +51,13 @@ async function overview(browser) {
     check(Math.abs(perSecond(await page.textContent("#tile-bytes")) / mean - 1) < 0.01, "its average in bits a second", await page.textContent("#tile-bytes"));
     check(total.retransmit_rate > before.total.retransmit_rate && await page.locator("#tile-rate .change.worse").count() === 1 &&
         (await page.textContent("#tile-rate .change")).includes("worse"), "more retransmits are worse, in colour and in words", await page.textContent("#tile-rate"));
-    const legend = await page.$$eval(".legend li:not(.legend-head)", (list) => list.map((e) => e.querySelector(".n").textContent));
+    const legend = await page.$$eval(GROUPS, (list) => list.map((e) => e.querySelector(".n").textContent));
     check(Math.abs(legend.map(perSecond).reduce((a, b) => a + b, 0) / mean - 1) < 0.01, "the means in the legend add up to it", legend);
-    const largest = await api("top", {...RANGE, by: "origin", limit: 8});
+    const largest = await api("top", {...RANGE, by: "origin", limit: 12});
     equal(await values(page, `${cardOf("Largest networks")} tbody td:nth-child(2) data`), largest.rows.map((r) => r.bytes_sent), "the largest networks");
     const worst = await page.$$eval(`${cardOf("Worst networks")} tbody td:first-child .asn`, (list) => list.map((e) => e.textContent));
-    check(worst.length === 8 && !worst.includes(`AS${setting.few}`), "a rate over a handful of packets is not among the worst", worst);
+    const origins = (await api("top", {...RANGE, by: "origin", limit: 200})).rows.filter((r) => r.packets_sent >= 1000 && excessOf(r, total) > 0);
+    check(worst.length === Math.min(12, origins.length) && worst.length > 5 && !worst.includes(`AS${setting.few}`), "a rate over a handful of packets is not among the worst", worst);
     for (const [chart, x, y, text] of [["series", 0.5, 0.5, "All"], ["map", 0.53, 0.5, ""]]) {
         await page.waitForSelector(`.chart-overview-${chart}[data-drawn]`);
         await page.locator(`.chart-overview-${chart}`).scrollIntoViewIfNeeded();
@@ -69,11 +73,16 @@ async function overview(browser) {
     await page.click("#as-table");
     const byTime = await api("series", {...RANGE, by: "", points: 120});
     equal(await page.locator(".as-table tbody tr").count(), (Date.parse(byTime.to) - Date.parse(byTime.rows[0].time)) / 1000 / byTime.step, "the series are there as a table");
-    const drawn = (await values(page, ".as-table:has(#as-table) tbody data")).reduce((a, b) => a + b, 0);
+    const drawn = (await values(page, ".as-table:has(#as-table) tbody td:not(:last-child) data")).reduce((a, b) => a + b, 0);
     check(Math.abs(drawn * byTime.step / 8 / total.bytes_sent - 1) < 1e-6, "what is drawn, in bits a second, is all bytes", drawn);
     await page.selectOption("#select-by", "country");
     await ready(page);
-    check(page.url().includes("by=country") && (await page.locator(".legend li:not(.legend-head)").count()) === 8, "the series are split by country: seven and the others", page.url());
+    await page.selectOption("#select-by", "none");
+    await ready(page);
+    equal(await page.locator(GROUPS).count(), 1, "the series can be of everything");
+    await page.selectOption("#select-by", "country");
+    await ready(page);
+    check(page.url().includes("by=country") && (await page.locator(GROUPS).count()) === 8, "the series are split by country: seven and the others", page.url());
     await click(page, `${cardOf("Largest networks")} tbody a`);
     check(new URL(page.url()).pathname === "/networks" && page.url().includes(`origin:${largest.rows[0].origin}`), "a network leads to Networks", page.url());
     await page.goBack();
@@ -113,19 +122,19 @@ async function whomToCall(browser) {
     equal(since, Date.parse(first.since), "as the API says");
     check((await page.textContent(".lost-more")).includes(percent(first.share)), "with the share of the bytes");
     equal(await values(page, ".lost-more data"), [first.excess], "and the excess");
-    const excess = (r) => r.packets_retransmitted - r.packets_sent * (all.packets_retransmitted - r.packets_retransmitted) / (all.packets_sent - r.packets_sent);
+    const excess = (r) => excessOf(r, all);
     const rows = `${cardOf("Worst networks")} tbody tr`;
     const bottom = await page.$$eval(`.lost, ${rows}:nth-child(5)`, (list) => list.map((e) => e.getBoundingClientRect().bottom));
     check(bottom.length === 2 && bottom.every((y) => y <= 800), "the card and five of the worst networks are on the first screen", bottom);
-    const legend = await page.$$eval(".legend-name", (list) => list.map((e) => [e.textContent, e.title]));
+    const legend = await page.$$eval(`${GROUPS} .legend-name`, (list) => list.map((e) => [e.textContent, e.title]));
     check(legend.length > 2 && legend.every(([text, title]) => text === title && (/^AS\d+ \S/.test(text) || text === "Other")), "the legend has numbers and names", JSON.stringify(legend));
     for (const [query, order] of [[{worst: "via"}, excess], [{worst: "via", rank: "rate"}, (r) => wilson(r.packets_retransmitted, r.packets_sent)]]) {
         await go(page, "/" + fixed(query));
-        const expected = via.rows.filter((r) => r.packets_sent >= 1000 && order(r) > 0).sort((a, b) => order(b) - order(a)).slice(0, 8).map((r) => `AS${r.via}`);
+        const expected = via.rows.filter((r) => r.packets_sent >= 1000 && order(r) > 0).sort((a, b) => order(b) - order(a)).slice(0, 12).map((r) => `AS${r.via}`);
         equal(await page.$$eval(`${rows} td:first-child .asn`, (list) => list.map((e) => e.textContent)), expected, `any AS, the worst by ${query.rank ?? "excess"}`);
     }
     await go(page, "/" + fixed({measure: "retransmit_rate", by: "via"}));
-    check((await page.$$eval(".legend-name", (list) => list.map((e) => e.textContent)))[0].startsWith(`AS${setting.lossy} `), "the chart of rates begins with it, not with the largest");
+    check((await page.$$eval(`${GROUPS} .legend-name`, (list) => list.map((e) => e.textContent)))[0].startsWith(`AS${setting.lossy} `), "the chart of rates begins with it, not with the largest");
     equal(await page.textContent(".legend li:nth-child(2) .n"), percent(lossy.retransmit_rate), "and its mean is the rate over all packets");
     await click(page, ".lost-said .suspect");
     check(new URL(page.url()).pathname === "/networks" && new URL(page.url()).searchParams.get("filter") === `via:${setting.lossy}`, "the sentence leads to what is behind it", page.url());
@@ -137,6 +146,130 @@ async function whomToCall(browser) {
     equal(asked.filter((u) => u.pathname === "/api/v1/changes").map((u) => u.searchParams.get("filter")), ["router:fra1 via:64500"], "path changes follow the filter");
     check((await page.textContent(cardOf("Path changes"))).includes("not by type:web"), "and say what they cannot follow");
     equal(page.problems, [], "whom to call: no complaint on the console");
+    await page.context().close();
+}
+
+const near = (a, b) => a === b || Math.abs(a / b - 1) < 1e-6;
+
+// The dashed line: what it is, by eye, in the table and without a mouse.
+async function periodBefore(browser) {
+    const asked = [];
+    const page = await open(browser, "/" + fixed({by: "none"}), {}, setting.url, (p) => p.on("request", (r) => asked.push(new URL(r.url()))));
+    const questions = () => asked.splice(0).filter((u) => u.pathname === "/api/v1/series" && !u.searchParams.get("filter"));
+    const before = await api("series", {from: at(-12), to: at(-6), by: "", points: 120, fields: "bytes_sent"});
+    const first = questions();
+    equal(first.map((u) => u.searchParams.get("compare")), ["previous"], "the period before comes with the question that is asked already");
+    check(near(perSecond((await page.textContent("#before")).replace(/^.*?(?=[\d.]+\s[kMG]?bit)/, "")), perSecond(units(before.total.bytes_sent * 8 / 21600))), "its mean stands in the legend",
+        await page.textContent("#before"));
+    const clock = (hours) => new Date(Date.parse(at(hours))).toLocaleTimeString("en-GB", {timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit"});
+    check((await page.textContent("#before")).includes(`${clock(-12)} – `), "with what time that was", await page.textContent("#before"));
+    check(/dashed: all in the period before/.test(await page.getAttribute(".chart-overview-series", "aria-label")), "who does not see the chart is told");
+    await page.locator("#as-table").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".as-table:has(#as-table) tbody td");
+    const drawn = (await values(page, ".as-table:has(#as-table) tbody td:last-child data")).reverse();
+    const rows = new Map(before.rows.map((r) => [Date.parse(r.time), r.bytes_sent * 8 / before.step]));
+    const starts = Array.from({length: 21600 / before.step}, (_, i) => Date.parse(at(-12)) + i * before.step * 1000);
+    check(drawn.length === starts.length && drawn.every((v, i) => near(v, rows.get(starts[i]) ?? 0)), "each point is the API's figure of that time", JSON.stringify(drawn.slice(0, 5)));
+    await page.locator("#before").focus();
+    await page.keyboard.press("Enter");
+    await ready(page);
+    equal([new URL(page.url()).searchParams.get("before"), questions().map((u) => u.searchParams.get("compare")), await page.locator("#before .n").count(),
+        await page.locator(".as-table:has(#as-table) thead th").count()], ["off", [null], 0, 2], "it can be put away, by keyboard; then nothing is asked about it");
+    equal(await page.evaluate(() => document.activeElement.id), "before", "the focus stays");
+    await go(page, "/networks" + fixed());
+    check((await page.textContent(".before-note")).includes(clock(-12)), "Networks tells it too", await page.textContent(".before-note"));
+    await click(page, "#before");
+    check(page.url().includes("before=off") && !(await page.textContent(".before-note")).includes(clock(-12)), "and puts it away");
+    await go(page, "/?" + new URLSearchParams({from: at(-40), to: at(-30)}));
+    equal(page.problems, [], "period before: no complaint on the console");
+    await page.context().close();
+}
+
+// A rate as the page writes it.
+const units = (v) => {
+    const i = Math.floor(Math.log10(v) / 3), n = v / 1000 ** i;
+    return `${n.toFixed(n >= 100 ? 0 : n >= 10 ? 1 : 2)} ${["", "k", "M", "G"][i]}bit/s`;
+};
+
+async function percentile(browser) {
+    const page = await open(browser, "/" + fixed());
+    const {throughput} = await api("series", {...RANGE, by: "neighbour", limit: 7, percentile: 95, fields: "bytes_sent"});
+    equal([throughput.step, throughput.samples], [300, 72], "six hours are 72 samples");
+    equal(await values(page, "#p95 data"), [throughput.total.percentile_bps], "the 95th percentile stands beside the average");
+    const expected = [...throughput.rows, throughput.other].map((r) => [units(r.percentile_bps), units(r.max_bps)]);
+    const shown = await page.$$eval(GROUPS, (list) => list.map((e) => [...e.querySelectorAll(".n")].slice(1).map((n) => n.textContent.replaceAll("\u00a0", " "))));
+    equal(shown, expected.slice(0, shown.length), "and those of each group in the legend, with the highest of the same samples");
+    await page.locator("#p95").focus();
+    check(/72 means over 5.min/.test(await page.textContent("#hint")) && await page.locator("#hint").isVisible(), "on focus it is told what it is of", await page.textContent("#hint"));
+    equal(await page.getAttribute("#p95", "aria-describedby"), "hint", "to screen readers as well");
+    await page.keyboard.press("Escape");
+    check(await page.locator("#hint").isHidden(), "Escape takes it away");
+    await go(page, "/?" + new URLSearchParams({from: at(-1), to: at(0)}));
+    equal([await page.locator("#p95").count(), await page.locator(".legend-head .n").count()], [0, 2], "of an hour there is none: twelve samples are too few");
+    equal(page.problems, [], "percentile: no complaint on the console");
+    await page.context().close();
+}
+
+// All that is measured, in the chart and in the table.
+async function measures(browser) {
+    const page = await open(browser, "/" + fixed({by: "router"}));
+    const {rows} = await api("top", {...RANGE, by: "router", limit: 7});
+    const figures = {rtt_p95_us: null, connections: (r) => r.connections / 21600, requests: (r) => r.requests / 21600, open: (r) => r.duration_ms / 1000 / 21600,
+        goodput: (r) => r.goodput_met / r.goodput_tested, spurious: (r) => r.packets_spurious / r.packets_retransmitted,
+        again: (r) => r.bytes_retransmitted * 8 / 21600, received: (r) => r.bytes_received * 8 / 21600};
+    const number = (text) => parseFloat(text.replace(/,/g, "")) * {k: 1e3, M: 1e6, G: 1e9, "%": 0.01}[/[kMG%]/.exec(text)?.[0]] || parseFloat(text);
+    equal(await page.$$eval("#select-measure option", (list) => list.map((e) => e.value)), ["", ...Object.keys(figures)], "the further measures are in a list");
+    for (const [name, of] of Object.entries(figures)) {
+        await page.selectOption("#select-measure", name);
+        await ready(page);
+        const got = await page.$$eval(GROUPS, (list) => Object.fromEntries(list.map((e) => [e.querySelector(".legend-name").textContent, e.querySelector(".n").textContent])));
+        check(rows.every((r) => r.router in got && (!of || Math.abs(number(got[r.router]) - of(r)) <= 0.02 * of(r) + 0.005)), `the chart of ${name}: each group's mean is the API's`,
+            JSON.stringify([got, of && rows.map((r) => [r.router, of(r)])]));
+    }
+    await page.locator(".about").first().focus();
+    check((await page.textContent("#hint")).length > 20, "what is measured is told on focus");
+    for (const [map, legend] of [["goodput", "goodput target: ≥ 99 %"], ["rtt_p50_us", "round-trip times"], ["bytes_sent", "little to much"]]) {
+        await click(page, `#map-${map}`);
+        check((await page.getAttribute(".rate-legend", "aria-label")).includes(legend), `the map by ${map} has its own legend`);
+        await page.waitForSelector(".chart-overview-map[data-drawn]");
+    }
+    equal(page.problems, [], "measures: no complaint on the console");
+    await page.context().close();
+}
+
+async function columns(browser) {
+    const page = await open(browser, "/networks" + fixed({by: "router"}));
+    const {rows, total} = await api("top", {...RANGE, by: "router", limit: 50});
+    const column = async (name) => (await page.$$eval(".networks thead th", (list) => list.map((e) => e.textContent.replace("▼", "")))).indexOf(name) + 1;
+    equal(await column("Goodput met"), 0, "at first there are the figures of every day");
+    await page.locator("#columns").focus();
+    await page.keyboard.press("Enter");
+    for (const [id, name, of] of [["throughput", "Throughput", (r) => r.bytes_sent * 8 / 21600], ["again_bytes", "Bytes again", (r) => r.bytes_retransmitted],
+        ["spurious", "Needless", (r) => r.packets_spurious / r.packets_retransmitted], ["goodput", "Goodput met", (r) => r.goodput_met / r.goodput_tested],
+        ["hit", "Hit", (r) => r.connections_with_retransmit / r.connections], ["duration", "Open", (r) => r.duration_ms / r.connections / 1000],
+        ["requests", "Requests", (r) => r.requests], ["received", "Received", (r) => r.bytes_received], ["packets", "Packets", (r) => r.packets_sent]]) {
+        await page.locator(`#column-${id}`).focus();
+        check((await page.textContent("#hint")).length > 10 && await page.getAttribute(`#column-${id}`, "aria-describedby") === "hint", `${name} is explained`);
+        await page.keyboard.press("Space");
+        await ready(page);
+        const n = await column(name);
+        check(n > 0 && new URL(page.url()).searchParams.get("columns").split(",").includes(id), `${name} is a column, by keyboard, and in the address`, page.url());
+        const got = await values(page, `.networks tbody td:nth-child(${n}) data`), all = await values(page, `.networks tfoot .total td:nth-child(${n}) data`);
+        check(got.length === rows.length && rows.every((r, i) => near(got[i], of(r))) && near(all[0], of(total)), `${name}: the API's figures, and of all`, JSON.stringify([got, rows.map(of), all]));
+        equal(await page.evaluate(() => document.activeElement.id), `column-${id}`, "the list stays open");
+    }
+    await page.keyboard.press("Escape");
+    check(!await page.locator("#column-bytes").isVisible(), "Escape closes it");
+    await click(page, "#sort-requests");
+    const sorted = await values(page, `.networks tbody td:nth-child(${await column("Requests")}) data`);
+    equal(sorted, rows.map((r) => r.requests).sort((a, b) => b - a), "what is chosen can be sorted by");
+    await go(page, "/networks" + fixed({by: "router", columns: "none"}));
+    equal(await page.locator(".networks thead th").count(), 2, "none at all");
+    await page.click("#columns");
+    await click(page, "#columns-first");
+    check(!page.url().includes("columns") && await column("Share") > 0, "and back to those of every day", page.url());
+    equal(page.problems, [], "columns: no complaint on the console");
     await page.context().close();
 }
 
@@ -543,6 +676,12 @@ async function accessibleStates(browser) {
     await page.click("#as-table");
     await page.click("#map-table");
     await judge(page, "an open table");
+    await page.locator(".about").first().focus();
+    await judge(page, "an explanation");
+    await go(page, "/networks" + fixed({columns: "bytes,goodput,spurious,requests"}));
+    await page.click("#columns");
+    await judge(page, "the list of columns");
+    await go(page, "/" + fixed());
     await page.keyboard.press("/");
     await page.waitForSelector("#offer-0");
     await judge(page, "the list of completions");
@@ -571,7 +710,7 @@ async function broken(browser) {
 
 const browser = await launch();
 try {
-    for (const part of [firstLoad, overview, whomToCall, networks, filters, ranges, coverage, badAddress, pathsPage, comparePage, incidentsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
+    for (const part of [firstLoad, overview, whomToCall, periodBefore, percentile, measures, columns, networks, filters, ranges, coverage, badAddress, pathsPage, comparePage, incidentsPage, glass, states, themes, token, keyboard, phone, accessible, accessibleStates, broken])
         await part(browser);
 } finally {
     await browser.close();

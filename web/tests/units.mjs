@@ -27,7 +27,7 @@ const plain = (text) => text.replaceAll("\u00a0", " ");
 const units = await source("units.ts");
 for (const [format, value, text] of [
     ["bytes", 0, "0 B"], ["bytes", 999, "999 B"], ["bytes", 1000, "1.00 kB"], ["bytes", 999499, "999 kB"], ["bytes", 999500, "1.00 MB"],
-    ["bytes", 12.34e9, "12.3 GB"], ["bytes", 9.2e18, "9.20 EB"], ["bytes", null, "–"], ["bits", 506e6, "506 Mbit/s"], ["bits", 0.4, "0.4 bit/s"],
+    ["bytes", 12.34e9, "12.3 GB"], ["bytes", 9.2e18, "9.20 EB"], ["bytes", null, "–"], ["bits", 506e6, "506 Mbit/s"], ["bits", 0.4, "0.4 bit/s"], ["bits", 0.0712, "0.07 bit/s"], ["number", 12.34, "12.3"], ["number", 2, "2"],
     ["count", 99999, "99,999"], ["count", 1234567, "1.23 M"], ["percent", 0, "0 %"], ["percent", 0.00001, "< 0.01 %"], ["percent", 0.0042, "0.42 %"],
     ["percent", 0.1234, "12.3 %"], ["percent", 1, "100.0 %"], ["percent", null, "–"], ["ms", 18250, "18.3 ms"], ["ms", 4, "4.00 µs"], ["ms", 250000, "250 ms"],
     ["duration", 0, "0 s"], ["duration", 90, "1 min 30 s"], ["duration", 86400 * 12, "12 d"], ["duration", 7260, "2 h 1 min"],
@@ -97,6 +97,19 @@ const byHour = {from: day(20), to: day(21), step: 7200, since: Date.parse(day(20
 equal(series.buckets(byHour).map((b) => [new Date(b.time).getUTCHours(), b.seconds]), [[6, 3600], ...[8, 10, 12, 14, 16, 18, 20, 22].map((h) => [h, 7200])],
     "points begin with the store's traffic, not with the first row");
 equal(series.buckets({...byHour, rows: []}), [], "none without any row");
+
+// The period before, moved to this one: its buckets lie where they may, and may be wider.
+globalThis.document = {documentElement: {}};
+globalThis.getComputedStyle = () => ({getPropertyValue: () => ""});
+const minutes = (from, list, step = 60) => list.map((bytes_sent, i) => ({time: new Date(Date.parse(from) + i * step * 1000).toISOString(), bytes_sent: bytes_sent * step}));
+const beforeOf = (previous, rows) => series.build({from: day(20), to: day(20).replace("00:00:00", "00:06:00"), step: 60, rows: minutes(day(20), [8, 8, 8, 8, 8, 8]), previous,
+    previous_rows: rows}, null, "", "throughput").before;
+const earlier = (from, step) => ({from, to: day(20), step});
+equal(beforeOf(undefined, undefined), null, "without a period before there is none");
+equal(beforeOf(earlier("2026-11-19T23:54:00.000Z", 60), minutes("2026-11-19T23:54:00Z", [1, 2, 3, 4, 5, 6])).values, [8, 16, 24, 32, 40, 48], "point by point");
+equal(beforeOf(earlier("2026-11-19T23:54:00.000Z", 120), minutes("2026-11-19T23:54:00Z", [1, 2, 3], 120)).values, [8, 16, 16, 24, 24, null], "wider buckets: the nearest");
+equal(beforeOf(earlier("2026-11-19T23:54:00.000Z", 60), minutes("2026-11-19T23:57:00Z", [4, 5, 6])).values, [0, 0, 0, 32, 40, 48], "nothing was sent in the first three");
+equal(beforeOf({...earlier("2026-11-19T23:57:00.000Z", 60)}, minutes("2026-11-19T23:57:00Z", [4, 5, 6])).values, [32, 40, 48, null, null, null], "a shorter one ends before");
 
 // Elements as far as change.ts makes any.
 class Node {

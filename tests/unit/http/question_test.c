@@ -134,6 +134,8 @@ static void refusals(void **state)
 		{"last=-1h", "parameter 'last': '-1h'"},
 		{"last=1h&from=-2h", "parameter 'last': 'from' and 'last' exclude each other"},
 		{"by=time&step=1h&points=20", "parameter 'points': 'step' and 'points' exclude each other"},
+		{"by=time&compare=previous", "parameter 'compare' does not go with 'time'"},
+		{"percentile=100", "parameter 'percentile': '100' is no number from 1 to 99"},
 		{"from=yesterday", "parameter 'from': 'yesterday'"},
 		{"from=-", "parameter 'from': '-'"},
 		{"from=nowish", "parameter 'from': 'nowish'"},

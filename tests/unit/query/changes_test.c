@@ -40,7 +40,7 @@ static struct dim_value text_value(const char *text)
 
 static struct store_change change_of(const struct event *e)
 {
-	struct store_change c = {.time_ms = e->time_ms, .router = text_value(routers[e->router]), .prefix = {.known = true},
+	struct store_change c = {.time_ms = e->time_ms, .place = {.time_ms = e->time_ms, .number = CHANGES - (uint64_t)(e - events)}, .router = text_value(routers[e->router]), .prefix = {.known = true},
 		.before = path_values[e->before], .after = path_values[e->after]};
 	assert_int_equal(prefix_parse(prefixes[e->prefix], &c.prefix.prefix, NULL), 0);
 	return c;
@@ -48,7 +48,9 @@ static struct store_change change_of(const struct event *e)
 
 static bool stores(const struct store_change *c, const struct store_change_query *q)
 {
-	if (c->time_ms < q->from_ms || c->time_ms >= q->to_ms)
+	if (c->time_ms < q->from_ms || c->time_ms >= store_changes_end_ms(q))
+		return false;
+	if (q->behind && c->time_ms == q->behind->time_ms && c->place.number >= q->behind->number)
 		return false;
 	if (q->router && !filter_same_bytes(&c->router, &(struct dim_value){.known = true, .bytes = *q->router}))
 		return false;

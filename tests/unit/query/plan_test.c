@@ -186,6 +186,24 @@ static void test_same_range(void **state)
 	}
 }
 
+/* Never narrower than the least, and wider only where that is gone or makes too many. */
+static void test_least_step(void **state)
+{
+	static const struct {
+		uint64_t range_s;
+		uint32_t least_s, points, step_s;
+	} steps[] = {{60, 300, 10, 300}, {3 * HOUR, 300, 5000, 300}, {DAY, 300, 5000, 300}, {4 * DAY, 300, 5000, HOUR}, {DAY, 300, 100, 900},
+		{100 * DAY, 300, 5000, DAY}, {3 * HOUR, 2 * HOUR, 5000, 2 * HOUR}};
+	const uint64_t retention[LEVEL_COUNT] = {2 * DAY, 90 * DAY, UINT64_MAX}, now = T0;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct plan p;
+		struct query q = {.by = {DIM_time}, .by_count = 1, .exact_range = true, .from_s = now - steps[i].range_s, .to_s = now,
+			.step_min_s = steps[i].least_s, .points_max = steps[i].points};
+		assert_int_equal(plan_make(&q, retention, now, &p, NULL), 0);
+		assert_int_equal(p.step_s, steps[i].step_s);
+	}
+}
+
 static void test_random_ranges(void **state)
 {
 	static const uint32_t steps[] = {0, 60, 300, 3600, 7200, 86400};
@@ -224,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_bad_ranges),
 		cmocka_unit_test(test_cubes),
 		cmocka_unit_test(test_same_range),
+		cmocka_unit_test(test_least_step),
 		cmocka_unit_test(test_random_ranges),
 	};
 	wt_random_init();

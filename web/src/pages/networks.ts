@@ -4,10 +4,11 @@
 // round-trip times that are sorted by are those of groups with samples enough; the others stand below, greyed. They are
 // found among the AMONG groups with the most samples, which a group without enough of them would not be in.
 
-import {ask, FIELDS, RATE, RTT, type Answer, type Change, type Dimension, type Row, type Sparklines} from "../api";
+import {ask, fieldsWith, FIELDS, RATE, RTT, type Answer, type Change, type Dimension, type Figures, type Row, type Sparklines} from "../api";
 import {around, type Around} from "../around";
 import {segmented, selector} from "../bar";
 import {changesCard, loadChanges} from "../changes";
+import {asColumn, chooser, chosen, COLUMNS, fieldsOf, type Beside, type FigureColumn} from "../columns";
 import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
 import {h, type Child} from "../dom";
 import {parse, plus, quote} from "../filter";
@@ -17,13 +18,13 @@ import {bound, isFew, rate, rtt} from "../scale";
 import * as series from "../series";
 import {choice, filterOf, question, url, zone, type State} from "../state";
 import {sparkline, table, type Column} from "../table";
-import {bits, bytes, count, data, ms, percent} from "../units";
+import {bits, data, ms} from "../units";
 import * as words from "../words";
 
 const BY: [Dimension, string][] = [["country", "Country"], ["origin", "Origin AS"], ["prefix", "Prefix"], ["path", "AS path"], ["neighbour", "Neighbour AS"],
     ["via", "Any AS"], ["router", "Router"], ["type", "Type"], ["match", "Route found"]];
-const SORTS = ["bytes_sent", "connections", "packets_retransmitted", "retransmit_rate", "rtt_p50_us", "rtt_p95_us"] as const;
-type Sort = typeof SORTS[number];
+type Sort = keyof Figures;
+const SORTS = COLUMNS.map((c) => c.sort).filter((sort) => sort !== undefined) as Sort[];
 const LIMITS: [string, string][] = [["25", "25 rows"], ["50", "50 rows"], ["100", "100 rows"], ["200", "200 rows"]];
 const AMONG = 1000;
 const ROUTERS = 8; // whose changes are measured
@@ -60,7 +61,7 @@ const enough = (row: Row, sort: Sort) => sort === "retransmit_rate" ? !isFew(row
 
 function order(rows: Row[], sort: Sort, descending: boolean): Row[] {
     const sign = descending ? -1 : 1;
-    return rows.sort((a, b) => Number(enough(b, sort)) - Number(enough(a, sort)) || sign * ((a[sort] ?? -1) - (b[sort] ?? -1)));
+    return rows.sort((a, b) => Number(enough(b, sort)) - Number(enough(a, sort)) || sign * (Number(a[sort] ?? -1) - Number(b[sort] ?? -1)));
 }
 
 const ROW = `bytes_sent,connections,rtt_p95_us,${RATE},${RTT}`;
@@ -68,7 +69,7 @@ const ROW = `bytes_sent,connections,rtt_p95_us,${RATE},${RTT}`;
 // Rows with the same of the period before. Those by a rate are found among many by what it takes to rank them, and then asked for.
 async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal): Promise<Row[]> {
     const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
-    const q = {by: dim, limit, compare: "previous", fields: ROW};
+    const q = {by: dim, limit, compare: "previous", fields: fieldsWith(ROW, fieldsOf(chosen(s)))};
     if (!isRate(sort))
         return (await askTraffic<Answer>(s, "top", {...q, sort, order: descending ? "desc" : "asc"}, signal)).rows;
     const by = sort === "retransmit_rate" ? "packets_sent" : "rtt_count";
@@ -115,8 +116,8 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     const prefix = parse(filterOf(s)).find((t) => t.dim === "prefix" && !t.negate && t.values.length === 1)?.values[0];
     const [rows, whole, all, changes] = await Promise.all([
         find(s, dim, limit + 1, signal),
-        askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal),
-        askTraffic<Answer>(s, "series", {by: "", points: 120, fields: "bytes_sent,retransmit_rate,rtt_p50_us"}, signal),
+        askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: fieldsWith(FIELDS, fieldsOf(chosen(s)))}, signal),
+        askTraffic<Answer>(s, "series", {by: "", points: 120, fields: "bytes_sent,packets_sent,packets_retransmitted,retransmit_rate,rtt_p50_us", ...series.asksBefore(s)}, signal),
         prefix ? loadChanges(s, 20, signal, prefix) : [],
         dim === "path" ? learnNames() : null,
     ]);
@@ -150,11 +151,13 @@ function name(s: State, dim: Dimension, row: Row): Child {
     return h("a", {href: to, title: below ? `${words.text(dim, v)}: by ${words.LABELS[below]}` : words.text(dim, v)}, words.label(dim, v));
 }
 
-// The filter or the grouping has this dimension: then Paths shows only it.
+function besideOf(d: Data): Beside {
+    const total = d.whole.total;
+    return {against: against(d.whole), total, most: Math.max(...d.rows.map((row) => row.bytes_sent / (total.bytes_sent || 1)), 0) || 1};
+}
+
 function columns(s: State, d: Data): Column<Row>[] {
-    const sort = sortOf(s), a = against(d.whole);
-    const share = (row: Row) => row.bytes_sent / (d.whole.total.bytes_sent || 1);
-    const most = Math.max(...d.rows.map(share), 0) || 1;
+    const sort = sortOf(s), beside = besideOf(d);
     const line = (row: Row) => {
         if (!d.lines)
             return null;
@@ -166,36 +169,28 @@ function columns(s: State, d: Data): Column<Row>[] {
     return [
         {name: words.LABELS[d.dim], class: d.dim === "path" ? "what long" : "what", cell: (row) => name(s, d.dim, row)},
         {name: sort === "retransmit_rate" ? "Rate over time" : "Bytes over time", class: "spark-cell", cell: line},
-        {name: "Bytes", number: true, sort: "bytes_sent", cell: (row) => data(row.bytes_sent, bytes)},
-        {name: "Share", number: true, class: "share", title: "of the bytes of all rows and the rest",
-            cell: (row) => h("span", {class: "share-bar", vars: {"--v": String(share(row) / most)}}, data(share(row), percent))},
-        {name: "Change", number: true, class: "change-cell", title: "of the bytes, against the period before",
-            cell: (row) => sumChange(row.bytes_sent, row.previous?.bytes_sent, a, true)},
-        {name: "Retransmits", number: true, sort: "retransmit_rate", cell: (row) => rate(row)},
-        {name: "Points", number: true, class: "change-cell", title: "change of the retransmit rate, in percentage points, against the period before",
-            cell: (row) => isFew(row) || !row.previous || isFew(row.previous) ? h("span", {class: "none", title: "too few packets"}, "–")
-                : figureChange(row.retransmit_rate, row.previous.retransmit_rate, a, true, true)},
-        {name: "Sent again", number: true, sort: "packets_retransmitted", title: "packets", cell: (row) => data(row.packets_retransmitted, count)},
-        {name: "RTT p50", number: true, sort: "rtt_p50_us", cell: (row) => rtt(row.rtt_p50_us, row, ms)},
-        {name: "p95", number: true, sort: "rtt_p95_us", cell: (row) => rtt(row.rtt_p95_us, row, ms)},
-        {name: "Connections", number: true, sort: "connections", cell: (row) => data(row.connections, count)},
+        ...chosen(s).map((c) => asColumn(c, beside)),
     ];
 }
 
-function foot(d: Data): Child {
+// The others, and all: each figure that there is of them.
+function foot(s: State, d: Data): Child {
     if (d.dim === "via")
         return null;
-    const rest = (field: "bytes_sent" | "packets_retransmitted" | "connections") =>
-        Math.max(0, d.whole.total[field] - d.rows.reduce((n, row) => n + row[field], 0)); // the two were not asked at one moment
-    const cell = (...child: Child[]) => h("td", {class: "n"}, child);
-    const line = (label: string, b: number, again: number, connections: number, total: boolean) => h("tr", {class: total ? "total" : "rest"},
-        h("th", {scope: "row"}, label), h("td", {class: "spark-cell"}), cell(data(b, bytes)), h("td", {class: "n share"}), h("td", {class: "change-cell"}),
-        cell(total ? rate(d.whole.total) : null), h("td", {class: "change-cell"}), cell(data(again, count)),
-        cell(total ? rtt(d.whole.total.rtt_p50_us, d.whole.total, ms) : null), cell(total ? rtt(d.whole.total.rtt_p95_us, d.whole.total, ms) : null),
-        cell(data(connections, count)));
-    const t = d.whole.total;
-    return h("tfoot", null, d.more ? line("All others", rest("bytes_sent"), rest("packets_retransmitted"), rest("connections"), false) : null,
-        line("All", t.bytes_sent, t.packets_retransmitted, t.connections, true));
+    const total = d.whole.total, beside = besideOf(d), list = chosen(s);
+    const rest = (of: (f: Figures) => number) => Math.max(0, of(total) - d.rows.reduce((n, row) => n + of(row), 0)); // the two were not asked at one moment
+    const line = (label: string, kind: string, of: (c: FigureColumn) => Child) => h("tr", {class: kind}, h("th", {scope: "row"}, label), h("td", {class: "spark-cell"}),
+        list.map((c) => h("td", {class: `n ${c.class ?? ""}`.trim()}, of(c))));
+    return h("tfoot", null, d.more ? line("All others", "rest", (c) => c.rest ? data(rest(c.rest), c.format!) : null) : null,
+        line("All", "total", (c) => c.rest ? data(c.rest(total), c.format!) : c.all?.(total, beside)));
+}
+
+// What the dashed lines are, and how to have them or not.
+function beforeNote(s: State, d: Data): Child {
+    const wanted = series.wantsBefore(s), drawn = series.build(d.all, null, "", "throughput");
+    return h("p", {class: "before-note"}, !wanted ? null : series.hasBefore(drawn) ? [h("i", {class: "swatch dashed"}), `${series.beforeName(drawn.before!, zone(s))} `]
+        : "No data of the period before. ",
+        h("a", {id: "before", href: url(s, {before: wanted ? "off" : null})}, wanted ? "Hide" : "Show the period before"));
 }
 
 function csv(s: State, d: Data): string {
@@ -211,11 +206,12 @@ export const networks: PageModule<Data> = {
         const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
         const sorting = {by: sort, descending, url: (by: string, desc: boolean) =>
             url(s, {sort: by === "bytes_sent" && desc ? null : by, order: desc ? null : "asc"})};
-        const title = `${d.rows.length}${d.more ? " of more" : ""} ${words.PLURALS[d.dim]}`;
+        const title = d.more ? `The first ${d.rows.length} ${words.PLURALS[d.dim]}` : `${d.rows.length} ${words.PLURALS[d.dim]}`;
         const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
             "by", BY, "" as Dimension);
-        return [overTime(s, d), d.changes.length ? changesCard(s, d.changes, "dashed lines above", d.quality) : null, card(title, table(title, columns(s, d), d.rows, {sorting, class: "networks",
-            rowClass: (row) => isFew(row) ? "little" : "", foot: foot(d)}), {note: bound(d.whole.total, "retransmits are a lower bound"), tools: [by, selector("Show", s, "limit", LIMITS, "50"),
-            h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
+        const list = table(title, columns(s, d), d.rows, {sorting, class: "networks", rowClass: (row) => isFew(row) ? "little" : "", foot: foot(s, d)});
+        return [overTime(s, d), beforeNote(s, d), d.changes.length ? changesCard(s, d.changes, "upright dashed lines above", d.quality) : null,
+            card(title, list, {note: bound(d.whole.total, "retransmits are a lower bound"), tools: [by, selector("Show", s, "limit", LIMITS, "50"), chooser(s),
+                h("a", {class: "more", href: csv(s, d), download: `${d.dim}.csv`}, "CSV")]})];
     },
 };

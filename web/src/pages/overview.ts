@@ -3,30 +3,34 @@
 // Where it is lost and whom to call about it, where it goes: figures against the period before, the same over time beside the worst
 // networks, the largest, and the world.
 
-import {ApiError, ask, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
+import {ApiError, ask, fieldsWith, FIELDS, RATE, RTT, type Answer, type Change, type Compared, type Dimension, type Row} from "../api";
 import {segmented, selector} from "../bar";
+import {billed, explained, name as billName, PERCENTILE} from "../billed";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
+import {about} from "../hint";
 import {askTraffic, card, empty, noTraffic, toRange, trafficEvery, waiting, type PageModule} from "../page";
 import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
 import {changesCard, loadChanges} from "../changes";
 import {askWorst, excessOf, loadLost, loadOver, lostCard, type Lost} from "../lost";
-import {bound, isFew, legend, rate, rtt, wilson, worstFirst} from "../scale";
+import {bound, isFew, rate, rtt, wilson, worstFirst} from "../scale";
 import * as series from "../series";
 import {choice, current, filterOf, go, url, zone, type State} from "../state";
 import {asTable, sparkline, table, type Column} from "../table";
 import {bits, bytes, count, data, ms, percent, type Format} from "../units";
 import * as words from "../words";
-import {loadWorld, world, type MapOf} from "../world";
+import {loadWorld, mapLegend, world, type MapOf} from "../world";
 
-const SPLITS: [Dimension | "", string][] = [["", "Nothing"], ["router", "Router"], ["neighbour", "Neighbour AS"], ["origin", "Origin AS"],
+const SPLITS: [Dimension | "none", string][] = [["none", "Nothing"], ["router", "Router"], ["neighbour", "Neighbour AS"], ["origin", "Origin AS"],
     ["via", "Any AS"], ["country", "Country"], ["type", "Traffic type"], ["prefix", "Prefix"], ["path", "AS path"], ["match", "Route found"]];
-const MEASURES: [series.Measure, string][] = [["throughput", "Throughput"], ["retransmit_rate", "Retransmits"], ["rtt_p50_us", "RTT p50"],
-    ["rtt_p95_us", "RTT p95"], ["connections", "Connections"]];
-const MAPS: [MapOf, string][] = [["retransmit_rate", "Retransmit rate"], ["bytes_sent", "Bytes"]];
+// What is looked at every day, and the rest.
+const FIRST: [series.Measure, string][] = [["throughput", "Throughput"], ["retransmit_rate", "Retransmits"], ["rtt_p50_us", "RTT p50"]];
+const MORE: series.Measure[] = ["rtt_p95_us", "connections", "requests", "open", "goodput", "spurious", "again", "received"];
+const MAPS: [MapOf, string][] = [["retransmit_rate", "Retransmits"], ["goodput", "Goodput"], ["rtt_p50_us", "RTT p50"], ["bytes_sent", "Bytes"]];
 const NETWORKS: [Dimension, string][] = [["origin", "Origin AS"], ["neighbour", "Neighbour AS"], ["via", "Any AS"], ["country", "Country"], ["prefix", "Prefix"]];
 const RANKS: [Rank, string][] = [["excess", "Excess"], ["rate", "Rate"]];
-const LISTED = 8;
+const LISTED = 12;
+const CHANGES = 8;
 const POINTS = 120;
 
 type Rank = "excess" | "rate";
@@ -48,8 +52,16 @@ interface Lists {
     worst: Row[];
 }
 
-const splitOf = (s: State) => choice(s, "by", SPLITS.map(([v]) => v), "neighbour");
-const measureOf = (s: State) => choice(s, "measure", MEASURES.map(([v]) => v), "throughput");
+function splitOf(s: State): Dimension | "" {
+    const by = choice(s, "by", SPLITS.map(([v]) => v), "neighbour");
+    return by === "none" ? "" : by;
+}
+
+const measureOf = (s: State) => choice(s, "measure", [...FIRST.map(([v]) => v), ...MORE], "throughput");
+const mapOf = (s: State) => choice(s, "map", MAPS.map(([v]) => v), "retransmit_rate");
+// The whole by time, of which there are lines beside the figures and the chart.
+const WHOLE = "bytes_sent,connections,retransmit_rate,rtt_p50_us,rtt_p95_us,packets_sent,packets_retransmitted";
+const COUNTRIES = `bytes_sent,rtt_p95_us,${RATE},${RTT}`;
 const networksOf = (s: State) => choice(s, "networks", NETWORKS.map(([v]) => v), "origin");
 
 const worstOf = (s: State) => choice(s, "worst", NETWORKS.map(([v]) => v), "origin");
@@ -76,11 +88,17 @@ async function loadLists(s: State, total: Promise<Compared>, countries: Promise<
     return {countries: country.rows, largest: largest.rows, worst: worst(s, lost.rows, whole)};
 }
 
+// The whole by time, with the period before unless it is not wanted.
+function loadWhole(s: State, signal: AbortSignal): Promise<Answer> {
+    return askTraffic<Answer>(s, "series", {by: "", points: POINTS, fields: fieldsWith(WHOLE, series.MEASURES[measureOf(s)].field), percentile: PERCENTILE,
+        ...series.asksBefore(s)}, signal);
+}
+
 // The series that are split show one measure, in the order of another.
 function loadSplit(s: State, split: Dimension, signal: AbortSignal): Promise<Answer> {
     const {field, sort} = series.MEASURES[measureOf(s)];
-    return askTraffic<Answer>(s, "series", {by: split, limit: series.asked(measureOf(s)), sort, points: POINTS,
-        fields: field.split(",").includes(sort) ? field : `${field},${sort}`}, signal);
+    return askTraffic<Answer>(s, "series", {by: split, limit: series.asked(measureOf(s)), sort, points: POINTS, fields: fieldsWith(field, sort),
+        ...measureOf(s) === "throughput" ? {percentile: PERCENTILE} : {}}, signal);
 }
 
 // What the rest of the page can be shown without: it is asked for again with it.
@@ -97,11 +115,11 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
     const split = splitOf(s);
     const whole = askTraffic<Answer>(s, "top", {by: "", compare: "previous", fields: FIELDS}, signal);
     const first = Promise.all([whole,
-        askTraffic<Answer>(s, "series", {by: "", points: POINTS, fields: `bytes_sent,connections,retransmit_rate,rtt_p50_us,rtt_p95_us,packets_sent,packets_retransmitted`}, signal),
+        loadWhole(s, signal),
         split ? loadSplit(s, split, signal) : null,
-        loadChanges(s, LISTED, signal),
+        loadChanges(s, CHANGES, signal),
     ]);
-    const countries = askTraffic<Answer>(s, "countries", {fields: `bytes_sent,rtt_p95_us,${RATE},${RTT}`}, signal);
+    const countries = askTraffic<Answer>(s, "countries", {fields: mapOf(s) === "goodput" ? fieldsWith(COUNTRIES, series.MEASURES.goodput.field) : COUNTRIES}, signal);
     const vias = askWorst(s, "via", WORST, signal);
     const total = whole.then((a) => a.total);
     const rest = Promise.all([loadLists(s, total, countries, vias, signal), inTime(loadLost(s, signal), null)]);
@@ -126,11 +144,17 @@ function tile(id: string, name: string, value: number | null, format: Format, mo
         sparkline(values, `${name} over time`));
 }
 
+// As it is billed.
+function p95(all: Answer): Child {
+    const t = billed(all.throughput);
+    return t ? h("span", {id: "p95", tabindex: "0", "data-hint": explained(t)}, `${billName(t)} `, data(t.total.percentile_bps, bits)) : null;
+}
+
 function tiles(d: Data): HTMLElement {
     const t = d.total, p = t.previous, a = against(d.whole);
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
-        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [bits(t.bytes_sent * 8 / secondsOf(covered(d.whole))), " on average"], sumChange(t.bytes_sent, p?.bytes_sent, a), lines("throughput")),
+        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [h("span", null, bits(t.bytes_sent * 8 / secondsOf(covered(d.whole))), " on average"), " ", p95(d.all)], sumChange(t.bytes_sent, p?.bytes_sent, a), lines("throughput")),
         tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), figureChange(t.retransmit_rate, p?.retransmit_rate, a, true), lines("retransmit_rate")),
         tile("p50", "RTT p50", t.rtt_p50_us, ms, null, figureChange(t.rtt_p50_us, p?.rtt_p50_us, a, false), lines("rtt_p50_us")),
         tile("p95", "RTT p95", t.rtt_p95_us, ms, null, figureChange(t.rtt_p95_us, p?.rtt_p95_us, a, false), lines("rtt_p95_us")),
@@ -139,39 +163,57 @@ function tiles(d: Data): HTMLElement {
 
 // ---- over time ----
 
-function legendOf(s: State, drawn: series.Drawn, dim: Dimension | ""): HTMLElement {
-    const info = series.MEASURES[drawn.measure];
-    const most = (g: series.Group) => g.values.some((v) => v !== null) ? Math.max(...g.values.map((v) => v ?? 0)) : null;
-    return h("ul", {class: "legend", "aria-label": "Groups, with their means and highest points"},
-        h("li", {class: "legend-row legend-head"}, h("span", {class: "n"}, "mean"), h("span", {class: "n most"}, "highest")), drawn.groups.map((g) => {
+// A line for each group: its mean, where it is billed its percentile, its extreme.
+function legendOf(s: State, d: Data, drawn: series.Drawn, dim: Dimension | ""): HTMLElement {
+    const info = series.MEASURES[drawn.measure], bills = drawn.measure === "throughput" ? billed((d.split ?? d.all).throughput) : null;
+    const figures = (...list: (number | null | undefined)[]) => list.map((v, i) => h("span", {class: i === list.length - 1 ? "n most" : "n"}, info.format(v)));
+    const row = (g: series.Group) => {
         const content = [h("i", {class: "swatch", vars: {"--c": g.color}}), h("span", {class: "legend-name", title: g.name}, g.name),
-            h("span", {class: "n"}, info.format(g.mean)), h("span", {class: "n most"}, info.format(most(g)))];
+            bills ? figures(g.mean, g.bill?.percentile_bps, g.bill?.max_bps) : figures(g.mean, series.extreme(g.values, info))];
         return h("li", null, dim && g.value !== undefined ? h("a", {href: url(s, {filter: plus(filterOf(s), dim, g.value)}), title: `Only ${g.name}`}, content)
             : h("span", {class: "legend-row"}, content));
-    }));
+    };
+    const percentile = bills ? h("span", {class: "n", tabindex: "0", "data-hint": explained(bills)}, billName(bills)) : null;
+    return h("ul", {class: "legend", "aria-label": `Groups, with their means${bills ? ", 95th percentiles" : ""} and ${series.extremeName(info)} points`},
+        h("li", {class: "legend-row legend-head"}, h("span", {class: "n"}, "mean"), percentile, h("span", {class: "n most"}, series.extremeName(info))), drawn.groups.map(row),
+        beforeRow(s, drawn, bills !== null));
+}
+
+// What the dashed line is, and how to have it or not.
+function beforeRow(s: State, drawn: series.Drawn, bills: boolean): HTMLElement {
+    const info = series.MEASURES[drawn.measure], shown = series.wantsBefore(s), there = series.hasBefore(drawn);
+    const name = !shown ? "Show the period before" : there ? series.beforeName(drawn.before!, zone(s)) : "No data of the period before";
+    return h("li", null, h("a", {id: "before", href: url(s, {before: shown ? "off" : null}), title: shown ? "The whole in the period before. Click to hide it." : name},
+        h("i", {class: "swatch dashed"}), h("span", {class: "legend-name"}, name),
+        there ? [h("span", {class: "n"}, info.format(drawn.before!.mean)), bills ? h("span", {class: "n"}) : null,
+            h("span", {class: "n most"}, info.format(series.extreme(drawn.before!.values, info)))] : null));
+}
+
+// The measures of every day side by side, the others in a list.
+function measures(s: State): Child {
+    const now = measureOf(s), further = MORE.includes(now);
+    const select: HTMLSelectElement = h("select", {id: "select-measure", class: further ? "chosen" : "", "aria-label": "More measures",
+        onChange: () => go(url(s, {measure: select.value || null}))},
+    h("option", {value: "", selected: !further}, "More"), MORE.map((m) => h("option", {value: m, selected: m === now}, series.MEASURES[m].label)));
+    return [segmented<series.Measure | "">("Measure", s, "measure", FIRST, further ? "" : "throughput"), select];
 }
 
 function overTime(s: State, d: Data): HTMLElement {
-    const dim = splitOf(s), measure = measureOf(s);
+    const dim = splitOf(s), measure = measureOf(s), {label, what} = series.MEASURES[measure];
     const drawn = series.build(d.all, d.split, dim, measure);
     const markers = d.changes.map((c) => ({time: Date.parse(c.time), label: c.prefix}));
-    return card(MEASURES.find(([v]) => v === measure)![1], h("div", {class: "with-legend"},
-        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, drawn, dim), series.seriesTable(drawn, zone(s))),
-    {tools: [segmented("Measure", s, "measure", MEASURES, "throughput"), selector("by", s, "by", SPLITS, "neighbour")]});
+    return card([label, about(label, what)], h("div", {class: "with-legend"},
+        series.seriesChart("overview-series", drawn, zone(s), toRange, markers), legendOf(s, d, drawn, dim), series.seriesTable(drawn, zone(s))),
+    {tools: [measures(s), selector("by", s, "by", SPLITS, "neighbour")]});
 }
 
 // ---- where ----
 
-function volumeLegend(): HTMLElement {
-    return h("div", {class: "rate-legend", role: "img", "aria-label": "Colours from little to much traffic"}, h("span", null, "less"),
-        [0, 1, 2, 3, 4].map((i) => h("span", {class: `volume-${i}`}, h("i"))), h("span", null, "more"));
-}
-
 function whereTo(s: State, countries: Row[]): HTMLElement {
     const list = columns(s, "country", 0).filter((c) => c.name !== "Share");
-    const of = choice(s, "map", MAPS.map(([v]) => v), "retransmit_rate");
+    const of = mapOf(s);
     return card("Countries", [world("overview-map", countries, of, (code) =>
-        go(url(current(), {filter: plus(filterOf(current()), "country", code), by: null}, "networks"))), of === "bytes_sent" ? volumeLegend() : legend(),
+        go(url(current(), {filter: plus(filterOf(current()), "country", code), by: null}, "networks"))), mapLegend(of),
         asTable("map-table", () => table("Countries", list, countries))],
     {tools: segmented("Colour", s, "map", MAPS, "retransmit_rate")});
 }
@@ -221,7 +263,7 @@ export const overview: PageModule<Data> = {
     draw(s, d) {
         if (d.senders !== null)
             return noTraffic(s, d.senders);
-        const changes = changesCard(s, d.changes, "dashed lines above");
+        const changes = changesCard(s, d.changes, "upright dashed lines above");
         const soon = (title: string) => card(title, waiting());
         return [lostCard(s, d.lost), tiles(d),
             h("div", {class: "columns story"}, overTime(s, d), d.lists ? worstCard(s, d, d.lists) : soon("Worst networks")),

@@ -51,7 +51,7 @@ function columns(s: State): Column<Source>[] {
         {name: "Since", number: true, cell: (r) => age(r.since, zone(s))},
         {name: "Prefixes", number: true, cell: (r) => data(r.prefixes, count)},
         {name: "Routes", number: true, cell: (r) => data(r.routes, count)},
-        {name: "Peers", number: true, cell: (r) => [data(r.peers, count), r.peers_lost ? h("span", {class: "bad"}, ` ${r.peers_lost} lost`) : null]},
+        {name: "Peers", number: true, cell: (r) => [data(r.peers, count), r.peers_lost ? [", ", h("span", {class: "bad"}, `${r.peers_lost} lost`)] : null]},
         {name: "Updates/s", number: true, cell: (r) => data(r.updates_per_s, count)},
         {name: "Last change", number: true, cell: (r) => age(r.last_change, zone(s))},
         {name: "Oddities", cell: oddities},

@@ -107,18 +107,17 @@ function details(r: Route): Child {
     const list: [string, string | number | null | undefined][] = [["Communities", r.communities], ["Large", r.large_communities], ["Extended", r.ext_communities],
         ["MED", r.med], ["Origin code", r.origin_code === "igp" ? null : r.origin_code], ["Aggregator", r.aggregator], ["Peer", r.peer]];
     const known = list.filter(([, v]) => v !== null && v !== undefined && v !== "");
-    return known.length ? h("span", {class: "attributes"}, known.map(([name, v]) => [h("span", {class: "attribute"}, name), " ", h("span", {class: "mono"}, String(v)), " "])) : null;
+    return known.length ? h("div", {class: "attributes"}, known.map(([name, v]) =>
+        h("div", null, h("span", {class: "attribute"}, name), " ", h("span", {class: "mono"}, String(v))))) : null;
 }
 
 function columns(s: State): Column<Route>[] {
     const traffic = (r: Route) => r.prefix ? h("a", {href: url({...s, parameters: new URLSearchParams()}, {filter: plus("", "prefix", r.prefix)}, "networks"),
         title: "Traffic to this prefix", "aria-label": `Traffic to ${r.prefix}`}, "Traffic") : null;
-    const origin = (r: Route): Child => r.origin === null ? null : words.asName(r.origin) ?? `AS${r.origin}`;
     return [
         {name: "Router", cell: (r) => r.router},
         {name: "Prefix", cell: (r) => r.prefix ? h("a", {class: "mono", href: url(s, {q: r.prefix, after: null})}, r.prefix) : h("span", {class: "unknown"}, "no route")},
-        {name: "AS path", cell: (r) => r.prefix ? words.path(r.path) : null},
-        {name: "Origin", class: "origin", cell: origin},
+        {name: "AS path", class: "turn", cell: (r) => r.prefix ? words.path(r.path) : null},
         {name: "Next hop", when: (rows) => rows.some((r) => r.next_hop), cell: (r) => h("span", {class: "mono"}, r.next_hop ?? "")},
         {name: "Local pref", number: true, when: (rows) => rows.some((r) => typeof r.local_pref === "number"), cell: (r) => r.local_pref},
         {name: "Attributes", class: "wrap", when: (rows) => rows.some((r) => details(r)), cell: details},

@@ -31,15 +31,25 @@ interface Sender {
 interface Data {
     rows: Sender[];
     refused: Record<string, number>;
-    backlog: {batches: number; bytes: number; since: string | null; store_away_since: string | null; store_error: string | null;
-        housekeeping_failed_since: string | null; housekeeping_error: string | null; journal_error: string | null};
+    backlog: {
+        batches: number;
+        bytes: number;
+        since: string | null;
+        store_away_since: string | null;
+        store_error: string | null;
+        housekeeping_failed_since: string | null;
+        housekeeping_error: string | null;
+        journal_error: string | null;
+    };
     at: number;
     rates: Map<string, number>;
 }
 
 const QUIET_S = 60;
-const REASONS: Record<string, string> = {unknown_key: "unknown key", bad_tag: "wrong seal", malformed: "malformed", too_old: "too old", ahead: "from the future",
-    sessions_full: "too many sessions"};
+const REASONS: Record<string, string> = {
+    unknown_key: "unknown key", bad_tag: "wrong seal", malformed: "malformed", too_old: "too old", ahead: "from the future",
+    sessions_full: "too many sessions",
+};
 
 let last: Data | null = null;
 
@@ -57,6 +67,9 @@ async function load(_: State, signal: AbortSignal): Promise<Data> {
 }
 
 const rejected = (r: Sender) => r.rejected.past + r.rejected.future + r.rejected.invalid;
+const rejections = (r: Sender) => `too old ${r.rejected.past}, too far ahead ${r.rejected.future}, impossible ${r.rejected.invalid}`;
+const oddities = (r: Sender) => `${r.duplicates} twice, ${r.replayed} again after their acknowledgement, ${r.reordered} out of order`;
+const EQUATION = "sent = stored + rejected + lost + earlier + in flight";
 const balance = (r: Sender) => r.sent - r.stored - rejected(r) - r.lost - r.earlier - r.in_flight;
 // What should be nothing, and is told apart when it is not.
 const bad = (v: number, title: string) => h("span", {class: v ? "bad" : "none"}, data(v, count, title));
@@ -72,20 +85,21 @@ function columns(s: State, d: Data): Column<Sender>[] {
         {name: "Sent", number: true, cell: (r) => data(r.sent, count)},
         {name: "Stored", number: true, cell: (r) => data(r.stored, count)},
         {name: "In flight", number: true, cell: (r) => data(r.in_flight, count)},
-        {name: "Rejected", number: true, cell: (r) => bad(rejected(r), `too old ${r.rejected.past}, too far ahead ${r.rejected.future}, impossible ${r.rejected.invalid}`)},
-        {name: "Lost", number: true, title: "sent in sessions that ended without delivering them", cell: (r) => bad(r.lost, String(r.lost))},
-        {name: "Earlier", number: true, title: "acknowledged before this journal knew the session", cell: (r) => data(r.earlier, count)},
-        {name: "Dropped", number: true, title: "by the sender itself, for want of room; not in sent", cell: (r) => bad(r.dropped, String(r.dropped))},
-        {name: "Datagrams", number: true, cell: (r) => data(r.datagrams, count, `${r.duplicates} twice, ${r.replayed} again after their acknowledgement, ${r.reordered} out of order`)},
-        {name: "Sessions", number: true, cell: (r) => data(r.sessions, count)},
-        {name: "Ledger", cell: (r) => balance(r) ? h("span", {class: "bad"}, `off by ${balance(r)}`) : h("span", {class: "good", title: "sent = stored + rejected + lost + earlier + in flight"}, "closes")},
+        {name: "Rejected", number: true, title: "Records of a time too long ago or too far ahead, or with figures that cannot be.", cell: (r) => bad(rejected(r), rejections(r))},
+        {name: "Lost", number: true, title: "Sent in sessions that ended without delivering them.", cell: (r) => bad(r.lost, String(r.lost))},
+        {name: "Earlier", number: true, title: "Acknowledged before this journal knew the session.", cell: (r) => data(r.earlier, count)},
+        {name: "Dropped", number: true, title: "By the sender itself, for want of room; not in sent.", cell: (r) => bad(r.dropped, String(r.dropped))},
+        {name: "Datagrams", number: true, cell: (r) => data(r.datagrams, count, oddities(r))},
+        {name: "Sessions", number: true, title: "Runs of the sender: each begins to count anew.", cell: (r) => data(r.sessions, count)},
+        {name: "Ledger", title: `Closes when ${EQUATION}.`, cell: (r) => balance(r) ? h("span", {class: "bad"}, `off by ${balance(r)}`) : h("span", {class: "good"}, "closes")},
     ];
 }
 
 function sums(rows: Sender[]): Child {
     const sum = (of: (r: Sender) => number) => h("td", {class: "n"}, data(rows.reduce((n, r) => n + of(r), 0), count));
-    return h("tfoot", null, h("tr", {class: "total"}, h("th", {scope: "row"}, "All"), h("td"), h("td"), h("td"), sum((r) => r.sent), sum((r) => r.stored), sum((r) => r.in_flight),
-        sum(rejected), sum((r) => r.lost), sum((r) => r.earlier), sum((r) => r.dropped), sum((r) => r.datagrams), sum((r) => r.sessions), h("td")));
+    return h("tfoot", null, h("tr", {class: "total"}, h("th", {scope: "row"}, "All"), h("td"), h("td"), h("td"),
+        sum((r) => r.sent), sum((r) => r.stored), sum((r) => r.in_flight), sum(rejected), sum((r) => r.lost), sum((r) => r.earlier), sum((r) => r.dropped),
+        sum((r) => r.datagrams), sum((r) => r.sessions), h("td")));
 }
 
 function facts(list: [string, Child][]): HTMLElement {
@@ -102,13 +116,21 @@ function backlog(s: State, d: Data): HTMLElement {
         facts([["Batches", data(b.batches, count)], ["In the journal", data(b.bytes, bytes)], ["Oldest", b.since ? age(b.since, zone(s)) : "none"]])]);
 }
 
+function ledger(s: State, d: Data): HTMLElement {
+    return card(`${d.rows.length} ${d.rows.length === 1 ? "sender" : "senders"}`,
+        table("Senders", columns(s, d), d.rows, {foot: d.rows.length > 1 ? sums(d.rows) : null}), {note: EQUATION});
+}
+
+function nobody(): HTMLElement {
+    return empty("No sender has been heard yet.", h("p", null, "Point one at this collector: ", h("code", null, "whereto_collector HOST:5775"), " in nginx, or ",
+        h("code", null, "whereto send --to HOST:5775"), "."));
+}
+
 export const senders: PageModule<Data> = {
     title: "Senders", lead: "Is every record accounted for?", bar: false, every: () => 2, load,
     draw(s, d) {
-        const list = d.rows.length ? card(`${d.rows.length} ${d.rows.length === 1 ? "sender" : "senders"}`, table("Senders", columns(s, d), d.rows, {foot: d.rows.length > 1 ? sums(d.rows) : null}),
-            {note: "sent = stored + rejected + lost + earlier + in flight"})
-            : empty("No sender has been heard yet.", h("p", null, "Point one at this collector: ", h("code", null, "whereto_collector HOST:5775"), " in nginx, or ", h("code", null, "whereto send --to HOST:5775"), "."));
-        return [list, h("div", {class: "columns"}, backlog(s, d), card("Datagrams refused", facts(Object.entries(d.refused).map(([reason, n]) =>
-            [REASONS[reason] ?? reason.replaceAll("_", " "), bad(n, String(n))])), {note: "from nobody in particular"}))];
+        const refused = Object.entries(d.refused).map(([reason, n]): [string, Child] => [REASONS[reason] ?? reason.replaceAll("_", " "), bad(n, String(n))]);
+        return [d.rows.length ? ledger(s, d) : nobody(),
+            h("div", {class: "columns"}, backlog(s, d), card("Datagrams refused", facts(refused), {note: "from nobody in particular"}))];
     },
 };
