@@ -53,6 +53,8 @@ struct job {
 	size_t member_cap;
 	struct store_filter filters[FILTERS_MAX];
 	size_t filter_count;
+	const struct dim_value *vias; /* as in struct store_query */
+	size_t via_count;
 };
 
 static void job_done(struct job *j)
@@ -203,6 +205,8 @@ static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t
 		.filters = j->filters,
 		.filter_count = j->filter_count,
 		.measures = measures,
+		.vias = j->vias,
+		.via_count = dims & DIM_BIT(DIM_via) ? j->via_count : 0,
 		.keep_snapshot = keep_snapshot,
 		.deadline_ns = j->q->deadline_ns,
 	};
@@ -337,7 +341,8 @@ static void narrow(struct job *j, enum dimension dim, const struct dim_value *va
 }
 
 /* Narrows the store's work to rows that can be one of these groups'. Their keys have no time. That saves time and changes no answer:
- * rows of other groups are passed over as they come. */
+ * rows of other groups are passed over as they come. Of vias that are given the store is told without a condition: what it keeps is
+ * then of all, and there when others are asked for. */
 static int ask_for_groups(struct job *j, const struct groups *g, bool keep_snapshot)
 {
 	size_t per = (size_t)g->count + 1, filters = j->filter_count;
@@ -349,10 +354,16 @@ static int ask_for_groups(struct job *j, const struct groups *g, bool keep_snaps
 		if ((int)i == j->time_at)
 			continue;
 		size_t count = group_values(g, word++, &j->sets[i], values + i * per);
-		narrow(j, j->q->by[i], values + i * per, count);
+		if (!j->q->only || (int)i != j->via_at || !j->store_via) {
+			narrow(j, j->q->by[i], values + i * per, count);
+			continue;
+		}
+		j->vias = values + i * per;
+		j->via_count = count;
 	}
 	int r = ask(j, j->plan.cube, dims_mask(j), answer_measures(j->q), keep_snapshot, on_row);
 	j->filter_count = filters;
+	j->via_count = 0;
 	return r;
 }
 

@@ -68,6 +68,8 @@ struct kept_job {
 	unsigned measure_count;
 	struct sql where;     /* " AND ...": conditions on the cube's columns */
 	bool empty;           /* no row can meet them */
+	uint64_t *vias;       /* those that are wanted as they stand in a key, in their order; NULL: all */
+	size_t via_count;
 	uint64_t list_values; /* numbers listed for the first dimension of the cube's key; 0: none */
 };
 
@@ -116,6 +118,8 @@ struct kept_ops {
 /* ---- planning (kept_plan.c) ---- */
 
 int kept_plan(struct kept_job *j) MUST_USE;
+/* Of the last word of a key, when there are vias. */
+bool kept_wants_via(const struct kept_job *j, uint64_t via);
 /* " WHERE ts ...": of the run. Its buckets are listed where that leads straight to the rows of so many values listed for the
  * key's first dimension (0: none is). */
 void kept_add_range(struct sql *s, const struct kept_run *run, uint64_t listed);

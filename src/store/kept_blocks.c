@@ -269,6 +269,8 @@ static int add_sums(void *ctx, const uint64_t *key, const uint64_t *sums)
 	const struct adding *a = ctx;
 	uint64_t counted[1 + CUBE_KEY_MAX];
 	uint32_t at;
+	if (a->job->vias && !kept_wants_via(a->job, key[a->into->key_words - 1]))
+		return 0;
 	if (a->job->counted_time) {
 		memcpy(counted, key, a->into->key_words * sizeof(*key));
 		counted[0] = (key[0] - a->job->first_s) / a->job->q->step_s;

@@ -32,6 +32,7 @@ int kept_too_late(struct error *err)
 void kept_job_done(struct kept_job *j)
 {
 	sql_done(&j->where);
+	free(j->vias);
 }
 
 /* ---- columns ---- */
@@ -111,9 +112,36 @@ static int add_conditions(struct kept_job *j)
 	return r == 0 && !sql_text(&j->where) ? kept_no_memory(j) : r;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+static int plan_vias(struct kept_job *j)
+{
+	const struct store_query *q = j->q;
+	if (!q->via_count || !(q->dims & DIM_BIT(DIM_via)))
+		return 0;
+	j->vias = malloc(q->via_count * sizeof(*j->vias));
+	if (!j->vias)
+		return kept_no_memory(j);
+	for (size_t i = 0; i < q->via_count; i++)
+		j->vias[j->via_count++] = q->vias[i].known ? q->vias[i].number + 1 : 0;
+	qsort(j->vias, j->via_count, sizeof(*j->vias), by_number);
+	return 0;
+}
+
+bool kept_wants_via(const struct kept_job *j, uint64_t via)
+{
+	return bsearch(&via, j->vias, j->via_count, sizeof(via), by_number);
+}
+
 int kept_plan(struct kept_job *j)
 {
 	plan_columns(j);
+	if (plan_vias(j) < 0)
+		return -ENOMEM;
 	groups_reset(&j->reader->groups, j->with_time + j->dim_count, j->measure_count);
 	groups_limit(&j->reader->groups, KEPT_SUMS_BYTES);
 	return add_conditions(j);

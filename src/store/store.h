@@ -142,6 +142,10 @@ struct store_query {
 	uint32_t best;
 	enum measure best_by;
 	const enum measure *best_per; /* NULL: none */
+	/* With DIM_via, rows of any but these may be left out. A filter by via is another thing: it leaves all that are on a path with one. 0: none
+	 * may. Not with best. */
+	const struct dim_value *vias;
+	size_t via_count;
 	bool keep_snapshot;   /* the reader's next query sees the very same rows; see snapshots below */
 	uint64_t deadline_ns; /* monotonic: give up with -ETIMEDOUT; 0: never */
 };

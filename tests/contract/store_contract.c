@@ -178,10 +178,14 @@ static double figure(const struct store_query *q, const struct measures *m)
 	return m->v[*q->best_per] ? (double)m->v[q->best_by] / (double)m->v[*q->best_per] : -1;
 }
 
-/* So many others have more that the row may be left out. */
+/* So many others have more that the row may be left out, or its via is not wanted. */
 static bool may_be_left_out(const struct comparison *c, const struct naive_row *row)
 {
-	size_t more = 0;
+	size_t more = 0, wanted = 0;
+	while (wanted < c->q->via_count && (c->q->vias[wanted].known ? c->q->vias[wanted].number : 0) != row->key.dims[DIM_via])
+		wanted++;
+	if (c->q->via_count && wanted == c->q->via_count)
+		return true;
 	for (size_t i = 0; c->q->best && i < c->count; i++)
 		more += figure(c->q, &c->rows[i].m) > figure(c->q, &row->m);
 	return c->q->best && more >= c->q->best;
@@ -341,6 +345,16 @@ static void random_best(struct store_query *q)
 		q->measures |= MEASURE_BIT(q->best_by) | MEASURE_BIT(per);
 }
 
+/* By via, asks for some only. */
+static void random_vias(struct store_query *q)
+{
+	static struct dim_value vias[4];
+	if (!(q->dims & DIM_BIT(DIM_via)) || q->best || wt_random_below(2))
+		return;
+	q->vias = vias;
+	q->via_count = random_values(DIM_via, vias);
+}
+
 static void random_query(struct store_query *q, struct store_filter *filters, struct dim_value values[][4])
 {
 	*q = (struct store_query){.cube = (enum store_cube)wt_random_below(CUBE_COUNT), .filters = filters};
@@ -365,6 +379,7 @@ static void random_query(struct store_query *q, struct store_filter *filters, st
 	if (dims & DIM_BIT(DIM_path)) {
 		dims |= DIM_BIT(DIM_via);
 		q->dims |= contract->ops->via && !wt_random_below(3) ? DIM_BIT(DIM_via) : 0;
+		random_vias(q);
 	}
 	for (int d = 0; d < DIMENSION_COUNT; d++) {
 		if (!(dims & DIM_BIT(d)) || wt_random_below(4))
