@@ -2,7 +2,7 @@
 
 // The bar under the header: the filter with completion, and the range of time.
 
-import {ask, DIMENSIONS, type Dimension, type Offers} from "./api";
+import {ApiError, ask, DIMENSIONS, type Dimension, type Offers} from "./api";
 import {byId, h, replace} from "./dom";
 import * as filter from "./filter";
 import {askedOrNull, choice, filterOf, get, go, iso, isRelative, range, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
@@ -20,7 +20,7 @@ interface Offer {
 
 let offers: Offer[] = [];
 let chosen = -1;
-let finds = 0;
+let asking: AbortController | null = null; // the present question, if any
 let quiet = false; // the input gets the focus back, which nobody asked for
 
 const HELP: Record<Dimension, string> = {
@@ -32,13 +32,14 @@ const NAMED_FROM = 2;       // letters: fewer are in too many names
 const NAMED_S = 86400;      // values of the last day of the range will do, and are found quickly
 const NAMED_OF_EACH = "4";
 const NAMED_AGE_S = 60;
+const TYPING_MS = 120;      // from a letter to the question, if no other comes
 
 // Values of any dimension that begin, or a word of whose name begins, with the words that end at the cursor: with all of them, else
 // with the last few that are in a name.
-async function findNamed(text: string, cursor: number, s: State): Promise<Offer[]> {
+async function findNamed(text: string, cursor: number, s: State, signal?: AbortSignal): Promise<Offer[]> {
     const to = Math.ceil((askedOrNull(s)?.to ?? s.now) / 3600e3) * 3600e3;
     for (const {from, part} of filter.loose(text, cursor).filter((l) => l.part.length >= NAMED_FROM)) {
-        const answer = await ask<Offers>("complete", {from: iso(to - NAMED_S * 1000), to: iso(to), prefix: part, limit: NAMED_OF_EACH}, undefined, NAMED_AGE_S);
+        const answer = await ask<Offers>("complete", {from: iso(to - NAMED_S * 1000), to: iso(to), prefix: part, limit: NAMED_OF_EACH}, signal, NAMED_AGE_S);
         const found = answer.rows.flatMap((row): Offer[] => row.term === null ? [] : [{from, insert: row.term + " ", label: row.term,
             hint: [row.name, words.LABELS[row.term.split(":")[0] as Dimension], bytes(row.bytes_sent)].filter(Boolean).join(", ")}]);
         if (found.length)
@@ -47,17 +48,24 @@ async function findNamed(text: string, cursor: number, s: State): Promise<Offer[
     return [];
 }
 
-async function find(text: string, cursor: number, s: State): Promise<Offer[]> {
+// What is typed may be no question yet.
+function unlessWrong(error: unknown): Offer[] {
+    if (error instanceof ApiError && error.status === 400)
+        return [];
+    throw error;
+}
+
+async function find(text: string, cursor: number, s: State, signal: AbortSignal): Promise<Offer[]> {
     const t = filter.typing(text, cursor);
     if (!t.dim) {
         const dims = DIMENSIONS.filter((d) => d.startsWith(t.part) || words.LABELS[d].toLowerCase().startsWith(t.part.toLowerCase()))
             .map((d) => ({insert: d + ":", label: d + ":", hint: `${words.LABELS[d]}, such as ${HELP[d]}`}));
-        return [...dims, ...await findNamed(text, cursor, s).catch(() => [])];
+        return [...dims, ...await findNamed(text, cursor, s, signal).catch(unlessWrong)];
     }
     const dim = t.dim as Dimension;
     if (!DIMENSIONS.includes(dim))
         return [];
-    const answer = await ask<Offers>("complete", {...range(s), dim, limit: "12", ...t.part ? {prefix: t.part} : {}});
+    const answer = await ask<Offers>("complete", {...range(s), dim, limit: "12", ...t.part ? {prefix: t.part} : {}}, signal);
     return answer.rows.flatMap((row) => {
         const insert = row.term?.slice(dim.length + 1);
         return insert ? [{insert: insert + " ", label: insert, hint: `${row.name ? row.name + ", " : ""}${bytes(row.bytes_sent)}`}] : [];
@@ -80,21 +88,38 @@ function showOffers(input: HTMLInputElement): void {
     list.children[chosen]?.scrollIntoView({block: "nearest"});
 }
 
-function close(input: HTMLInputElement): void {
-    offers = [];
-    chosen = -1;
-    finds++;
-    showOffers(input);
-}
-
-async function complete(input: HTMLInputElement, s: State): Promise<void> {
-    const mine = ++finds;
-    const found = await find(input.value, input.selectionStart ?? 0, s).catch(() => []);
-    if (mine !== finds || document.activeElement !== input)
-        return;
+function show(input: HTMLInputElement, found: Offer[], trouble: string): void {
     offers = found;
     chosen = -1;
     showOffers(input);
+    byId("offers-trouble")!.textContent = trouble;
+}
+
+function close(input: HTMLInputElement): void {
+    asking?.abort();
+    asking = null;
+    show(input, [], "");
+}
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+// Whoever types on has the question before given up, or not asked at all.
+async function complete(input: HTMLInputElement, s: State, wait_ms = 0): Promise<void> {
+    asking?.abort();
+    const mine = asking = new AbortController();
+    const isOver = () => mine !== asking || document.activeElement !== input;
+    if (wait_ms)
+        await pause(wait_ms);
+    if (isOver())
+        return;
+    try {
+        const found = await find(input.value, input.selectionStart ?? 0, s, mine.signal).catch(unlessWrong);
+        if (!isOver())
+            show(input, found, "");
+    } catch (error) {
+        if (!isOver())
+            show(input, [], `Values cannot be offered: ${error instanceof Error ? error.message : error}`);
+    }
 }
 
 let currentState: State;
@@ -141,7 +166,7 @@ function filterForm(s: State): HTMLElement {
     const input = h("input", {id: "filter", type: "text", value: filterOf(s), placeholder: "country:DE origin:64511 -type:api",
         role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": "offers", "aria-expanded": "false",
         autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "go",
-        onInput: () => void complete(input, currentState),
+        onInput: () => void complete(input, currentState, TYPING_MS),
         onFocus: () => quiet || void complete(input, currentState),
         onBlur: () => close(input),
         onKeydown: (e: Event) => onKey(e as KeyboardEvent, input)});
@@ -152,7 +177,8 @@ function filterForm(s: State): HTMLElement {
     }},
         h("span", {class: "filter-icon", "aria-hidden": "true"}, "⌕"), input,
         h("kbd", {"aria-hidden": "true", title: "press / to filter"}, "/"),
-        h("div", {id: "offers", class: "offers", role: "listbox", "aria-label": "Completions", hidden: true}));
+        h("div", {id: "offers", class: "offers", role: "listbox", "aria-label": "Completions", hidden: true}),
+        h("p", {id: "offers-trouble", class: "offers-trouble", role: "status"}));
 }
 
 function chips(s: State): HTMLElement {

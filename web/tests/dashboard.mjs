@@ -309,6 +309,25 @@ async function networks(browser) {
     await page.context().close();
 }
 
+// What is asked while somebody types, and what is said when there is no answer.
+async function completion(page) {
+    const asked = [];
+    page.on("request", (request) => request.url().includes("/api/v1/complete") && asked.push(new URL(request.url()).searchParams.get("prefix")));
+    await page.fill("#filter", "country:");
+    await page.waitForSelector("#offer-0");
+    await page.keyboard.type("germ");
+    await page.waitForSelector('#offers:has-text("Germany"):not(:has-text("France"))');
+    check(asked.at(-1) === "germ" && asked.length < 5, "not every letter is a question", asked.join(" "));
+    await page.route("**/api/v1/complete?*", (route) => route.abort());
+    await page.keyboard.type("a");
+    await page.waitForSelector('#offers-trouble:has-text("The collector does not answer")');
+    check(await page.locator("#offers").isHidden(), "without an answer nothing is offered, and it says why");
+    await page.unroute("**/api/v1/complete?*");
+    await page.keyboard.press("Backspace");
+    await page.waitForSelector('#offers:has-text("Germany")');
+    equal(await page.textContent("#offers-trouble"), "", "with one it is as before");
+}
+
 async function filters(browser) {
     const page = await open(browser, "/networks" + fixed());
     await page.keyboard.press("/");
@@ -349,6 +368,7 @@ async function filters(browser) {
     await click(page, '.empty a:has-text("Remove the filter")');
     check((await page.locator(".networks tbody tr").count()) > 1, "and doing it helps");
     equal(page.problems, [], "filters: no complaint on the console");
+    await completion(page);
     await page.context().close();
 }
 
