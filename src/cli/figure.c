@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "cli/rows.h"
 
 /* What people call them, beside the API's names. */
@@ -45,7 +46,7 @@ int figure_parse(const char *text, struct figure *ret)
 const char *figure_fields(const struct figure *f, char buf[static FIGURE_FIELDS_MAX])
 {
 	static const char always[] = "bytes_sent,packets_sent,packets_retransmitted,rtt_count,retransmit_rate,rtt_p50_us,approximate";
-	bool there = strstr(always, f->measure);
+	bool there = words_have(always, ',', f->measure);
 	(void)snprintf(buf, FIGURE_FIELDS_MAX, "%s%s%s", always, there ? "" : ",", there ? "" : f->measure);
 	return buf;
 }

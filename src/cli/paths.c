@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/rows.h"
@@ -306,7 +307,7 @@ static int prepare(struct options *o)
 		return EXIT_DONE;
 	o->values[OPTION_limit] = o->values[OPTION_limit] ? o->values[OPTION_limit] : LIMIT;
 	o->values[OPTION_nodes] = o->values[OPTION_nodes] ? o->values[OPTION_nodes] : NODES;
-	bool more = strlen(measure) < 64 && !strstr(FIELDS, measure);
+	bool more = strlen(measure) < 64 && !words_have(FIELDS, ',', measure);
 	(void)snprintf(fields, sizeof(fields), FIELDS "%s%s", more ? "," : "", more ? measure : "");
 	o->values[OPTION_fields] = fields;
 	return EXIT_DONE;

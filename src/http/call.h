@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "base/words.h"
 #include "http/ahead.h"
 #include "http/cache.h"
 #include "http/guard.h"
@@ -60,13 +61,11 @@ struct http_params {
 
 /* NULL when not given. */
 const char *http_param(const struct http_params *params, const char *name);
-/* Whether the list of names with blanks between has this one. */
-bool http_param_known(const char *names, const char *name);
 
 /* Whether it asks the store: about a range of time, or when the first one began. */
 static inline bool http_asks_store(const struct http_endpoint *e)
 {
-	return http_param_known(e->params, "last") || e == &http_endpoints[ENDPOINT_since];
+	return words_have(e->params, ' ', "last") || e == &http_endpoints[ENDPOINT_since];
 }
 
 /* ---- the server's own state ---- */

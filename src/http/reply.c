@@ -17,17 +17,6 @@ const char *http_param(const struct http_params *params, const char *name)
 	return NULL;
 }
 
-bool http_param_known(const char *names, const char *name)
-{
-	size_t len = strlen(name);
-	if (!len || strchr(name, ' '))
-		return false;
-	for (const char *p = names; (p = strstr(p, name)); p += len)
-		if ((p == names || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0'))
-			return true;
-	return false;
-}
-
 /* A JSON string of any bytes. */
 static json_t *string_lossy(char *text)
 {

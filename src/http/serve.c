@@ -74,7 +74,7 @@ static enum MHD_Result collect_param(void *cls, enum MHD_ValueKind kind, const c
 	c->refused = true;
 	if (strlen(name) != name_len || (value && strlen(value) != value_len))
 		http_reply_error(c->call, 400, "a parameter contains a zero byte");
-	else if (!http_param_known(known, name))
+	else if (!words_have(known, ' ', name))
 		http_reply_error(c->call, 400, "unknown parameter '%.60s'; %s takes %s", name,
 			c->call->endpoint->path, *known ? known : "none");
 	else if (!value)

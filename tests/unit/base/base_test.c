@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/index.h"
+#include "base/words.h"
 
 /* ---- cursor ---- */
 
@@ -302,10 +303,25 @@ static void buffers_grow(void **state)
 	buffer_done(&b);
 }
 
+static void test_words(void **state)
+{
+	assert_true(words_have("by sort from", ' ', "by"));
+	assert_true(words_have("by sort from", ' ', "sort"));
+	assert_true(words_have("by sort from", ' ', "from"));
+	assert_false(words_have("by sort from", ' ', "so"));
+	assert_false(words_have("by sort from", ' ', "ort"));
+	assert_false(words_have("by sort from", ' ', "by sort"));
+	assert_false(words_have("by sort from", ' ', ""));
+	assert_true(words_have("by sort so", ' ', "so"));
+	assert_false(words_have("", ' ', "origin"));
+	assert_true(words_have("rtt_count,rtt", ',', "rtt"));
+}
+
 int main(void)
 {
 	wt_random_init();
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(reads_fail_and_stay_failed),
 		cmocka_unit_test(a_carved_reader_cannot_see_past_its_end),
 		cmocka_unit_test(the_least_significant_byte_can_come_first),

@@ -224,19 +224,6 @@ static void of_comparisons(void **state)
 	question_done(&q);
 }
 
-static void known_names(void **state)
-{
-	assert_true(http_param_known("by sort from", "by"));
-	assert_true(http_param_known("by sort from", "sort"));
-	assert_true(http_param_known("by sort from", "from"));
-	assert_false(http_param_known("by sort from", "so"));
-	assert_false(http_param_known("by sort from", "ort"));
-	assert_false(http_param_known("by sort from", "by sort"));
-	assert_false(http_param_known("by sort from", ""));
-	assert_true(http_param_known("by sort so", "so"));
-	assert_false(http_param_known("", "by"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,7 +233,6 @@ int main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(of_changes),
 		cmocka_unit_test(of_comparisons),
-		cmocka_unit_test(known_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

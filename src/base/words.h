@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <stdbool.h>
+
+/* Whether a list, in which one separator stands between two words, has this word as a whole. */
+bool words_have(const char *list, char separator, const char *word);
