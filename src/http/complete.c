@@ -46,29 +46,13 @@ static void write_number(uint64_t n, FILE *out)
 	(void)fwrite(&n, sizeof(n), 1, out);
 }
 
-/* `origin:64511`, to be put into a filter. To be freed. */
-static char *term_of(enum dimension dim, const struct dim_value *v)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	if (!out)
-		return NULL;
-	(void)fprintf(out, "%s:", dimension_table[dim].name);
-	bool ok = filter_write_value(dim, v, out);
-	if (fclose(out) == 0 && ok)
-		return text;
-	free(text);
-	return NULL;
-}
-
 /* Long paths are left out: nobody types them. */
 static bool write_candidate(struct http_call *call, enum dimension dim, const struct query_row *row, FILE *out)
 {
 	const struct dim_value *v = &row->values[0];
 	if (!v->known)
 		return true;
-	CLEANUP(free_p) char *text = render_text(dim, v), *term = term_of(dim, v);
+	CLEANUP(free_p) char *text = render_text(dim, v), *term = render_term(dim, v);
 	CLEANUP(free_p) char *name = render_name(&call->server->backend, dim, v);
 	if (!text)
 		return false;

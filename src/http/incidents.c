@@ -250,27 +250,9 @@ static bool choose_events(const struct asked *a, struct events *ret)
 
 /* ---- a row ---- */
 
-static json_t *text_of(char *take_text)
-{
-	CLEANUP(free_p) char *text = take_text;
-	struct dim_value v = {.known = text, .bytes = {(const uint8_t *)text, text ? strlen(text) : 0}};
-	return render_value(DIM_type, &v); /* whatever bytes it has */
-}
-
 static json_t *name_of(const struct asked *a, enum dimension dim, const struct dim_value *v)
 {
-	return text_of(render_name(&a->call->server->backend, dim, v));
-}
-
-static json_t *time_json(bool known, uint64_t ms)
-{
-	char text[TIME_TEXT_MAX];
-	return known ? json_string(time_format(ms, text)) : json_null();
-}
-
-static json_t *as_json(uint32_t as)
-{
-	return as ? json_integer(as) : json_null();
+	return render_name_json(&a->call->server->backend, dim, v);
 }
 
 static json_t *as_name(const struct asked *a, uint32_t as)
@@ -278,22 +260,15 @@ static json_t *as_name(const struct asked *a, uint32_t as)
 	return name_of(a, DIM_via, &(struct dim_value){.known = as, .number = as});
 }
 
+static json_t *string_of(char *take_text)
+{
+	CLEANUP(free_p) char *text = take_text;
+	return render_string(text);
+}
+
 static json_t *filter_of(enum dimension dim, const struct dim_value *v)
 {
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	if (!out)
-		return NULL;
-	bool ok = dim == INCIDENT_EVERYTHING;
-	if (!ok) {
-		(void)fprintf(out, "%s:", dimension_table[dim].name);
-		ok = filter_write_value(dim, v, out);
-	}
-	if (fclose(out) == 0 && ok)
-		return text_of(text);
-	free(text);
-	return json_null();
+	return string_of(dim == INCIDENT_EVERYTHING ? strdup("") : render_term(dim, v));
 }
 
 /* dim, value, name: null for everything. */
@@ -331,8 +306,8 @@ static json_t *share_of(const struct incident *i)
 static json_t *incident_json(const struct asked *a, const struct incident *i)
 {
 	uint64_t begin_s = a->said.start_s + i->from * a->said.step_s, end_s = a->said.start_s + i->to * a->said.step_s;
-	json_t *row = json_pack("{s:s, s:o, s:o}", "kind", i->kind == INCIDENT_LOSS ? "loss" : "rtt", "begin", time_json(!i->before, begin_s * 1000),
-		"end", time_json(!i->beyond, end_s * 1000));
+	json_t *row = json_pack("{s:s, s:o, s:o}", "kind", i->kind == INCIDENT_LOSS ? "loss" : "rtt", "begin", render_time(i->before ? 0 : begin_s * 1000),
+		"end", render_time(i->beyond ? 0 : end_s * 1000));
 	json_t *line = line_json(a, i->line);
 	int rc = json_object_update(row, line);
 	json_decref(line);
@@ -342,7 +317,7 @@ static json_t *incident_json(const struct asked *a, const struct incident *i)
 	rc |= json_object_set_new(row, "retransmit_share", share_of(i));
 	rc |= json_object_set_new(row, "excess", json_integer((json_int_t)i->excess));
 	rc |= json_object_set_new(row, "also", also_of(a, i));
-	rc |= json_object_set_new(row, "verdict", text_of(incidents_verdict(&a->said, i)));
+	rc |= json_object_set_new(row, "verdict", string_of(incidents_verdict(&a->said, i)));
 	if (!rc)
 		return row;
 	json_decref(row);
@@ -351,16 +326,16 @@ static json_t *incident_json(const struct asked *a, const struct incident *i)
 
 static json_t *move_json(const struct asked *a, const struct incident_move *m)
 {
-	json_t *row = json_pack("{s:s, s:o, s:o, s:s, s:o, s:n, s:o}", "kind", "path", "begin", time_json(true, m->from_ms), "end", time_json(true, m->to_ms),
+	json_t *row = json_pack("{s:s, s:o, s:o, s:s, s:o, s:n, s:o}", "kind", "path", "begin", render_time(m->from_ms), "end", render_time(m->to_ms),
 		"dim", "router", "value", render_value(DIM_router, &m->router), "name", "filter", filter_of(DIM_router, &m->router));
-	int rc = json_object_set_new(row, "hop", as_json(m->hop)) | json_object_set_new(row, "hop_name", as_name(a, m->hop));
-	rc |= json_object_set_new(row, "before_as", as_json(m->before_as)) | json_object_set_new(row, "before_name", as_name(a, m->before_as));
-	rc |= json_object_set_new(row, "after_as", as_json(m->after_as)) | json_object_set_new(row, "after_name", as_name(a, m->after_as));
+	int rc = json_object_set_new(row, "hop", render_as(m->hop)) | json_object_set_new(row, "hop_name", as_name(a, m->hop));
+	rc |= json_object_set_new(row, "before_as", render_as(m->before_as)) | json_object_set_new(row, "before_name", as_name(a, m->before_as));
+	rc |= json_object_set_new(row, "after_as", render_as(m->after_as)) | json_object_set_new(row, "after_name", as_name(a, m->after_as));
 	rc |= json_object_set_new(row, "changes", json_integer(m->changes));
 	rc |= json_object_set_new(row, "prefix", render_value(DIM_prefix, &m->prefix));
 	rc |= json_object_set_new(row, "before", render_value(DIM_path, &m->before));
 	rc |= json_object_set_new(row, "after", render_value(DIM_path, &m->after));
-	rc |= json_object_set_new(row, "verdict", text_of(incidents_move_verdict(&a->said, m)));
+	rc |= json_object_set_new(row, "verdict", string_of(incidents_move_verdict(&a->said, m)));
 	if (!rc)
 		return row;
 	json_decref(row);

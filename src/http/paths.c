@@ -33,13 +33,7 @@ static struct dim_value as_value(uint32_t as)
 static json_t *as_name(const struct answer *a, uint32_t as)
 {
 	struct dim_value v = as_value(as);
-	CLEANUP(free_p) char *name = render_name(&a->call->server->backend, DIM_origin, &v);
-	return name ? json_string(name) : json_null();
-}
-
-static json_t *as_number(uint32_t as)
-{
-	return as ? json_integer(as) : json_null();
+	return render_name_json(&a->call->server->backend, DIM_origin, &v);
 }
 
 /* Ends an object with the figures and lets it go. bad: it could not be made whole. */
@@ -65,7 +59,7 @@ static int write_path(const struct answer *a, const struct query_row *row)
 	int rc = json_object_set_new(obj, "router", render_value(DIM_router, &row->values[0]));
 	rc |= json_object_set_new(obj, "path", render_value(DIM_path, path));
 	for (int stage = STAGE_NEIGHBOUR; stage < STAGE_COUNT; stage++)
-		rc |= json_object_set_new(obj, stage_names[stage], as_number(flows_as((enum flows_stage)stage, path)));
+		rc |= json_object_set_new(obj, stage_names[stage], render_as(flows_as((enum flows_stage)stage, path)));
 	rc |= json_object_set_new(obj, "hops", table_hops(a->call, path));
 	return write_with_figures(a, obj, rc, &row->m);
 }
@@ -95,15 +89,14 @@ static char *node_id(const struct flows_node *n)
 static int add_text(json_t *obj, const char *key, char *take_text)
 {
 	CLEANUP(free_p) char *text = take_text;
-	struct dim_value v = {.known = text, .bytes = {(const uint8_t *)text, text ? strlen(text) : 0}};
-	return json_object_set_new(obj, key, text ? render_value(DIM_type, &v) : NULL); /* whatever bytes it has */
+	return json_object_set_new(obj, key, text ? render_string(text) : NULL);
 }
 
 static json_t *node_value(const struct flows_node *n)
 {
 	if (!n->value.known) /* also of the others */
 		return json_null();
-	return n->stage == STAGE_ROUTER ? render_value(DIM_router, &n->value) : as_number((uint32_t)n->value.number);
+	return n->stage == STAGE_ROUTER ? render_value(DIM_router, &n->value) : render_as((uint32_t)n->value.number);
 }
 
 static int write_node(const struct answer *a, const struct flows_node *n)

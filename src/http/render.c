@@ -291,6 +291,43 @@ json_t *render_json(const struct render *r, const struct query_row *row)
 }
 
 /* The library writes a stream token by token; a row that fits the buffer goes out at once. */
+json_t *render_string(const char *text)
+{
+	return text ? json_text(text, strlen(text)) : json_null();
+}
+
+json_t *render_name_json(const struct http_backend *backend, enum dimension dim, const struct dim_value *v)
+{
+	CLEANUP(free_p) char *name = render_name(backend, dim, v);
+	return render_string(name);
+}
+
+json_t *render_as(uint32_t as)
+{
+	return as ? json_integer(as) : json_null();
+}
+
+json_t *render_time(uint64_t ms)
+{
+	char text[TIME_TEXT_MAX];
+	return ms ? json_string(time_format(ms, text)) : json_null();
+}
+
+char *render_term(enum dimension dim, const struct dim_value *v)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	if (!out)
+		return NULL;
+	(void)fprintf(out, "%s:", dimension_table[dim].name);
+	bool ok = filter_write_value(dim, v, out);
+	if (fclose(out) == 0 && ok)
+		return text;
+	free(text);
+	return NULL;
+}
+
 int render_object_write(json_t *take_obj, FILE *out)
 {
 	char buf[4096];

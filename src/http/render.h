@@ -48,6 +48,14 @@ json_t *render_value(enum dimension dim, const struct dim_value *v);
  * out, or there is no name. */
 char *render_text(enum dimension dim, const struct dim_value *v);
 char *render_name(const struct http_backend *backend, enum dimension dim, const struct dim_value *v);
+/* A text of any bytes, NULL: null; the name of a value; an AS by its number, 0: null; a moment, 0: null. New references;
+ * NULL when memory is out. */
+json_t *render_string(const char *text);
+json_t *render_name_json(const struct http_backend *backend, enum dimension dim, const struct dim_value *v);
+json_t *render_as(uint32_t as);
+json_t *render_time(uint64_t ms);
+/* `origin:64511`, to be put into a filter. To be freed. NULL: it cannot be written, or memory is out. */
+char *render_term(enum dimension dim, const struct dim_value *v);
 /* Writes an object without blanks and lets it go. NULL (memory was out when it was made) and failures are
  * -ENOMEM. */
 int render_object_write(json_t *take_obj, FILE *out) MUST_USE;

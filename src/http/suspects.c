@@ -168,39 +168,23 @@ static bool ask_times(struct asked *a)
 
 static const char *const role_names[] = {[SUSPECT_TRANSIT] = "transit", [SUSPECT_NEIGHBOUR] = "neighbour", [SUSPECT_ORIGIN] = "origin"};
 
-static json_t *text_of(const char *text)
-{
-	struct dim_value v = {.known = text, .bytes = {(const uint8_t *)text, text ? strlen(text) : 0}};
-	return render_value(DIM_type, &v); /* whatever bytes it has */
-}
-
 static json_t *name_of(const struct asked *a, enum dimension dim, const struct dim_value *v)
 {
-	CLEANUP(free_p) char *name = render_name(&a->call->server->backend, dim, v);
-	return text_of(name);
+	return render_name_json(&a->call->server->backend, dim, v);
 }
 
 /* "router:edge1 neighbour:64500"; null: a value cannot be written. */
 static json_t *filter_of(const struct suspect *s)
 {
 	const struct suspect_kind_info *info = &suspect_kinds[s->kind];
-	CLEANUP(free_p) char *text = NULL;
-	size_t len;
-	bool ok = true;
-	FILE *out = open_memstream(&text, &len);
-	for (unsigned i = 0; i < info->dim_count && out; i++) {
-		(void)fprintf(out, "%s%s:", i ? " " : "", dimension_table[info->dims[i]].name);
-		ok &= filter_write_value(info->dims[i], &s->values[i], out);
-	}
-	if (!out || fclose(out) != 0)
-		return NULL;
-	return text_of(ok ? text : NULL);
-}
-
-static json_t *time_json(uint64_t s)
-{
-	char text[TIME_TEXT_MAX];
-	return s ? json_string(time_format(s * 1000, text)) : json_null();
+	CLEANUP(free_p) char *first = render_term(info->dims[0], &s->values[0]);
+	CLEANUP(free_p) char *second = info->dim_count > 1 ? render_term(info->dims[1], &s->values[1]) : NULL;
+	CLEANUP(free_p) char *both = NULL;
+	if (!first || info->dim_count == 1)
+		return render_string(first);
+	if (!second || asprintf(&both, "%s %s", first, second) < 0)
+		return json_null();
+	return render_string(both);
 }
 
 /* With the figures of each, where they are told. */
@@ -243,10 +227,10 @@ static int set_rest(const struct asked *a, size_t i, json_t *row)
 	int rc = json_object_set_new(row, "twins", as_list(a, &s->twins, false));
 	rc |= json_object_set_new(row, "before", as_list(a, &s->before, true));
 	rc |= json_object_set_new(row, "behind", as_list(a, &s->behind, false));
-	rc |= json_object_set_new(row, "since", time_json(a->times[i].since_s));
-	rc |= json_object_set_new(row, "until", time_json(a->times[i].until_s));
-	rc |= json_object_set_new(row, "since_before", time_json(a->times[i].before_s));
-	return rc | json_object_set_new(row, "verdict", text_of(verdict));
+	rc |= json_object_set_new(row, "since", render_time(a->times[i].since_s * 1000));
+	rc |= json_object_set_new(row, "until", render_time(a->times[i].until_s * 1000));
+	rc |= json_object_set_new(row, "since_before", render_time(a->times[i].before_s * 1000));
+	return rc | json_object_set_new(row, "verdict", render_string(verdict));
 }
 
 /* NULL: memory is out. */
@@ -287,7 +271,7 @@ static int write_sums(const struct asked *a, const char *name, const struct meas
 static int write_verdict(const struct asked *a, FILE *out)
 {
 	CLEANUP(free_p) char *verdict = suspects_verdict(&a->said, 0);
-	json_t *text = verdict ? text_of(verdict) : NULL;
+	json_t *text = verdict ? render_string(verdict) : NULL;
 	(void)fputs(",\"verdict\":", out);
 	int rc = text && json_dumpf(text, out, JSON_ENCODE_ANY) == 0 ? 0 : -ENOMEM;
 	json_decref(text);
