@@ -504,7 +504,7 @@ async function incidentsPage(browser) {
 
 // Both tables against the API, from their sentences down to the ends of whiskers.
 async function comparePage(browser) {
-    const page = await open(browser, "/compare" + fixed());
+    const page = await open(browser, "/compare" + fixed({by: "prefix"}));
     const {rows, networks} = await api("compare", {...RANGE, limit: 15}), lines = rows.flatMap((row) => row.sides);
     const cells = (column) => `.compare tbody td:nth-child(${column})`;
     check(rows.some((row) => row.retransmits.verdict === "better") && rows.some((row) => row.rtt.verdict === "same"), "there are verdicts of more than one kind", JSON.stringify(networks));
@@ -532,7 +532,7 @@ async function comparePage(browser) {
     equal(await values(page, `${cells(4)} data`), other.rows.flatMap((row) => row.sides).map((side) => side.bytes_sent), "neighbours are compared, too");
     await click(page, `${cells(3)} a`);
     check(new URL(page.url()).pathname === "/networks" && /^prefix:\S+ neighbour:\d+$/.test(new URL(page.url()).searchParams.get("filter")), "a side leads to its networks", page.url());
-    await go(page, "/compare" + fixed({filter: "router:ams1"}));
+    await go(page, "/compare" + fixed({by: "prefix", filter: "router:ams1"}));
     check((await page.textContent("#content")).includes("No network that passes this filter"), "where there is nothing to compare it says what to do");
     await click(page, `.button:text-is("Remove the filter")`);
     equal(await page.locator(".compare tr.first").count(), rows.length, "and that helps");

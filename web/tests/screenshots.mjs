@@ -6,7 +6,7 @@ import path from "node:path";
 import {charted, launch, open, setting} from "./lib.mjs";
 
 const PAGES = {
-    overview: "/", networks: "/networks?by=country", paths: "/paths", compare: "/compare?by=origin", incidents: "/incidents",
+    overview: "/", networks: "/networks?by=country", paths: "/paths", compare: "/compare", incidents: "/incidents",
     routes: "/routes?q=127.24.0.0/16&select=longer", senders: "/senders", routers: "/routers",
 };
 const FORMS = {

@@ -18,7 +18,7 @@ import * as words from "../words";
 
 type By = "prefix" | "origin" | "country";
 type Between = "router" | "neighbour";
-const BY: [By, string][] = [["prefix", "Prefix"], ["origin", "Origin AS"], ["country", "Country"]];
+const BY: [By, string][] = [["origin", "Origin AS"], ["prefix", "Prefix"], ["country", "Country"]];
 const BETWEEN: [Between, string][] = [["router", "Routers"], ["neighbour", "Neighbours"]];
 const LIMITS: [string, string][] = [["15", "15 networks"], ["50", "50 networks"], ["200", "200 networks"]];
 
@@ -32,7 +32,7 @@ interface Data {
 }
 
 async function load(s: State, signal: AbortSignal): Promise<Data> {
-    const by = choice(s, "by", BY.map(([v]) => v), "prefix"), between = choice(s, "between", BETWEEN.map(([v]) => v), "router");
+    const by = choice(s, "by", BY.map(([v]) => v), "origin"), between = choice(s, "between", BETWEEN.map(([v]) => v), "router");
     const limit = choice(s, "limit", LIMITS.map(([v]) => v), "15");
     const [compared, peering] = await Promise.all([
         askTraffic<Comparison>(s, "compare", {by, between, limit}, signal),
@@ -120,10 +120,10 @@ const NOTE = "Better and worse: sure but for one chance in a thousand, and enoug
 
 function nothing(s: State, d: Data): HTMLElement {
     const button = (text: string, changes: Record<string, string | null>) => h("a", {class: "button", href: url(s, changes)}, text);
-    const wider = d.by === "prefix" ? button("Compare origin ASes", {by: "origin"}) : null, longer = button("Look at 7 days", {last: "7d", from: null, to: null});
+    const wider = d.by === "prefix" ? button("Compare origin ASes", {by: null}) : null, longer = button("Look at 7 days", {last: "7d", from: null, to: null});
     if (d.between === "router" && d.routers === 1)
         return empty("There is one router only.", h("p", null, "A network has sides when the servers behind two routers send to it: list another router, with what it serves, in the collector's configuration. Until then, neighbours can be compared."),
-            h("p", null, button("Compare neighbours", {between: "neighbour", by: "origin"})));
+            h("p", null, button("Compare neighbours", {between: "neighbour", by: null})));
     if (filterOf(s))
         return empty(`No network that passes this filter had traffic by two ${words.PLURALS[d.between]} in this range.`, h("p", null, button("Remove the filter", {filter: null}), " ", longer));
     return empty(`No network had traffic by two ${words.PLURALS[d.between]} in this range.`,
@@ -136,7 +136,7 @@ function lines(d: Data): Line[] {
 }
 
 function comparison(s: State, d: Data): HTMLElement {
-    const title = `The same ${words.LABELS[d.by].toLowerCase().replace(" as", " AS")} by two ${words.PLURALS[d.between]}`, tools = [segmented("Networks", s, "by", BY, "prefix"), segmented("Compare", s, "between", BETWEEN, "router"),
+    const title = `The same ${words.LABELS[d.by].toLowerCase().replace(" as", " AS")} by two ${words.PLURALS[d.between]}`, tools = [segmented("Networks", s, "by", BY, "origin"), segmented("Compare", s, "between", BETWEEN, "router"),
         selector("Show", s, "limit", LIMITS, "15"),
         h("a", {class: "more", href: "/api/v1/compare?" + new URLSearchParams(question(s, {by: d.by, between: d.between, limit: 100000, format: "csv"})), download: "compare.csv"}, "CSV")];
     if (!d.compared.rows.length)
