@@ -11,6 +11,12 @@
 #include "cli/rows.h"
 #include "cli/units.h"
 
+static bool is_kind(const json_t *row, const char *kind)
+{
+	const char *text = json_string_value(json_object_get(row, "kind"));
+	return text && strcmp(text, kind) == 0;
+}
+
 /* "11-27 14:05" of "2026-11-27T14:05:00Z". */
 static void add_begin(struct table *t, const json_t *row)
 {
@@ -25,8 +31,7 @@ static void add_length(struct table *t, const json_t *row)
 {
 	char text[UNITS_TEXT_MAX];
 	uint64_t begin = rows_time(row, "begin"), end = rows_time(row, "end");
-	bool is_path = strcmp(json_string_value(json_object_get(row, "kind")), "path") == 0;
-	if (is_path)
+	if (is_kind(row, "path"))
 		table_cell(t, STYLE_PLAIN, "%s", "");
 	else if (!end)
 		table_cell(t, STYLE_BAD, "goes on");
@@ -45,7 +50,7 @@ static const char *figure(const json_t *sums, bool is_rtt, char buf[static UNITS
 static void add_quality(struct table *t, const json_t *row)
 {
 	char text[UNITS_TEXT_MAX];
-	bool is_rtt = strcmp(json_string_value(json_object_get(row, "kind")), "rtt") == 0;
+	bool is_rtt = is_kind(row, "rtt");
 	CLEANUP(free_p) char *value = rows_dimension_text(row, "value");
 	const char *name = json_string_value(json_object_get(row, "name"));
 	if (json_is_null(json_object_get(row, "value")))
@@ -126,8 +131,8 @@ static int print_rows(const json_t *rows, const struct screen *screen)
 		table_cell(t, STYLE_FAINT, "%zu", i + 1);
 		add_begin(t, row);
 		add_length(t, row);
-		table_cell(t, STYLE_PLAIN, "%s", kind);
-		(strcmp(kind, "path") == 0 ? add_move : add_quality)(t, row);
+		table_cell(t, STYLE_PLAIN, "%s", kind ? kind : "?");
+		(is_kind(row, "path") ? add_move : add_quality)(t, row);
 		add_text(t, row, put_with);
 		table_row(t);
 	}
