@@ -9,7 +9,6 @@
 #define WEIGHT_SPREAD   2  /* lossy connections to an event: 1 + the square of the variation of what each adds */
 #define PER_CONNECTION  10 /* packets sent again, where lossy connections are not known */
 #define WITNESS_TIMES   1.2 /* beginnings of loss, of the rest's */
-
 #define SATURATED       0.9 /* of all connections: nearly each loses something anyway, and which of them do says nothing */
 
 static uint64_t minus(uint64_t a, uint64_t b)

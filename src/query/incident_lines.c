@@ -20,14 +20,10 @@ _Static_assert(INCIDENTS_ASES_MAX < 64, "a bit says that the path has been read"
 static int add_line(struct incident_lines *l, enum dimension dim, const struct dim_value *value)
 {
 	struct incident_line *line = &l->list[l->count];
-	*line = (struct incident_line){.dim = dim, .value = *value};
-	if (value->bytes.len) {
-		line->value.bytes.data = arena_copy(&l->arena, value->bytes.data, value->bytes.len);
-		if (!line->value.bytes.data)
-			return -ENOMEM;
-	}
-	l->count++;
-	return 0;
+	*line = (struct incident_line){.dim = dim};
+	int r = dim == INCIDENT_EVERYTHING ? 0 : value_keep(&l->arena, dimension_table[dim].kind, value, &line->value);
+	l->count += r == 0;
+	return r;
 }
 
 static int add_rows(struct incident_lines *l, enum dimension dim, const struct query_result *rows, size_t max)

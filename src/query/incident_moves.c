@@ -51,24 +51,15 @@ void incident_moves_done(struct incident_moves *moves)
 	*moves = (struct incident_moves){0};
 }
 
-static int copy(struct arena *arena, const struct dim_value *from, struct dim_value *to)
-{
-	*to = *from;
-	if (!from->bytes.len)
-		return 0;
-	to->bytes.data = arena_copy(arena, from->bytes.data, from->bytes.len);
-	return to->bytes.data ? 0 : -ENOMEM;
-}
-
 /* The example is of the first change, and so of the last that comes. */
 static int set_example(struct incident_moves *moves, struct incident_move *m, const struct store_change *c)
 {
 	m->from_ms = c->time_ms;
 	m->changes++;
-	int r = copy(&moves->arena, &c->prefix, &m->prefix);
+	int r = value_keep(&moves->arena, dimension_table[DIM_prefix].kind, &c->prefix, &m->prefix);
 	if (r == 0)
-		r = copy(&moves->arena, &c->before, &m->before);
-	return r < 0 ? r : copy(&moves->arena, &c->after, &m->after);
+		r = value_keep(&moves->arena, dimension_table[DIM_path].kind, &c->before, &m->before);
+	return r < 0 ? r : value_keep(&moves->arena, dimension_table[DIM_path].kind, &c->after, &m->after);
 }
 
 static int new_move(struct incident_moves *moves, const struct store_change *c, const struct parting *p)
@@ -86,7 +77,7 @@ static int new_move(struct incident_moves *moves, const struct store_change *c, 
 	struct incident_move *m = &moves->list[moves->count++];
 	*m = (struct incident_move){.to_ms = c->time_ms, .before_as = p->before, .after_as = p->after, .hop = p->hop,
 		.lost = !c->after.known, .won = !c->before.known};
-	int r = copy(&moves->arena, &c->router, &m->router);
+	int r = value_keep(&moves->arena, dimension_table[DIM_router].kind, &c->router, &m->router);
 	return r < 0 ? r : set_example(moves, m, c);
 }
 

@@ -548,15 +548,6 @@ static int add_before(struct finding *f, const struct candidate *c, struct suspe
 	return r < 0 ? r : keep(f, &before, by_packets, BEFORE_MAX, &s->before);
 }
 
-static int copy_value(struct finding *f, const struct dim_value *from, struct dim_value *to)
-{
-	*to = *from;
-	if (!from->bytes.len)
-		return 0;
-	to->bytes.data = arena_copy(&f->found.arena, from->bytes.data, from->bytes.len);
-	return to->bytes.data ? 0 : -ENOMEM;
-}
-
 static int set_values(struct finding *f, const struct candidate *c, struct suspect *s)
 {
 	uint64_t key = key_at(f, c->kind, c->row), first = key >> 32, second = key & UINT32_MAX;
@@ -573,7 +564,7 @@ static int set_values(struct finding *f, const struct candidate *c, struct suspe
 	default:
 		s->values[1] = as;
 		router = value_set_value(&f->all->sets[0], c->kind == SUSPECT_EXIT ? first : key);
-		return copy_value(f, &router, &s->values[0]);
+		return value_keep(&f->found.arena, KIND_TEXT, &router, &s->values[0]);
 	}
 }
 
@@ -589,7 +580,7 @@ static int describe(struct finding *f, const struct candidate *c, struct suspect
 		r = add_twins_and_behind(f, c, &shared, s);
 	if (r == 0 && c->kind == SUSPECT_VIA)
 		r = add_before(f, c, s);
-	s->role = (double)shared.first >= most ? SUSPECT_NEIGHBOUR : (double)shared.last >= most ? SUSPECT_ORIGIN : SUSPECT_TRANSIT;
+	s->role = (double)shared.last >= most ? SUSPECT_ORIGIN : (double)shared.first >= most ? SUSPECT_NEIGHBOUR : SUSPECT_TRANSIT;
 	return r;
 }
 
@@ -616,7 +607,7 @@ static int name_country(struct finding *f, const struct candidate *c, const stru
 {
 	struct suspect *s = new_suspect(f, c);
 	s->m = row->m;
-	return copy_value(f, &row->values[0], &s->values[0]);
+	return value_keep(&f->found.arena, dimension_table[DIM_country].kind, &row->values[0], &s->values[0]);
 }
 
 static int find(struct finding *f, const struct query_row *countries, size_t country_count, uint32_t limit)

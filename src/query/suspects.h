@@ -29,7 +29,7 @@ struct suspect_kind_info {
 };
 extern const struct suspect_kind_info suspect_kinds[SUSPECT_KIND_COUNT];
 
-/* Where an AS stands on nearly all its paths. */
+/* Where an AS stands on nearly all its paths; a neighbour whose own all the traffic is is an origin. */
 enum suspect_role { SUSPECT_TRANSIT, SUSPECT_NEIGHBOUR, SUSPECT_ORIGIN };
 
 struct suspect_as {
