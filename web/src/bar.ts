@@ -2,155 +2,19 @@
 
 // The bar under the header: the filter with completion, and the range of time.
 
-import {ApiError, ask, DIMENSIONS, type Dimension, type Offers} from "./api";
-import {byId, h, replace} from "./dom";
+import {DIMENSIONS, type Dimension} from "./api";
+import * as completion from "./completion";
+import {h, replace} from "./dom";
 import * as filter from "./filter";
-import {askedOrNull, choice, filterOf, get, go, iso, isRelative, range, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
-import {bytes, dateTime, zoneName, type Zone} from "./units";
+import {findNamed} from "./offers";
+import {askedOrNull, choice, filterOf, get, go, iso, isRelative, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
+import {dateTime, zoneName, type Zone} from "./units";
 import * as words from "./words";
 
-// ---- completion ----
-
-interface Offer {
-    from?: number; // what it takes the place of begins there; else what is being typed
-    insert: string;
-    label: string;
-    hint: string;
-}
-
-let offers: Offer[] = [];
-let chosen = -1;
-let asking: AbortController | null = null; // the present question, if any
-let quiet = false; // the input gets the focus back, which nobody asked for
-
-const HELP: Record<Dimension, string> = {
-    country: "DE,AT", origin: "64511", neighbour: "64500", via: "1299", prefix: "203.0.113.0/24", path: '"64500 64511"', router: "edge1",
-    type: "video", match: "own",
-};
-
-const NAMED_FROM = 2;       // letters: fewer are in too many names
-const NAMED_S = 86400;      // values of the last day of the range will do, and are found quickly
-const NAMED_OF_EACH = "4";
-const NAMED_AGE_S = 60;
-const TYPING_MS = 120;      // from a letter to the question, if no other comes
-
-// Values of any dimension that begin, or a word of whose name begins, with the words that end at the cursor: with all of them, else
-// with the last few that are in a name.
-async function findNamed(text: string, cursor: number, s: State, signal?: AbortSignal): Promise<Offer[]> {
-    const to = Math.ceil((askedOrNull(s)?.to ?? s.now) / 3600e3) * 3600e3;
-    for (const {from, part} of filter.loose(text, cursor).filter((l) => l.part.length >= NAMED_FROM)) {
-        const answer = await ask<Offers>("complete", {from: iso(to - NAMED_S * 1000), to: iso(to), prefix: part, limit: NAMED_OF_EACH}, signal, NAMED_AGE_S);
-        const found = answer.rows.flatMap((row): Offer[] => row.term === null ? [] : [{from, insert: row.term + " ", label: row.term,
-            hint: [row.name, words.LABELS[row.term.split(":")[0] as Dimension], bytes(row.bytes_sent)].filter(Boolean).join(", ")}]);
-        if (found.length)
-            return found;
-    }
-    return [];
-}
-
-// What is typed may be no question yet.
-function unlessWrong(error: unknown): Offer[] {
-    if (error instanceof ApiError && error.status === 400)
-        return [];
-    throw error;
-}
-
-async function find(text: string, cursor: number, s: State, signal: AbortSignal): Promise<Offer[]> {
-    const t = filter.typing(text, cursor);
-    if (!t.dim) {
-        const dims = DIMENSIONS.filter((d) => d.startsWith(t.part) || words.LABELS[d].toLowerCase().startsWith(t.part.toLowerCase()))
-            .map((d) => ({insert: d + ":", label: d + ":", hint: `${words.LABELS[d]}, such as ${HELP[d]}`}));
-        return [...dims, ...await findNamed(text, cursor, s, signal).catch(unlessWrong)];
-    }
-    const dim = t.dim as Dimension;
-    if (!DIMENSIONS.includes(dim))
-        return [];
-    const answer = await ask<Offers>("complete", {...range(s), dim, limit: "12", ...t.part ? {prefix: t.part} : {}}, signal);
-    return answer.rows.flatMap((row) => {
-        const insert = row.term?.slice(dim.length + 1);
-        return insert ? [{insert: insert + " ", label: insert, hint: `${row.name ? row.name + ", " : ""}${bytes(row.bytes_sent)}`}] : [];
-    });
-}
-
-function showOffers(input: HTMLInputElement): void {
-    const list = byId("offers")!;
-    list.hidden = !offers.length;
-    input.setAttribute("aria-expanded", String(offers.length > 0));
-    if (chosen >= 0)
-        input.setAttribute("aria-activedescendant", `offer-${chosen}`);
-    else
-        input.removeAttribute("aria-activedescendant");
-    replace(list, offers.map((o, i) => h("div", {role: "option", id: `offer-${i}`, "aria-selected": String(i === chosen),
-        onMousedown: (e: Event) => {
-            e.preventDefault();
-            take(input, i);
-        }}, h("span", {class: "offer-value"}, o.label), h("span", {class: "offer-hint"}, o.hint))));
-    list.children[chosen]?.scrollIntoView({block: "nearest"});
-}
-
-function show(input: HTMLInputElement, found: Offer[], trouble: string): void {
-    offers = found;
-    chosen = -1;
-    showOffers(input);
-    byId("offers-trouble")!.textContent = trouble;
-}
-
-function close(input: HTMLInputElement): void {
-    asking?.abort();
-    asking = null;
-    show(input, [], "");
-}
-
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
-// Whoever types on has the question before given up, or not asked at all.
-async function complete(input: HTMLInputElement, s: State, wait_ms = 0): Promise<void> {
-    asking?.abort();
-    const mine = asking = new AbortController();
-    const isOver = () => mine !== asking || document.activeElement !== input;
-    if (wait_ms)
-        await pause(wait_ms);
-    if (isOver())
-        return;
-    try {
-        const found = await find(input.value, input.selectionStart ?? 0, s, mine.signal).catch(unlessWrong);
-        if (!isOver())
-            show(input, found, "");
-    } catch (error) {
-        if (!isOver())
-            show(input, [], `Values cannot be offered: ${error instanceof Error ? error.message : error}`);
-    }
-}
+// ---- filter ----
 
 let currentState: State;
-
-function take(input: HTMLInputElement, i: number): void {
-    const from = offers[i].from ?? filter.typing(input.value, input.selectionStart ?? 0).from;
-    const before = input.value.slice(0, from) + offers[i].insert;
-    input.value = before + input.value.slice(input.selectionStart ?? 0).trimStart();
-    input.setSelectionRange(before.length, before.length);
-    if (offers[i].insert.endsWith(":"))
-        void complete(input, currentState);
-    else
-        close(input);
-}
-
-function onKey(event: KeyboardEvent, input: HTMLInputElement): void {
-    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (step && offers.length) {
-        chosen = (chosen + step + offers.length + (chosen < 0 && step < 0 ? 1 : 0)) % offers.length;
-        showOffers(input);
-        event.preventDefault();
-    } else if ((event.key === "Enter" && chosen >= 0) || (event.key === "Tab" && offers.length && !event.shiftKey)) {
-        take(input, Math.max(chosen, 0));
-        event.preventDefault();
-    } else if (event.key === "Escape") {
-        if (offers.length)
-            close(input);
-        else
-            input.blur();
-    }
-}
+let quiet = false; // the input gets the focus back, which nobody asked for
 
 // What ends the filter is a word and no term: it is taken for the first of what it may mean, if there is anything.
 async function submit(input: HTMLInputElement): Promise<void> {
@@ -158,7 +22,7 @@ async function submit(input: HTMLInputElement): Promise<void> {
     const named = filter.loose(text, text.length).length ? await findNamed(text, text.length, state).catch(() => []) : [];
     if (named.length && currentState === state)
         input.value = text.slice(0, named[0].from) + named[0].insert;
-    close(input);
+    completion.close(input);
     go(url(currentState, {filter: input.value.trim()}));
 }
 
@@ -166,13 +30,13 @@ function filterForm(s: State): HTMLElement {
     const input = h("input", {id: "filter", type: "text", value: filterOf(s), placeholder: "country:DE origin:64511 -type:api",
         role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": "offers", "aria-expanded": "false",
         autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "go",
-        onInput: () => void complete(input, currentState, TYPING_MS),
-        onFocus: () => quiet || void complete(input, currentState),
-        onBlur: () => close(input),
-        onKeydown: (e: Event) => onKey(e as KeyboardEvent, input)});
+        onInput: () => completion.typed(input, currentState),
+        onFocus: () => quiet || completion.focused(input, currentState),
+        onBlur: () => completion.close(input),
+        onKeydown: (e: Event) => completion.onKey(e as KeyboardEvent, input)});
     return h("form", {class: "filter", role: "search", onSubmit: (e: Event) => {
         e.preventDefault();
-        close(input);
+        completion.close(input);
         void submit(input);
     }},
         h("span", {class: "filter-icon", "aria-hidden": "true"}, "⌕"), input,
@@ -291,6 +155,7 @@ function rangeControls(s: State): HTMLElement {
 export function draw(root: HTMLElement, s: State | null): void {
     if (s)
         currentState = s;
+    completion.forget();
     quiet = true;
     replace(root, s ? h("section", {class: "bar", "aria-label": "Filter and range"},
         h("div", {class: "bar-row"}, filterForm(s), rangeControls(s)), chips(s)) : null);

@@ -77,3 +77,6 @@ export function loose(filter: string, cursor: number): {from: number; part: stri
     const starts = [...run.matchAll(/\S+/g)].map((match) => match.index).slice(-LOOSE_MAX);
     return starts.map((start) => ({from: cursor - run.length + start, part: run.slice(start)}));
 }
+
+// Where words begin in a name, as the collector sees them.
+export const wordStarts = (name: string): number[] => [...name.matchAll(/(?<![\p{L}\p{N}])[\p{L}\p{N}]/gu)].map((match) => match.index);

@@ -46,6 +46,12 @@ const filter = await source("filter.ts");
 equal(filter.loose("country:DE sample  carrier asia", 31).map((l) => [l.from, l.part]), [[11, "sample  carrier asia"], [19, "carrier asia"], [27, "asia"]], "words that may be a name");
 equal([filter.loose("-asia", 5), filter.loose("country:DE", 10), filter.loose("asia ", 5), filter.loose("asia country:D", 14), filter.loose("", 0)].map((l) => l.length),
     [1, 0, 0, 0, 0], "and what is none");
+const offers = await source("offers.ts");
+const germany = {from: 8, typed: ["DE", "Federal Germany"]};
+equal(["country:", "country:d", "country:DE", "country:germ", "country:federal g", "country:ermany", "country:DEU", "country:ny", "-country:de"].map((text) => offers.fits(germany, "country:", text, text.length)),
+    [true, true, true, true, true, false, false, false, false], "what still fits when more is typed");
+equal([["asia AS645", 10], ["asia AS645", 2], ["asia 64", 7], ["asia AS", 7]].map(([text, cursor]) => offers.fits({from: 5, typed: ["64501", ""]}, "asia ", text, cursor)),
+    [true, false, true, false], "an AS with and without its letters, and a cursor that moved away");
 equal(filter.loose("-asia", 5)[0].from, 1, "behind a minus");
 equal(filter.parse('router:edge1 -country:DE,AT path:"64500 64511"').map(({dim, negate, values}) => [dim, negate, values]),
     [["router", false, ["edge1"]], ["country", true, ["DE", "AT"]], ["path", false, ["64500 64511"]]], "terms of a filter");
