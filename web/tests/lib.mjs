@@ -59,7 +59,7 @@ export function launch() {
 }
 
 export const ready = (page) => page.waitForFunction(
-    () => document.body.dataset.ready === location.pathname + location.search, null, {timeout: 20000});
+    () => document.body.dataset.ready === location.pathname + location.search);
 
 // When all charts of a page are drawn: ms after its start.
 export async function charted(page) {
@@ -70,6 +70,7 @@ export async function charted(page) {
 // A tab of its own storage. page.problems: what the console and the page complained about. before: what listens from the start.
 export async function open(browser, path, options = {}, url = setting.url, before = () => {}) {
     const context = await browser.newContext({viewport: {width: 1440, height: 900}, colorScheme: "light", timezoneId: "Europe/Berlin", ...options});
+    context.setDefaultTimeout(60000); // on a busy machine
     const page = await context.newPage();
     page.problems = [];
     page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.problems.push(m.text()));
