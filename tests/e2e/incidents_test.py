@@ -14,13 +14,12 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import mrtgen  # noqa: E402
 from collector import Collector, program  # noqa: E402
-from tap import Tap  # noqa: E402
+from tap import in_one_hour  # noqa: E402
 
 HOUR = 3600
 HOURS = 24
@@ -171,31 +170,7 @@ def check(tap, folder, **config):
         incidents.check_filter()
         incidents.check_csv()
         incidents.check_command()
-        return hour_of(time.time()) == end
-
-
-class Later(Tap):
-    """Says what it found only when it is whole: an hour that ends meanwhile makes another try."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-
-    def check(self, *arguments):
-        self.calls.append(arguments)
-
-
-def main():
-    for _ in range(2):
-        tries = Later()
-        with tempfile.TemporaryDirectory(prefix="whereto-test.") as folder:
-            if check(tries, folder):
-                break
-    tap = Tap()
-    for arguments in tries.calls:
-        tap.check(*arguments)
-    return tap.done()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_one_hour(check))
