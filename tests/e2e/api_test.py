@@ -206,7 +206,7 @@ class Api:
         self.tap.check(all((row["retransmit_rate"][i] is None) == (row["packets_sent"][i] == 0) for row in answer["rows"]
                            for i in range(answer["points"])), "a rate of nothing is null")
         first = self.ask("sparklines", by="origin", last="30h", limit=2)
-        whole = self.ask("top", by="origin", last="30h", limit=2)
+        whole = self.ask("top", by="origin", from_=first["from"], to=first["to"], limit=2)
         self.tap.equal([(row["key"], sum(row["bytes_sent"])) for row in first["rows"]],
                        [(row["origin"], row["bytes_sent"]) for row in whole["rows"]], "without keys: those of top")
 
@@ -304,8 +304,9 @@ class Api:
         tap.check(numbers["more"] and max(sum(row["term"].startswith(dim + ":") for row in numbers["rows"]) for dim in ("origin", "neighbour", "via")) == 2,
                   "the limit is of each", numbers)
         for dim in ("type", "path", "country", "origin", "prefix", "router", "match"):
-            for row in self.ask("complete", dim=dim, last="30h", limit=3)["rows"]:
-                top = self.ask("top", by=dim, last="30h", filter=row["term"], limit=2)
+            answer = self.ask("complete", dim=dim, last="30h", limit=3)
+            for row in answer["rows"]:
+                top = self.ask("top", by=dim, from_=answer["from"], to=answer["to"], filter=row["term"], limit=2)
                 if not tap.equal([(found[dim], found["bytes_sent"]) for found in top["rows"]], [(row["value"], row["bytes_sent"])],
                                  f"the term {row['term']} is a filter for it"):
                     return
