@@ -89,7 +89,7 @@ static inline void walk_message(const struct bgp_message *m, unsigned mode)
 		walk_update(m->body, &rules);
 	if (m->type == BGP_MESSAGE_NOTIFICATION && bgp_notification_decode(m->body, &n) == 0)
 		walk_notification(m->body, &n);
-	if (m->type == BGP_MESSAGE_REFRESH && bgp_refresh_decode(m->body, &refresh, &n) < 0)
+	if (m->type == BGP_MESSAGE_REFRESH && bgp_refresh_decode(m, &refresh, &n) < 0)
 		FUZZ_CHECK(n.code == 7);
 }
 

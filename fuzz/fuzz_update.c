@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rd r = rd_make(data, size);
 	unsigned mode = rd_u8(&r);
-	struct bgp_message m = {BGP_MESSAGE_UPDATE, rd_rest(&r)};
+	struct bgp_message m = {.type = BGP_MESSAGE_UPDATE, .body = rd_rest(&r)};
 	if (mode & 128)
 		walk_attributes(m.body, mode);
 	else

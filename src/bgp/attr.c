@@ -13,8 +13,12 @@
  * octet, a length that is never 0, where the full form begins with an address family below 256. FRR and
  * GoBGP write the full form, BIRD and OpenBGPD the short one.
  *
+ * An attribute that nobody here knows and that is not marked optional is either an optional one with wrong flags or a
+ * well-known one, for which RFC 4271 section 6.3 would end the session: treat-as-withdraw, as for other wrong flags.
+ *
  * Two-byte AS numbers (RFC 6793): AS_PATH holds 23456 for what does not fit, AS4_PATH the true tail.
- * bgp_path_merge keeps as much of AS_PATH's head as AS4_PATH lacks.
+ * bgp_path_merge keeps as much of AS_PATH's head as AS4_PATH lacks; confederation segments have no place in AS4_PATH
+ * and are left out of it (section 6).
  *
  * Left out: attributes that whereto has no use for (DPA, PMSI tunnel, AIGP, ...), flowspec and VPN
  * NLRI, whose bytes stay reachable as mp_nlri. */
@@ -139,7 +143,7 @@ static enum bgp_severity take(struct decoder *d, uint8_t code, struct view value
 		return BGP_FINE;
 	case BGP_ATTR_LOCAL_PREF:
 		ret->local_pref = value_u32(value);
-		return d->rules->external ? BGP_DISCARD : BGP_FINE;
+		return BGP_FINE;
 	case BGP_ATTR_ATOMIC_AGGREGATE:
 		return BGP_FINE;
 	case BGP_ATTR_AGGREGATOR:
@@ -150,10 +154,10 @@ static enum bgp_severity take(struct decoder *d, uint8_t code, struct view value
 		return BGP_FINE;
 	case BGP_ATTR_ORIGINATOR_ID:
 		memcpy(ret->originator_id, value.data, 4);
-		return d->rules->external ? BGP_DISCARD : BGP_FINE;
+		return BGP_FINE;
 	case BGP_ATTR_CLUSTER_LIST:
 		ret->cluster_list = value;
-		return d->rules->external ? BGP_DISCARD : BGP_FINE;
+		return BGP_FINE;
 	case BGP_ATTR_MP_REACH:
 		return take_mp_reach(value, d->rules->dump, ret);
 	case BGP_ATTR_MP_UNREACH:
@@ -174,6 +178,12 @@ static enum bgp_severity take(struct decoder *d, uint8_t code, struct view value
 	return BGP_FINE;
 }
 
+/* Not to be looked at when it comes from another AS (RFC 7606 sections 7.5, 7.9, 7.10). */
+static bool is_internal(uint8_t code)
+{
+	return code == BGP_ATTR_LOCAL_PREF || code == BGP_ATTR_ORIGINATOR_ID || code == BGP_ATTR_CLUSTER_LIST;
+}
+
 static enum bgp_severity take_checked(struct decoder *d, const struct bgp_attr *attr)
 {
 	const struct attr_row *row = &rows[attr->code];
@@ -181,8 +191,10 @@ static enum bgp_severity take_checked(struct decoder *d, const struct bgp_attr *
 		/* The prefixes in it are needed to withdraw them. */
 		if (row->severity == BGP_RESET && take(d, attr->code, attr->value) == BGP_RESET)
 			return BGP_RESET;
-		return row->severity == BGP_DISCARD ? BGP_DISCARD : BGP_WITHDRAW;
+		return BGP_WITHDRAW;
 	}
+	if (d->rules->external && is_internal(attr->code))
+		return BGP_DISCARD;
 	if (row->rule == FIXED && attr->value.len != row->size)
 		return row->severity;
 	if (row->rule == MULTIPLE && (!attr->value.len || attr->value.len % row->size))
@@ -227,22 +239,22 @@ enum bgp_severity bgp_attrs_decode(struct view block, const struct bgp_attr_rule
 	enum bgp_severity worst = BGP_FINE;
 	uint64_t seen = 0;
 	while (bgp_attr_next(&r, &attr)) {
-		if (attr.code >= ARRAY_LEN(rows) || !rows[attr.code].known)
-			continue;
-		enum bgp_severity s;
-		uint64_t bit = UINT64_C(1) << attr.code;
-		bool mp = attr.code == BGP_ATTR_MP_REACH || attr.code == BGP_ATTR_MP_UNREACH;
-		if (seen & bit) {
+		enum bgp_severity s = BGP_FINE;
+		bool known = attr.code < ARRAY_LEN(rows) && rows[attr.code].known;
+		uint64_t bit = known ? UINT64_C(1) << attr.code : 0;
+		bool twice = seen & bit, mp = attr.code == BGP_ATTR_MP_REACH || attr.code == BGP_ATTR_MP_UNREACH;
+		if (!known)
+			s = rules->dump || attr.flags & OPTIONAL ? BGP_FINE : BGP_WITHDRAW;
+		else if (twice)
 			s = mp && !rules->dump ? BGP_RESET : BGP_DISCARD;
-		} else {
+		else
 			s = take_checked(&d, &attr);
-			if (s == BGP_FINE)
-				ret->present |= bit;
-		}
+		if (s == BGP_FINE)
+			ret->present |= bit;
 		seen |= bit;
 		if (UNLIKELY(s > worst)) {
 			worst = s;
-			ret->fault = attr.code;
+			ret->fault = s == BGP_RESET && twice ? 0 : attr.code;
 		}
 	}
 	merge_aggregator(&d);
@@ -331,6 +343,21 @@ static void widen_head(struct view path, unsigned length, struct wr *w)
 	}
 }
 
+/* AS4_PATH without confederation segments (RFC 6793 section 6). */
+static void put_tail(struct view as4_path, struct wr *w)
+{
+	struct rd r = rd_view(as4_path);
+	while (rd_more(&r)) {
+		unsigned type = rd_u8(&r), count = rd_u8(&r);
+		struct view members = rd_bytes(&r, (size_t)count * 4);
+		if (!segment_length(type, count))
+			continue;
+		wr_u8(w, (uint8_t)type);
+		wr_u8(w, (uint8_t)count);
+		wr_bytes(w, members.data, members.len);
+	}
+}
+
 bool bgp_path_merge(const struct bgp_attrs *a, uint8_t *buf, size_t cap, struct view *ret)
 {
 	if (!bgp_attrs_has(a, BGP_ATTR_AS_PATH) && a->path.len) /* it was there, and malformed */
@@ -350,7 +377,7 @@ bool bgp_path_merge(const struct bgp_attrs *a, uint8_t *buf, size_t cap, struct 
 	}
 	widen_head(a->path, merge ? length - tail : UINT32_MAX, &w);
 	if (merge)
-		wr_bytes(&w, a->as4_path.data, a->as4_path.len);
+		put_tail(a->as4_path, &w);
 	if (!wr_ok(&w))
 		return false;
 	*ret = (struct view){buf, wr_len(&w)};

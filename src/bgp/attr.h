@@ -63,7 +63,7 @@ struct bgp_attrs {
 	uint8_t as_bytes;    /* of path: from the rules */
 	uint8_t origin_code; /* 0 IGP, 1 EGP, 2 INCOMPLETE, also when absent or none of these */
 	bool as4_ignored;    /* RFC 6793 section 4.2.3: AS4_PATH and AS4_AGGREGATOR don't count */
-	uint8_t fault;       /* code of the attribute with the worst severity; 0: the framing */
+	uint8_t fault;       /* code of the attribute with the worst severity; 0: the list, its framing or what is in it */
 	uint32_t med, local_pref;
 	uint32_t aggregator_as; /* AS4_AGGREGATOR merged in */
 	uint8_t aggregator[4], next_hop[4], originator_id[4];
@@ -75,7 +75,7 @@ static inline bool bgp_attrs_has(const struct bgp_attrs *a, enum bgp_attr_code c
 }
 
 /* Fills ret from a block of attributes, whatever it holds. Duplicates: the first counts (RFC 7606
- * section 3 g). Attributes without a row in attributes.def are passed over. */
+ * section 3 g). Optional attributes without a row in attributes.def are passed over. */
 enum bgp_severity bgp_attrs_decode(struct view block, const struct bgp_attr_rules *rules, struct bgp_attrs *ret);
 
 /* The next attribute of a block, known or not; false at the end, and r has failed when the framing is
@@ -97,7 +97,7 @@ unsigned bgp_path_length(struct view path, unsigned as_bytes);
 
 /* The path with four-byte AS numbers: AS_PATH itself where it has them; otherwise AS_PATH widened into
  * buf, its tail replaced by AS4_PATH (RFC 6793 section 4.2.3: counted from the right; ignored when it
- * is longer, malformed, or not there). False when AS_PATH is malformed, or cap too small. */
+ * is longer, malformed, or not there; without its confederation segments). False when AS_PATH is malformed, or cap too small. */
 bool bgp_path_merge(const struct bgp_attrs *a, uint8_t *buf, size_t cap, struct view *ret) MUST_USE;
 
 /* One prefix out of a list (RFC 4271 section 4.3, RFC 7911 section 3). */

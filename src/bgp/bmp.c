@@ -202,15 +202,10 @@ static bool read_info(struct rd *r, struct bmp_info *ret)
 }
 
 /* An OPEN, carved by its own length. False: there is none. */
-static bool read_open(struct rd *r, struct view *ret_whole, struct bgp_message *ret)
+static bool read_open(struct rd *r, struct bgp_message *ret)
 {
-	struct rd start = *r;
 	struct bgp_notification fault;
-	if (bgp_message_next(r, BGP_EXTENDED_MESSAGE_MAX, ret, &fault) <= 0 ||
-		ret->type != BGP_MESSAGE_OPEN)
-		return false;
-	*ret_whole = rd_bytes(&start, rd_left(&start) - rd_left(r));
-	return true;
+	return bgp_message_next(r, BGP_EXTENDED_MESSAGE_MAX, ret, &fault) > 0 && ret->type == BGP_MESSAGE_OPEN;
 }
 
 static void use_opens(
@@ -244,9 +239,10 @@ int bmp_peer_up_decode(const struct bmp_message *m, struct bmp_peer_up *ret)
 	up.local = to_addr(local, ipv6);
 	up.local_port = rd_u16(&r);
 	up.remote_port = rd_u16(&r);
-	if (!read_open(&r, &up.sent_message, &sent) ||
-		!read_open(&r, &up.received_message, &received))
+	if (!read_open(&r, &sent) || !read_open(&r, &received))
 		return -EBADMSG;
+	up.sent_message = sent.whole;
+	up.received_message = received.whole;
 	use_opens(&sent, &received, &up);
 	if (!read_info(&r, &up.info))
 		return -EBADMSG;

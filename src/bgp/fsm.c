@@ -349,7 +349,7 @@ static void on_refresh(struct step *s)
 {
 	struct bgp_refresh refresh;
 	struct bgp_notification fault;
-	if (bgp_refresh_decode(s->message.body, &refresh, &fault) < 0) {
+	if (bgp_refresh_decode(&s->message, &refresh, &fault) < 0) {
 		finish_saying(s, BGP_DOWN_FAULT, fault);
 		return;
 	}

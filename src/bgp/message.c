@@ -84,7 +84,8 @@ int bgp_message_next(
 	len -= BGP_HEADER_BYTES;
 	if (len > rd_left(&h))
 		return 0;
-	*ret = (struct bgp_message){.type = type.data[0], .body = rd_bytes(&h, len)};
+	*ret = (struct bgp_message){.type = type.data[0], .body = rd_bytes(&h, len),
+		.whole = {mark.data, BGP_HEADER_BYTES + len}};
 	*r = h;
 	return 1;
 }
@@ -207,17 +208,17 @@ void bgp_keepalive_encode(struct wr *w)
 	bgp_message_end(w, bgp_message_begin(w, BGP_MESSAGE_KEEPALIVE));
 }
 
-int bgp_refresh_decode(
-	struct view body, struct bgp_refresh *ret, struct bgp_notification *ret_fault)
+int bgp_refresh_decode(const struct bgp_message *message, struct bgp_refresh *ret,
+	struct bgp_notification *ret_fault)
 {
-	struct rd r = rd_view(body);
+	struct rd r = rd_view(message->body);
 	struct bgp_refresh refresh;
 	refresh.afi = rd_u16(&r);
 	refresh.kind = rd_u8(&r);
 	refresh.safi = rd_u8(&r);
 	bool fixed = refresh.kind == BGP_REFRESH_BEGIN || refresh.kind == BGP_REFRESH_END;
 	if (!rd_ok(&r) || (fixed && !rd_done(&r)))
-		return refuse(BGP_ERROR_REFRESH_LENGTH, body, ret_fault);
+		return refuse(BGP_ERROR_REFRESH_LENGTH, message->whole, ret_fault); /* RFC 7313 section 5 */
 	*ret = refresh;
 	return 0;
 }

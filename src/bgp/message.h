@@ -61,7 +61,8 @@ static inline struct bgp_notification bgp_fault(enum bgp_error error, struct vie
 
 struct bgp_message {
 	uint8_t type; /* enum bgp_message_type */
-	struct view body; /* behind the header */
+	struct view body;  /* behind the header */
+	struct view whole; /* with it */
 };
 
 /* Takes one message off a stream. max: BGP_MESSAGE_MAX, or BGP_EXTENDED_MESSAGE_MAX where the
@@ -102,6 +103,6 @@ struct bgp_refresh {
 	uint16_t afi;
 	uint8_t kind, safi; /* kind: enum bgp_refresh_kind; others are to be ignored */
 };
-int bgp_refresh_decode(
-	struct view body, struct bgp_refresh *ret, struct bgp_notification *ret_fault) MUST_USE;
+int bgp_refresh_decode(const struct bgp_message *message, struct bgp_refresh *ret,
+	struct bgp_notification *ret_fault) MUST_USE;
 void bgp_refresh_encode(struct wr *w, const struct bgp_refresh *refresh);

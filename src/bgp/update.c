@@ -11,8 +11,10 @@
  *
  * RFC 7606: an attribute that is discarded leaves the routes alone. Treat-as-withdraw turns the
  * announced prefixes of both lists into withdrawals, path ids kept. A prefix that is too long or
- * reaches past its list, lengths that don't add up, and a broken or doubled MP attribute end the
- * session (sections 3 g, 5.3). NEXT_HOP belongs to the prefixes at the end of the message,
+ * reaches past its list, lengths that don't add up, a broken or doubled MP attribute, and attributes that
+ * would be treated as withdraw where no announced prefix was found to withdraw, end the
+ * session (sections 3 g, 5.2, 5.3); where there is no session to end (rules.tolerant) the last of these still withdraws
+ * what it does withdraw. NEXT_HOP belongs to the prefixes at the end of the message,
  * MP_REACH's own next hop to those in it.
  *
  * End-of-RIB (RFC 4724 section 2) is an UPDATE with nothing in it, or with nothing but an
@@ -125,6 +127,23 @@ static void decode_attrs(
 	}
 }
 
+/* Nothing but MP_UNREACH, known or not. */
+static bool only_withdraws(struct view attrs)
+{
+	struct rd r = rd_view(attrs);
+	struct bgp_attr attr;
+	while (bgp_attr_next(&r, &attr))
+		if (attr.code != BGP_ATTR_MP_UNREACH)
+			return false;
+	return rd_ok(&r);
+}
+
+/* RFC 7606 section 5.2: something announced its attributes, and the prefixes were not found. */
+static bool hides_prefixes(const struct bgp_update *u, const struct bgp_changes *c)
+{
+	return c->severity == BGP_WITHDRAW && !u->nlri.len && !c->attrs.mp_nlri.len && !only_withdraws(u->attrs);
+}
+
 static int end_of_rib(const struct bgp_update *u, const struct bgp_changes *c)
 {
 	const struct bgp_attrs *a = &c->attrs;
@@ -133,7 +152,7 @@ static int end_of_rib(const struct bgp_update *u, const struct bgp_changes *c)
 		return -1;
 	if (!u->attrs.len)
 		return BGP_IPV4_UNICAST;
-	if (a->present != 1u << BGP_ATTR_MP_UNREACH || a->mp_withdrawn.len)
+	if (a->mp_withdrawn.len || !only_withdraws(u->attrs))
 		return -1;
 	return bgp_family(a->mp_withdrawn_afi, a->mp_withdrawn_safi);
 }
@@ -147,9 +166,11 @@ int bgp_update_begin(struct view body, const struct bgp_update_rules *rules,
 		return refuse(BGP_ERROR_UPDATE_ATTRIBUTES, ret_fault);
 	memset(&c, 0, sizeof(c));
 	decode_attrs(&u, rules, &c);
+	const struct bgp_attrs *a = &c.attrs;
+	if ((!rules->tolerant && hides_prefixes(&u, &c)) || (c.severity == BGP_RESET && !a->fault))
+		return refuse(BGP_ERROR_UPDATE_ATTRIBUTES, ret_fault);
 	if (c.severity == BGP_RESET)
 		return refuse(BGP_ERROR_UPDATE_OPTIONAL, ret_fault);
-	const struct bgp_attrs *a = &c.attrs;
 	bool gone = c.severity == BGP_WITHDRAW;
 	const struct list withdrawn = {
 		.prefixes = u.withdrawn, .family = BGP_IPV4_UNICAST, .withdrawn = true};

@@ -22,8 +22,8 @@ struct bgp_update_rules {
 	uint8_t families; /* whose routes are wanted; lists of others are passed over */
 	uint8_t add_path; /* families whose prefixes carry path ids */
 	bool external;    /* see struct bgp_attr_rules */
-	/* a list of prefixes that can't be read as add_path says is read the other way (BMP:
-	 * exporters that don't announce what they do) */
+	/* there is no session to end (BMP, MRT): a list of prefixes that can't be read as add_path says is read the
+	 * other way, for exporters that don't announce what they do; RFC 7606 section 5.2 does not count */
 	bool tolerant;
 };
 

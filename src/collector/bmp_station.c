@@ -11,15 +11,11 @@
  * nothing. Routes of a peer without one make the peer (Loc-RIB mostly).
  *
  * The tables of one peer, before and after policy, go to different ribs (collector/tables.h); Adj-RIB-Out is
- * passed over unless asked for. Statistics and mirrored messages are read over.
- *
- * A station only listens, so a router that has vanished is known by TCP keepalives alone. */
+ * passed over unless asked for. Statistics and mirrored messages are read over.. */
 
 #include "collector/bmp_station.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +26,7 @@
 #include "bgp/bmp.h"
 #include "collector/stream.h"
 
-#define KEEPALIVE_IDLE_S     60
-#define KEEPALIVE_INTERVAL_S 10
-#define KEEPALIVE_COUNT      6
-#define ONLY_WITHDRAWALS     1000 /* messages of a peer without a route: worth a warning */
+#define ONLY_WITHDRAWALS 1000 /* messages of a peer without a route: worth a warning */
 
 /* A peer of a router. */
 struct monitored {
@@ -496,15 +489,6 @@ static void on_ended(struct stream *stream, int error)
 	disconnect(r, error ? strerror(error) : "the connection was closed");
 }
 
-static void watch_over(int fd)
-{
-	const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, n = KEEPALIVE_COUNT;
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof(n));
-}
-
 static struct router *find_router(const struct bmp_station *s, const struct addr *addr)
 {
 	struct router *r = s->routers;
@@ -526,7 +510,6 @@ static void on_accepted(void *ctx, int fd, const struct addr *from)
 		return;
 	}
 	disconnect(r, "it made another connection");
-	watch_over(fd);
 	r->stream = (struct stream){.input = on_input, .ended = on_ended, .ctx = r};
 	if (stream_open(&r->stream, s->all->loop, fd, BMP_MESSAGE_MAX) < 0) {
 		log_error("%s: the connection cannot be served", r->name);

@@ -2,11 +2,16 @@
 
 /* Epoll only wakes: the descriptor is armed for one event, and reading and taking messages is the stream's
  * work, which goes on until the socket is empty and then arms it again. Bytes are moved to the front of the
- * buffer only when the owner waits for more, so a message half applied stays where it is. */
+ * buffer only when the owner waits for more, so a message half applied stays where it is.
+ *
+ * A BMP station only listens, and so does a BGP speaker whose neighbour wants no hold time: a router that has vanished is
+ * known by TCP keepalives alone. */
 
 #include "collector/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -18,6 +23,10 @@
 #define INPUT_FIRST 65536u
 #define ARMED       (EPOLLIN | EPOLLONESHOT)
 #define DRAIN_BYTES (1u << 20)
+
+#define KEEPALIVE_IDLE_S     60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_COUNT      6
 
 static void on_readable(struct loop_fd *self, uint32_t events)
 {
@@ -91,6 +100,15 @@ static bool on_work(struct loop_work *self, uint64_t until_ns)
 	return false;
 }
 
+static void watch_over(int fd)
+{
+	const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, n = KEEPALIVE_COUNT;
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof(n));
+}
+
 int stream_open(struct stream *s, struct loop *loop, int fd, size_t input_max)
 {
 	s->loop = loop;
@@ -101,6 +119,7 @@ int stream_open(struct stream *s, struct loop *loop, int fd, size_t input_max)
 	s->cap = input_max < INPUT_FIRST ? input_max : INPUT_FIRST;
 	s->bytes = malloc(s->cap);
 	s->over = false;
+	watch_over(fd);
 	int r = s->bytes ? loop_fd_add(loop, &s->fd, ARMED) : -ENOMEM;
 	if (r < 0)
 		stream_close(s);

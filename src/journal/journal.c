@@ -16,8 +16,9 @@
  * at once, so the file always ends at a frame or in the torn tail of a crash.
  *
  * Torn or damaged? In the newest segment a bad frame that reaches to or past the end of the file is
- * a write the crash interrupted; it is cut off when it is first read, while the segment still is the
- * newest. Anything else is damage, reported with its offset. */
+ * a write the crash interrupted, and so are zeros up to the end: a file system may have noted the new length before the
+ * bytes. It is cut off when it is first read, while the segment still is the newest. Anything else is damage, reported
+ * with its offset. A segment of another version of the program is not damaged: it is left as it is. */
 
 #include "journal/journal.h"
 
@@ -39,6 +40,7 @@
 
 #define SEGMENT_MAGIC  "whereto journal 2\n"
 #define MAGIC_BYTES    (sizeof(SEGMENT_MAGIC) - 1)
+#define MAGIC_FIXED    (MAGIC_BYTES - 2) /* of any version up to 9 */
 #define FRAME_HEAD     12
 #define PATH_BYTES     4096
 #define BLIND_NAME     "blind"
@@ -202,6 +204,21 @@ static uint64_t frame_checksum(uint32_t len, const uint8_t *payload)
 	return checksum(payload, len) ^ (uint64_t)len * 0x9e3779b97f4a7c15u;
 }
 
+static bool is_zeros(struct view v)
+{
+	return v.len && !v.data[0] && memcmp(v.data, v.data + 1, v.len - 1) == 0;
+}
+
+static int check_magic(const struct journal *j, const char *name, struct view magic, struct error *err)
+{
+	if (magic.len == MAGIC_BYTES && memcmp(magic.data, SEGMENT_MAGIC, MAGIC_BYTES) == 0)
+		return 0;
+	if (magic.len == MAGIC_BYTES && memcmp(magic.data, SEGMENT_MAGIC, MAGIC_FIXED) == 0)
+		return error_set(err, -EPROTONOSUPPORT, "%s/%s: is of another version of whereto, which has to bring it into the"
+			" store (or move the file away, with what is in it)", j->dir, name);
+	return error_set(err, -EBADMSG, "%s/%s: not a journal segment", j->dir, name);
+}
+
 /* *ret_good: bytes up to the end of the last good frame. */
 static int read_frames(const struct journal *j, const char *name, struct view file, bool newest,
 	const struct frame_sink *sink, struct flow_table *flows, size_t *ret_good, struct error *err)
@@ -209,23 +226,25 @@ static int read_frames(const struct journal *j, const char *name, struct view fi
 	struct rd r = rd_view(file);
 	struct view magic = rd_bytes(&r, MAGIC_BYTES);
 	*ret_good = 0;
-	if (!rd_ok(&r) && newest)
+	if (newest && (!rd_ok(&r) || is_zeros(file)))
 		return 0; /* made, but the crash came before its first bytes */
-	if (!rd_ok(&r) || memcmp(magic.data, SEGMENT_MAGIC, MAGIC_BYTES) != 0)
-		return error_set(err, -EBADMSG, "%s/%s: not a journal segment of this version", j->dir, name);
+	int result = check_magic(j, name, magic, err);
+	if (result < 0)
+		return result;
 	while (rd_more(&r)) {
 		size_t offset = *ret_good = (size_t)(r.p - file.data);
+		struct view rest = {r.p, rd_left(&r)};
 		uint32_t len = rd_u32(&r);
 		uint64_t sum = rd_u64(&r);
 		struct view payload = rd_bytes(&r, len);
 		bool whole = rd_ok(&r), last = !rd_more(&r);
 		if (!whole || frame_checksum(len, payload.data) != sum) {
-			if (newest && last)
+			if (newest && (last || is_zeros(rest)))
 				return 0;
 			return error_set(err, -EBADMSG, "%s/%s: damaged frame at byte %zu of %zu", j->dir, name, offset,
 				file.len);
 		}
-		int result = frame_decode(payload, sink, flows);
+		result = frame_decode(payload, sink, flows);
 		if (result < 0)
 			return error_set(err, result, "%s/%s: frame at byte %zu cannot be read: %s", j->dir, name, offset,
 				strerror(-result));

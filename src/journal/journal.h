@@ -33,7 +33,7 @@ const struct journal_segment *journal_segments(const struct journal *j, size_t *
 /* Reads a closed segment: every session and retired state goes to the sink, all flows are added to
  * flows (may be NULL). A torn end is cut off silently (it was never acknowledged); a damaged frame
  * with more behind it ends the reading with -EBADMSG, file and offset in err, after everything before
- * it was delivered. */
+ * it was delivered. -EPROTONOSUPPORT: another version of the program wrote it. */
 int journal_read(struct journal *j, uint64_t id, const struct frame_sink *sink, struct flow_table *flows,
 	struct error *err) MUST_USE;
 

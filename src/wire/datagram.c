@@ -37,7 +37,7 @@ int header_read(struct view datagram, struct header *ret)
 		rd_copy(&r, h.run, sizeof(h.run));
 	if (!rd_ok(&r) || m0 != MAGIC_0 || m1 != MAGIC_1 || version != DATAGRAM_VERSION ||
 		(h.kind != DATAGRAM_RECORDS && h.kind != DATAGRAM_ACK) || rd_left(&r) < SEAL_TAG_BYTES ||
-		datagram.len > DATAGRAM_RECEIVE_MAX)
+		(h.kind == DATAGRAM_RECORDS && h.seq > WINDOW_SEQ_MAX) || datagram.len > DATAGRAM_RECEIVE_MAX)
 		return -EBADMSG;
 	h.clear = (struct view){datagram.data, (size_t)(r.p - datagram.data)};
 	h.sealed = rd_rest(&r);

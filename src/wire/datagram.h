@@ -37,7 +37,7 @@ struct header {
 	struct view sealed;            /* when read: what is behind it */
 };
 
-/* -EBADMSG: not a datagram of this version. */
+/* -EBADMSG: not a datagram of this version, or of records with a number above WINDOW_SEQ_MAX. */
 int header_read(struct view datagram, struct header *ret) MUST_USE;
 void header_write(struct wr *w, const struct header *h);
 

@@ -70,7 +70,7 @@ void window_read(struct rd *in, struct window *ret)
 {
 	struct window w = {.base = rd_u64(in)};
 	size_t bytes = rd_u16(in);
-	if (bytes > WINDOW_ACK_BYTES || w.base > UINT64_MAX - WINDOW_SIZE) {
+	if (bytes > WINDOW_ACK_BYTES || w.base > WINDOW_SEQ_MAX + 1) {
 		rd_fail(in);
 		return;
 	}

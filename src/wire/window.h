@@ -10,6 +10,7 @@
 
 #define WINDOW_SIZE      8192 /* datagrams a sender may have unacknowledged */
 #define WINDOW_ACK_BYTES 1024 /* bitmap bytes of a whole window */
+#define WINDOW_SEQ_MAX   (UINT64_MAX - WINDOW_SIZE - 1) /* highest number that may be accepted */
 
 struct window {
 	uint64_t base; /* the lowest number not accepted yet */
@@ -26,7 +27,8 @@ enum window_verdict {
 
 /* What accepting seq would be; changes nothing. */
 enum window_verdict window_check(const struct window *w, uint64_t seq);
-/* Accepts seq, which window_check found new or reordered. */
+/* Accepts seq, which window_check found new or reordered, at most WINDOW_SEQ_MAX: with a higher one the state could not
+ * be read back. */
 void window_accept(struct window *w, uint64_t seq);
 
 /* Everything below seq counts as accepted from now on. */

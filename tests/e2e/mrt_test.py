@@ -330,6 +330,10 @@ def test_bgpdump_bugs(tap, folder):
     check("a confederation in a path that AS4_PATH completes",
           [mrtgen.table_dump_record(0, "198.51.100.0/24", peer, "(65001 65002) 1 23456", confed)],
           [row % ("(65001 65002) 1 70000", "")], [row % ("(65001 65002) (65001) 70000", "")])
+    confed = {**nh, "raw": [(0xC0, 17, mrtgen.pack_path("(65001 65002) 1 70000"))]}
+    check("a confederation in AS4_PATH",
+          [mrtgen.table_dump_record(0, "198.51.100.0/24", peer, "1 23456", confed)],
+          [row % ("1 70000", "")], [row % ("1 23456", "")])
     update = mrtgen.update(mrtgen.pack_attributes("1", nh), b"\x21\1\2\3\4\5" + mrtgen.nlri(["198.51.100.0/24"]))
     tail = "|1|IGP|192.0.2.9|0|0||NAG||"
     check("a prefix of 33 bits", [mrtgen.message_record(update, peer, LOCAL)], [],

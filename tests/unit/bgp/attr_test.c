@@ -194,6 +194,21 @@ static const struct severity_case severities[] = {
 	CASE("short local preference", &LIVE4, BGP_WITHDRAW, 5, 0x40, 5, 3, 0, 0, 0),
 	CASE("external local preference", &EXTERNAL, BGP_DISCARD, 5, 0x40, 5, 4, 0, 0, 0, 1),
 	CASE("external originator", &EXTERNAL, BGP_DISCARD, 9, 0x80, 9, 4, 0, 0, 0, 1),
+	/* RFC 7606 sections 7.5, 7.9, 7.10: whatever is in them */
+	CASE("short external local preference", &EXTERNAL, BGP_DISCARD, 5, 0x40, 5, 3, 0, 0, 0),
+	CASE("short external originator", &EXTERNAL, BGP_DISCARD, 9, 0x80, 9, 3, 0, 0, 0),
+	CASE("empty external cluster list", &EXTERNAL, BGP_DISCARD, 10, 0x80, 10, 0),
+	CASE("empty cluster list", &LIVE4, BGP_WITHDRAW, 10, 0x80, 10, 0),
+	/* section 3 c and h: wrong flags are worse than where it comes from */
+	CASE("external originator marked transitive", &EXTERNAL, BGP_WITHDRAW, 9, 0xc0, 9, 4, 0, 0, 0, 1),
+	CASE("atomic aggregate marked optional", &LIVE4, BGP_WITHDRAW, 6, 0xc0, 6, 0),
+	CASE("aggregator marked well-known", &LIVE4, BGP_WITHDRAW, 7, 0x40, 7, 8, 0, 0, 0, 1, 1, 2, 3, 4),
+	CASE("AS4_PATH marked well-known", &LIVE2, BGP_WITHDRAW, 17, 0x40, 17, 6, 2, 1, 0, 0, 0, 1),
+	/* RFC 4271 section 6.3 */
+	CASE("unknown and well-known", &LIVE4, BGP_WITHDRAW, 99, 0x40, 99, 1, 7),
+	CASE("unknown and well-known, code 200", &LIVE4, BGP_WITHDRAW, 200, 0x40, 200, 1, 7),
+	CASE("unknown and well-known in a dump", &DUMP4, BGP_FINE, 0, 0x40, 99, 1, 7),
+	CASE("unknown, twice", &LIVE4, BGP_FINE, 0, 0xc0, 99, 1, 7, 0xc0, 99, 1, 7),
 	CASE("atomic aggregate with content", &LIVE4, BGP_DISCARD, 6, 0x40, 6, 1, 0),
 	CASE("two-byte aggregator", &LIVE4, BGP_DISCARD, 7, 0xc0, 7, 6, 0, 1, 1, 2, 3, 4),
 	CASE("the same on a two-byte session", &LIVE2, BGP_FINE, 0, 0xc0, 7, 6, 0, 1, 1, 2, 3, 4),
@@ -208,7 +223,7 @@ static const struct severity_case severities[] = {
 	CASE("the same in a dump", &DUMP4, BGP_DISCARD, 14, 0x80, 14, 6, 0, 2, 1, 16, 1, 2),
 	CASE("MP_UNREACH without a family", &LIVE4, BGP_RESET, 15, 0x80, 15, 1, 0),
 	CASE("MED twice", &LIVE4, BGP_DISCARD, 4, 0x80, 4, 4, 0, 0, 0, 1, 0x80, 4, 4, 0, 0, 0, 2),
-	CASE("MP_UNREACH twice", &LIVE4, BGP_RESET, 15, 0x80, 15, 3, 0, 2, 1, 0x80, 15, 3, 0, 2, 1),
+	CASE("MP_UNREACH twice", &LIVE4, BGP_RESET, 0, 0x80, 15, 3, 0, 2, 1, 0x80, 15, 3, 0, 2, 1),
 	CASE("header cut", &LIVE4, BGP_WITHDRAW, 0, 0x80, 4),
 	CASE("value cut", &LIVE4, BGP_WITHDRAW, 0, 0x80, 4, 4, 0),
 	CASE("extended length cut", &LIVE4, BGP_WITHDRAW, 0, 0x90, 4, 0),
@@ -262,6 +277,11 @@ static const struct merge_case merges[] = {
 		P(2, 1, 0, 0, 0, 1, 1, 2, 0, 1, 0, 2, 0, 1, 0, 3)},
 	{"cut inside the second segment", P(2, 1, 0, 1, 2, 2, 0, 2, 0, 3), P(2, 1, 0, 1, 0, 3),
 		P(2, 1, 0, 0, 0, 1, 2, 1, 0, 0, 0, 2, 2, 1, 0, 1, 0, 3)},
+	/* RFC 6793 section 6: there are none in AS4_PATH */
+	{"confederations in AS4_PATH", P(3, 1, 0, 9, 2, 2, 0, 1, 0, 2),
+		P(3, 1, 0, 0, 0, 9, 2, 1, 0, 1, 0, 2, 4, 1, 0, 0, 0, 8),
+		P(3, 1, 0, 0, 0, 9, 2, 1, 0, 0, 0, 1, 2, 1, 0, 1, 0, 2)},
+	{"nothing else in AS4_PATH", P(2, 1, 0, 1), P(3, 1, 0, 0, 0, 9), P(2, 1, 0, 0, 0, 1)},
 	{"confederation in front", P(3, 1, 0, 9, 2, 2, 0, 1, 0, 2), P(2, 1, 0, 1, 0, 2),
 		P(3, 1, 0, 0, 0, 9, 2, 1, 0, 0, 0, 1, 2, 1, 0, 1, 0, 2)},
 };

@@ -491,6 +491,8 @@ static void test_refresh(void **state)
 		feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2, 3, 1), T0), "Established");
 	assert_string_equal(feed_message(&s, BGP_MESSAGE_REFRESH, VIEW(0, 2), T0),
 		"Idle NOTIFICATION(7,1) fault was-up");
+	assert_int_equal(s.act.notification.data.len, BGP_HEADER_BYTES + 2);
+	assert_int_equal(s.act.notification.data.data[BGP_HEADER_BYTES - 1], BGP_MESSAGE_REFRESH);
 	bring(&s, &config, &open, BGP_ESTABLISHED);
 	bgp_fsm_refresh(&s.f, BGP_IPV6_UNICAST, &s.act);
 	note(&s);

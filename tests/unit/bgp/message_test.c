@@ -130,7 +130,7 @@ static void take_any(struct view v, void *ctx)
 		if (bgp_shutdown_text(&n, &text))
 			assert_true(view_inside(m.body, text));
 	}
-	if (bgp_refresh_decode(m.body, &refresh, &n) < 0)
+	if (bgp_refresh_decode(&m, &refresh, &n) < 0)
 		assert_int_equal(n.code, 7);
 }
 
@@ -183,7 +183,7 @@ static void test_round_trips(void **state)
 	bgp_refresh_encode(&w, &refresh);
 	m = reread(&w);
 	assert_int_equal(m.type, BGP_MESSAGE_REFRESH);
-	assert_int_equal(bgp_refresh_decode(m.body, &refresh2, &fault), 0);
+	assert_int_equal(bgp_refresh_decode(&m, &refresh2, &fault), 0);
 	assert_int_equal(refresh2.afi, 2);
 	assert_int_equal(refresh2.kind, BGP_REFRESH_END);
 	assert_int_equal(refresh2.safi, 1);
@@ -243,16 +243,29 @@ static void test_longest_shutdown_text(void **state)
 	assert_text((struct view){body, sizeof(body)}, want);
 }
 
+/* A ROUTE-REFRESH of this body, and how it is decoded. */
+static int decode_refresh(struct view body, uint8_t message[static 32], struct bgp_notification *ret_fault)
+{
+	struct wr w = wr_make(message, 32);
+	struct bgp_refresh refresh;
+	size_t at = build_message(&w, BGP_MESSAGE_REFRESH);
+	wr_bytes(&w, body.data, body.len);
+	build_message_end(&w, at);
+	struct bgp_message m = reread(&w);
+	return bgp_refresh_decode(&m, &refresh, ret_fault);
+}
+
 static void test_refresh(void **state)
 {
-	struct bgp_refresh refresh;
+	uint8_t message[32];
 	struct bgp_notification fault;
-	assert_int_equal(bgp_refresh_decode(VIEW(0, 1, 0, 1, 9, 9), &refresh, &fault), 0); /* with filters */
-	assert_int_equal(bgp_refresh_decode(VIEW(0, 1, 1, 1, 9), &refresh, &fault), -EBADMSG);
+	assert_int_equal(decode_refresh(VIEW(0, 1, 0, 1, 9, 9), message, &fault), 0); /* with filters */
+	assert_int_equal(decode_refresh(VIEW(0, 1, 1, 1, 9), message, &fault), -EBADMSG);
 	assert_int_equal(fault.code << 8 | fault.subcode, BGP_ERROR_REFRESH_LENGTH);
-	assert_int_equal(fault.data.len, 5);
-	assert_int_equal(bgp_refresh_decode(VIEW(0, 1, 0), &refresh, &fault), -EBADMSG);
-	assert_int_equal(bgp_refresh_decode(VIEW(0, 1, 200, 1, 9), &refresh, &fault), 0); /* to be ignored */
+	assert_int_equal(fault.data.len, BGP_HEADER_BYTES + 5); /* RFC 7313 section 5: the complete message */
+	assert_memory_equal(fault.data.data, message, fault.data.len);
+	assert_int_equal(decode_refresh(VIEW(0, 1, 0), message, &fault), -EBADMSG);
+	assert_int_equal(decode_refresh(VIEW(0, 1, 200, 1, 9), message, &fault), 0); /* to be ignored */
 }
 
 static void test_families(void **state)

@@ -115,17 +115,23 @@ static void on_durable(void *ctx, struct frozen *f)
 	frozen_free(f);
 }
 
-static void open_writer(struct fixture *x, uint64_t max_bytes)
+static int make_writer(struct fixture *x, uint64_t max_bytes, struct error *err)
 {
-	struct error err = {0};
 	char name[] = "test", dir[sizeof(x->dir)];
 	memcpy(dir, x->dir, sizeof(dir));
 	struct writer_config config = {.collector = name, .journal_dir = dir, .journal_max_bytes = max_bytes,
 		.store = &x->store.base, .durable = on_durable, .ctx = x};
-	if (writer_new(&config, &x->writer, &err) < 0)
-		fail_msg("%s", err.text);
+	int r = writer_new(&config, &x->writer, err);
 	memset(name, 'x', sizeof(name) - 1); /* the texts are the caller's, and gone after a reload */
 	memset(dir, 'x', sizeof(dir) - 1);
+	return r;
+}
+
+static void open_writer(struct fixture *x, uint64_t max_bytes)
+{
+	struct error err = {0};
+	if (make_writer(x, max_bytes, &err) < 0)
+		fail_msg("%s", err.text);
 	assert_int_equal(writer_start(x->writer), 0);
 }
 
@@ -460,6 +466,34 @@ static void what_stands_before_damage_is_stored_once(void **state)
 	}
 }
 
+/* What another version of the program wrote is neither stored in part nor set aside: the start is refused until that
+ * one, or a person, has seen to it. */
+static void another_versions_journal_is_left_alone(void **state)
+{
+	struct fixture *x = *state;
+	struct error err = {0};
+	char file[512];
+	set_away(x, true);
+	open_writer(x, 1u << 30);
+	give(x, 1);
+	wait_durable(x, 1);
+	writer_free(x->writer, 0);
+	set_away(x, false);
+	assert_true(find_file(x, ".wj", file));
+	const off_t version = strlen("whereto journal ");
+	int fd = open(file, O_RDWR);
+	assert_int_equal(pwrite(fd, "3", 1, version), 1);
+	assert_int_equal(make_writer(x, 1u << 30, &err), -EPROTONOSUPPORT);
+	assert_non_null(strstr(err.text, file));
+	assert_true(find_file(x, ".wj", file));
+	assert_int_equal(x->store.applied_count, 0);
+	assert_int_equal(pwrite(fd, "2", 1, version), 1);
+	(void)close(fd);
+	open_writer(x, 1u << 30);
+	writer_free(x->writer, 1000);
+	assert_true(x->store.sum == x->given_sum && x->given_sum);
+}
+
 /* No segment can be begun (its folder is gone): a wish to settle is not tried again and again. */
 static void a_journal_without_a_folder_is_not_hammered(void **state)
 {
@@ -525,6 +559,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_batch_of_another_is_no_duplicate, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_that_ended_stays_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_before_damage_is_stored_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_versions_journal_is_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_journal_without_a_folder_is_not_hammered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_journal_waits, setup, teardown),
 	};

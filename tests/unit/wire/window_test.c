@@ -63,6 +63,23 @@ static void every_truncation_fails(void **state)
 	}
 }
 
+/* The highest number that may be accepted leaves a state that can be read. */
+static void the_last_number_can_be_read_back(void **state)
+{
+	struct window w = {0}, again;
+	uint8_t bytes[WINDOW_STATE_MAX];
+	window_forward(&w, WINDOW_SEQ_MAX);
+	assert_int_equal(window_check(&w, WINDOW_SEQ_MAX), WINDOW_NEW);
+	window_accept(&w, WINDOW_SEQ_MAX);
+	struct wr out = wr_make(bytes, sizeof(bytes));
+	window_write(&w, &out);
+	struct rd in = rd_make(bytes, wr_len(&out));
+	window_read(&in, &again);
+	assert_true(rd_done(&in));
+	assert_memory_equal(&again, &w, sizeof(w));
+	assert_true(w.base == WINDOW_SEQ_MAX + 1);
+}
+
 static void wild_states_are_refused(void **state)
 {
 	uint8_t bytes[10 + WINDOW_ACK_BYTES + 8] = {0};
@@ -90,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_a_list),
 		cmocka_unit_test(every_truncation_fails),
+		cmocka_unit_test(the_last_number_can_be_read_back),
 		cmocka_unit_test(wild_states_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
