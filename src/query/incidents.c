@@ -2,13 +2,9 @@
 
 /* Each line - an AS, a router, everything - is compared with itself at other times (stretch.h): so what is bad all the time is no
  * incident. A stretch in which its rate is apart from that of the rest of its time (evidence.h) is one, unless the rest of the
- * traffic did the same at that time: then it is everything's. So many stretches of so many lines are looked at that chance alone
- * makes some of them stand out: two rates must be likelier than one by so much that of a hundred ranges without an incident one
- * has one (each stretch taken for a trial of its own, as Bonferroni does; twice a logarithm of likelihoods is chi-squared, so it is
- * above x with a probability below e^-x). Rates also go up and down from bucket to bucket, for who is behind an AS changes, and by more than
- * chance: by how much more is seen in the other buckets, and the likelihood is divided by that (quasi-likelihood; R. Wedderburn, Biometrika
- * 61, 1974). Half of the buckets tell it, by the median, so that other incidents do not. And it must be worth a look: what is
- * too much is a twentieth of all that was sent again in that time, or the slow ones are of a hundredth of the packets.
+ * traffic did the same at that time: then it is everything's. Two rates must be likelier than one by so much that chance seldom makes
+ * it (stretch.h). And it must be worth a look: what is too much is a twentieth of all that was sent again in that time, or the slow
+ * ones are of a hundredth of the packets.
  *
  * Most incidents show in many lines: a transit that loses packets for an hour, its neighbour, the networks behind it, the router before
  * it. The likeliest AS is named. Another one of about the same time belongs to it where most packets of the one are packets of the
@@ -23,14 +19,12 @@
 #include "query/incidents.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "route/path.h"
 
 #define LINE_MAX     4    /* incidents of a line and kind */
-#define CHANCE       0.01 /* of an incident where there is none */
 #define LOSS_SHARE   0.05 /* of all that was sent again in its time: too much */
 #define RTT_SHARE    0.01 /* of all packets in its time */
 #define RISE         2    /* above what the rest of the traffic rose by */
@@ -131,12 +125,6 @@ static bool median_rose(const struct incident *i)
 	return measures_rtt_quantile(&i->in, 0.5) >= MEDIAN_RISE * measures_rtt_quantile(&i->out, 0.5);
 }
 
-static double likelihood_min(const struct finding *f)
-{
-	double stretches = (double)f->lines->points * (double)(f->lines->points + 1) / 2;
-	return log(stretches * (double)f->lines->count * 2 / CHANCE);
-}
-
 static void look_at(struct finding *f, const struct incident_line *line, enum incident_kind kind)
 {
 	struct evidence of[STRETCH_BUCKETS_MAX];
@@ -146,7 +134,7 @@ static void look_at(struct finding *f, const struct incident_line *line, enum in
 	unsigned bound = bound_of(&rest);
 	for (size_t i = 0; i < points; i++)
 		of[i] = evidence_of(kind, bound, &line->buckets[i]);
-	size_t count = stretch_all(of, points, likelihood_min(f) * stretch_dispersion(of, points), stretches, LINE_MAX);
+	size_t count = stretch_all(of, points, stretch_likelihood_min(of, points, 2 * (double)f->lines->count), stretches, LINE_MAX);
 	for (size_t i = 0; i < count; i++) {
 		struct measures in = sums(line, stretches[i].from, stretches[i].to);
 		measures_sub(&rest, &in);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "query/stretch.h"
 
+#include <math.h>
 #include <stdlib.h>
 
+#define CHANCE             0.01   /* of a stretch where there is none */
 #define CHI_SQUARED_MEDIAN 0.4549 /* of one degree of freedom */
 
 /* Buckets from..to in which the next stretch may be: those beside the ones that were found. */
@@ -46,11 +48,19 @@ static struct stretch weighed(const struct series *s, size_t from, size_t to)
 	return (struct stretch){from, to, in, out, evidence_likelihood(&in, &out)};
 }
 
+static bool has_packets(const struct series *s, size_t bucket)
+{
+	return s->until[bucket + 1].packets > s->until[bucket].packets;
+}
+
+/* It begins and ends where there was traffic: nothing is known of the time before and after. */
 static bool best_in(const struct series *s, const struct gap *gap, struct stretch *best)
 {
 	best->likelihood = 0;
 	for (size_t from = gap->from; from < gap->to; from++)
-		for (size_t to = from + 1; to <= gap->to; to++) {
+		for (size_t to = from + 1; to <= gap->to && has_packets(s, from); to++) {
+			if (!has_packets(s, to - 1))
+				continue;
 			struct stretch here = weighed(s, from, to);
 			if (here.likelihood > best->likelihood)
 				*best = here;
@@ -144,26 +154,37 @@ static double median(double *list, size_t count)
 	return count % 2 ? list[count / 2] : (list[count / 2 - 1] + list[count / 2]) / 2;
 }
 
-double stretch_dispersion(const struct evidence *of, size_t count)
+/* How far the rates of two buckets are from each other, squared, in what that would be by chance. per_event: retransmits to one witness. */
+static double off_squared(const struct evidence *a, const struct evidence *b, double per_event)
 {
-	double rates[STRETCH_BUCKETS_MAX], squares[STRETCH_BUCKETS_MAX], per_event = 0, events = 0;
+	double n = (double)a->packets / per_event, m = (double)b->packets / per_event;
+	double both = (double)(a->retransmits + b->retransmits) / per_event / (n + m), off = evidence_rate(a) - evidence_rate(b);
+	return both > 0 ? off * off / (both * (1 / n + 1 / m)) : 0;
+}
+
+/* By how much more than chance would the rate goes up and down from bucket to bucket; 1 at least. */
+static double dispersion(const struct evidence *of, size_t count)
+{
+	double squares[STRETCH_BUCKETS_MAX], events = 0, retransmits = 0;
+	const struct evidence *last = NULL;
 	size_t n = 0;
-	for (size_t i = 0; i < count && i < STRETCH_BUCKETS_MAX; i++)
-		if (of[i].packets >= EVIDENCE_PACKETS_MIN) {
-			rates[n++] = evidence_rate(&of[i]);
-			events += evidence_events(&of[i]);
-			per_event += (double)of[i].retransmits;
-		}
-	if (n < 3 || events <= 0)
-		return 1;
-	per_event /= events; /* retransmits to one witness */
-	double usual = median(rates, n);
-	n = 0;
-	for (size_t i = 0; i < count && i < STRETCH_BUCKETS_MAX; i++)
-		if (of[i].packets >= EVIDENCE_PACKETS_MIN) {
-			double expected = usual * (double)of[i].packets / per_event, off = (double)of[i].retransmits / per_event - expected;
-			squares[n++] = expected > 0 ? off * off / expected : 0;
-		}
-	double dispersion = median(squares, n) / CHI_SQUARED_MEDIAN;
-	return dispersion > 1 ? dispersion : 1;
+	for (size_t i = 0; i < count; i++) {
+		events += evidence_events(&of[i]);
+		retransmits += (double)of[i].retransmits;
+	}
+	for (size_t i = 0; i < count && events > 0; i++) {
+		if (of[i].packets < EVIDENCE_PACKETS_MIN)
+			continue;
+		if (last)
+			squares[n++] = off_squared(last, &of[i], retransmits / events);
+		last = &of[i];
+	}
+	return n < 2 ? 1 : fmax(1, median(squares, n) / CHI_SQUARED_MEDIAN);
+}
+
+double stretch_likelihood_min(const struct evidence *of, size_t count, double looks)
+{
+	count = count < STRETCH_BUCKETS_MAX ? count : STRETCH_BUCKETS_MAX;
+	double stretches = (double)count * (double)(count + 1) / 2;
+	return log(fmax(1, stretches * looks) / CHANCE) * dispersion(of, count);
 }

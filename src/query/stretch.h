@@ -24,6 +24,10 @@ bool stretch_best(const struct evidence *of, size_t count, struct stretch *ret);
  * what it is outside for a while is two. Returns how many there are. */
 size_t stretch_all(const struct evidence *of, size_t count, double likelihood_min, struct stretch *ret, size_t max);
 
-/* By how much more than chance would the rate goes up and down from bucket to bucket; 1 at least. Of the squares of how far each bucket is from the
- * median rate, in what it would be by chance, the median, over that of a chi-squared variable: half of the buckets may be out of line. */
-double stretch_dispersion(const struct evidence *of, size_t count);
+/* The likelihood that a stretch must have lest it be chance, which makes one in a hundred answers: each stretch is taken for a trial of its own
+ * (Bonferroni), and so is each of the looks, the series that one answer looks at; twice a logarithm of likelihoods is chi-squared, so
+ * it is above x with a probability below e^-x. Rates go up and down from bucket to bucket by more than chance, too, for who is behind an AS changes:
+ * the likelihood must be so many times as large (quasi-likelihood; R. Wedderburn, Biometrika 61, 1974). By how many is told by how far each
+ * bucket is from the one before it, squared, in what it would be by chance: the median, over that of a chi-squared variable. So a
+ * stretch, which is far from the others only at its ends, may be as long as it likes; a slow rise and fall is one, too. */
+double stretch_likelihood_min(const struct evidence *of, size_t count, double looks);

@@ -79,7 +79,7 @@ void suspects_done(struct suspects *s);
 
 /* When it was so. */
 struct suspects_stretch {
-	bool found;    /* there is one stretch of time in which the rate was twice that of the rest */
+	bool found;    /* in one stretch of time the rate was twice that of the rest, not by chance, and the rest is not twice that of elsewhere */
 	bool earlier;  /* it was high from the first bucket on, and no beginning can be told */
 	size_t from, to; /* buckets, half open */
 };

@@ -239,6 +239,8 @@ static const struct {
 	{"all of it", "loss all 30-40", {{.from = 30, .to = 40, .rate = 0.03}}, false},
 	{"a longer way", "rtt 9 30-60", {{.as = 9, .from = 30, .to = 60, .rtt_buckets = 2}}, false},
 	{"a longer way on which packets are lost", "loss 9 30-50; rtt 9 30-50", {{.as = 9, .from = 30, .to = 50, .rtt_buckets = 2, .rate = 0.03}}, false},
+	{"half of the time", "loss 9 36-", {{.as = 9, .from = 36, .to = POINTS, .rate = 0.03}}, false},
+	{"most of the time", "loss 9 30-", {{.as = 9, .from = 30, .to = POINTS, .rate = 0.03}}, false},
 };
 
 static void test_planted(void **state)
