@@ -240,16 +240,31 @@ static bool current_is_away(const struct outbox *o)
 	return true;
 }
 
+static void take_back(struct outbox *o, uint32_t room, uint64_t now_ns)
+{
+	struct view body;
+	struct error err;
+	for (int i = 0; i < BACK_PER_TURN && fleet_room(o->fleet) > room; i++) {
+		int r = spool_next(o->spool, &body, &err);
+		if (r == 0)
+			break;
+		if (r < 0)
+			log_error("%s", err.text);
+		else
+			take_body(o, body, now_ns);
+	}
+	fleet_count_dropped(o->fleet, spool_take_lost(o->spool));
+}
+
 /* Between the two marks memory is left as it is, so that nothing goes to and fro. */
 static void move_spool(struct outbox *o, uint64_t now_ns)
 {
 	uint32_t room = fleet_room(o->fleet), all = MEMORY_BYTES / DATAGRAM_MAX;
-	struct view body;
 	o->spooling = current_is_away(o) || room < all / 4;
 	if (o->spooling)
 		(void)fleet_take_unsent(o->fleet, false, put_body, o, now_ns);
-	for (int i = 0; !o->spooling && i < BACK_PER_TURN && fleet_room(o->fleet) > all / 2 && spool_next(o->spool, &body); i++)
-		take_body(o, body, now_ns);
+	else
+		take_back(o, all / 2, now_ns);
 	spool_sync(o->spool);
 }
 
