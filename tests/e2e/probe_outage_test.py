@@ -124,6 +124,9 @@ def test_unreadable(t, folder, collector):
         wait(lambda: not sender()["unsent"] and not sender()["collectors"][0]["owed"], "the rest")
         missing = 403 - row(collector, "unreadable")[0]
         t.check(0 < missing <= dropped, "what is behind it is stored, what was in it is told as dropped", (missing, sender()))
+        said = [line for line in prober.log().splitlines() if f" {collector.telemetry} " in line]
+        t.check(said[0].startswith("warning: ") and said[0].endswith("new ones wait in the spool " + spool) and
+                f"info: collector {collector.telemetry} answers again" in said, "the log says who is away, and who is back", said)
         t.equal(sender()["spool"]["damaged"], 1, "the status counts it")
         aside = [name for name in os.listdir(spool) if name.endswith(".unreadable")]
         t.check(len(aside) == 1 and aside[0] in prober.log(), "the file is set aside, and the log says so", (aside, prober.log()))
