@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/words.h"
 #include "route/load.h"
 
 static int load_keys(struct world *w, struct error *err)
@@ -214,16 +215,11 @@ static bool same_listen(const struct listen_addr *a, size_t a_count, const struc
 	return true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 int world_compatible(const struct world *old, const struct world *new, struct error *err)
 {
 	const struct config *a = old->config, *b = new->config;
 	const char *what = NULL;
-	if (!same_text(a->name, b->name))
+	if (!words_same(a->name, b->name))
 		what = "name";
 	else if (!same_listen(a->telemetry.listen, a->telemetry.listen_count, b->telemetry.listen,
 			 b->telemetry.listen_count))
@@ -236,10 +232,10 @@ int world_compatible(const struct world *old, const struct world *new, struct er
 	else if (!same_listen(a->http.listen, a->http.listen_count, b->http.listen, b->http.listen_count) ||
 		!old->http_key != !new->http_key)
 		what = "http";
-	else if (!same_text(a->store.url, b->store.url) ||
+	else if (!words_same(a->store.url, b->store.url) ||
 		memcmp(a->store.retention_s, b->store.retention_s, sizeof(a->store.retention_s)) != 0)
 		what = "store";
-	else if (!same_text(a->journal.dir, b->journal.dir) || a->journal.max_size_bytes != b->journal.max_size_bytes)
+	else if (!words_same(a->journal.dir, b->journal.dir) || a->journal.max_size_bytes != b->journal.max_size_bytes)
 		what = "journal";
 	if (what)
 		return error_set(err, -EINVAL, "%s: a change of `%s` needs a restart", b->file, what);
