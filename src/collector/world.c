@@ -27,7 +27,7 @@ static int load_keys(struct world *w, struct error *err)
 	for (size_t i = 0; i < c->telemetry.key_count; i++) {
 		int r = key_load(c->telemetry.keys[i].file, c->telemetry.keys[i].id, &w->keys[i], err);
 		if (r < 0)
-			return r;
+			return error_prefix(err, "%s:%u", c->file, c->telemetry.keys[i].line);
 	}
 	return 0;
 }
@@ -37,8 +37,10 @@ static int load_token(struct world *w, struct error *err)
 	const char *file = w->config->http.token_file;
 	char token[SECRET_BYTES_MAX + 1];
 	int r = file ? secret_read(file, SECRET_BYTES_MAX, token, err) : 0;
-	if (r < 0 || !file)
-		return r;
+	if (r < 0)
+		return error_prefix(err, "%s:%u", w->config->file, w->config->http.token_line);
+	if (!file)
+		return 0;
 	w->http_token = strdup(token);
 	explicit_bzero(token, sizeof(token));
 	return w->http_token ? 0 : error_set(err, -ENOMEM, "out of memory");
@@ -60,11 +62,11 @@ static int tolerate(int r, bool strict, const struct error *err)
 {
 	if (r >= 0 || strict)
 		return r;
-	log_error("%s", err->text);
+	log_error("%s; the collector starts without it", err->text);
 	return 0;
 }
 
-static int load_source(struct world *w, const struct config_source *source, unsigned view, bool strict,
+static int load_source(struct world *w, const char *router, const struct config_source *source, unsigned view, bool strict,
 	struct error *err)
 {
 	struct source_state *state = &w->sources[view];
@@ -78,6 +80,7 @@ static int load_source(struct world *w, const struct config_source *source, unsi
 	if (r < 0) {
 		route_clear(w->files, view);
 		(void)snprintf(state->error, sizeof(state->error), "%.255s", err->text);
+		(void)error_prefix(err, "router %s", router);
 		return tolerate(r, strict, err);
 	}
 	state->loaded = true;
@@ -102,7 +105,7 @@ static int load_routes(struct world *w, bool strict, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < c->router_count; i++) {
 		for (size_t j = 0; j < c->routers[i].source_count; j++) {
-			int r = load_source(w, &c->routers[i].sources[j], w->first_view[i] + (unsigned)j, strict, err);
+			int r = load_source(w, c->routers[i].name, &c->routers[i].sources[j], w->first_view[i] + (unsigned)j, strict, err);
 			if (r < 0)
 				return r;
 		}
