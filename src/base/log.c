@@ -3,7 +3,11 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -18,16 +22,37 @@ void log_set_level(enum log_level level)
 	atomic_store(&max_level, (int)level);
 }
 
+/* systemd's journal takes a line's priority from its front (sd-daemon(3)). $JOURNAL_STREAM says which file it reads. */
+static bool is_journal(void)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+	return named && sscanf(named, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+		st.st_ino == ino;
+}
+
+/* A peer's text stays in its line, and does nothing to a terminal. */
+static void blank_controls(char *line)
+{
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
 __attribute__((format(printf, 2, 0)))
 static void write_line(enum log_level level, const char *fmt, va_list ap)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
+	static const struct {
+		const char *priority, *name;
+	} levels[] = {{"<3>", "error"}, {"<4>", "warning"}, {"<6>", "info"}, {"<7>", "debug"}};
 	if ((int)level > atomic_load(&max_level))
 		return;
 	char line[LINE_MAX_BYTES];
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	blank_controls(line);
 	/* One call, so that lines of several threads do not mix. */
-	(void)fprintf(stderr, "%s: %s\n", names[level], line);
+	(void)fprintf(stderr, "%s%s: %s\n", is_journal() ? levels[level].priority : "", levels[level].name, line);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)

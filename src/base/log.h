@@ -2,6 +2,7 @@
 #pragma once
 
 /* The log: one line an event on standard error, "LEVEL text", subject first, key=value after it.
+ * systemd's journal is told each line's priority. Control characters are blanks.
  * Only the daemon and the commands log; libraries return errors. Any thread may call. Lines that a
  * peer can cause go through log_limited, which lets ten through a minute and then counts. */
 

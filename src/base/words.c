@@ -13,3 +13,8 @@ bool words_have(const char *list, char separator, const char *word)
 			return true;
 	return false;
 }
+
+bool words_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}

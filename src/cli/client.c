@@ -252,7 +252,9 @@ static int explain_status(const struct request *req, const struct client_answer 
 {
 	CLEANUP(free_p) char *text = text_of(a->json, "error"), *excerpt = text_of(a->json, "excerpt");
 	const char *command = req->o->command;
-	if (req->status == 401)
+	if (req->status == 401 && req->o->values[OPTION_token_file])
+		fprintf(stderr, "whereto %s: the token in %s is not the one of %s\n", command, req->o->values[OPTION_token_file], api_of(req->o));
+	else if (req->status == 401)
 		fprintf(stderr, "whereto %s: %s asks for a token: --token-file FILE\n", command, api_of(req->o));
 	else if (text)
 		print_refusal(req->o, text);

@@ -239,7 +239,7 @@ static int dry_run(struct config_probe *config, struct error *err)
 	config->pin_dir = NULL;
 	if (config->tagging == PROBE_TAGGING_AUTO)
 		config->tagging = PROBE_TAGGING_OFF;
-	return probe_run(config, &dry, err);
+	return probe_run(config, NULL, &dry, err);
 }
 
 static int run(const struct probe_options *o)
@@ -259,7 +259,7 @@ static int run(const struct probe_options *o)
 	} else if (o->status) {
 		status = print_status(&c->probe, o->json);
 	} else {
-		r = o->dry_run ? dry_run(&c->probe, &err) : probe_run(&c->probe, NULL, &err);
+		r = o->dry_run ? dry_run(&c->probe, &err) : probe_run(&c->probe, o->file, NULL, &err);
 	}
 	if (r < 0)
 		log_error("%s", err.text);

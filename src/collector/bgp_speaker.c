@@ -44,7 +44,7 @@ struct neighbour {
 	struct connection connections[CONNECTIONS];
 	struct connection *applying; /* whose message is being applied */
 	struct peer peer;
-	char name[ADDR_TEXT_MAX + 16]; /* "bgp 192.0.2.1", for messages */
+	char name[ADDR_TEXT_MAX + 96]; /* "router edge1: bgp 192.0.2.1", for messages */
 	char md5[CONFIG_MD5_BYTES_MAX + 1];
 	bool locked; /* its password could not be set: it is refused */
 	struct log_limit log;
@@ -367,7 +367,7 @@ static struct neighbour *neighbour_new(struct bgp_speaker *s, struct table_sourc
 		return NULL;
 	n->speaker = s;
 	n->source = source;
-	(void)snprintf(n->name, sizeof(n->name), "bgp %s", addr_format(&source->from, text));
+	(void)snprintf(n->name, sizeof(n->name), "router %s: bgp %s", source->router, addr_format(&source->from, text));
 	n->config = (struct bgp_fsm_config){.local_as = s->local_as, .peer_as = source->as, .hold_s = HOLD_S,
 		.offer = bgp_fsm_offer(s->local_as, BGP_ALL_FAMILIES)};
 	memcpy(n->config.local_id, s->local_id, sizeof(s->local_id));

@@ -53,7 +53,7 @@ struct router {
 	struct monitored *applying;
 	uint64_t messages, bytes;
 	struct log_limit log;
-	char name[ADDR_TEXT_MAX + 16]; /* "bmp 192.0.2.1", for messages */
+	char name[ADDR_TEXT_MAX + 96]; /* "router edge1: bmp 192.0.2.1", for messages */
 };
 
 struct bmp_station {
@@ -525,7 +525,6 @@ static void on_accepted(void *ctx, int fd, const struct addr *from)
 
 static struct router *router_new(struct bmp_station *s, const struct addr *addr)
 {
-	char text[ADDR_TEXT_MAX];
 	struct router *r = calloc(1, sizeof(*r));
 	if (!r)
 		return NULL;
@@ -533,10 +532,17 @@ static struct router *router_new(struct bmp_station *s, const struct addr *addr)
 	r->addr = *addr;
 	r->stream.fd.fd = -1;
 	index_init(&r->index);
-	(void)snprintf(r->name, sizeof(r->name), "bmp %s", addr_format(addr, text));
 	r->next = s->routers;
 	s->routers = r;
 	return r;
+}
+
+static void name_router(struct router *r)
+{
+	char text[ADDR_TEXT_MAX];
+	const struct table_source *first = next_source(r, NULL);
+	(void)snprintf(r->name, sizeof(r->name), "router %s%s: bmp %s", first->router, next_source(r, first) ? " and others" : "",
+		addr_format(&r->addr, text));
 }
 
 static void router_free(struct router *r)
@@ -572,6 +578,7 @@ static int take_source(struct bmp_station *s, struct table_source *source)
 		return -ENOMEM;
 	source->feeder = r;
 	disconnect(r, "its tables go elsewhere from now on");
+	name_router(r);
 	return 0;
 }
 

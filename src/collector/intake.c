@@ -4,8 +4,8 @@
  *
  *   recvmmsg → header → session or key → open the seal → body → window → records → delta row
  *
- * Everything before the seal has verified changes nothing but a counter: no state, no log line with
- * its content, no answer. The window decides whether the number is new; only then are the records
+ * Everything before the seal has verified changes nothing but a counter: no state, no answer, and of the log some lines a
+ * minute that say where it came from, for who set a sender up wrongly looks there. The window decides whether the number is new; only then are the records
  * looked at. For each record: router of the server (looked up once a datagram and server address),
  * route of the client in that router's own table (asked for many records at once, which waits for memory
  * once for all of them), country, and the sums are added to a row.
@@ -199,31 +199,42 @@ static void take_records(struct intake *in, struct ledger *ledger, struct body *
 
 /* ---- sessions ---- */
 
+static void refuse(struct intake *in, const struct arrival *a, enum counter why)
+{
+	char text[HOSTPORT_TEXT_MAX];
+	uint16_t port = 0;
+	struct addr from = addr_from_sockaddr((const struct sockaddr *)a->from, &port);
+	in->counters[why]++;
+	log_limited(&in->refused_logs[why], LOG_LEVEL_WARNING, "telemetry: refused from %s: %s", hostport_format(&from, port, text),
+		counter_table[why].help);
+}
+
 /* Opens the datagram under the session's key, or the key it names; fresh is set when a seal had to be
  * derived and belongs to the caller then. Returns plain bytes or -1, counted. */
-static int open_sealed(struct intake *in, const struct header *h, struct session *s, struct seal **ret_fresh)
+static int open_sealed(struct intake *in, const struct arrival *a, const struct header *h, struct session *s,
+	struct seal **ret_fresh)
 {
 	struct seal *seal = s ? s->seal : NULL;
 	*ret_fresh = NULL;
 	const struct key *key = world_key(in->world, h->key_id);
 	if (!key) {
-		in->counters[COUNTER_unknown_key]++;
+		refuse(in, a, COUNTER_unknown_key);
 		return -1;
 	}
 	if (s && s->state.key_id != h->key_id) {
-		in->counters[COUNTER_bad_tag]++;
+		refuse(in, a, COUNTER_bad_tag);
 		return -1;
 	}
 	if (!seal) {
 		if (records_seal_new(key, h->session, &seal) < 0) {
-			in->counters[COUNTER_bad_tag]++;
+			refuse(in, a, COUNTER_bad_tag);
 			return -1;
 		}
 		*ret_fresh = seal;
 	}
 	int n = seal_open(seal, h->seq, h->clear, h->sealed, in->buffers->plain);
 	if (n < 0) {
-		in->counters[COUNTER_bad_tag]++;
+		refuse(in, a, COUNTER_bad_tag);
 		seal_free(*ret_fresh);
 		*ret_fresh = NULL;
 	}
@@ -232,12 +243,13 @@ static int open_sealed(struct intake *in, const struct header *h, struct session
 
 /* A verified datagram of a session not known: make it, unless its beginning is so long ago that it may
  * be one that was known and retired, or its number is beyond any window. NULL: refused and counted. */
-static struct session *begin_session(struct intake *in, const struct header *h, const struct body *b, uint64_t now_ms)
+static struct session *begin_session(struct intake *in, const struct arrival *a, const struct header *h, const struct body *b)
 {
+	uint64_t now_ms = a->now_ms;
 	uint64_t max_future_ms = in->world->config->telemetry.max_future_ms;
 	uint64_t skew_ms = max_future_ms > CLOCK_SKEW_MS ? max_future_ms : CLOCK_SKEW_MS;
 	if (b->time_ms + SESSION_IDLE_MS < now_ms + skew_ms) {
-		in->counters[COUNTER_too_old]++;
+		refuse(in, a, COUNTER_too_old);
 		return NULL;
 	}
 	struct session_state state = {.key_id = h->key_id, .name_len = (uint8_t)b->name.len, .first_ms = now_ms};
@@ -247,7 +259,7 @@ static struct session *begin_session(struct intake *in, const struct header *h, 
 	state.ledger.v[LEDGER_earlier] = b->acknowledged;
 	struct session *s = sessions_add(&in->sessions, &state);
 	if (!s)
-		in->counters[COUNTER_sessions_full]++;
+		refuse(in, a, COUNTER_sessions_full);
 	return s;
 }
 
@@ -304,7 +316,7 @@ void intake_datagram(struct intake *in, const struct arrival *a)
 		return;
 	}
 	struct session *s = sessions_find(&in->sessions, h.session);
-	int n = open_sealed(in, &h, s, &fresh);
+	int n = open_sealed(in, a, &h, s, &fresh);
 	if (n < 0)
 		return;
 	if (body_read((struct view){in->buffers->plain, (size_t)n}, &b) < 0 || b.oldest > h.seq) {
@@ -313,7 +325,7 @@ void intake_datagram(struct intake *in, const struct arrival *a)
 		return;
 	}
 	if (!s)
-		s = begin_session(in, &h, &b, a->now_ms);
+		s = begin_session(in, a, &h, &b);
 	if (!s) {
 		seal_free(fresh);
 		return;

@@ -4,6 +4,7 @@
 /* Intake: sealed datagrams in, rows of sums and acknowledgements out. See intake.c for the way of a
  * datagram and freeze.c for what happens each second. Data-plane thread, except where noted. */
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "collector/listen.h"
 #include "collector/sessions.h"
@@ -51,6 +52,7 @@ struct intake {
 	struct sessions sessions;
 	struct delta *delta;
 	uint64_t counters[COUNTER_COUNT];
+	struct log_limit refused_logs[COUNTER_COUNT];
 
 	/* freezing */
 	struct loop_timer freeze_timer, expire_timer, reclaim_timer;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "base/words.h"
 
 #define SLICE      256                 /* prefixes between two looks at the clock */
 #define RATE_MS    10000u
@@ -70,16 +71,11 @@ static void source_free(struct table_source *s)
 	free(s);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool is_named(const struct table_source *s, const char *router, const struct config_source *c)
 {
 	return s->kind == c->kind && strcmp(s->router, router) == 0 && addr_equal(&s->from, &c->from) &&
-		same_text(s->file, c->file) && addr_equal(&s->peer, &c->peer) && s->as == c->as &&
-		same_text(s->vrf, c->vrf) && s->table == c->table;
+		words_same(s->file, c->file) && addr_equal(&s->peer, &c->peer) && s->as == c->as &&
+		words_same(s->vrf, c->vrf) && s->table == c->table;
 }
 
 static char *copy_text(const char *text, bool *failed)

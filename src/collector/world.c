@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/words.h"
 #include "route/load.h"
 
 static int load_keys(struct world *w, struct error *err)
@@ -26,7 +27,7 @@ static int load_keys(struct world *w, struct error *err)
 	for (size_t i = 0; i < c->telemetry.key_count; i++) {
 		int r = key_load(c->telemetry.keys[i].file, c->telemetry.keys[i].id, &w->keys[i], err);
 		if (r < 0)
-			return r;
+			return error_prefix(err, "%s:%u", c->file, c->telemetry.keys[i].line);
 	}
 	return 0;
 }
@@ -36,8 +37,10 @@ static int load_token(struct world *w, struct error *err)
 	const char *file = w->config->http.token_file;
 	char token[SECRET_BYTES_MAX + 1];
 	int r = file ? secret_read(file, SECRET_BYTES_MAX, token, err) : 0;
-	if (r < 0 || !file)
-		return r;
+	if (r < 0)
+		return error_prefix(err, "%s:%u", w->config->file, w->config->http.token_line);
+	if (!file)
+		return 0;
 	w->http_token = strdup(token);
 	explicit_bzero(token, sizeof(token));
 	return w->http_token ? 0 : error_set(err, -ENOMEM, "out of memory");
@@ -59,11 +62,11 @@ static int tolerate(int r, bool strict, const struct error *err)
 {
 	if (r >= 0 || strict)
 		return r;
-	log_error("%s", err->text);
+	log_error("%s; the collector starts without it", err->text);
 	return 0;
 }
 
-static int load_source(struct world *w, const struct config_source *source, unsigned view, bool strict,
+static int load_source(struct world *w, const char *router, const struct config_source *source, unsigned view, bool strict,
 	struct error *err)
 {
 	struct source_state *state = &w->sources[view];
@@ -77,6 +80,7 @@ static int load_source(struct world *w, const struct config_source *source, unsi
 	if (r < 0) {
 		route_clear(w->files, view);
 		(void)snprintf(state->error, sizeof(state->error), "%.255s", err->text);
+		(void)error_prefix(err, "router %s", router);
 		return tolerate(r, strict, err);
 	}
 	state->loaded = true;
@@ -101,7 +105,7 @@ static int load_routes(struct world *w, bool strict, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < c->router_count; i++) {
 		for (size_t j = 0; j < c->routers[i].source_count; j++) {
-			int r = load_source(w, &c->routers[i].sources[j], w->first_view[i] + (unsigned)j, strict, err);
+			int r = load_source(w, c->routers[i].name, &c->routers[i].sources[j], w->first_view[i] + (unsigned)j, strict, err);
 			if (r < 0)
 				return r;
 		}
@@ -214,16 +218,11 @@ static bool same_listen(const struct listen_addr *a, size_t a_count, const struc
 	return true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 int world_compatible(const struct world *old, const struct world *new, struct error *err)
 {
 	const struct config *a = old->config, *b = new->config;
 	const char *what = NULL;
-	if (!same_text(a->name, b->name))
+	if (!words_same(a->name, b->name))
 		what = "name";
 	else if (!same_listen(a->telemetry.listen, a->telemetry.listen_count, b->telemetry.listen,
 			 b->telemetry.listen_count))
@@ -236,10 +235,10 @@ int world_compatible(const struct world *old, const struct world *new, struct er
 	else if (!same_listen(a->http.listen, a->http.listen_count, b->http.listen, b->http.listen_count) ||
 		!old->http_key != !new->http_key)
 		what = "http";
-	else if (!same_text(a->store.url, b->store.url) ||
+	else if (!words_same(a->store.url, b->store.url) ||
 		memcmp(a->store.retention_s, b->store.retention_s, sizeof(a->store.retention_s)) != 0)
 		what = "store";
-	else if (!same_text(a->journal.dir, b->journal.dir) || a->journal.max_size_bytes != b->journal.max_size_bytes)
+	else if (!words_same(a->journal.dir, b->journal.dir) || a->journal.max_size_bytes != b->journal.max_size_bytes)
 		what = "journal";
 	if (what)
 		return error_set(err, -EINVAL, "%s: a change of `%s` needs a restart", b->file, what);

@@ -25,6 +25,7 @@
 #include "probe/backend.h"
 #include "probe/outbox.h"
 #include "probe/privileges.h"
+#include "probe/reload.h"
 #include "probe/rules.h"
 #include "probe/status.h"
 
@@ -33,6 +34,8 @@
 
 struct probe {
 	const struct config_probe *config;
+	const char *file;
+	struct config *reloaded; /* NULL: not yet */
 	const struct probe_dry *dry;
 	const struct backend_ops *ops;
 	struct backend *backend;
@@ -44,9 +47,15 @@ struct probe {
 	struct loop_timer turn, look;
 	struct loop_fd events, acks[FLEET_MAX];
 	uint64_t start_ns, wall_ms, mono_ns; /* of the batch being read */
-	uint64_t records, ignored;
+	uint64_t records, ignored, unknown_names;
 	int result;
 };
+
+/* For what a reload may change. */
+static const struct config_probe *current(const struct probe *p)
+{
+	return p->reloaded ? &p->reloaded->probe : p->config;
+}
 
 /* ---- the way of a record ---- */
 
@@ -64,7 +73,7 @@ static void take_event(void *ctx, const struct probe_event *e)
 	struct record rec;
 	if (!account_event(e, p->wall_ms, p->mono_ns, &rec))
 		return;
-	if (is_ignored(p->config, &rec.client)) {
+	if (is_ignored(current(p), &rec.client)) {
 		p->ignored++;
 		return;
 	}
@@ -125,7 +134,7 @@ static void on_look(struct loop_timer *self)
 	int r = look(p, p->ops->look);
 	if (r < 0)
 		fail(p, r, "connections cannot be looked at");
-	if (loop_timer_set(p->loop, self, p->config->interval_ms * NS_PER_MS) < 0)
+	if (loop_timer_set(p->loop, self, current(p)->interval_ms * NS_PER_MS) < 0)
 		fail(p, -ENOMEM, "the timer");
 }
 
@@ -138,6 +147,42 @@ static void on_stop(void *ctx)
 {
 	struct probe *p = ctx;
 	loop_stop(p->loop);
+}
+
+/* ---- reload ---- */
+
+static int take_config(struct probe *p, struct config *new, struct error *err)
+{
+	struct rules *rules;
+	if (rules_new(&new->probe, &rules) < 0) {
+		config_free(new);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	p->unknown_names += rules_unknown_names(p->rules);
+	rules_free(p->rules);
+	p->rules = rules;
+	config_free(p->reloaded);
+	p->reloaded = new;
+	return 0;
+}
+
+static void on_reload(void *ctx)
+{
+	struct probe *p = ctx;
+	struct config *new;
+	struct error err = {0};
+	int r = p->file ? reload_config(p->file, p->config, &new, &err)
+			: error_set(&err, -ENOENT, "there is no file, or it is a dry run");
+	if (r == 0) {
+		on_look(&p->look); /* what happened before has the types of before */
+		r = take_config(p, new, &err);
+	}
+	if (r < 0)
+		log_error("not reloaded, the old configuration stays in use: %s", err.text);
+	else
+		log_info("%s: reloaded", p->file);
+	if (r == 0 && loop_timer_set(p->loop, &p->look, current(p)->interval_ms * NS_PER_MS) < 0)
+		fail(p, -ENOMEM, "the timer");
 }
 
 /* ---- what can be asked ---- */
@@ -168,7 +213,7 @@ static json_t *make_status(void *ctx)
 	if (o)
 		(void)json_object_set_new(o, "ignored", json_integer((json_int_t)p->ignored));
 	if (o)
-		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)rules_unknown_names(p->rules)));
+		(void)json_object_set_new(o, "unknown_types", json_integer((json_int_t)(p->unknown_names + rules_unknown_names(p->rules))));
 	if (o && p->outbox)
 		(void)json_object_set_new(o, "sender", outbox_status(p->outbox));
 	return o;
@@ -218,6 +263,8 @@ static int open_loop(struct probe *p, struct error *err)
 		r = loop_signal(p->loop, SIGTERM, on_stop, p);
 	if (r == 0)
 		r = loop_signal(p->loop, SIGINT, on_stop, p);
+	if (r == 0)
+		r = loop_signal(p->loop, SIGHUP, on_reload, p);
 	if (r == 0)
 		r = loop_timer_set(p->loop, &p->turn, TURN_NS);
 	if (r == 0)
@@ -274,6 +321,7 @@ static void done(struct probe *p)
 	outbox_close(p->outbox);
 	loop_free(p->loop);
 	rules_free(p->rules);
+	config_free(p->reloaded);
 }
 
 static void say_ready(const struct probe *p)
@@ -290,9 +338,9 @@ static void say_ready(const struct probe *p)
 	(void)fflush(out);
 }
 
-int probe_run(const struct config_probe *config, const struct probe_dry *dry, struct error *err)
+int probe_run(const struct config_probe *config, const char *file, const struct probe_dry *dry, struct error *err)
 {
-	struct probe p = {.config = config, .dry = dry, .start_ns = clock_mono_ns()};
+	struct probe p = {.config = config, .file = file, .dry = dry, .start_ns = clock_mono_ns()};
 	int r = start(&p, err);
 	if (r == 0) {
 		say_ready(&p);

@@ -12,6 +12,6 @@ struct probe_dry {
 	void *ctx;
 };
 
-/* Runs until SIGINT or SIGTERM. Says "ready backend=NAME ..." in one line, on standard output or, when dry (which may be
+/* Runs until SIGINT or SIGTERM. SIGHUP: reads file (NULL: there is none) anew and takes what it can (reload.h). Says "ready backend=NAME ..." in one line, on standard output or, when dry (which may be
  * NULL) is given, on standard error. */
-int probe_run(const struct config_probe *config, const struct probe_dry *dry, struct error *err) MUST_USE;
+int probe_run(const struct config_probe *config, const char *file, const struct probe_dry *dry, struct error *err) MUST_USE;

@@ -29,6 +29,7 @@
 #define STOP_NS      (3 * NS_PER_S) /* at the end, for acknowledgements */
 #define RESUMED_MAX  32
 #define TOO_OLD_MS   (6 * 86400000ull) /* docs/wire.md: a collector that has forgotten a session takes it no more after 7 days */
+#define AWAY_EVERY_NS (600 * NS_PER_S) /* a line of the log while a collector is away */
 #define BACK_PER_TURN 128 /* bodies from the spool; a turn is a tenth of a second */
 
 struct resumed {
@@ -47,6 +48,8 @@ struct outbox {
 	uint32_t resumed_count;
 	uint64_t lost_unsent, lost_owed; /* by a run that was killed */
 	bool spooling;
+	bool away[FLEET_MAX]; /* as the log knows it */
+	uint64_t told_ns[FLEET_MAX];
 	struct log_limit spool_limit;
 };
 
@@ -230,26 +233,65 @@ static void take_body(struct outbox *o, struct view body, uint64_t now_ns)
 	}
 }
 
-static bool current_is_away(const struct outbox *o)
+/* Who gets new records; NULL: nobody answers. */
+static const char *successor(const struct outbox *o)
 {
 	for (uint32_t i = 0; i < fleet_count(o->fleet); i++) {
 		struct fleet_line line = fleet_line(o->fleet, i);
 		if (line.current)
-			return line.away;
+			return line.away ? NULL : o->config->collectors[i];
 	}
-	return true;
+	return NULL;
+}
+
+static bool current_is_away(const struct outbox *o)
+{
+	return !successor(o);
+}
+
+/* Tells the log who doesn't answer and what it is owed, and who answers again. */
+static void log_lines(struct outbox *o, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < fleet_count(o->fleet); i++) {
+		struct fleet_line line = fleet_line(o->fleet, i);
+		const char *to = successor(o), *name = o->config->collectors[i];
+		if (line.away && (!o->away[i] || now_ns - o->told_ns[i] >= AWAY_EVERY_NS)) {
+			log_warning("collector %s doesn't answer: %" PRIu64 " records are owed to it; new ones %s%s", name,
+				line.owed.records, to ? "go to " : o->spool ? "wait in the spool " : "wait in memory",
+				to ? to : o->spool ? o->config->spool_dir : "");
+			o->told_ns[i] = now_ns;
+		} else if (!line.away && o->away[i]) {
+			log_info("collector %s answers again", name);
+		}
+		o->away[i] = line.away;
+	}
+}
+
+static void take_back(struct outbox *o, uint32_t room, uint64_t now_ns)
+{
+	struct view body;
+	struct error err;
+	for (int i = 0; i < BACK_PER_TURN && fleet_room(o->fleet) > room; i++) {
+		int r = spool_next(o->spool, &body, &err);
+		if (r == 0)
+			break;
+		if (r < 0)
+			log_error("%s", err.text);
+		else
+			take_body(o, body, now_ns);
+	}
+	fleet_count_dropped(o->fleet, spool_take_lost(o->spool));
 }
 
 /* Between the two marks memory is left as it is, so that nothing goes to and fro. */
 static void move_spool(struct outbox *o, uint64_t now_ns)
 {
 	uint32_t room = fleet_room(o->fleet), all = MEMORY_BYTES / DATAGRAM_MAX;
-	struct view body;
 	o->spooling = current_is_away(o) || room < all / 4;
 	if (o->spooling)
 		(void)fleet_take_unsent(o->fleet, false, put_body, o, now_ns);
-	for (int i = 0; !o->spooling && i < BACK_PER_TURN && fleet_room(o->fleet) > all / 2 && spool_next(o->spool, &body); i++)
-		take_body(o, body, now_ns);
+	else
+		take_back(o, all / 2, now_ns);
 	spool_sync(o->spool);
 }
 
@@ -273,6 +315,7 @@ int outbox_turn(struct outbox *o)
 	if (o->spool)
 		move_spool(o, clock_mono_ns());
 	int r = transport_pump(&o->transport, o->fleet);
+	log_lines(o, clock_mono_ns());
 	if (o->spool) {
 		note(o);
 		pump_resumed(o);

@@ -6,7 +6,8 @@
  *
  * The last one is written, the first one read; a segment that has been read is deleted. The place of reading is in the notes
  * and moves before a body is given out: a body comes out once at most, whatever happens, and what a crash takes with it
- * is what the reader had in memory. A torn end is passed over. Numbers increase for ever.
+ * is what the reader had in memory. A torn end is passed over. A segment that is damaged, or cannot be read, is given another
+ * name, NUMBER-TIME.unreadable, and stays for somebody to look at; the next one is read. Numbers increase for ever.
  *
  * spool_sync, which is called before anything that came out is sent, brings both ends to the disk; until then a crash of
  * the machine (not of the process) may lose what was put in last. */
@@ -41,6 +42,7 @@
 #define NOTES_MAGIC   "whereto spool 1\n"
 #define SPOOL_SUFFIX  ".spool"
 #define OWED_SUFFIX   ".owed"
+#define ASIDE_SUFFIX  ".unreadable"
 #define SAVED_MAX     (16u << 20)
 
 struct notes_file {
@@ -51,7 +53,7 @@ struct notes_file {
 struct spool {
 	char dir[PATH_MAX];
 	int dir_fd;
-	uint64_t max_bytes, bytes, records, damaged;
+	uint64_t max_bytes, bytes, records, damaged, lost;
 	struct notes_file *file;
 	uint64_t first_id, last_id; /* of the segments; none: first_id > last_id */
 	int write_fd, read_fd;      /* of the last and the first; -1: not open */
@@ -80,10 +82,11 @@ static DIR *list(const struct spool *s)
 	return fd < 0 ? NULL : fdopendir(fd);
 }
 
-static uint64_t size_of(int fd)
+static uint64_t size_of(const struct spool *s, uint64_t id)
 {
+	char name[NAME_BYTES];
 	struct stat st;
-	return fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+	return fstatat(s->dir_fd, segment_name(id, name), &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
 static uint64_t checksum(const uint8_t *frame, size_t body_len)
@@ -95,16 +98,23 @@ static uint64_t checksum(const uint8_t *frame, size_t body_len)
 	return XXH3_64bits_digest(&state);
 }
 
-/* The frame at offset, into s->frame: its length with the head, or 0 when there is none that can be read. */
-static size_t read_frame(struct spool *s, int fd, uint64_t offset, uint32_t *ret_records)
+/* The frame at offset, into s->frame: its length with the head. 0: the segment ends there, or is torn; -EBADMSG: it is damaged;
+ * -errno of reading. */
+static int read_frame(struct spool *s, int fd, uint64_t offset, uint32_t *ret_records)
 {
 	ssize_t n = pread(fd, s->frame, sizeof(s->frame), (off_t)offset);
-	struct rd r = rd_make(s->frame, n < 0 ? 0 : (size_t)n);
+	if (n < 0)
+		return -errno;
+	struct rd r = rd_make(s->frame, (size_t)n);
 	uint32_t len = rd_u32(&r);
 	*ret_records = rd_u32(&r);
 	uint64_t sum = rd_u64(&r);
+	if (rd_ok(&r) && (len == 0 || len > DATAGRAM_RECEIVE_MAX))
+		return -EBADMSG;
 	(void)rd_bytes(&r, len);
-	return rd_ok(&r) && len && sum == checksum(s->frame, len) ? FRAME_HEAD + len : 0;
+	if (!rd_ok(&r))
+		return 0;
+	return sum == checksum(s->frame, len) ? (int)(FRAME_HEAD + len) : -EBADMSG;
 }
 
 /* ---- opening ---- */
@@ -162,13 +172,11 @@ static void measure(struct spool *s)
 	char name[NAME_BYTES];
 	for (uint64_t id = s->first_id; id <= s->last_id; id++) {
 		CLEANUP(close_p) int fd = openat(s->dir_fd, segment_name(id, name), O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
 		uint32_t records;
-		size_t n;
-		for (uint64_t at = start_of(s, id); (n = read_frame(s, fd, at, &records)) > 0; at += n)
+		int n;
+		for (uint64_t at = start_of(s, id); fd >= 0 && (n = read_frame(s, fd, at, &records)) > 0; at += (uint64_t)n)
 			s->records += records;
-		s->bytes += size_of(fd);
+		s->bytes += size_of(s, id);
 	}
 }
 
@@ -260,8 +268,11 @@ int spool_put(struct spool *s, struct view body, uint32_t records)
 	memcpy(s->frame + FRAME_HEAD, body.data, body.len);
 	wr_u64(&w, checksum(s->frame, body.len));
 	ssize_t n = pwrite(s->write_fd, s->frame, len, (off_t)s->write_bytes);
-	if (n != (ssize_t)len)
-		return n < 0 ? -errno : -ENOSPC; /* the next one is written over it */
+	if (n != (ssize_t)len) {
+		r = n < 0 ? -errno : -ENOSPC;
+		(void)!ftruncate(s->write_fd, (off_t)s->write_bytes); /* the next one may be shorter */
+		return r;
+	}
 	s->write_bytes += len;
 	s->bytes += len;
 	s->records += records;
@@ -274,45 +285,93 @@ int spool_put(struct spool *s, struct view body, uint32_t records)
 /* ---- out ---- */
 
 /* Nothing more is read from the first segment. */
-static void end_segment(struct spool *s)
+static void leave_segment(struct spool *s)
 {
-	char name[NAME_BYTES];
+	uint64_t bytes = size_of(s, s->first_id);
 	s->file->notes.read_id = s->first_id + 1;
 	s->file->notes.read_offset = 0;
-	s->bytes -= size_of(s->read_fd) < s->bytes ? size_of(s->read_fd) : s->bytes;
-	(void)unlinkat(s->dir_fd, segment_name(s->first_id, name), 0);
+	s->bytes -= bytes < s->bytes ? bytes : s->bytes;
+	s->moved = true;
+}
+
+static void close_segment(struct spool *s)
+{
 	close_p(&s->read_fd);
 	if (s->first_id == s->last_id)
 		close_p(&s->write_fd);
 	s->first_id++;
-	s->moved = true;
 }
 
-bool spool_next(struct spool *s, struct view *ret)
+static void end_segment(struct spool *s)
 {
 	char name[NAME_BYTES];
+	leave_segment(s);
+	(void)unlinkat(s->dir_fd, segment_name(s->first_id, name), 0);
+	close_segment(s);
+}
+
+/* Returns why, an errno. */
+static int set_aside(struct spool *s, int why, struct error *err)
+{
+	char name[NAME_BYTES], aside[2 * NAME_BYTES + sizeof(ASIDE_SUFFIX)];
+	const char *what = why == -EBADMSG ? "is damaged" : strerror(-why);
+	uint64_t at = start_of(s, s->first_id);
+	(void)segment_name(s->first_id, name);
+	(void)snprintf(aside, sizeof(aside), "%020" PRIu64 "-%" PRIu64 ASIDE_SUFFIX, s->first_id, clock_wall_ms());
+	leave_segment(s);
+	if (renameat(s->dir_fd, name, s->dir_fd, aside) == 0)
+		(void)error_set(err, why, "spool %s: %s cannot be read from byte %" PRIu64 " on: %s; it is set aside as %s", s->dir, name,
+			at, what, aside);
+	else
+		(void)error_set(err, why, "spool %s: %s cannot be read from byte %" PRIu64 " on: %s; it is passed over, and cannot be set "
+			"aside: %s", s->dir, name, at, what, strerror(errno));
+	s->damaged++;
+	close_segment(s);
+	return why;
+}
+
+/* The next frame of the first segment, as read_frame. -EAGAIN: the file cannot be opened now. */
+static int next_frame(struct spool *s, uint32_t *ret_records)
+{
+	char name[NAME_BYTES];
+	if (s->read_fd < 0)
+		s->read_fd = openat(s->dir_fd, segment_name(s->first_id, name), O_RDONLY | O_CLOEXEC);
+	if (s->read_fd >= 0)
+		return read_frame(s, s->read_fd, start_of(s, s->first_id), ret_records);
+	bool passes = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR;
+	return errno == ENOENT ? 0 : passes ? -EAGAIN : -errno;
+}
+
+int spool_next(struct spool *s, struct view *ret, struct error *err)
+{
+	struct spool_notes *notes = &s->file->notes;
 	for (; s->first_id <= s->last_id; end_segment(s)) {
-		struct spool_notes *notes = &s->file->notes;
-		if (s->read_fd < 0)
-			s->read_fd = openat(s->dir_fd, segment_name(s->first_id, name), O_RDONLY | O_CLOEXEC);
-		if (s->read_fd < 0 && errno != ENOENT)
-			return false; /* it is there, for a later call */
-		uint64_t at = start_of(s, s->first_id);
 		uint32_t records;
-		size_t n = s->read_fd < 0 ? 0 : read_frame(s, s->read_fd, at, &records);
-		if (n) {
+		uint64_t at = start_of(s, s->first_id);
+		int n = next_frame(s, &records);
+		if (n < 0)
+			return n == -EAGAIN ? 0 : set_aside(s, n, err);
+		if (n > 0) {
 			notes->unsent += records;
-			notes->read_offset = at + n;
+			notes->read_offset = at + (uint64_t)n;
 			notes->read_id = s->first_id;
 			s->moved = true;
 			s->records -= records < s->records ? records : s->records;
-			*ret = (struct view){s->frame + FRAME_HEAD, n - FRAME_HEAD};
-			return true;
+			*ret = (struct view){s->frame + FRAME_HEAD, (size_t)n - FRAME_HEAD};
+			return 1;
 		}
-		s->damaged += s->read_fd < 0 || at != size_of(s->read_fd);
+		s->damaged += s->read_fd < 0 || at != size_of(s, s->first_id);
 	}
-	s->records = 0; /* what was damaged was among them */
-	return false;
+	s->lost += s->records; /* what could not be read was among them */
+	s->records = s->bytes = 0;
+	return 0;
+}
+
+uint64_t spool_take_lost(struct spool *s)
+{
+	uint64_t lost = s->lost;
+	s->lost = 0;
+	return lost;
 }
 
 void spool_sync(struct spool *s)

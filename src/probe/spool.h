@@ -28,13 +28,16 @@ struct spool_notes *spool_notes(struct spool *s);
 
 /* -ENOSPC: max_bytes or the disk is full; -errno. Nothing was put in then. */
 int spool_put(struct spool *s, struct view body, uint32_t records) MUST_USE;
-/* The next body, which is out then; valid until the next call. False: there is none, or it cannot be opened now. */
-bool spool_next(struct spool *s, struct view *ret);
+/* 1: the next body, which is out then; valid until the next call. 0: there is none, or none can be had now. -errno: a segment
+ * cannot be read, or not further; its file is set aside, which err tells, and the next call goes on behind it. */
+int spool_next(struct spool *s, struct view *ret, struct error *err) MUST_USE;
+/* Records that went with what could not be read, as far as is known; since it was asked last. */
+uint64_t spool_take_lost(struct spool *s);
 /* What was put in and taken out is so on the disk. */
 void spool_sync(struct spool *s);
 
 struct spool_stats {
-	uint64_t bytes, max_bytes, records, damaged; /* damaged: frames that could not be read */
+	uint64_t bytes, max_bytes, records, damaged; /* damaged: frames or files that could not be read */
 };
 struct spool_stats spool_stats(const struct spool *s);
 

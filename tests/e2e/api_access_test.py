@@ -204,6 +204,8 @@ def check_commands(tap, collector, folder, token_file):
     tap.check(done.returncode == 1 and "PEM" in done.stderr, "nor is a file without certificates", done.stderr)
     done = command("senders", "--api", url, "--ca-file", ca_file)
     tap.check(done.returncode == 1 and "--token-file" in done.stderr, "and it says when the token is missing", done.stderr)
+    done = command("senders", "--api", url, "--ca-file", ca_file, "--token-file", collector.key_file)
+    tap.check(done.returncode == 1 and f"the token in {collector.key_file} is not the one" in done.stderr, "or wrong", done.stderr)
 
 
 def certificate_end(client):
@@ -305,6 +307,12 @@ def check_reload(tap, collector, folder, token_file):
     collector.config["http"].update(token_file=token_file, metrics_top=20)
     tap.check(collector.reload() and client.api("top", **old).status == 200, "and back")
     tap.check("whereto_origin_bytes" in client.ask("/metrics", **old).body.decode(), "with the metrics")
+    for text, taken, right in (("another\n", True, new), ("", False, new), (TOKEN + "\n", True, old)):
+        with open(token_file, "w", encoding="ascii") as file:
+            file.write(text)
+        tap.check(collector.reload() == taken and [client.api("top", **headers).status for headers in (old, new)] ==
+                  [200 if headers is right else 401 for headers in (old, new)], f"the same file, with {text!r} in it")
+        tap.check(taken or re.search(r"not reloaded, .*whereto\.yaml:\d+: .*token: is empty", collector.log()), "what is wrong is told, with the line that names the file")
 
 
 def check_hosts_reload(tap, collector):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`whereto mrt` against bgpdump, on files generated here: every line must be the same, byte for byte. The
-JSON form is checked against what was put in. Damaged files must name file and offset."""
+JSON form is checked against what was put in. Damaged files must name file and offset, and in a
+collector's log the router."""
 
 import json
 import os
@@ -13,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import mrtgen  # noqa: E402
+from collector import Collector  # noqa: E402
 from mrtgen import Peer  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -491,6 +493,17 @@ def test_damaged(tap, folder, rng):
               "wrong usage")
 
 
+def test_damaged_at_start(tap, folder):
+    """The other sources are there, so the collector starts."""
+    path = os.path.join(folder, "cut.mrt")
+    with open(path, "wb") as file:
+        file.write(b"garbage")
+    with Collector(os.path.join(folder, "collector"), routers=[
+            {"name": "edge1", "serves": ["192.0.2.0/24"], "sources": [{"mrt": {"file": path}}]}]) as collector:
+        tap.check(f"error: router edge1: {path}: offset 0: " in collector.log() and "the collector starts without it" in collector.log(),
+                  "a damaged file at the start: the log names router, file and offset", collector.log())
+
+
 def main():
     tap = Tap()
     tap.note(f"WT_SEED={SEED}")
@@ -508,6 +521,7 @@ def main():
         test_updates(tap, folder)
         test_json(tap, folder)
         test_damaged(tap, folder, rng)
+        test_damaged_at_start(tap, folder)
     return tap.done()
 
 

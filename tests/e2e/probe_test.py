@@ -305,6 +305,36 @@ def test_rules(t, folder, collector):
             expect(t, collector, "unit", 1, 3000, "a type by the server's cgroup, made after the probe was started")
 
 
+def test_reload(t, folder, collector):
+    """SIGHUP: other types, rules, networks and looks from then on; nothing else, and nothing of what is wrong."""
+    server = listen("127.0.0.1")
+    port = server.getsockname()[1]
+    with probe.Probe(folder, collector, ports={port: "before"}, interval="1h", name="reload") as prober:
+        living = connect(server)
+        exchange(*living, 1000)
+        good = dict(prober.config)
+        prober.config.update(type_rules=[{"type": "after", "port": port}], ignore=["127.0.0.8/29"], interval="100ms")
+        t.check(prober.reload(), "a good file is taken", prober.log())
+        exchange(*living, 300)
+        expect(t, collector, "before", 1, 1000, "what a connection did before has the type of before")
+        expect(t, collector, "after", 0, 300, "what it does from then on the new one, and is looked at sooner", received=len(REQUEST))
+        ignored = socket.create_connection(server.getsockname(), source_address=("127.0.0.9", 0)), server.accept()[0]
+        exchange(*ignored, 70)
+        for end in ignored + living:
+            end.close()
+        collector.wait(lambda: prober.status()["ignored"], "a client that is ignored now")
+        for what, change in (("spool", {"spool": {"dir": folder + "/spool"}}), ("collectors", {"collectors": ["127.0.0.1:1"]}),
+                             ("key", {"key": {"id": 2, "file": collector.key_file}}), ("pin", {"pin": folder}), ("name", {"name": "x"}),
+                             ("backend", {"backend": "auto"}), ("tagging", {"tagging": "off"}), ("user", {"user": "nobody"}),
+                             ("status", {"status": folder + "/s"}), ("namespaces", {"namespaces": ["/proc/self/ns/net"]})):
+            prober.config = {**good, "type_rules": [], **change}
+            t.check(not prober.reload() and f"a change of `probe.{what}` needs a restart" in prober.log(), f"{what} needs a restart")
+        prober.config = {**good, "type_rules": [{"port": 0}]}
+        t.check(not prober.reload() and "probe.yaml:" in prober.log().splitlines()[-1], "a bad file is told, with its line", prober.log())
+        serve(server, 40)
+        expect(t, collector, "after", 1, 340, "what was taken last goes on", received=2 * len(REQUEST))
+
+
 def open_to_all(path):
     """Every folder on its way may be entered by everybody."""
     while path != "/":
@@ -370,4 +400,4 @@ def run(*tests):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_servers, test_clients, test_pins, test_no_tags, test_rules, test_sockdiag))
+    sys.exit(run(test_servers, test_clients, test_pins, test_no_tags, test_rules, test_reload, test_sockdiag))

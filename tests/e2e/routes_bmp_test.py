@@ -148,6 +148,8 @@ def test_faults(tap):
                 edge.expect(tap, {**POST, **extra}, "and tells anew")
                 again.send(termination())
                 routes.expect_all_match(tap, edge.collector, "edge", 4, "stale", "Termination: the routes are stale")
+        tap.check(all(f"info: router edge: bmp {routes.ROUTER}: {what}" in edge.collector.log() for what in ("connected", "disconnected: ")),
+                  "the log says which router it is, by name and address", edge.collector.log())
 
 
 def test(tap, rng):

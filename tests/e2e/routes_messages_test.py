@@ -338,6 +338,8 @@ def test_churn(tap):
             for text, count in (("via:6939", 2), ("origin:64496 -via:6939", 1), ("router:edge via:1299", 1), ("router:other", 0)):
                 tap.equal(len(c.api("changes", last="1h", filter=text)["rows"]), count, f"asked for by a filter: {text}")
         c.wait(lambda: edge.source()["state"] == "stale", "the loss of the session")
+        tap.check(all(f"info: router edge: bgp {routes.ROUTER}: session is {what}" in c.log() for what in ("up", "down: ")),
+                  "the log says which router it is, by name and address", c.log())
         with edge.speaker() as speaker:
             speaker.send(updates({"203.0.113.0/24": route("1299 64496")}), end_of_rib())
             c.wait(lambda: len(changes()) >= 4, "the change over the loss")

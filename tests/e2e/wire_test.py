@@ -198,6 +198,10 @@ def check_strangers(t, collector):
     t.equal(outcome(collector, flood), refused("bad_tag", FLOOD), f"{FLOOD} sessions that don't verify: no state")
     t.equal((collector.metrics()["whereto_sessions"], collector.api("senders")["rows"]), (0, []), "no session so far")
     t.check(not stranger.has_ack(), "a stranger gets no answer")
+    said = [line for line in collector.log().splitlines() if "telemetry: refused from 127.0.0.1:" in line]
+    lines = [sum(words in line for line in said) for words in ("wrong key or altered", "under a key this collector does not have")]
+    t.check(lines[0] % 10 == 0 and 10 <= lines[0] <= 50 and lines[1] == 5 and sum(lines) == len(said),
+            "the log says where from and why, ten lines a minute of each reason at most", said)
 
 
 def check_session(t, collector):

@@ -9,6 +9,7 @@
         prober.stop()          # SIGTERM: what it has is acknowledged
         prober.kill()          # kill -9
         prober.start()         # goes on where it was
+        prober.reload()        # True: prober.config is in use
         prober.status()["events"]
 
 The program is $WHERETO; it runs in the network namespace of the calling thread, and what it pins is in a bpf file
@@ -17,7 +18,10 @@ system of the test's own, in folder (own_mounts() first, once). Nothing is left 
 import ctypes
 import json
 import os
+import select
+import signal
 import subprocess
+import time
 
 from collector import program
 from daemon import Daemon
@@ -90,10 +94,25 @@ class Probe(Daemon):
     def pid(self):
         return self.process.pid
 
-    def start(self, timeout_s=30):
-        """Returns when it counts."""
+    def _write_config(self):
         with open(self.config_file, "w", encoding="utf-8") as file:
             json.dump({"probe": self.config}, file, indent=1)
+
+    def reload(self, timeout_s=30):
+        """Writes the configuration as it is now, SIGHUP; returns when it is in use (True) or was refused."""
+        self._write_config()
+        before = self.log().count("reloaded")
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + timeout_s
+        while self.log().count("reloaded") == before:
+            if time.monotonic() > deadline:
+                raise self.Error(f"no end of a reload\n{self.log()}")
+            select.select([], [], [], 0.05)
+        return "not reloaded" not in [line for line in self.log().splitlines() if "reloaded" in line][-1]
+
+    def start(self, timeout_s=30):
+        """Returns when it counts."""
+        self._write_config()
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([*self.runner, program(), "probe", "-c", self.config_file], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=log)

@@ -315,6 +315,8 @@ static void test_words(void **state)
 	assert_true(words_have("by sort so", ' ', "so"));
 	assert_false(words_have("", ' ', "origin"));
 	assert_true(words_have("rtt_count,rtt", ',', "rtt"));
+	assert_true(words_same(NULL, NULL) && words_same("a", "a"));
+	assert_false(words_same(NULL, "a") || words_same("a", NULL) || words_same("a", "ab"));
 }
 
 int main(void)

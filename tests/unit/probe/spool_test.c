@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,9 +40,32 @@ static void expect_body(struct spool *s, uint32_t number)
 {
 	uint8_t buf[1400];
 	struct view expected = make_body(number, buf), got;
-	assert_true(spool_next(s, &got));
+	struct error err;
+	assert_int_equal(spool_next(s, &got, &err), 1);
 	assert_int_equal(got.len, expected.len);
 	assert_memory_equal(got.data, expected.data, got.len);
+}
+
+static void expect_none(struct spool *s)
+{
+	struct view v;
+	struct error err;
+	assert_int_equal(spool_next(s, &v, &err), 0);
+}
+
+/* The error names the file, and the file is there under its new name. */
+static void expect_set_aside(struct spool *s, const char *dir, int why)
+{
+	struct view v;
+	struct error err;
+	char path[PATH_MAX];
+	struct stat st;
+	assert_int_equal(spool_next(s, &v, &err), why);
+	const char *name = strstr(err.text, "set aside as ");
+	assert_non_null(name);
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name + strlen("set aside as "));
+	assert_int_equal(lstat(path, &st), 0);
+	assert_non_null(strstr(path, ".unreadable"));
 }
 
 /* Puts and takes at random; now and then the spool is closed and opened, or two words of it are lost in between. */
@@ -51,7 +76,6 @@ static void it_is_a_queue(void **state)
 	uint32_t head = 0, tail = 0, full = 0;
 	uint64_t records = 0;
 	uint8_t buf[1400];
-	struct view v;
 	for (int turn = 0; turn < 60000; turn++) {
 		bool filling = turn / 5000 % 2 == 0;
 		if (wt_random_below(100) < (filling ? 70 : 40)) {
@@ -64,7 +88,7 @@ static void it_is_a_queue(void **state)
 			records -= head % 50;
 			expect_body(s, head++);
 		} else {
-			assert_false(spool_next(s, &v));
+			expect_none(s);
 		}
 		if (wt_random_below(500) == 0)
 			spool_sync(s);
@@ -78,21 +102,28 @@ static void it_is_a_queue(void **state)
 	assert_true(full > 100); /* the bound was met */
 	while (head < tail)
 		expect_body(s, head++);
-	assert_false(spool_next(s, &v));
+	expect_none(s);
 	assert_int_equal(spool_stats(s).bytes, 0);
 	assert_int_equal(spool_stats(s).damaged, 0);
 	spool_close(s);
 }
 
-static void change_byte(const char *dir, const char *suffix, long from_end)
+/* The file with that end in its name. */
+static void find_file(const char *dir, const char *suffix, char ret[static PATH_MAX])
 {
-	char path[PATH_MAX] = "";
 	DIR *d = opendir(dir);
 	struct dirent *e;
+	ret[0] = '\0';
 	while ((e = readdir(d)))
 		if (strstr(e->d_name, suffix))
-			(void)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+			(void)snprintf(ret, PATH_MAX, "%s/%s", dir, e->d_name);
 	(void)closedir(d);
+}
+
+static void change_byte(const char *dir, const char *suffix, long from_end)
+{
+	char path[PATH_MAX];
+	find_file(dir, suffix, path);
 	FILE *f = fopen(path, "r+");
 	assert_non_null(f);
 	assert_int_equal(fseek(f, from_end, SEEK_END), 0);
@@ -102,13 +133,12 @@ static void change_byte(const char *dir, const char *suffix, long from_end)
 	(void)fclose(f);
 }
 
-/* What stands before a damaged frame comes out, and the spool goes on. */
-static void damage_is_passed_over(void **state)
+/* What stands before a damaged frame comes out, the file stays, and the spool goes on. */
+static void damage_is_set_aside(void **state)
 {
 	const char *dir = wt_path("damaged");
 	struct spool *s = open_spool(dir, MAX_BYTES);
 	uint8_t buf[1400];
-	struct view v;
 	for (uint32_t i = 0; i < 10; i++)
 		assert_int_equal(spool_put(s, make_body(i, buf), 1), 0);
 	spool_close(s);
@@ -116,42 +146,141 @@ static void damage_is_passed_over(void **state)
 	s = open_spool(dir, MAX_BYTES);
 	for (uint32_t i = 10; i < 12; i++)
 		assert_int_equal(spool_put(s, make_body(i, buf), 1), 0);
-	for (uint32_t i = 0; i < 12; i++)
-		if (i != 9)
-			expect_body(s, i);
-	assert_false(spool_next(s, &v));
-	assert_int_equal(spool_stats(s).damaged, 1);
+	for (uint32_t i = 0; i < 9; i++)
+		expect_body(s, i);
+	expect_set_aside(s, dir, -EBADMSG);
+	spool_close(s);
+	s = open_spool(dir, MAX_BYTES); /* which does not take it for its own */
+	for (uint32_t i = 10; i < 12; i++)
+		expect_body(s, i);
+	expect_none(s);
 	assert_int_equal(spool_stats(s).records, 0);
+	assert_int_equal(spool_stats(s).bytes, 0);
 	spool_close(s);
 }
 
-/* What cannot be opened now stays for later; what is gone is passed over. */
-static void what_cannot_be_opened_stays(void **state)
+/* A crash of the machine leaves such an end: nothing to look at. */
+static void a_torn_end_is_passed_over(void **state)
 {
-	const char *dir = wt_path("unreadable"), *aside = wt_path("aside");
-	struct spool *s = open_spool(dir, MAX_BYTES);
+	const char *dir = wt_path("torn");
 	uint8_t buf[1400];
-	struct view v;
 	char path[PATH_MAX];
-	for (uint32_t i = 0; i < 2; i++) {
-		assert_int_equal(spool_put(s, make_body(i, buf), 1), 0);
+	struct stat st;
+	for (off_t cut = 1; cut < 30; cut++) {
+		struct spool *s = open_spool(dir, MAX_BYTES);
+		for (uint32_t i = 0; i < 2; i++)
+			assert_int_equal(spool_put(s, make_body(i, buf), 1), 0);
 		spool_close(s);
+		find_file(dir, ".spool", path);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(truncate(path, st.st_size - cut), 0);
 		s = open_spool(dir, MAX_BYTES);
+		expect_body(s, 0);
+		expect_none(s);
+		assert_int_equal(spool_stats(s).damaged, 1);
+		spool_close(s);
 	}
+}
+
+static void two_segments(const char *dir, struct spool **ret)
+{
+	uint8_t buf[1400];
+	for (uint32_t i = 0; i < 2; i++) {
+		*ret = open_spool(dir, MAX_BYTES);
+		assert_int_equal(spool_put(*ret, make_body(i, buf), 3), 0);
+		if (i == 0)
+			spool_close(*ret);
+	}
+}
+
+/* The next segment comes, and what went is known. */
+static void what_cannot_be_opened_is_set_aside(void **state)
+{
+	const char *dir = wt_path("unreadable");
+	struct spool *s;
+	char path[PATH_MAX];
+	two_segments(dir, &s);
 	(void)snprintf(path, sizeof(path), "%s/%020d.spool", dir, 1);
-	assert_int_equal(rename(path, aside), 0);
-	assert_int_equal(symlink(path, path), 0); /* opening it is an error for root, too */
-	for (int i = 0; i < 3; i++)
-		assert_false(spool_next(s, &v));
-	assert_int_equal(spool_stats(s).records, 2);
-	assert_int_equal(spool_stats(s).damaged, 0);
-	assert_int_equal(rename(aside, path), 0);
-	expect_body(s, 0);
-	(void)snprintf(path, sizeof(path), "%s/%020d.spool", dir, 2);
 	assert_int_equal(unlink(path), 0);
-	assert_false(spool_next(s, &v));
+	assert_int_equal(symlink(path, path), 0); /* opening it is an error for root, too */
+	expect_set_aside(s, dir, -ELOOP);
+	assert_int_equal(spool_take_lost(s), 0);
+	expect_body(s, 1);
+	expect_none(s);
+	assert_int_equal(spool_take_lost(s), 3);
+	assert_int_equal(spool_take_lost(s), 0);
 	assert_int_equal(spool_stats(s).damaged, 1);
 	assert_int_equal(spool_stats(s).records, 0);
+	assert_int_equal(spool_stats(s).bytes, 0);
+	spool_close(s);
+}
+
+/* As a folder in its place is. */
+static void what_cannot_be_read_is_set_aside(void **state)
+{
+	const char *dir = wt_path("folder");
+	struct spool *s;
+	char path[PATH_MAX];
+	two_segments(dir, &s);
+	(void)snprintf(path, sizeof(path), "%s/%020d.spool", dir, 1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	expect_set_aside(s, dir, -EISDIR);
+	expect_body(s, 1);
+	expect_none(s);
+	spool_close(s);
+}
+
+static void what_is_gone_is_passed_over(void **state)
+{
+	const char *dir = wt_path("gone");
+	struct spool *s;
+	char path[PATH_MAX];
+	two_segments(dir, &s);
+	(void)snprintf(path, sizeof(path), "%s/%020d.spool", dir, 1);
+	assert_int_equal(unlink(path), 0);
+	expect_body(s, 1);
+	expect_none(s);
+	assert_int_equal(spool_stats(s).damaged, 1);
+	assert_int_equal(spool_take_lost(s), 3);
+	spool_close(s);
+}
+
+/* No files to be had for the moment: nothing is wrong with the segment. */
+static void what_may_pass_is_waited_for(void **state)
+{
+	struct spool *s;
+	struct rlimit before;
+	two_segments(wt_path("waits"), &s);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+	for (int i = 0; i < 3; i++)
+		expect_none(s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	expect_body(s, 0);
+	expect_body(s, 1);
+	assert_int_equal(spool_stats(s).damaged, 0);
+	spool_close(s);
+}
+
+/* The disk is full in the middle of a frame; then there is room, for a shorter one. */
+static void a_frame_that_found_no_room_leaves_nothing(void **state)
+{
+	struct spool *s = open_spool(wt_path("short"), MAX_BYTES);
+	struct rlimit before;
+	static const uint8_t bytes[1400] = {1};
+	struct view v;
+	struct error err;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1000, before.rlim_max}), 0);
+	assert_int_equal(spool_put(s, (struct view){bytes, 1400}, 1), -ENOSPC);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(spool_put(s, (struct view){bytes, 100}, 1), 0);
+	assert_int_equal(spool_next(s, &v, &err), 1);
+	assert_int_equal(v.len, 100);
+	expect_none(s);
+	assert_int_equal(spool_stats(s).damaged, 0);
 	spool_close(s);
 }
 
@@ -220,8 +349,13 @@ int main(void)
 	wt_random_init();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_a_queue),
-		cmocka_unit_test(damage_is_passed_over),
-		cmocka_unit_test(what_cannot_be_opened_stays),
+		cmocka_unit_test(damage_is_set_aside),
+		cmocka_unit_test(a_torn_end_is_passed_over),
+		cmocka_unit_test(what_cannot_be_opened_is_set_aside),
+		cmocka_unit_test(what_cannot_be_read_is_set_aside),
+		cmocka_unit_test(what_is_gone_is_passed_over),
+		cmocka_unit_test(what_may_pass_is_waited_for),
+		cmocka_unit_test(a_frame_that_found_no_room_leaves_nothing),
 		cmocka_unit_test(notes_outlive_a_death),
 		cmocka_unit_test(sessions_are_kept_until_dropped),
 	};
