@@ -439,14 +439,23 @@ void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
 }
 
 /* Where an origin leads to few rows, or each row is one of the answer, there is nothing to keep. */
-static int read_segment(struct sqlite_job *j, const struct store_segment *seg)
+static bool keeps(const struct sqlite_job *j)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	(void)cube_key(j->base.q->cube, key);
-	struct kept_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->base.reader->groups};
-	if (j->base.as_they_are || (j->base.list_values && key[0] == DIM_origin))
-		return result_of(j, read_run(j, &all));
-	return kept_walk(&j->base, seg, j->prefix_bits ? read_by_origins : NULL);
+	return !j->base.as_they_are && !(j->base.list_values && key[0] == DIM_origin);
+}
+
+static int read_segments(struct sqlite_job *j)
+{
+	const struct store_query *q = j->base.q;
+	int r = 0;
+	for (size_t i = 0; i < q->segment_count && !j->base.empty && r >= 0; i++) {
+		const struct store_segment *seg = &q->segments[i];
+		struct kept_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->base.reader->groups};
+		r = keeps(j) ? kept_walk(&j->base, seg, j->prefix_bits ? read_by_origins : NULL) : result_of(j, read_run(j, &all));
+	}
+	return r;
 }
 
 static int run(struct sqlite_job *j)
@@ -457,8 +466,12 @@ static int run(struct sqlite_job *j)
 	for (size_t i = 0; i < q->filter_count; i++)
 		by_path |= q->filters[i].dim == DIM_via;
 	j->path_column = by_path ? (int)(1 + j->base.column_count + j->base.measure_count) : -1;
-	for (size_t i = 0; i < q->segment_count && !j->base.empty && r >= 0; i++)
-		r = read_segment(j, &q->segments[i]);
+	if (r >= 0 && keeps(j) && kept_sift_first(&j->base)) {
+		r = read_segments(j);
+		kept_sift_noted(&j->base);
+	}
+	if (r >= 0)
+		r = read_segments(j);
 	return r < 0 ? r : kept_hand_out(&j->base);
 }
 
