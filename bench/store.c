@@ -2,14 +2,14 @@
 
 /* How fast a store takes and answers what a busy site has in a month.
  *
- *     bench_store [--url URL] [--days 30] [--prefixes 50000] [--peak 200000] [--times 20] [--no-write | --no-history]
+ *     bench_store [--url URL] [--days 30] [--prefixes 50000] [--peak 200000] [--times 20] [--no-write | --no-history] [--only TEXT]
  *
  * Writes DAYS days of made-up history (bench/history.h) with PREFIXES active ones in an hour, the hours and days
  * of all of them and the minutes of the last three hours, each table's rows in batches of their own; then asks what a
  * dashboard asks, TIMES times each (the first time is shown apart: what a store keeps for later answers is not there
  * then; CPU is the mean of the others in this program, which a busy machine does not change); then writes three minutes of PEAK rows each as a collector does, which touch every table. Without URL a
  * file is made, and removed. --no-write asks only, in a store that an earlier run with the same figures has filled.
- * --no-history writes the peaks only.
+ * --no-history writes the peaks only. --only asks what has TEXT in its name.
  * Asserts nothing. */
 
 #include <getopt.h>
@@ -22,16 +22,17 @@
 #include "base/clock.h"
 #include "history.h"
 #include "prefixes.h"
-#include "query/query.h"
+#include "query/compare.h"
 #include "store/cube.h"
 
 #define LAST_HOURS   10 /* of a day that is not over: the present */
 #define MINUTES      180
 #define PEAK_BATCHES 3
 #define TOP_SERIES   10
+#define COMPARED     15 /* networks of page Compare */
 
 struct bench {
-	const char *url;
+	const char *url, *only;
 	uint32_t days, prefixes, peak, times;
 	bool no_write, no_history;
 	struct store *store;
@@ -219,11 +220,24 @@ static double quantile(const double *sorted, uint32_t n, uint32_t percent)
 	return sorted[(n * percent + 99) / 100 - 1];
 }
 
+/* A query_groups_fn: what page Compare is made of. */
+static int compare(void *ctx, const struct query_groups *all)
+{
+	struct compare made;
+	int r = compare_make(all, COMPARED, &made);
+	(void)ctx;
+	if (r == 0)
+		compare_done(&made);
+	return r;
+}
+
 static void ask(struct bench *b, const char *what, struct query *q, const char *filter)
 {
 	static const uint64_t forever[] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
 	struct store_reader *reader;
 	struct filter *parsed = NULL;
+	if (!strstr(what, b->only))
+		return;
 	CLEANUP(free_p) double *ms = need(calloc(b->times + 1, sizeof(*ms)));
 	if (b->store->ops->reader_open(b->store, &reader, &b->err) < 0 || filter_parse(filter, &parsed, &b->err) < 0)
 		fail(b);
@@ -284,6 +298,19 @@ static void ask_series_of_top(struct bench *b, struct query *q)
 	ask(b, "series of the top 10 origins", q, filter);
 }
 
+static void ask_compare(struct bench *b, struct query *q)
+{
+	q->by[0] = DIM_prefix;
+	q->by[1] = DIM_router;
+	q->by_count = 2;
+	q->measures = compare_measures();
+	q->limit = 1;
+	q->all = compare;
+	ask(b, "prefixes by router, all", q, "");
+	q->shared = true;
+	ask(b, "prefixes compared by router", q, "");
+}
+
 static void ask_all(struct bench *b)
 {
 	const uint32_t ranges[] = {86400, b->days * 86400};
@@ -296,6 +323,7 @@ static void ask_all(struct bench *b)
 		}
 		struct query q = {.from_s = end_of(b) - ranges[r], .to_s = end_of(b), .sort = MEASURE_bytes_sent};
 		ask_series_of_top(b, &q);
+		ask_compare(b, &q);
 	}
 }
 
@@ -303,7 +331,7 @@ static void ask_all(struct bench *b)
 
 static void run(struct bench *b)
 {
-	struct store_config config = {.url = b->url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	struct store_config config = {.url = b->url, .retention_s = {UINT64_MAX, UINT64_MAX, UINT64_MAX}, .read_only = b->no_write};
 	const struct store_ops *ops = store_find(b->url, &b->err);
 	if (!ops || ops->open(&config, &b->store, &b->err) < 0)
 		fail(b);
@@ -331,11 +359,13 @@ static void run(struct bench *b)
 static void parse(int argc, char **argv, struct bench *b)
 {
 	static const struct option options[] = {{"url", 1, NULL, 'u'}, {"days", 1, NULL, 'd'}, {"prefixes", 1, NULL, 'p'},
-		{"peak", 1, NULL, 'k'}, {"times", 1, NULL, 't'}, {"no-write", 0, NULL, 'n'}, {"no-history", 0, NULL, 'h'}, {0}};
+		{"peak", 1, NULL, 'k'}, {"times", 1, NULL, 't'}, {"no-write", 0, NULL, 'n'}, {"no-history", 0, NULL, 'h'}, {"only", 1, NULL, 'o'}, {0}};
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1; ) {
 		uint32_t *const numbers[] = {['d'] = &b->days, ['p'] = &b->prefixes, ['k'] = &b->peak, ['t'] = &b->times};
 		if (c == 'u')
 			b->url = optarg;
+		else if (c == 'o')
+			b->only = optarg;
 		else if (c == 'n')
 			b->no_write = true;
 		else if (c == 'h')
@@ -350,7 +380,7 @@ static void parse(int argc, char **argv, struct bench *b)
 int main(int argc, char **argv)
 {
 	char file[] = "/tmp/bench_store_XXXXXX", url[sizeof("sqlite:") + sizeof(file)];
-	struct bench b = {.days = 30, .prefixes = 50000, .peak = 200000, .times = 20};
+	struct bench b = {.days = 30, .prefixes = 50000, .peak = 200000, .times = 20, .only = ""};
 	parse(argc, argv, &b);
 	int fd = b.url ? -1 : mkstemp(file);
 	(void)snprintf(url, sizeof(url), "sqlite:%s", file);

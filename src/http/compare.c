@@ -257,6 +257,7 @@ void http_compare(struct http_call *call)
 	struct query query = q.query;
 	query.measures |= compare_measures();
 	query.limit = 1; /* the rows are made of all groups */
+	query.shared = true;
 	query.all = make;
 	query.all_ctx = &making;
 	if (http_ask_once(call, &query, &result)) {

@@ -83,6 +83,8 @@ struct query {
 	size_t only_count;
 	query_groups_fn *all;        /* NULL, or: looks at all groups before the first are chosen */
 	void *all_ctx;
+	bool shared;                 /* `all` needs no group whose first value no other group has, and rows may lack them; the total is
+				      * of all. Not with DIM_time or DIM_via */
 	bool keep_snapshot;          /* the reader's next query sees the same rows, where the store can do that */
 	uint64_t deadline_ns;
 };

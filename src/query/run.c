@@ -194,6 +194,12 @@ static void set_best(const struct job *j, struct store_query *sq)
 	sq->best_per = sort < MEASURE_COUNT ? NULL : &per_sent;
 }
 
+/* Whether the store may leave out groups that share nothing with another: of a store with snapshots the total is asked for after it. */
+static bool leaves_alone(const struct job *j)
+{
+	return j->q->shared && j->q->by_count > 1 && j->reader->ops->snapshots;
+}
+
 static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t measures, bool best, bool keep_snapshot,
 	store_row_fn *fn)
 {
@@ -213,6 +219,8 @@ static int ask_best(struct job *j, enum store_cube cube, uint32_t dims, uint64_t
 	memcpy(sq.segments, j->plan.segments, sizeof(sq.segments));
 	if (best)
 		set_best(j, &sq);
+	if (dims && leaves_alone(j))
+		sq.shared = j->q->by[0];
 	return j->reader->ops->query(j->reader, &sq, fn, j, j->err);
 }
 
@@ -285,7 +293,7 @@ static int show_all(struct job *j)
 /* best: rows that do not win need not come. */
 static int run_at_once(struct job *j, bool best, uint32_t **ret, uint32_t *ret_count)
 {
-	bool total = (best && !j->reader->ops->others) || j->store_via;
+	bool total = (best && !j->reader->ops->others) || j->store_via || leaves_alone(j);
 	set_measures(j, read_measures(j->q));
 	j->add_new = true;
 	int r = ask_best(j, j->plan.cube, dims_mask(j), read_measures(j->q), best, total || j->q->keep_snapshot, on_row);

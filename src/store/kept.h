@@ -49,6 +49,13 @@ void kept_reader_trim(struct kept_reader *r);
 /* For kept_ops.marks. -ENOMEM. */
 int kept_reader_mark(struct kept_reader *r, const struct kept_mark *mark) MUST_USE;
 
+/* Which values of one word of a key two keys or more have (kept_sift.c). */
+struct kept_sift {
+	bool on, noting;      /* keys are noted, and no row is wanted yet */
+	unsigned word, words; /* of a key */
+	struct groups values; /* by the value: the rest of the first key that had it, then how many there are, two being many */
+};
+
 struct kept_job {
 	const struct kept_ops *ops;
 	struct kept_reader *reader;
@@ -70,6 +77,7 @@ struct kept_job {
 	bool empty;           /* no row can meet them */
 	uint64_t *vias;       /* those that are wanted as they stand in a key, in their order; NULL: all */
 	size_t via_count;
+	struct kept_sift sift;
 	uint64_t list_values; /* numbers listed for the first dimension of the cube's key; 0: none */
 };
 
@@ -123,6 +131,15 @@ bool kept_wants_via(const struct kept_job *j, uint64_t via);
 /* " WHERE ts ...": of the run. Its buckets are listed where that leads straight to the rows of so many values listed for the
  * key's first dimension (0: none is). */
 void kept_add_range(struct sql *s, const struct kept_run *run, uint64_t listed);
+
+/* ---- rows that need not be added up (kept_sift.c) ---- */
+
+/* True when a question wants shared values only: its segments are to be walked, by which keys are noted and no row is added, then
+ * kept_sift_noted to be called, and then they are walked again. */
+bool kept_sift_first(struct kept_job *j);
+void kept_sift_noted(struct kept_job *j);
+/* Whether the row of a key is to be added up. */
+bool kept_wants(struct kept_job *j, const uint64_t *key);
 
 /* ---- blocks (kept_blocks.c) ---- */
 

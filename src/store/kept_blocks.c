@@ -166,18 +166,37 @@ static void keep(const struct kept_job *j, const struct kept_run *run, const str
 
 /* ---- a block ---- */
 
-static int use_kept(const struct kept_sums *e, unsigned key_words, unsigned sum_words, kept_sums_fn *fn, void *ctx)
+static const uint8_t *get_words(const uint8_t *p, uint64_t *words, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t v = *p & 0x7f;
+		for (unsigned shift = 7; *p++ & 0x80; shift += 7)
+			v |= (uint64_t)(*p & 0x7f) << shift;
+		words[i] = v;
+	}
+	return p;
+}
+
+static const uint8_t *skip_words(const uint8_t *p, unsigned count)
+{
+	while (count)
+		count -= !(*p++ & 0x80);
+	return p;
+}
+
+static int use_kept(struct kept_job *j, const struct kept_sums *e, kept_sums_fn *fn, void *ctx)
 {
 	uint64_t words[1 + CUBE_KEY_MAX + MEASURE_COUNT];
+	unsigned key_words = j->with_time + j->dim_count;
 	const uint8_t *p = e->data.data;
 	int r = 0;
 	for (uint64_t row = 0; row < e->rows && r >= 0; row++) {
-		for (unsigned i = 0; i < key_words + sum_words; i++) {
-			uint64_t v = *p & 0x7f;
-			for (unsigned shift = 7; *p++ & 0x80; shift += 7)
-				v |= (uint64_t)(*p & 0x7f) << shift;
-			words[i] = v;
+		p = get_words(p, words, key_words);
+		if (!kept_wants(j, words)) {
+			p = skip_words(p, j->measure_count);
+			continue;
 		}
+		p = get_words(p, words + key_words, j->measure_count);
 		r = fn(ctx, words, words + key_words);
 	}
 	return r;
@@ -196,7 +215,7 @@ static int take_block(struct kept_job *j, const struct kept_run *run, kept_sums_
 	const struct kept_sums *e = kept_cache_take(j->reader->cache, view_of(&key), &state);
 	if (!e)
 		return 0;
-	int r = use_kept(e, j->with_time + j->dim_count, j->measure_count, fn, ctx);
+	int r = use_kept(j, e, fn, ctx);
 	kept_cache_release(j->reader->cache, e);
 	return r < 0 ? r : 1;
 }
@@ -215,7 +234,8 @@ int kept_next(struct kept_job *j, struct kept_stretch *s)
 	if (run->keep && run->rows >= j->ops->rows_min)
 		keep(j, run, g);
 	for (uint32_t i = 0; i < g->count && r >= 0; i++)
-		r = s->fn(s->ctx, groups_key(g, i), groups_sums(g, i));
+		if (kept_wants(j, groups_key(g, i)))
+			r = s->fn(s->ctx, groups_key(g, i), groups_sums(g, i));
 	empty_block(j);
 	return r < 0 ? r : 0;
 }
@@ -269,8 +289,6 @@ static int add_sums(void *ctx, const uint64_t *key, const uint64_t *sums)
 	const struct adding *a = ctx;
 	uint64_t counted[1 + CUBE_KEY_MAX];
 	uint32_t at;
-	if (a->job->vias && !kept_wants_via(a->job, key[a->into->key_words - 1]))
-		return 0;
 	if (a->job->counted_time) {
 		memcpy(counted, key, a->into->key_words * sizeof(*key));
 		counted[0] = (key[0] - a->job->first_s) / a->job->q->step_s;

@@ -33,6 +33,7 @@ void kept_job_done(struct kept_job *j)
 {
 	sql_done(&j->where);
 	free(j->vias);
+	groups_done(&j->sift.values);
 }
 
 /* ---- columns ---- */

@@ -304,12 +304,24 @@ static int read_segment(struct pg_job *j, const struct store_segment *seg)
 	return j->base.as_they_are ? read_runs(j, &all) : kept_walk(&j->base, seg, NULL);
 }
 
-static int run(struct pg_job *j)
+static int read_segments(struct pg_job *j)
 {
 	const struct store_query *q = j->base.q;
-	int r = kept_plan(&j->base);
+	int r = 0;
 	for (size_t i = 0; i < q->segment_count && !j->base.empty && r == 0; i++)
 		r = read_segment(j, &q->segments[i]);
+	return r;
+}
+
+static int run(struct pg_job *j)
+{
+	int r = kept_plan(&j->base);
+	if (r == 0 && kept_sift_first(&j->base)) {
+		r = read_segments(j);
+		kept_sift_noted(&j->base);
+	}
+	if (r == 0)
+		r = read_segments(j);
 	return r < 0 ? r : kept_hand_out(&j->base);
 }
 

@@ -204,6 +204,7 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 	reader->base.ops = &sqlite_ops;
 	reader->path = s->path;
 	kept_reader_init(&reader->kept, s->cache);
+	groups_init(&reader->by_path, 0, 0, INDEX_NONE - 1);
 	int r = sqlite3_open_v2(s->path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r == SQLITE_OK)
 		r = sqlite3_busy_timeout(reader->db, BUSY_TIMEOUT_MS);
@@ -213,6 +214,8 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 		r = dict_values_init(&reader->dicts[kind], reader->db, (enum sqlite_dict_kind)kind);
 	if (r == SQLITE_OK)
 		r = sqlite_prepare_marks(reader);
+	if (r == SQLITE_OK)
+		r = sqlite_make_add_row(reader);
 	if (r != SQLITE_OK) {
 		r = sqlite_error(reader->db, s->path, r, "opening for reading", err);
 		sqlite_reader_close(&reader->base);
@@ -235,6 +238,7 @@ void sqlite_reader_close(struct store_reader *base)
 	for (int kind = 0; kind < DICT_COUNT; kind++)
 		dict_values_done(&reader->dicts[kind]);
 	kept_reader_done(&reader->kept);
+	groups_done(&reader->by_path);
 	(void)sqlite3_finalize(reader->newest_bucket);
 	(void)sqlite3_finalize(reader->bucket_marks);
 	(void)sqlite3_close(reader->db);

@@ -94,6 +94,8 @@ struct sqlite_reader {
 	struct dict_values dicts[DICT_COUNT];
 	struct kept_reader kept;
 	sqlite3_stmt *newest_bucket, *bucket_marks;
+	struct sqlite_job *job; /* whose rows are being read */
+	struct groups by_path;  /* of a run that is summed up by via; here for its memory */
 	bool in_snapshot;
 	uint64_t deadline_ns;
 };
@@ -117,6 +119,8 @@ void sqlite_finalize_writer(struct sqlite_store *s);
 
 /* A reader's statements for the marks of buckets; they are its own. */
 int sqlite_prepare_marks(struct sqlite_reader *reader);
+/* The function that gets the rows of its questions. SQLITE_OK or an SQLite error code. */
+int sqlite_make_add_row(struct sqlite_reader *reader);
 
 /* Path changes (sqlite_changes.c). SQLITE_OK or an SQLite error code; deleting stops after max_rows, or a few
  * more of the same millisecond. */

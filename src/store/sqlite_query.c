@@ -4,8 +4,8 @@
  * here by numeric key in a hash table. SQLite has no hash aggregate: its GROUP BY sorts, at about 1 us a row; reading a row
  * and adding it up costs a fifth of that.
  *
- * Membership in a path (via) is decided here, once a path; sums by via are made here, row by row, so that they are what is
- * kept: there are fewer ASes than paths.
+ * Membership in a path (via) is decided here, once a path. Sums by via are made here, of sums by path of each run, so that they are
+ * what is kept: there are fewer ASes than paths, and fewer paths than rows.
  *
  * When a row of the answer is a row of the table, it is handed out when it is read.
  *
@@ -25,6 +25,7 @@
 
 #define PROGRESS_OPS 20000 /* of SQLite's machine between looks at the clock: about a millisecond */
 #define ROWS_MIN     32
+#define ADD_ROW      "add_row" /* a function of a reader's connection */
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
 
@@ -40,6 +41,8 @@ struct sqlite_job {
 	size_t path_answer_cap;
 	uint32_t *members;
 	size_t member_cap;
+	struct kept_run *run; /* being read */
+	int code;   /* of what was done with its rows */
 	int result; /* not SQLite's, of a run: an errno, err being set, or what fn returned */
 };
 
@@ -182,18 +185,17 @@ static int path_passes(struct sqlite_job *j, uint64_t path, bool *ret)
 
 /* ---- reading ---- */
 
+/* A statement gives its rows to the function below instead of the caller: SQLite makes no row of them, and its values are read at once. */
 static int prepare_run(const struct sqlite_job *job, const struct kept_run *run, sqlite3_stmt **ret)
 {
 	const struct kept_job *j = &job->base;
 	CLEANUP(sql_done) struct sql s = {0};
-	sql_add(&s, "SELECT ts");
+	sql_add(&s, "SELECT " ADD_ROW "(ts");
 	for (unsigned i = 0; i < j->column_count; i++)
 		sql_add(&s, ", %s", dimension_table[j->dims[i]].name);
 	for (unsigned i = 0; i < j->measure_count; i++)
 		sql_add(&s, ", %s", measure_table[j->measures[i]].name);
-	if (job->path_column >= 0)
-		sql_add(&s, ", path");
-	sql_add(&s, " FROM ");
+	sql_add(&s, "%s) FROM ", job->path_column >= 0 ? ", path" : "");
 	schema_table(&s, j->q->cube, run->level);
 	kept_add_range(&s, run, job->origins ? job->origin_count : j->list_values);
 	if (job->origins)
@@ -205,72 +207,119 @@ static int prepare_run(const struct sqlite_job *job, const struct kept_run *run,
 	return sqlite_prepare(job->reader->db, &s, ret);
 }
 
-/* Hands out the row on which the statement stands, its measures being in the columns from `column` on. */
-static void give_row(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *key, int column)
+/* Hands out a row. */
+static void give_row(struct sqlite_job *j, const uint64_t *key, const uint64_t *sums)
 {
 	struct store_row row = {0};
-	uint64_t sums[MEASURE_COUNT];
-	for (unsigned i = 0; i < j->base.measure_count; i++)
-		sums[i] = (uint64_t)sqlite3_column_int64(stmt, column++);
 	j->result = kept_fill_row(&j->base, key, sums, &row);
 	if (j->result >= 0)
 		j->result = j->base.fn(j->base.ctx, &row);
 }
 
-/* Adds the measures of the row on which the statement stands. */
-static void add_sums(struct sqlite_job *j, sqlite3_stmt *stmt, const uint64_t *key, struct groups *into)
+/* -E2BIG is the caller's. */
+static int add_sums(struct sqlite_job *j, const uint64_t *key, const uint64_t *sums, struct groups *into)
 {
 	uint32_t row;
 	int r = groups_get(into, key, &row);
-	if (r < 0) {
-		j->result = kept_no_room(&j->base, r);
-		return;
-	}
-	uint64_t *sums = groups_sums(into, row);
+	if (r < 0)
+		return r;
+	uint64_t *to = groups_sums(into, row);
 	for (unsigned i = 0; i < j->base.measure_count; i++)
-		sums[i] += (uint64_t)sqlite3_column_int64(stmt, (int)(1 + j->base.column_count + i));
+		to[i] += sums[i];
+	return 0;
 }
 
-/* The same for each AS on its path, which is the last of the key. */
-static int add_to_members(struct sqlite_job *j, sqlite3_stmt *stmt, uint64_t *key, unsigned last, struct groups *into)
+static void add_to_run(struct sqlite_job *j, const uint64_t *key, const uint64_t *sums)
 {
+	int r = add_sums(j, key, sums, j->run->into);
+	j->result = r < 0 ? kept_no_room(&j->base, r) : 0;
+}
+
+/* Sums by path become sums of each AS on it, which stands in the place of the path, the last of the key. */
+static int spread_path(struct sqlite_job *j, const uint64_t *path_key, const uint64_t *sums)
+{
+	uint64_t key[1 + CUBE_KEY_MAX];
+	unsigned last = j->reader->by_path.key_words - 1;
 	size_t count;
-	int r = read_members(j, (uint64_t)sqlite3_column_int64(stmt, j->path_column), &count);
+	memcpy(key, path_key, last * sizeof(*key));
+	int r = read_members(j, path_key[last], &count);
 	key[last] = 0;
 	if (r == SQLITE_OK && !count)
-		add_sums(j, stmt, key, into);
+		add_to_run(j, key, sums);
 	for (size_t i = 0; i < count && r == SQLITE_OK && j->result >= 0; i++) {
 		key[last] = (uint64_t)j->members[i] + 1; /* 0: a path without any; AS 0 is seen in the wild */
-		add_sums(j, stmt, key, into);
+		add_to_run(j, key, sums);
 	}
 	return r;
 }
 
-/* Adds the row on which the statement stands. */
-static int add_row(struct sqlite_job *j, sqlite3_stmt *stmt, struct groups *into)
+static int spread_paths(struct sqlite_job *j)
 {
-	uint64_t key[1 + CUBE_KEY_MAX];
-	unsigned n = 0;
-	int column = 1;
-	if (j->path_column >= 0) {
-		bool passes;
-		int r = path_passes(j, (uint64_t)sqlite3_column_int64(stmt, j->path_column), &passes);
-		if (r != SQLITE_OK || !passes)
-			return r;
-	}
+	struct groups *g = &j->reader->by_path;
+	int r = SQLITE_OK;
+	for (uint32_t i = 0; i < g->count && r == SQLITE_OK && j->result >= 0; i++)
+		r = spread_path(j, groups_key(g, i), groups_sums(g, i));
+	groups_reset(g, g->key_words, g->sum_words);
+	return r;
+}
+
+static int add_to_path(struct sqlite_job *j, const uint64_t *key, const uint64_t *sums)
+{
+	int r = add_sums(j, key, sums, &j->reader->by_path);
+	if (r != -E2BIG)
+		return r < 0 ? SQLITE_NOMEM : SQLITE_OK;
+	r = spread_paths(j);
+	return r == SQLITE_OK && add_sums(j, key, sums, &j->reader->by_path) < 0 ? SQLITE_NOMEM : r;
+}
+
+static uint64_t number_of(sqlite3_value *v)
+{
+	return (uint64_t)sqlite3_value_int64(v);
+}
+
+/* The columns of prepare_run. */
+static int add_row(struct sqlite_job *j, sqlite3_value **columns)
+{
+	uint64_t key[1 + CUBE_KEY_MAX], sums[MEASURE_COUNT];
+	unsigned n = 0, column = 1;
+	bool passes = true;
+	int r = j->path_column < 0 ? SQLITE_OK : path_passes(j, number_of(columns[j->path_column]), &passes);
+	if (r != SQLITE_OK || !passes)
+		return r;
 	if (j->base.with_time) {
-		uint64_t ts = (uint64_t)sqlite3_column_int64(stmt, 0);
+		uint64_t ts = number_of(columns[0]);
 		key[n++] = ts - ts % j->base.q->step_s;
 	}
 	for (unsigned i = 0; i < j->base.column_count; i++)
-		key[n++] = (uint64_t)sqlite3_column_int64(stmt, column++);
-	if (j->base.dim_count > j->base.column_count)
-		return add_to_members(j, stmt, key, n, into);
-	if (j->base.as_they_are)
-		give_row(j, stmt, key, column);
-	else
-		add_sums(j, stmt, key, into);
+		key[n++] = number_of(columns[column++]);
+	for (unsigned i = 0; i < j->base.measure_count; i++)
+		sums[i] = number_of(columns[column++]);
+	if (j->base.dim_count > j->base.column_count) {
+		key[n] = number_of(columns[j->path_column]);
+		return add_to_path(j, key, sums);
+	}
+	(j->base.as_they_are ? give_row : add_to_run)(j, key, sums);
 	return SQLITE_OK;
+}
+
+static void on_row(sqlite3_context *function, int count, sqlite3_value **columns)
+{
+	struct sqlite_job *j = ((struct sqlite_reader *)sqlite3_user_data(function))->job;
+	(void)count;
+	j->run->rows++;
+	j->code = add_row(j, columns);
+	if (j->code != SQLITE_OK || j->result < 0)
+		sqlite3_result_error_code(function, SQLITE_ABORT);
+}
+
+static void on_end(sqlite3_context *function)
+{
+	(void)function;
+}
+
+int sqlite_make_add_row(struct sqlite_reader *reader)
+{
+	return sqlite3_create_function_v2(reader->db, ADD_ROW, -1, SQLITE_UTF8, reader, NULL, on_row, on_end, NULL);
 }
 
 static int read_run(struct sqlite_job *j, struct kept_run *run)
@@ -279,15 +328,16 @@ static int read_run(struct sqlite_job *j, struct kept_run *run)
 	int r = prepare_run(j, run, &stmt);
 	if (r != SQLITE_OK)
 		return r;
-	while (r == SQLITE_OK && j->result >= 0) {
-		r = sqlite3_step(stmt);
-		if (r != SQLITE_ROW)
-			break;
-		run->rows++;
-		r = add_row(j, stmt, run->into);
-	}
-	int end = sqlite3_finalize(stmt);
-	return r == SQLITE_DONE || r == SQLITE_ROW ? end : r;
+	j->run = run;
+	j->code = SQLITE_OK;
+	j->reader->job = j;
+	groups_reset(&j->reader->by_path, j->base.with_time + j->base.dim_count, j->base.measure_count);
+	groups_limit(&j->reader->by_path, KEPT_SCRATCH_BYTES);
+	(void)sqlite3_step(stmt);
+	r = sqlite3_finalize(stmt);
+	if (j->code != SQLITE_OK || j->result < 0)
+		return j->code;
+	return r == SQLITE_OK ? spread_paths(j) : r;
 }
 
 static int on_read(struct kept_job *base, struct kept_stretch *s)
@@ -439,14 +489,23 @@ void sqlite_set_deadline(struct sqlite_reader *reader, uint64_t deadline_ns)
 }
 
 /* Where an origin leads to few rows, or each row is one of the answer, there is nothing to keep. */
-static int read_segment(struct sqlite_job *j, const struct store_segment *seg)
+static bool keeps(const struct sqlite_job *j)
 {
 	enum dimension key[CUBE_KEY_MAX];
 	(void)cube_key(j->base.q->cube, key);
-	struct kept_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->base.reader->groups};
-	if (j->base.as_they_are || (j->base.list_values && key[0] == DIM_origin))
-		return result_of(j, read_run(j, &all));
-	return kept_walk(&j->base, seg, j->prefix_bits ? read_by_origins : NULL);
+	return !j->base.as_they_are && !(j->base.list_values && key[0] == DIM_origin);
+}
+
+static int read_segments(struct sqlite_job *j)
+{
+	const struct store_query *q = j->base.q;
+	int r = 0;
+	for (size_t i = 0; i < q->segment_count && !j->base.empty && r >= 0; i++) {
+		const struct store_segment *seg = &q->segments[i];
+		struct kept_run all = {.level = seg->level, .from_s = seg->from_s, .to_s = seg->to_s, .into = &j->base.reader->groups};
+		r = keeps(j) ? kept_walk(&j->base, seg, j->prefix_bits ? read_by_origins : NULL) : result_of(j, read_run(j, &all));
+	}
+	return r;
 }
 
 static int run(struct sqlite_job *j)
@@ -457,8 +516,12 @@ static int run(struct sqlite_job *j)
 	for (size_t i = 0; i < q->filter_count; i++)
 		by_path |= q->filters[i].dim == DIM_via;
 	j->path_column = by_path ? (int)(1 + j->base.column_count + j->base.measure_count) : -1;
-	for (size_t i = 0; i < q->segment_count && !j->base.empty && r >= 0; i++)
-		r = read_segment(j, &q->segments[i]);
+	if (r >= 0 && keeps(j) && kept_sift_first(&j->base)) {
+		r = read_segments(j);
+		kept_sift_noted(&j->base);
+	}
+	if (r >= 0)
+		r = read_segments(j);
 	return r < 0 ? r : kept_hand_out(&j->base);
 }
 
@@ -487,6 +550,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	if (r < 0 || !q->keep_snapshot)
 		end_snapshot(reader);
 	kept_reader_trim(&reader->kept);
+	groups_trim(&reader->by_path, KEPT_SCRATCH_BYTES);
 	for (int kind = 0; kind < DICT_COUNT && !reader->in_snapshot; kind++)
 		dict_values_trim(&reader->dicts[kind]);
 	return r < 0 ? r : 0;

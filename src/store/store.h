@@ -142,6 +142,9 @@ struct store_query {
 	uint32_t best;
 	enum measure best_by;
 	const enum measure *best_per; /* NULL: none */
+	/* Not DIM_time: rows may be left out whose value of this one of `dims` no other row has. Not with best or vias, nor with
+	 * DIM_time among dims. */
+	enum dimension shared;
 	/* With DIM_via, rows of any but these may be left out. A filter by via is another thing: it leaves all that are on a path with one. 0: none
 	 * may. Not with best. */
 	const struct dim_value *vias;

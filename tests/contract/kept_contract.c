@@ -243,6 +243,54 @@ void test_kept_and_retention(void **state)
 	contract->ops->close(f.store);
 }
 
+/* By prefix and router. */
+static void ask_prefixes(const struct fixture *f, enum dimension shared, struct answer *ret)
+{
+	struct error err = {0};
+	struct store_query q = {.cube = CUBE_flow, .segments = {{LEVEL_hour, T0, T0 + DAYS * 86400}}, .segment_count = 1,
+		.dims = DIM_BIT(DIM_prefix) | DIM_BIT(DIM_router), .shared = shared};
+	*ret = (struct answer){.q = &q};
+	groups_init(&ret->sums, DIMENSION_COUNT, MEASURE_COUNT, INDEX_NONE - 1);
+	if (contract->ops->query(f->reader, &q, on_row, ret, &err) < 0)
+		fail_msg("query: %s", err.text);
+	ret->q = NULL;
+}
+
+/* Of prefixes with one router no row comes where only those of several routers are wanted, of the others all do; the first time, and from what
+ * is kept. */
+void test_rows_that_share(void **state)
+{
+	struct fixture f;
+	size_t alone = 0;
+	if (!contract->ops->kept)
+		return;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	for (uint64_t id = 1; id <= 8; id++) {
+		CLEANUP(answer_done) struct answer first, again, all;
+		assert_int_equal(write_some(f.store, "a", id, (id - 1) * 10, 10), STORE_OK);
+		ask_prefixes(&f, DIM_prefix, &first);
+		ask_prefixes(&f, DIM_prefix, &again);
+		ask_prefixes(&f, DIM_time, &all);
+		check_same(&first, &again);
+		size_t expected = 0;
+		for (uint32_t i = 0; i < all.sums.count; i++) {
+			size_t same = 0;
+			for (uint32_t k = 0; k < all.sums.count; k++)
+				same += groups_key(&all.sums, k)[DIM_prefix] == groups_key(&all.sums, i)[DIM_prefix];
+			uint32_t at = groups_find(&first.sums, groups_key(&all.sums, i));
+			assert_int_equal(at != INDEX_NONE, same > 1);
+			if (at != INDEX_NONE)
+				assert_memory_equal(groups_sums(&first.sums, at), groups_sums(&all.sums, i), MEASURE_COUNT * sizeof(uint64_t));
+			expected += same > 1;
+		}
+		assert_int_equal(first.sums.count, expected);
+		alone += all.sums.count - expected;
+	}
+	assert_true(alone > 0);
+	close_fixture(&f);
+}
+
 /* Sums by AS on the path, also of paths without any, against a list of the samples. */
 void test_sums_by_via(void **state)
 {

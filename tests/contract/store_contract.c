@@ -178,10 +178,14 @@ static double figure(const struct store_query *q, const struct measures *m)
 	return m->v[*q->best_per] ? (double)m->v[q->best_by] / (double)m->v[*q->best_per] : -1;
 }
 
-/* So many others have more that the row may be left out, or its via is not wanted. */
+/* So many others have more that the row may be left out, or its via is not wanted, or nobody shares its value. */
 static bool may_be_left_out(const struct comparison *c, const struct naive_row *row)
 {
-	size_t more = 0, wanted = 0;
+	size_t more = 0, wanted = 0, same = 0;
+	for (size_t i = 0; c->q->shared != DIM_time && i < c->count; i++)
+		same += c->rows[i].key.dims[c->q->shared] == row->key.dims[c->q->shared];
+	if (same == 1)
+		return true;
 	while (wanted < c->q->via_count && (c->q->vias[wanted].known ? c->q->vias[wanted].number : 0) != row->key.dims[DIM_via])
 		wanted++;
 	if (c->q->via_count && wanted == c->q->via_count)
@@ -355,6 +359,14 @@ static void random_vias(struct store_query *q)
 	q->via_count = random_values(DIM_via, vias);
 }
 
+/* Asks only for values that rows share. */
+static void random_shared(struct store_query *q)
+{
+	enum dimension dim = (enum dimension)wt_random_below(DIMENSION_COUNT);
+	if (!q->best && !q->via_count && !(q->dims & DIM_BIT(DIM_time)) && q->dims & DIM_BIT(dim))
+		q->shared = dim;
+}
+
 static void random_query(struct store_query *q, struct store_filter *filters, struct dim_value values[][4])
 {
 	*q = (struct store_query){.cube = (enum store_cube)wt_random_below(CUBE_COUNT), .filters = filters};
@@ -381,6 +393,7 @@ static void random_query(struct store_query *q, struct store_filter *filters, st
 		q->dims |= contract->ops->via && !wt_random_below(3) ? DIM_BIT(DIM_via) : 0;
 		random_vias(q);
 	}
+	random_shared(q);
 	for (int d = 0; d < DIMENSION_COUNT; d++) {
 		if (!(dims & DIM_BIT(d)) || wt_random_below(4))
 			continue;
@@ -839,6 +852,7 @@ int store_contract_run(const struct store_contract *c)
 		cmocka_unit_test(test_asked_again),
 		cmocka_unit_test(test_prefixes_and_paths_again),
 		cmocka_unit_test(test_kept_is_found),
+		cmocka_unit_test(test_rows_that_share),
 		cmocka_unit_test(test_kept_beside_a_snapshot),
 		cmocka_unit_test(test_kept_and_retention),
 		cmocka_unit_test(test_sums_by_via),

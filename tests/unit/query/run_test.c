@@ -323,6 +323,78 @@ static void test_random_questions(void **state)
 	close_fixture(&f);
 }
 
+/* ---- groups that share their first value ---- */
+
+struct shown {
+	uint64_t (*keys)[2];
+	struct measures *m;
+	size_t count;
+};
+
+static int show(void *ctx, const struct query_groups *all)
+{
+	struct shown *s = ctx;
+	for (uint32_t i = 0; i < all->groups->count; i++) {
+		for (int d = 0; d < 2; d++) {
+			struct dim_value v = value_set_value(&all->sets[d], groups_key(all->groups, i)[d]);
+			s->keys[s->count][d] = value_number(&world, d ? DIM_router : DIM_prefix, &v);
+		}
+		s->m[s->count++] = query_groups_measures(all, i);
+	}
+	return 0;
+}
+
+static const struct group *group_of(const struct naive *n, const uint64_t *key)
+{
+	for (size_t i = 0; i < n->count; i++)
+		if (memcmp(n->groups[i].key, key, 2 * sizeof(*key)) == 0)
+			return &n->groups[i];
+	fail_msg("a group of no sample");
+	return NULL;
+}
+
+/* All of them are shown, and the total is of the others too. */
+static void test_shared_groups(void **state)
+{
+	static struct naive naive; /* large */
+	static uint64_t keys[SAMPLES][2];
+	static struct measures sums[SAMPLES];
+	struct fixture f;
+	open_fixture(&f, forever);
+	make_samples();
+	write_all(&f);
+	for (uint64_t hours = 1; hours < 48; hours += 4) {
+		struct shown shown = {keys, sums, 0};
+		struct error err = {0};
+		struct query_result res;
+		struct query q = {.by = {DIM_prefix, DIM_router}, .by_count = 2, .from_s = T0, .to_s = T0 + hours * 3600, .sort = MEASURE_bytes_sent,
+			.limit = 1, .shared = true, .all = show, .all_ctx = &shown};
+		if (query_run(f.reader, forever, T0 + 3 * 86400, &q, &res, &err) < 0)
+			fail_msg("query_run: %s", err.text);
+		naive = (struct naive){.q = &q, .from_s = res.from_s, .to_s = res.to_s};
+		for (size_t i = 0; i < SAMPLES; i++)
+			add_sample(&naive, &samples[i]);
+		size_t expected = 0, found = 0;
+		for (size_t i = 0; i < naive.count; i++) {
+			size_t same = 0;
+			for (size_t k = 0; k < naive.count; k++)
+				same += naive.groups[k].key[0] == naive.groups[i].key[0];
+			expected += same > 1;
+		}
+		for (size_t i = 0; i < shown.count; i++) {
+			size_t same = 0;
+			for (size_t k = 0; k < naive.count; k++)
+				same += naive.groups[k].key[0] == keys[i][0];
+			assert_memory_equal(&sums[i], &group_of(&naive, keys[i])->m, sizeof(sums[i]));
+			found += same > 1;
+		}
+		assert_int_equal(found, expected);
+		assert_memory_equal(&res.total, &naive.total, sizeof(naive.total));
+		query_result_done(&res);
+	}
+	close_fixture(&f);
+}
+
 /* ---- groups that are given, measures that are chosen ---- */
 
 static struct measures some_of(const struct measures *m, uint64_t mask)
@@ -510,6 +582,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_questions),
+		cmocka_unit_test(test_shared_groups),
 		cmocka_unit_test(test_given_groups),
 		cmocka_unit_test(test_after_retention),
 		cmocka_unit_test(test_nothing_found),
