@@ -3,7 +3,7 @@
 /* The PostgreSQL store: a database that several collectors and many readers may share.
  *
  * Files: postgres_schema.c makes the tables, postgres_dict.c numbers names, prefixes and paths,
- * postgres_copy.c speaks COPY, postgres_parts.c makes and drops partitions, postgres_write.c applies batches,
+ * postgres_wait.c waits for the server, postgres_copy.c speaks COPY, postgres_parts.c makes and drops partitions, postgres_write.c applies batches,
  * postgres_merge.c merges them, postgres_marks.c says which buckets changed, postgres_read.c runs a reader's statement,
  * postgres_query.c (with kept.h, which keeps sums, and postgres_values.c) and postgres_changes.c answer, postgres_maintain.c drops what is too old,
  * postgres_countries.c keeps a table of country ranges for people.
@@ -83,7 +83,7 @@ int pg_run(PGconn *pq, const char *name, const char *sql, const char *doing, str
 {
 	if (!sql)
 		return pg_no_memory(name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, sql);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(pq, sql);
 	ExecStatusType status = PQresultStatus(res);
 	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? 0 : pg_error(pq, res, name, doing, err);
 }
@@ -92,7 +92,7 @@ int pg_number(PGconn *pq, const char *name, const char *sql, const char *doing, 
 {
 	if (!sql)
 		return pg_no_memory(name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, sql);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(pq, sql);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(pq, res, name, doing, err);
 	if (PQntuples(res) && !PQgetisnull(res, 0, 0))
@@ -129,25 +129,35 @@ int pg_name(const char *url, char ret[static PG_NAME_MAX], struct error *err)
 static const char *const keywords[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
 	"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL};
 
-/* A peer that is gone does not hold its locks for long; where ip4r is, it is found. */
+/* Whatever the role or the database has for others: statements mean and read the same, and a merge may take its time. A peer
+ * that is gone does not hold its locks for long; where ip4r is, it is found. */
 static const char session[] =
+	"SET statement_timeout = 0; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed';"
 	"SET synchronous_commit = on; SET jit = off; SET lock_timeout = '60s'; SET client_min_messages = warning;"
 	"SET idle_in_transaction_session_timeout = '2min'; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"
 	"SET tcp_keepalives_count = 3;"
 	"SELECT set_config('search_path', 'whereto, public' || coalesce((SELECT ', ' || quote_ident(n.nspname)"
 	" FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r'), ''), false)";
 
-int pg_connect(const char *url, const char *name, PGconn **ret, struct error *err)
+/* libpq does not tell the SQLSTATE of a connection that was refused; in another language than English these end a start. */
+static bool is_crowded(const char *text)
+{
+	return strstr(text, "too many clients") || strstr(text, "too many connections") || strstr(text, "connection slots");
+}
+
+int pg_connect(const char *url, const char *name, const atomic_bool *give_up, PGconn **ret, struct error *err)
 {
 	const char *values[] = {"10", "10", "5", "3", "30000", "whereto", url, "UTF8", NULL};
 	PGconn *pq = PQconnectdbParams(keywords, values, 1);
 	int r = 0;
-	if (!pq)
+	if (!pq || pg_watch(pq, give_up) < 0) {
+		PQfinish(pq);
 		return pg_no_memory(name, err);
+	}
 	if (PQstatus(pq) != CONNECTION_OK) {
 		const char *text = PQerrorMessage(pq);
-		bool there = PQpingParams(keywords, values, 1) == PQPING_OK;
-		r = error_set(err, there ? -EACCES : -EBUSY, "postgresql store %s: connecting: %.*s", name,
+		bool refused = !is_crowded(text) && PQpingParams(keywords, values, 1) == PQPING_OK;
+		r = error_set(err, refused ? -EACCES : -EBUSY, "postgresql store %s: connecting: %.*s", name,
 			first_line(text), text);
 	}
 	if (r == 0)
@@ -177,7 +187,7 @@ void postgres_writer_give_up(struct postgres_store *s)
 static int connect_writer(struct postgres_store *s, struct error *err)
 {
 	PGconn *pq;
-	int r = pg_connect(s->url, s->name, &pq, err);
+	int r = pg_connect(s->url, s->name, s->give_up, &pq, err);
 	if (r < 0)
 		return r;
 	r = s->read_only ? pg_run(pq, s->name, "SET default_transaction_read_only = on", "connecting", err)
@@ -228,6 +238,7 @@ static int postgres_open(const struct store_config *config, struct store **ret, 
 	if (!s)
 		return error_set(err, -ENOMEM, "postgresql store: out of memory");
 	s->base.ops = &postgres_ops;
+	s->give_up = config->give_up;
 	s->read_only = config->read_only;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
 	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
@@ -275,7 +286,7 @@ static int postgres_reader_open(struct store *store, struct store_reader **ret, 
 	kept_reader_init(&r->kept, s->cache);
 	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
 		pg_values_init(&r->values[dict]);
-	int result = pg_connect(s->url, s->name, &r->pq, err);
+	int result = pg_connect(s->url, s->name, NULL, &r->pq, err);
 	if (result == 0) /* a copy may be long at the other store between two questions */
 		result = pg_run(r->pq, s->name, "SET idle_in_transaction_session_timeout = 0", "connecting", err);
 	if (result < 0) {

@@ -38,7 +38,8 @@ struct postgres_store {
 	char *url;
 	char name[PG_NAME_MAX]; /* user@host:port/database, for messages: a URL may hold a password */
 	PGconn *pq;             /* NULL: not connected */
-	bool read_only;         /* as configured */
+	const atomic_bool *give_up; /* as configured */
+	bool read_only;
 	bool in_doubt;          /* the connection may stand within something: make a new one */
 	uint64_t retention_s[LEVEL_COUNT];
 	uint64_t cutoff_s[LEVEL_COUNT]; /* as of the last maintain: buckets that end by then are gone */
@@ -72,8 +73,8 @@ struct postgres_reader {
 
 /* ---- connections (postgres.c) ---- */
 
-/* -EBUSY: away; -EACCES: there, and not for us. */
-int pg_connect(const char *url, const char *name, PGconn **ret, struct error *err) MUST_USE;
+/* -EBUSY: away; -EACCES: there, and not for us. give_up: see pg_watch. */
+int pg_connect(const char *url, const char *name, const atomic_bool *give_up, PGconn **ret, struct error *err) MUST_USE;
 /* "postgresql store NAME: DOING: what the server says", and the errno that stands for it (see postgres.c).
  * res may be NULL. */
 int pg_error(PGconn *pq, const PGresult *res, const char *name, const char *doing, struct error *err);
@@ -82,6 +83,19 @@ int pg_run(PGconn *pq, const char *name, const char *sql, const char *doing, str
 /* One number; no row leaves *ret alone. */
 int pg_number(PGconn *pq, const char *name, const char *sql, const char *doing, int64_t *ret, struct error *err) MUST_USE;
 void pg_result_done(PGresult **res);
+
+/* ---- waiting (postgres_wait.c) ---- */
+
+/* What follows waits for this connection's server only until *give_up. NULL: as long as it takes. -ENOMEM. */
+int pg_watch(PGconn *pq, const atomic_bool *give_up) MUST_USE;
+/* As PQexec; NULL when it was given up, or there is no connection. */
+PGresult *pg_exec(PGconn *pq, const char *sql) MUST_USE;
+/* The same of a statement with one parameter, a text. */
+PGresult *pg_exec_with(PGconn *pq, const char *sql, const char *value) MUST_USE;
+/* Until all is sent. Negative: it will not be. */
+int pg_flush(PGconn *pq) MUST_USE;
+/* As PQgetResult, which does not tell its end from being given up. */
+PGresult *pg_next_result(PGconn *pq) MUST_USE;
 
 static inline int pg_no_memory(const char *name, struct error *err)
 {

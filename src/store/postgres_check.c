@@ -23,7 +23,7 @@ int postgres_look(const char *url, struct store_look *ret, struct error *err)
 		return r;
 	*ret = (struct store_look){.known = POSTGRES_SCHEMA_VERSION};
 	(void)snprintf(ret->name, sizeof(ret->name), "postgresql store %s", name);
-	r = pg_connect(url, name, &pq, err);
+	r = pg_connect(url, name, NULL, &pq, err);
 	if (r == 0)
 		r = pg_version(pq, name, &version, err);
 	if (r == 0 && version)
@@ -62,7 +62,7 @@ int postgres_collectors(struct store *store, store_collector_fn *fn, void *ctx, 
 	int r = postgres_writer_begin(s, "SELECT 1", err);
 	if (r < 0)
 		return r;
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, "SELECT collector, max(id) FROM batches GROUP BY collector"
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, "SELECT collector, max(id) FROM batches GROUP BY collector"
 		" ORDER BY collector COLLATE \"C\"");
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, "listing the collectors", err);

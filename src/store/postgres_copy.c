@@ -2,7 +2,7 @@
 
 /* COPY ... FROM STDIN in PostgreSQL's binary format: a signature, per row a count of fields and per field
  * its length and bytes, big endian; a count of -1 ends it. Sent in pieces of 64 KiB. A connection that
- * breaks on the way shows at the end. */
+ * breaks on the way, or is given up, shows at the end. */
 
 #include "store/postgres.h"
 
@@ -16,7 +16,7 @@ int pg_copy_begin(struct pg_copy *c, PGconn *pq, const char *name, const char *t
 	sql_add(&sql, "COPY %s FROM STDIN (FORMAT binary)", table);
 	if (!sql_text(&sql))
 		return pg_no_memory(name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, sql_text(&sql));
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(pq, sql_text(&sql));
 	if (PQresultStatus(res) != PGRES_COPY_IN)
 		return pg_error(pq, res, name, "sending rows", err);
 	c->pq = pq;
@@ -30,7 +30,7 @@ int pg_copy_begin(struct pg_copy *c, PGconn *pq, const char *name, const char *t
 static void flush(struct pg_copy *c)
 {
 	if (!c->failed)
-		c->failed = PQputCopyData(c->pq, (const char *)c->buf, (int)wr_len(&c->w)) != 1;
+		c->failed = PQputCopyData(c->pq, (const char *)c->buf, (int)wr_len(&c->w)) != 1 || pg_flush(c->pq) < 0;
 	c->w = wr_make(c->buf, sizeof(c->buf));
 }
 
@@ -83,12 +83,14 @@ void pg_copy_bytes(struct pg_copy *c, struct view v)
 int pg_copy_end(struct pg_copy *c, struct error *err)
 {
 	int result = 0;
+	bool over = false;
 	need(c, 2);
 	wr_u16(&c->w, UINT16_MAX);
 	flush(c);
 	if (PQputCopyEnd(c->pq, c->failed ? "given up" : NULL) != 1)
 		c->failed = true;
-	for (PGresult *res; (res = PQgetResult(c->pq)); PQclear(res)) {
+	for (PGresult *res; (res = pg_next_result(c->pq)); PQclear(res)) {
+		over = true;
 		if (PQresultStatus(res) == PGRES_COPY_IN) /* libpq would hand it out for ever */
 			c->failed = true;
 		if (PQresultStatus(res) != PGRES_COMMAND_OK && result == 0)
@@ -98,7 +100,7 @@ int pg_copy_end(struct pg_copy *c, struct error *err)
 			break;
 		}
 	}
-	if (result == 0 && c->failed)
+	if (result == 0 && (c->failed || !over))
 		result = pg_error(c->pq, NULL, c->name, "sending rows", err);
 	return result;
 }

@@ -148,7 +148,7 @@ static int read_ids(struct postgres_store *s, const struct mapping *m, struct er
 	int r = sql_text(&find) ? pg_run(s->pq, s->name, sql_text(&add), "adding to a dictionary", err) : pg_no_memory(s->name, err);
 	if (r < 0)
 		return r;
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&find));
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, sql_text(&find));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, "reading a dictionary", err);
 	for (int i = 0; i < PQntuples(res) && r == 0; i++)
@@ -186,9 +186,9 @@ static int hold_tables(struct postgres_store *s, struct error *err)
 	sql_add(&sql, "LOCK TABLE names, prefixes, paths IN ACCESS SHARE MODE; SELECT pg_relation_filenode('%s')", dicts[0].table);
 	for (int dict = 1; dict < PG_DICT_COUNT; dict++)
 		sql_add(&sql, ", pg_relation_filenode('%s')", dicts[dict].table);
-	CLEANUP(pg_result_done) PGresult *res = sql_text(&sql) ? PQexec(s->pq, sql_text(&sql)) : NULL;
-	if (!res)
+	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, sql_text(&sql));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, "reading a dictionary", err);
 	for (int dict = 0; dict < PG_DICT_COUNT; dict++) {
@@ -222,7 +222,7 @@ int pg_name_id(struct postgres_store *s, const char *text, uint64_t *ret, struct
 	static const char *const statements[] = {"INSERT INTO names(name) SELECT $1::text WHERE NOT EXISTS (SELECT FROM names"
 		" WHERE name = $1::text) ON CONFLICT DO NOTHING", "SELECT id FROM names WHERE name = $1::text"};
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
-		CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, statements[i], 1, NULL, &text, NULL, NULL, 0);
+		CLEANUP(pg_result_done) PGresult *res = pg_exec_with(s->pq, statements[i], text);
 		ExecStatusType status = PQresultStatus(res);
 		if (status != PGRES_COMMAND_OK && (status != PGRES_TUPLES_OK || PQntuples(res) != 1))
 			return pg_error(s->pq, res, s->name, "adding a name", err);

@@ -50,7 +50,7 @@ int pg_marks_write(struct postgres_store *s, const struct store_batch *batch, st
 	sql_add(&sql, ") m(seconds, ts) WHERE b.collector = $1 AND b.id = %llu", (unsigned long long)sql_int64_of(batch->id));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, sql_text(&sql), 1, NULL, &batch->collector, NULL, NULL, 0);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec_with(s->pq, sql_text(&sql), batch->collector);
 	return PQresultStatus(res) == PGRES_COMMAND_OK ? 0 : pg_error(s->pq, res, s->name, marking, err);
 }
 

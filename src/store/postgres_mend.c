@@ -29,7 +29,7 @@ static const char catalogue[] =
 int pg_find_missing(PGconn *pq, const char *name, ddl_fn *fn, void *ctx, struct error *err)
 {
 	CLEANUP(sql_done) struct sql wanted = {0};
-	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, catalogue);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(pq, catalogue);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(pq, res, name, looking, err);
 	pg_add_schema(&wanted);
@@ -58,7 +58,7 @@ int pg_mend(PGconn *pq, const char *name, struct error *err)
 		r = repair(pq, name, err);
 	if (r == 0)
 		return pg_run(pq, name, "COMMIT", mending, err);
-	PQclear(PQexec(pq, "ROLLBACK"));
+	PQclear(pg_exec(pq, "ROLLBACK"));
 	return r;
 }
 
@@ -107,7 +107,7 @@ int pg_rights(PGconn *pq, const char *name, bool *ret_reader, struct error *ret_
 	add_question(&s);
 	if (!sql_text(&s))
 		return pg_no_memory(name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(pq, sql_text(&s));
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(pq, sql_text(&s));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(pq, res, name, looking, err);
 	*ret_lack = (struct error){0};

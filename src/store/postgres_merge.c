@@ -119,7 +119,7 @@ static int plan_step(struct postgres_store *s, struct step *step, struct pg_part
 	sql_add(&sql, "SELECT ts, bit_or(levels), count(*) FROM %s_new GROUP BY ts ORDER BY ts", cube_names[step->cube]);
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, sql_text(&sql));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, merging, err);
 	int r = 0, i = 0;

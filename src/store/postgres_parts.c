@@ -124,7 +124,7 @@ static bool find_table(const char *parent, struct store_table *ret)
 static int read_parts(struct postgres_store *s, struct error *err)
 {
 	pg_parts_clear(&s->parts);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, "SELECT p.relname, c.relname,"
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, "SELECT p.relname, c.relname,"
 		" substring(b.bound FROM 'FROM \\(''?([0-9]+)'), substring(b.bound FROM 'TO \\(''?([0-9]+)')"
 		" FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent,"
 		" pg_get_expr(c.relpartbound, c.oid) AS b(bound) WHERE p.relnamespace = 'whereto'::regnamespace"
@@ -231,7 +231,7 @@ static int drop(struct postgres_store *s, const struct pg_part *p, const char *w
 	if (r == 0 && !sql_text(&sql))
 		r = pg_no_memory(s->name, err);
 	if (r == 0) {
-		CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
+		CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, sql_text(&sql));
 		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 		if (state && strcmp(state, "2BP01") == 0)
 			r = hangs_on(s, p, res, err);

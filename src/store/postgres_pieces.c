@@ -98,7 +98,7 @@ static int find_bucket(struct postgres_store *s, uint64_t now_s, struct bucket *
 		OVER_S, (unsigned long long)sql_int64_of(now_s));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexec(s->pq, sql_text(&sql));
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, sql_text(&sql));
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_error(s->pq, res, s->name, joining, err);
 	for (int i = 0; i < PQntuples(res); i++) {

@@ -261,7 +261,7 @@ int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct erro
 		give_up(r);
 		for (int dict = 0; dict < PG_DICT_COUNT; dict++)
 			pg_values_clear(&r->values[dict]);
-		result = pg_connect(r->store->url, r->store->name, &r->pq, err);
+		result = pg_connect(r->store->url, r->store->name, NULL, &r->pq, err);
 		if (result == 0)
 			result = begin(r, deadline_ns, err);
 	}

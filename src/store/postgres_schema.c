@@ -331,7 +331,7 @@ int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err)
 	}
 	if (r == 0)
 		return pg_run(pq, name, "COMMIT", updating, err);
-	PQclear(PQexec(pq, "ROLLBACK"));
+	PQclear(pg_exec(pq, "ROLLBACK"));
 	return r;
 }
 

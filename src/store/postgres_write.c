@@ -196,7 +196,7 @@ static int insert_batch(struct postgres_store *s, const struct store_batch *batc
 		batch->flows->change_count, (unsigned long long)sql_int64_of(batch->flows->changes_left_out));
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
-	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, sql_text(&sql), 1, NULL, &batch->collector, NULL, NULL, 0);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec_with(s->pq, sql_text(&sql), batch->collector);
 	if (PQresultStatus(res) != PGRES_COMMAND_OK)
 		return pg_error(s->pq, res, s->name, "writing a batch", err);
 	*ret_new = strcmp(PQcmdTuples(res), "0") != 0;
@@ -207,8 +207,8 @@ static int insert_batch(struct postgres_store *s, const struct store_batch *batc
  * batch, and whoever asks for the last one or sends another waits until that has ended. */
 static int lock_collector(struct postgres_store *s, const char *collector, struct error *err)
 {
-	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, "SELECT pg_advisory_xact_lock(hashtext('whereto batch'),"
-		" hashtext($1))", 1, NULL, &collector, NULL, NULL, 0);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec_with(s->pq, "SELECT pg_advisory_xact_lock(hashtext('whereto batch'),"
+		" hashtext($1))", collector);
 	return PQresultStatus(res) == PGRES_TUPLES_OK ? 0 : pg_error(s->pq, res, s->name, "waiting for a batch", err);
 }
 
@@ -262,8 +262,8 @@ enum store_result postgres_write_batch(struct store *store, const struct store_b
 
 static int read_last(struct postgres_store *s, const char *collector, uint64_t *ret, struct error *err)
 {
-	CLEANUP(pg_result_done) PGresult *res = PQexecParams(s->pq, "SELECT coalesce(max(id), 0) FROM batches"
-		" WHERE collector = $1", 1, NULL, &collector, NULL, NULL, 0);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec_with(s->pq, "SELECT coalesce(max(id), 0) FROM batches"
+		" WHERE collector = $1", collector);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1)
 		return pg_error(s->pq, res, s->name, "reading the last batch", err);
 	*ret = strtoull(PQgetvalue(res, 0, 0), NULL, 10);

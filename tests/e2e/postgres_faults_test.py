@@ -143,7 +143,8 @@ def check_killed(tap, folder):
 
 
 def check_slow(tap, folder):
-    """The server takes the connection and does not answer: records are acknowledged meanwhile and arrive when it goes on."""
+    """The server takes what is sent and does not answer: records are acknowledged meanwhile, the collector can be stopped, and all
+    arrive when the server goes on."""
     with contextlib.closing(Server()) as server, Collector(os.path.join(folder, "slow"), store={"url": server.url}) as collector:
         tap.check(send(collector, 0) == 0, "slow: at first all is well")
         stored(collector, RECORDS)
@@ -153,9 +154,11 @@ def check_slow(tap, folder):
         try:
             tap.check(send(collector, RECORDS) == 0, "acknowledged while the server does not answer")
             collector.wait(lambda: collector.metrics()["whereto_journal_backlog"] >= 1, "a backlog that is shown")
+            tap.equal(collector.stop(60), 0, "a collector ends although the server does not answer")
         finally:
             for pid in backends:
                 os.kill(pid, signal.SIGCONT)
+        collector.start()
         stored(collector, 2 * RECORDS)
         tap.equal(sums(server, "flow_day"), str(2 * RECORDS), "slow: every record once")
 

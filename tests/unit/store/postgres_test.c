@@ -63,6 +63,50 @@ static void test_deadlines(void **state)
 	ops->close(s);
 }
 
+struct stopping {
+	atomic_bool give_up;
+	struct store *store;
+	enum store_result result;
+	struct error err;
+};
+
+static void *write_second(void *arg)
+{
+	struct stopping *st = arg;
+	st->result = write_one(st->store, "c", 2, &st->err);
+	return NULL;
+}
+
+/* A server that says nothing is not waited for once the store is given up; the batch is written later. */
+static void test_give_up(void **state)
+{
+	char name[32], url[200];
+	struct error err = {0};
+	struct store *s = open_fresh(name);
+	struct stopping st = {0};
+	struct store_config config = {.url = url, .retention_s = FOREVER, .give_up = &st.give_up};
+	pthread_t thread;
+	int64_t waiting = 0;
+	ops->close(s);
+	pg_url(url, sizeof(url), "wt", name);
+	assert_int_equal(ops->open(&config, &st.store, &err), 0);
+	assert_int_equal(write_one(st.store, "c", 1, &err), STORE_OK);
+	PGconn *pq = PQconnectdb(url);
+	PQclear(PQexec(pq, "BEGIN; LOCK TABLE whereto.flow_new"));
+	assert_int_equal(PQtransactionStatus(pq), PQTRANS_INTRANS);
+	assert_int_equal(pthread_create(&thread, NULL, write_second, &st), 0);
+	while (!waiting) /* in the middle of its batch */
+		assert_int_equal(pg_number(pq, name, "SELECT count(*) FROM pg_locks WHERE NOT granted", "looking", &waiting, &err), 0);
+	atomic_store(&st.give_up, true);
+	(void)pthread_join(thread, NULL);
+	assert_int_equal(st.result, STORE_RETRY);
+	PQfinish(pq);
+	atomic_store(&st.give_up, false);
+	assert_int_equal(write_one(st.store, "c", 2, &err), STORE_OK);
+	check_sql(name, "SELECT sum(bytes_sent) FROM whereto.flow_day", "20");
+	ops->close(st.store);
+}
+
 static void test_read_only(void **state)
 {
 	char name[32], sql[200];
@@ -119,6 +163,34 @@ static void test_other_schemas_are_left_alone(void **state)
 	assert_true(pg_sql(name, "CREATE SCHEMA whereto CREATE TABLE mine(x int)", NULL, 0));
 	assert_int_equal(open_as("wt", name, &s, &err), -EPROTO);
 	assert_true(pg_sql(name, "SELECT x FROM whereto.mine", NULL, 0));
+}
+
+/* What others set for a role or a database does not reach our connections. */
+static void test_settings_of_others(void **state)
+{
+	static const char *const settings[] = {"statement_timeout = '1h'", "default_transaction_isolation = 'serializable'",
+		"standard_conforming_strings = off"};
+	static const char *const expected[] = {"0", "read committed", "on"};
+	char name[32], sql[200];
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(name);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		(void)snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET %s", name, settings[i]);
+		assert_true(pg_sql("postgres", sql, NULL, 0));
+	}
+	if (open_as("wt", name, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	for (int more = 1; more > 0;)
+		assert_true((more = ops->maintain(s, T0 + 86400, &err)) >= 0);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		(void)snprintf(sql, sizeof(sql), "SHOW %.*s", (int)strcspn(settings[i], " "), settings[i]);
+		PGresult *res = PQexec(CONTAINER_OF(s, struct postgres_store, base)->pq, sql);
+		assert_string_equal(PQgetvalue(res, 0, 0), expected[i]);
+		PQclear(res);
+	}
+	ops->close(s);
 }
 
 static void test_a_password_is_not_told(void **state)
@@ -239,9 +311,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connections_are_cut),
 		cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_ip4r_is_missing),
 		cmocka_unit_test(test_other_schemas_are_left_alone),
+		cmocka_unit_test(test_settings_of_others),
 		cmocka_unit_test(test_a_password_is_not_told),
 		cmocka_unit_test(test_rows_that_cover_an_address),
 		cmocka_unit_test(test_ids_of_a_batch_that_failed),
