@@ -72,6 +72,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_changes(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_CHANGES, .path = "/api/v1/changes", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_changes, .path = "/api/v1/changes", .print = print_answer};
 	return client_command(argc, argv, &question);
 }
