@@ -29,7 +29,6 @@ enum option_commands {
 	OPTIONS_TRAFFIC = OPTIONS_GROUPED | OPTIONS_paths,
 	OPTIONS_RANGE = OPTIONS_TRAFFIC | OPTIONS_changes | OPTIONS_compare | OPTIONS_peering | OPTIONS_suspects | OPTIONS_incidents,
 	OPTIONS_ROUTER = OPTIONS_lookup | OPTIONS_changes | OPTIONS_routes,
-	OPTIONS_PAGES = OPTIONS_changes | OPTIONS_routes,
 	OPTIONS_ROWS = OPTIONS_RANGE | OPTIONS_routes,
 	OPTIONS_QUESTION = OPTIONS_ROWS | OPTIONS_lookup | OPTIONS_senders | OPTIONS_routers,
 	OPTIONS_CONFIG = OPTIONS_collector | OPTIONS_store,
