@@ -5,7 +5,7 @@
 usage: manual.py WHERETO TEMPLATE > PAGE
 
 A line @COMMANDS@ becomes the list of commands (`whereto help`), @QUESTION_OPTIONS@ the options of the
-commands that ask the collector (`whereto COMMAND --help`), @KEYS@ the tables of `whereto check --options`, @VERSION@ within a line the version."""
+commands that ask the collector (`whereto COMMAND --help`), @OTHER_OPTIONS@ those of the others, @KEYS@ the tables of `whereto check --options`, @VERSION@ within a line the version."""
 
 import re
 import subprocess
@@ -32,13 +32,26 @@ def commands(program):
     return "".join(entry(f"\\fBwhereto {name}\\fR{roff(arguments)}", roff(text)) for name, arguments, text in found)
 
 
+def options(program, commands):
+    """Of one command after the other: (the command, an option with what stands for its value, what it does)."""
+    return [(command, *found) for command in commands
+            for found in re.findall(r"^  (--?[a-z].*?)  +(\S.*)$", ask(program, command, "--help"), re.M)]
+
+
+def option_entry(before, head, text):
+    return entry("\\fB{}{}\\fR{}".format(before, *re.match(r"(\S+)(.*)", roff(head)).groups()), roff(text))
+
+
 def question_options(program):
     found = {}
-    for command in ("top", "series", "paths", "compare", "peering", "changes", "lookup", "routes"):
-        for head, text in re.findall(r"^  (--.*?)  +(\S.*)$", ask(program, command, "--help"), re.M):
-            found.setdefault(head, text)
-    return "".join(entry("\\fB{}\\fR{}".format(*re.match(r"(\S+)(.*)", roff(head)).groups()), roff(text))
-                   for head, text in found.items())
+    for _, head, text in options(program, ("top", "series", "paths", "compare", "peering", "changes", "lookup", "routes")):
+        found.setdefault(head, text)
+    return "".join(option_entry("", head, text) for head, text in found.items())
+
+
+def other_options(program):
+    return "".join(option_entry(command + " ", head, text) for command, head, text in
+                   options(program, ("collector", "send", "check", "mrt", "store", "schema", "demo")) if head != "--help")
 
 
 def probe_options(program):
@@ -65,7 +78,7 @@ def main():
     with open(template, encoding="utf-8") as file:
         text = file.read()
     text = text.replace("@VERSION@", ask(program, "version").split()[-1])
-    for name, make in (("COMMANDS", commands), ("QUESTION_OPTIONS", question_options),
+    for name, make in (("COMMANDS", commands), ("QUESTION_OPTIONS", question_options), ("OTHER_OPTIONS", other_options),
                        ("PROBE_OPTIONS", probe_options), ("KEYS", keys)):
         if f"@{name}@\n" in text:
             text = text.replace(f"@{name}@\n", make(program))

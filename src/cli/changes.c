@@ -65,13 +65,14 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 		return EXIT_DONE;
 	}
 	int r = print_rows(rows);
-	if (json_is_true(json_object_get(answer, "more")))
-		(void)printf("\nthe newest %zu only: there are more (--limit)\n", json_array_size(rows));
+	const char *next = json_string_value(json_object_get(answer, "next"));
+	if (next)
+		(void)printf("\nthere are older ones: --after %s, or a larger --limit\n", next);
 	return r;
 }
 
 int command_changes(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_CHANGES, .path = "/api/v1/changes", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_changes, .path = "/api/v1/changes", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "collector/config.h"
 #include "store/store.h"
 
@@ -65,13 +65,14 @@ static int check(const char *file)
 
 int command_check(int argc, char **argv)
 {
-	if (argc != 2)
-		return command_usage(argv[0], "one configuration file expected");
-	if (strcmp(argv[1], "--options") == 0) {
-		config_print_options(stdout);
-		return EXIT_DONE;
-	}
-	if (argv[1][0] == '-')
-		return command_usage(argv[0], "no such option");
-	return check(argv[1]);
+	struct options o;
+	int r = options_parse(argc, argv, OPTIONS_check, "[FILE]", &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	if (!o.arguments[0] == !o.values[OPTION_options])
+		return command_usage(argv[0], "FILE or --options is needed, and not both");
+	if (o.arguments[0])
+		return check(o.arguments[0]);
+	config_print_options(stdout);
+	return EXIT_DONE;
 }

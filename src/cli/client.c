@@ -368,7 +368,7 @@ int client_command(int argc, char **argv, const struct client_question *q)
 	r = q->prepare ? q->prepare(&o) : EXIT_DONE;
 	if (r != EXIT_DONE)
 		return r;
-	r = client_get(&o, q->path, o.argument ? q->parameter : NULL, o.argument, &a);
+	r = client_get(&o, q->path, o.arguments[0] ? q->parameter : NULL, o.arguments[0], &a);
 	if (r != EXIT_DONE)
 		return r;
 	if (q->since)

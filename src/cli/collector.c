@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "collector/collector.h"
 
 int command_collector(int argc, char **argv)
 {
-	const char *file = NULL;
-	int opt;
-	while ((opt = getopt(argc, argv, "c:v")) != -1) {
-		if (opt == 'c')
-			file = optarg;
-		else if (opt == 'v')
-			log_set_level(LOG_LEVEL_DEBUG);
-		else
-			return command_usage(argv[0], NULL);
-	}
-	if (!file || optind != argc)
-		return command_usage(argv[0], "a configuration file is needed");
+	struct options o;
 	struct error err = {0};
-	if (collector_run(file, &err) < 0) {
+	int r = options_parse(argc, argv, OPTIONS_collector, NULL, &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	if (!o.values[OPTION_config])
+		return command_usage(argv[0], "-c FILE is missing");
+	if (o.values[OPTION_verbose])
+		log_set_level(LOG_LEVEL_DEBUG);
+	if (collector_run(o.values[OPTION_config], &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_FAILED;
 	}

@@ -168,7 +168,7 @@ static int prepare(struct options *o)
 
 int command_compare(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_COMPARE, .path = "/api/v1/compare", .prepare = prepare,
+	const struct client_question question = {.command = OPTIONS_compare, .path = "/api/v1/compare", .prepare = prepare,
 		.print = print_answer};
 	return client_command(argc, argv, &question);
 }

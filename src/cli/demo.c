@@ -14,7 +14,6 @@
  * taken in the loop, so no moment exists in which they could leave something behind. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -34,6 +33,7 @@
 #include "cli/demo_folder.h"
 #include "cli/demo_parts.h"
 #include "cli/demo_view.h"
+#include "cli/options.h"
 
 #define DRAIN_NS          (3 * NS_PER_S)
 #define NGINX_STOP_MS     10000
@@ -338,26 +338,16 @@ static int run(struct demo *d)
 
 int command_demo(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"seconds", required_argument, NULL, 's'},
-		{"module", required_argument, NULL, 'm'},
-		{0},
-	};
 	struct demo d = {0};
-	char *end = NULL;
-	int opt;
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		unsigned long n = opt == 's' ? strtoul(optarg, &end, 10) : 1;
-		if (opt == '?')
-			return command_usage(argv[0], NULL);
-		if (opt == 's' && (*optarg < '0' || *optarg > '9' || *end || n < 1 || n > SECONDS_MAX))
-			return command_usage(argv[0], "--seconds takes 1 to 86400");
-		if (opt == 's')
-			d.seconds = (unsigned)n;
-		else
-			d.module = optarg;
-	}
-	if (optind != argc)
-		return command_usage(argv[0], "there are no arguments but options");
+	struct options o;
+	int r = options_parse(argc, argv, OPTIONS_demo, NULL, &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	const char *seconds = o.values[OPTION_seconds];
+	unsigned long n = seconds && strlen(seconds) < 9 && !seconds[strspn(seconds, "0123456789")] ? strtoul(seconds, NULL, 10) : 0;
+	if (seconds && (n < 1 || n > SECONDS_MAX))
+		return command_usage(argv[0], "--seconds takes 1 to 86400");
+	d.seconds = (unsigned)n;
+	d.module = o.values[OPTION_module];
 	return run(&d);
 }

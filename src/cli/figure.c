@@ -21,6 +21,14 @@ static const char *const sums[] = {
 #undef FIELD
 };
 
+const char *figure_name(size_t i)
+{
+	static const char *const rates[] = {"bytes", "retransmit_rate", "rtt_p50", "rtt_p95"};
+	if (i < ARRAY_LEN(rates))
+		return rates[i];
+	return i - ARRAY_LEN(rates) < ARRAY_LEN(sums) ? sums[i - ARRAY_LEN(rates)] : NULL;
+}
+
 int figure_parse(const char *text, struct figure *ret)
 {
 	const char *measure = text;

@@ -16,6 +16,8 @@ struct figure {
 
 /* "bytes", "bit/s", "connections", "retransmit_rate", "rtt_p95", ... and every name of the API's. -EINVAL. */
 int figure_parse(const char *text, struct figure *ret) MUST_USE;
+/* The i-th name that people are offered, from 0; NULL behind the last. */
+const char *figure_name(size_t i);
 /* The fields of rows that figure_add, and cells of bytes, retransmits and round trips, want. */
 #define FIGURE_FIELDS_MAX 256
 const char *figure_fields(const struct figure *f, char buf[static FIGURE_FIELDS_MAX]);

@@ -162,6 +162,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_incidents(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_INCIDENTS, .path = "/api/v1/incidents", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_incidents, .path = "/api/v1/incidents", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -2,14 +2,17 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "wire/key.h"
 
 int command_keygen(int argc, char **argv)
 {
 	struct error err = {0};
-	if (argc != 2 || argv[1][0] == '-')
-		return command_usage(argv[0], NULL);
-	if (key_generate(argv[1], &err) < 0) {
+	struct options o;
+	int r = options_parse(argc, argv, OPTIONS_keygen, "FILE", &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	if (key_generate(o.arguments[0], &err) < 0) {
 		fprintf(stderr, "whereto keygen: %s\n", err.text);
 		return EXIT_FAILED;
 	}

@@ -16,7 +16,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_lookup(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_LOOKUP, .wants = "ADDRESS", .path = "/api/v1/lookup",
+	const struct client_question question = {.command = OPTIONS_lookup, .wants = "ADDRESS", .path = "/api/v1/lookup",
 		.parameter = "address", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

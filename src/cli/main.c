@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -25,50 +23,46 @@ static void help(FILE *out)
 			commands[i].args, commands[i].help);
 }
 
-static bool is_help(const char *arg)
-{
-	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
-}
-
-/* A command that has no --help of its own finds it wrong and comes to command_usage, which ends there. */
-static bool asked_help;
-
-static void print_usage(const char *name, FILE *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			fprintf(out, "usage: whereto %s%s%s\n%s%s%s", name, *commands[i].args ? " " : "", commands[i].args,
-				asked_help ? "\n" : "", asked_help ? commands[i].help : "", asked_help ? "\n" : "");
-}
-
 int command_usage(const char *name, const char *why)
 {
-	if (why && !asked_help)
+	if (why)
 		fprintf(stderr, "whereto %s: %s\n", name, why);
-	print_usage(name, asked_help ? stdout : stderr);
-	if (asked_help)
-		exit(EXIT_DONE);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			fprintf(stderr, "usage: whereto %s%s%s\n", name, *commands[i].args ? " " : "", commands[i].args);
 	return EXIT_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return commands[i].run(argc, argv);
+	fprintf(stderr, "whereto: no command '%s'; `whereto help` lists them\n", argv[0]);
+	return EXIT_USAGE;
+}
+
+static bool is_help(const char *arg)
+{
+	return strcmp(arg, "help") == 0 || strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
 int main(int argc, char **argv)
 {
+	static char version[] = "version", help_option[] = "--help";
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "help") == 0 || is_help(argv[1])) {
+	if (is_help(argv[1]) && argc > 2) { /* help COMMAND */
+		char *command[] = {argv[2], help_option, NULL};
+		return run(2, command);
+	}
+	if (is_help(argv[1])) {
 		help(stdout);
 		return EXIT_DONE;
 	}
-	asked_help = argc >= 3 && is_help(argv[2]);
-	opterr = !asked_help; /* getopt would say that it is no option */
-	static char version[] = "version";
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] = version;
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "whereto: no command '%s'; `whereto help` lists them\n", argv[1]);
-	return EXIT_USAGE;
+	return run(argc - 1, argv + 1);
 }

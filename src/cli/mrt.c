@@ -16,6 +16,7 @@
 #include "bgp/mrt_file.h"
 #include "bgp/update.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/mrt_row.h"
 
 struct dump {
@@ -235,41 +236,21 @@ static int print_file(struct dump *d, const char *path, struct error *err)
 	return r;
 }
 
-static const struct mrt_format *parse_format(const char *name)
-{
-	if (strcmp(name, "bgpdump") == 0)
-		return &mrt_format_bgpdump;
-	return strcmp(name, "json") == 0 ? &mrt_format_json : NULL;
-}
-
 int command_mrt(int argc, char **argv)
 {
-	const struct mrt_format *format = &mrt_format_bgpdump;
-	const char *path = NULL;
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--format") == 0) {
-			format = ++i < argc ? parse_format(argv[i]) : NULL;
-		} else if (strncmp(argv[i], "--format=", 9) == 0) {
-			format = parse_format(argv[i] + 9);
-		} else if (path || (argv[i][0] == '-' && argv[i][1])) {
-			return command_usage(argv[0], path ? "one file at a time" : "no such option");
-		} else {
-			path = argv[i];
-		}
-		if (!format)
-			return command_usage(argv[0], "--format is bgpdump or json");
-	}
-	if (!path)
-		return command_usage(argv[0], "which file?");
-
+	struct options o;
+	int r = options_parse(argc, argv, OPTIONS_mrt, "FILE", &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
 	struct error err = {0};
 	CLEANUP(free_p) struct dump *d = calloc(1, sizeof(*d));
 	if (!d || text_init(&d->out, STDOUT_FILENO) < 0) {
 		fputs("whereto mrt: out of memory\n", stderr);
 		return EXIT_FAILED;
 	}
-	d->format = format;
-	int r = print_file(d, path, &err);
+	const char *format = o.values[OPTION_format];
+	d->format = format && strcmp(format, "json") == 0 ? &mrt_format_json : &mrt_format_bgpdump;
+	r = print_file(d, o.arguments[0], &err);
 	if (r < 0)
 		fprintf(stderr, "whereto mrt: %s\n", err.text);
 	if (d->undecoded)

@@ -315,6 +315,6 @@ static int prepare(struct options *o)
 
 int command_paths(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_PATHS, .path = "/api/v1/paths", .since = true, .prepare = prepare, .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_paths, .path = "/api/v1/paths", .since = true, .prepare = prepare, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -107,6 +107,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_peering(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_PEERING, .path = "/api/v1/peering", .since = true, .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_peering, .path = "/api/v1/peering", .since = true, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

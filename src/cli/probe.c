@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/probe_options.h"
 #include "cli/record_json.h"
 #include "probe/daemon.h"
 #include "probe/pins.h"
@@ -36,8 +37,8 @@ static const struct {
 	{"key-id", "N", "key", "id", false},
 	{"name", "NAME", NULL, "name", false},
 	{"interval", "DURATION", NULL, "interval", false},
-	{"backend", "BACKEND", NULL, "backend", false},
-	{"tagging", "WHETHER", NULL, "tagging", false},
+	{"backend", "auto|ebpf|sockdiag", NULL, "backend", false},
+	{"tagging", "auto|on|off", NULL, "tagging", false},
 	{"type", "NAME", NULL, "types", true},
 	{"type-rule", "KEY=VALUE,...", NULL, "type_rules", true},
 	{"ignore", "NETWORK", NULL, "ignore", true},
@@ -62,6 +63,20 @@ static const struct {
 };
 
 /* ---- options ---- */
+
+struct option_row probe_option(size_t i)
+{
+	static const struct option_row letters[] = {{"c", "FILE", "the configuration", OPTIONS_probe}, {"v", NULL, "log more", OPTIONS_probe}};
+	const size_t others = ARRAY_LEN(keys) + ARRAY_LEN(switches);
+	if (i < ARRAY_LEN(keys)) {
+		char section[32];
+		(void)snprintf(section, sizeof(section), "probe%s%s", keys[i].map ? "." : "", keys[i].map ? keys[i].map : "");
+		return (struct option_row){keys[i].name, keys[i].value, config_option_doc(section, keys[i].key), OPTIONS_probe};
+	}
+	if (i < others)
+		return (struct option_row){switches[i - ARRAY_LEN(keys)].name, NULL, switches[i - ARRAY_LEN(keys)].help, OPTIONS_probe};
+	return i - others < ARRAY_LEN(letters) ? letters[i - others] : (struct option_row){0};
+}
 
 static bool is_number(const char *text)
 {
@@ -119,8 +134,9 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 		options[i] = (struct option){keys[i].name, required_argument, NULL, FIRST_OPTION + i};
 	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
 		options[ARRAY_LEN(keys) + i] = (struct option){switches[i].name, no_argument, NULL, switches[i].code};
-	int opt;
-	while ((opt = getopt_long(argc, argv, "c:v", options, NULL)) != -1) {
+	int opt, at = 1;
+	opterr = 0;
+	for (; (opt = getopt_long(argc, argv, ":hc:v", options, NULL)) != -1; at = optind) {
 		if (opt == 'c')
 			o->file = optarg;
 		else if (opt == 'v')
@@ -136,7 +152,7 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 		else if (opt == 'h')
 			o->help = true;
 		else if (opt < FIRST_OPTION)
-			return command_usage(argv[0], NULL);
+			return options_refuse(argc, argv, opt, optind > at ? optind - 1 : at);
 		else if (!set_key(o->section, (size_t)opt - FIRST_OPTION, optarg))
 			return command_usage(argv[0], "--type-rule must be like 'type=video,port=8080,address=192.0.2.0/24'");
 	}
@@ -152,12 +168,12 @@ static int parse_options(int argc, char **argv, struct probe_options *o)
 
 static void print_help(void)
 {
-	puts("usage: whereto probe -c FILE [-v]\n       whereto probe OPTIONS\n\noptions:");
+	puts("usage: whereto probe -c FILE [-v]\n       whereto probe OPTIONS\n");
+	printf("%s\n\noptions:\n", option_command_row(OPTION_OF_probe).help);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		char left[64], section[32];
+		char left[64];
 		(void)snprintf(left, sizeof(left), "--%s %s", keys[i].name, keys[i].value);
-		(void)snprintf(section, sizeof(section), "probe%s%s", keys[i].map ? "." : "", keys[i].map ? keys[i].map : "");
-		printf("  %-26s  %s%s\n", left, config_option_doc(section, keys[i].key), keys[i].list ? " (may come again)" : "");
+		printf("  %-26s  %s%s\n", left, probe_option(i).help, keys[i].list ? " (may come again)" : "");
 	}
 	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
 		printf("  --%-24s  %s\n", switches[i].name, switches[i].help);

@@ -118,6 +118,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_routers(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_ROUTERS, .path = "/api/v1/routers", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_routers, .path = "/api/v1/routers", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -12,7 +12,7 @@ static int prepare(struct options *o)
 		return command_usage(o->command, "--select, --longer and --shorter exclude each other");
 	if (longer || shorter)
 		o->values[OPTION_select] = longer ? "longer" : "shorter";
-	if (o->values[OPTION_select] && !o->argument)
+	if (o->values[OPTION_select] && !o->arguments[0])
 		return command_usage(o->command, "--select, --longer and --shorter need a PREFIX");
 	return EXIT_DONE;
 }
@@ -29,7 +29,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_routes(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_ROUTES, .wants = "[PREFIX]", .path = "/api/v1/routes",
+	const struct client_question question = {.command = OPTIONS_routes, .wants = "[PREFIX]", .path = "/api/v1/routes",
 		.parameter = "prefix", .prepare = prepare, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "store/sql.h"
 #include "store/store.h"
 
@@ -32,17 +33,11 @@ static int print(const char *store, enum store_ddl what)
 
 int command_schema(int argc, char **argv)
 {
-	const char *store = NULL;
-	enum store_ddl what = STORE_DDL_SCHEMA;
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--legacy-views") == 0)
-			what = STORE_DDL_LEGACY;
-		else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc)
-			store = argv[++i];
-		else
-			return command_usage(argv[0], "--store KIND, --store URL or --legacy-views expected");
-	}
-	if (!store)
-		store = what == STORE_DDL_LEGACY ? "postgresql" : "sqlite";
-	return print(store, what);
+	struct options o;
+	int r = options_parse(argc, argv, OPTIONS_schema, NULL, &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	const bool legacy = o.values[OPTION_legacy_views];
+	const char *store = o.values[OPTION_store] ? o.values[OPTION_store] : legacy ? "postgresql" : "sqlite";
+	return print(store, legacy ? STORE_DDL_LEGACY : STORE_DDL_SCHEMA);
 }

@@ -4,7 +4,6 @@
  * nearly full, so nothing is dropped for want of room: standard input is the one source that can wait. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/record_json.h"
 #include "sender/transport.h"
 
@@ -23,7 +23,7 @@
 #define LEAVE_AFTER_NS   (200 * NS_PER_MS) /* without --wait */
 
 struct send_options {
-	const char *to[FLEET_MAX], *key_file, *name;
+	const char *const *to, *key_file, *name;
 	uint32_t to_count, key_id;
 	bool wait;
 	uint64_t give_up_ns; /* without any acknowledgement; UINT64_MAX: never */
@@ -36,53 +36,32 @@ struct send {
 	uint64_t acknowledged, since_ns; /* records, as of the last time there were more */
 };
 
-static int parse_options(int argc, char **argv, struct send_options *ret)
+/* A whole number of `at_least` to UINT32_MAX. */
+static bool parse_number(const char *text, uint32_t at_least, uint32_t *ret)
 {
-	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},
-		{"key", required_argument, NULL, 'k'},
-		{"key-id", required_argument, NULL, 'i'},
-		{"name", required_argument, NULL, 'n'},
-		{"wait", no_argument, NULL, 'w'},
-		{"give-up", required_argument, NULL, 'g'},
-		{0},
-	};
-	*ret = (struct send_options){.key_id = 1, .give_up_ns = UINT64_MAX};
-	int opt;
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		char *end = NULL;
-		switch (opt) {
-		case 't':
-			if (ret->to_count == FLEET_MAX)
-				return command_usage(argv[0], "too many collectors");
-			ret->to[ret->to_count++] = optarg;
-			break;
-		case 'k':
-			ret->key_file = optarg;
-			break;
-		case 'i':
-			ret->key_id = (uint32_t)strtoul(optarg, &end, 10);
-			if (*end || !ret->key_id)
-				return command_usage(argv[0], "--key-id must be a number above 0");
-			break;
-		case 'n':
-			ret->name = optarg;
-			break;
-		case 'w':
-			ret->wait = true;
-			break;
-		case 'g':
-			ret->wait = true;
-			ret->give_up_ns = strtoul(optarg, &end, 10) * NS_PER_S;
-			if (*end || end == optarg)
-				return command_usage(argv[0], "--give-up must be a number of seconds");
-			break;
-		default:
-			return command_usage(argv[0], NULL);
-		}
-	}
-	if (!ret->to_count || !ret->key_file || optind != argc)
-		return command_usage(argv[0], "--to and --key are needed");
+	char *end;
+	unsigned long long n = strtoull(text, &end, 10);
+	bool good = *text >= '0' && *text <= '9' && !*end && n >= at_least && n <= UINT32_MAX;
+	*ret = good ? (uint32_t)n : *ret;
+	return good;
+}
+
+static int take_options(const struct options *o, struct send_options *ret)
+{
+	const char *key_id = o->values[OPTION_key_id], *give_up = o->values[OPTION_give_up];
+	uint32_t seconds = 0;
+	*ret = (struct send_options){.to = o->list, .to_count = o->list_count, .key_file = o->values[OPTION_key],
+		.name = o->values[OPTION_name], .key_id = 1, .wait = o->values[OPTION_wait] || give_up, .give_up_ns = UINT64_MAX};
+	if (o->list_count > FLEET_MAX)
+		return command_usage(o->command, "too many collectors");
+	if (!o->list_count || !ret->key_file)
+		return command_usage(o->command, "--to and --key are needed");
+	if (key_id && !parse_number(key_id, 1, &ret->key_id))
+		return command_usage(o->command, "--key-id must be a number above 0");
+	if (give_up && !parse_number(give_up, 0, &seconds))
+		return command_usage(o->command, "--give-up must be a number of seconds");
+	if (give_up)
+		ret->give_up_ns = seconds * NS_PER_S;
 	return EXIT_DONE;
 }
 
@@ -204,12 +183,16 @@ static int run(struct send *s)
 
 int command_send(int argc, char **argv)
 {
+	struct options o;
 	struct send_options options;
 	struct sender_config config = {.memory_bytes = SEND_MEMORY};
 	struct send send = {.options = &options};
 	struct error err = {0};
 	char host[SENDER_NAME_MAX + 1] = "";
-	int status = parse_options(argc, argv, &options);
+	int status = options_parse(argc, argv, OPTIONS_send, NULL, &o);
+	if (status != OPTIONS_GO_ON)
+		return status;
+	status = take_options(&o, &options);
 	if (status != EXIT_DONE)
 		return status;
 	(void)gethostname(host, sizeof(host) - 1);

@@ -123,6 +123,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_senders(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_SENDERS, .path = "/api/v1/senders", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_senders, .path = "/api/v1/senders", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -495,6 +495,6 @@ static int prepare(struct options *o)
 
 int command_series(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_SERIES, .path = "/api/v1/series", .since = true, .prepare = prepare, .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_series, .path = "/api/v1/series", .since = true, .prepare = prepare, .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/store_copy.h"
 #include "collector/world.h"
 #include "store/schema.h"
@@ -201,23 +202,36 @@ static const struct {
 } actions[] = {{"check", run_check}, {"migrate", run_migrate}, {"vacuum", run_vacuum},
 	{"countries", run_countries}};
 
-int command_store(int argc, char **argv)
+/* One of the actions beside copy. */
+static int act(const char *name, const char *url, const char *file)
 {
-	if (argc > 1 && strcmp(argv[1], "copy") == 0)
-		return store_copy_command(argc - 1, argv + 1);
-	bool file = argc == 4 && strcmp(argv[2], "-c") == 0;
-	if (!file && (argc != 3 || argv[2][0] == '-'))
-		return command_usage(argv[0], "what to do, and a URL or -c FILE expected");
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		if (strcmp(actions[i].name, argv[1]) != 0)
+		if (strcmp(actions[i].name, name) != 0)
 			continue;
 		struct error err = {0};
 		struct target t = {0};
-		int r = find_target(argv[2], file ? argv[3] : NULL, &t, &err);
+		int r = find_target(url, file, &t, &err);
 		if (r == 0)
 			r = actions[i].run(&t, &err);
 		config_free(t.file);
 		return r < 0 ? failed(&err) : EXIT_DONE;
 	}
-	return command_usage(argv[0], "what to do is one of check, migrate, vacuum, countries, copy");
+	return command_usage("store", "what to do is one of check, migrate, vacuum, countries, copy");
+}
+
+int command_store(int argc, char **argv)
+{
+	struct options o;
+	int r = options_parse(argc, argv, OPTIONS_store, "ACTION [URL]", &o);
+	if (r != OPTIONS_GO_ON)
+		return r;
+	const char *name = o.arguments[0], *url = o.arguments[1], *file = o.values[OPTION_config];
+	const char *from = o.values[OPTION_from_store], *to = o.values[OPTION_to_store];
+	if (strcmp(name, "copy") == 0)
+		return url || file || !from || !to ? command_usage(argv[0], "copy takes --from URL --to URL") : store_copy_command(from, to);
+	if (from || to)
+		return command_usage(argv[0], "--from and --to go with copy");
+	if (!url == !file)
+		return command_usage(argv[0], "a URL or -c FILE is needed, and not both");
+	return act(name, url, file);
 }

@@ -114,25 +114,12 @@ static int print_report(const struct copy_report *report, const struct screen *s
 	return r;
 }
 
-/* "--from URL --to URL" in any order. */
-static bool parse(int argc, char **argv, const char *urls[static 2])
-{
-	static const char *const names[] = {"--from", "--to"};
-	for (int i = 1; i + 1 < argc; i += 2)
-		for (int side = COPY_FROM; side <= COPY_TO; side++)
-			if (strcmp(argv[i], names[side]) == 0)
-				urls[side] = argv[i + 1];
-	return argc == 5 && urls[COPY_FROM] && urls[COPY_TO];
-}
-
-int store_copy_command(int argc, char **argv)
+int store_copy_command(const char *from, const char *to)
 {
 	static struct copy_report report;
 	struct error err;
 	struct view_state v = {.screen = screen_get(), .start_ns = clock_mono_ns()};
-	struct copy_config config = {.progress = on_progress, .ctx = &v};
-	if (!parse(argc, argv, config.urls))
-		return command_usage("store", "copy takes --from URL --to URL");
+	struct copy_config config = {.urls = {[COPY_FROM] = from, [COPY_TO] = to}, .progress = on_progress, .ctx = &v};
 	int r = store_copy(&config, &report, &err);
 	if (v.screen.width && v.started)
 		printf("\r\033[K");

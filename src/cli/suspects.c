@@ -206,6 +206,6 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 
 int command_suspects(int argc, char **argv)
 {
-	const struct client_question question = {.command = OPTIONS_SUSPECTS, .path = "/api/v1/suspects", .print = print_answer};
+	const struct client_question question = {.command = OPTIONS_suspects, .path = "/api/v1/suspects", .print = print_answer};
 	return client_command(argc, argv, &question);
 }

@@ -299,7 +299,7 @@ int top_print(const struct options *o, const struct screen *screen, FILE *out)
 int command_top(int argc, char **argv)
 {
 	struct options o;
-	int r = options_parse(argc, argv, OPTIONS_TOP, NULL, &o);
+	int r = options_parse(argc, argv, OPTIONS_top, NULL, &o);
 	if (r != OPTIONS_GO_ON)
 		return r;
 	const char *seconds = o.values[OPTION_watch];

@@ -3,6 +3,7 @@
 /* Path changes, the newest first, as they come from the store: one more than asked for is read, which
  * tells whether there are more and is not shown; under a filter by query/changes.c. A reply that fails on the way is replaced as a whole. */
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,6 +18,7 @@ struct writing {
 	FILE *out;
 	uint32_t count;
 	bool more;
+	struct store_change_place last; /* of those written */
 };
 
 static int write_json(const struct writing *w, const struct store_change *c)
@@ -52,6 +54,7 @@ static int on_change(void *ctx, const struct store_change *c)
 		w->more = true;
 		return 0;
 	}
+	w->last = c->place;
 	if (w->count++ && !w->q->csv)
 		(void)fputc(',', w->out);
 	return w->q->csv ? write_csv(c, w->out) : write_json(w, c);
@@ -67,6 +70,7 @@ static int read_changes(struct store_reader *reader, struct writing *w, struct e
 		.router = q->router ? &router : NULL,
 		.prefix = q->prefix.addr.family != ADDR_NONE ? &q->prefix : NULL,
 		.within = q->within,
+		.behind = q->behind ? &q->place : NULL,
 		.limit = q->query.limit + 1,
 		.deadline_ns = q->query.deadline_ns,
 	};
@@ -75,6 +79,7 @@ static int read_changes(struct store_reader *reader, struct writing *w, struct e
 
 static int write_answer(struct store_reader *reader, struct writing *w, struct error *err)
 {
+	char place[QUESTION_PLACE_MAX];
 	if (w->q->csv) {
 		(void)fputs("time,router,prefix,before,after\r\n", w->out);
 		return read_changes(reader, w, err);
@@ -82,7 +87,12 @@ static int write_answer(struct store_reader *reader, struct writing *w, struct e
 	http_rows_write_range(w->q->query.from_s, w->q->query.to_s, w->out);
 	(void)fputs(",\"rows\":[", w->out);
 	int r = read_changes(reader, w, err);
-	(void)fprintf(w->out, "],\"more\":%s}", w->more ? "true" : "false");
+	json_t *next = w->more ? json_string(question_place_format(&w->last, place)) : json_null();
+	(void)fprintf(w->out, "],\"more\":%s,\"next\":", w->more ? "true" : "false");
+	if (r >= 0 && (!next || json_dumpf(next, w->out, JSON_ENCODE_ANY) < 0))
+		r = -ENOMEM;
+	json_decref(next);
+	(void)fputc('}', w->out);
 	return r;
 }
 

@@ -316,6 +316,38 @@ static int parse_within(struct reading *r, const char *value, struct error *err)
 	return parse_prefix(r, value, err);
 }
 
+const char *question_place_format(const struct store_change_place *place, char buf[static QUESTION_PLACE_MAX])
+{
+	(void)snprintf(buf, QUESTION_PLACE_MAX, "%llu-%llu-%llu-%s", (unsigned long long)place->time_ms, (unsigned long long)place->batch,
+		(unsigned long long)place->number, place->collector);
+	return buf;
+}
+
+/* "123-": a number that a store has room for. False when it is none. */
+static bool parse_place_part(const char **text, uint64_t *ret)
+{
+	char *end;
+	size_t digits = strspn(*text, "0123456789");
+	if (!digits || digits > 18 || (*text)[digits] != '-')
+		return false;
+	*ret = strtoull(*text, &end, 10);
+	*text = end + 1;
+	return true;
+}
+
+static int parse_after(struct reading *r, const char *value, struct error *err)
+{
+	struct store_change_place *place = &r->q->place;
+	const char *rest = value;
+	size_t room = sizeof(place->collector);
+	r->q->behind = true;
+	if (!parse_place_part(&rest, &place->time_ms) || !parse_place_part(&rest, &place->batch) || !parse_place_part(&rest, &place->number) ||
+		!*rest || strlen(rest) >= room)
+		return error_set(err, -EINVAL, "'%.60s' is no place: take `next` of an answer", value);
+	(void)snprintf(place->collector, room, "%s", rest);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	parse_fn *parse;
@@ -334,6 +366,7 @@ static const struct {
 	{"router", parse_router},
 	{"prefix", parse_prefix},
 	{"within", parse_within},
+	{"after", parse_after},
 	{"points", parse_points},
 	{"fields", parse_fields},
 	{"compare", parse_compare},

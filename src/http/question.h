@@ -31,6 +31,8 @@ struct http_question {
 	const char *router;   /* view into the parameters; NULL: any */
 	struct prefix prefix; /* ADDR_NONE: any */
 	bool within;          /* and everything inside the prefix */
+	bool behind;          /* only what comes behind this place: */
+	struct store_change_place place;
 };
 
 enum question_kind {
@@ -52,6 +54,10 @@ enum question_kind {
 int question_parse(const struct http_params *params, enum question_kind kind, uint64_t now_s,
 	struct http_question *ret, struct error *err) MUST_USE;
 void question_done(struct http_question *q);
+
+/* A place as it goes out and comes back in `after`: "TIME-BATCH-NUMBER-COLLECTOR". */
+#define QUESTION_PLACE_MAX (3 * 21 + STORE_COLLECTOR_MAX)
+const char *question_place_format(const struct store_change_place *place, char buf[static QUESTION_PLACE_MAX]);
 
 /* The parameter `limit`: 1 to QUERY_LIMIT_MAX. -EINVAL. */
 int question_limit_parse(const char *text, uint32_t *ret, struct error *err) MUST_USE;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- writing ---- */
 
@@ -96,8 +97,8 @@ static int add_conditions(struct sqlite_reader *reader, const struct store_chang
 	sql_add(s, " WHERE time_ms >= %lld AND time_ms < %lld", (long long)sql_int64_of(q->from_ms),
 		(long long)sql_int64_of(store_changes_end_ms(q)));
 	if (q->behind)
-		sql_add(s, " AND (time_ms, collector, batch, number) < (%lld, %s, %lld, %lld)", (long long)sql_int64_of(q->behind->time_ms),
-			q->behind->collector, (long long)sql_int64_of(q->behind->batch), (long long)sql_int64_of(q->behind->number));
+		sql_add(s, " AND (time_ms, collector, batch, number) < (%lld, %lld, %lld, %lld)", (long long)sql_int64_of(q->behind->time_ms),
+			(long long)sql_int64_of(strtoull(q->behind->collector, NULL, 10)), (long long)sql_int64_of(q->behind->batch), (long long)sql_int64_of(q->behind->number));
 	if (q->router) {
 		r = dict_find(reader->db, DICT_NAMES, *q->router, &id);
 		sql_add(s, " AND router = %llu", (unsigned long long)id);

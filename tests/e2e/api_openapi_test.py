@@ -34,7 +34,7 @@ QUESTIONS = (
     "compare", "compare?by=origin&between=neighbour", "compare?by=country&limit=1", "peering", "peering?limit=1",
     "paths", "paths?nodes=1&limit=2&fields={figures}", "suspects?filter=type:lossy&limit=1", "incidents?last=4h",
     "types?compare=1h", "countries?limit=2", "complete?dim=origin&limit=1", "complete?dim=type&prefix=v",
-    "complete?dim=path", "complete?prefix=de", "since", "changes", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
+    "complete?dim=path", "complete?prefix=de", "since", "changes", "changes?limit=1", "lookup?address={known}", "lookup?address=198.18.0.1&router=edge2", "routes?limit=3", "routes?filter=origin:64700",
     "senders", "routers", "session", "about", "openapi.json")
 # Errors: status, and the question.
 ERRORS = ((400, "top?filter=x"), (400, "series?points=1"), (400, "sparklines?keys=,"), (400, "top?zzz=1"), (400, "compare?by=path"), (400, "compare?by="), (404, "lookup?address=::1&router=no"),
@@ -120,6 +120,8 @@ class Description:
                     good, bad = [schema["minimum"], schema["maximum"]], [schema["minimum"] - 1, schema["maximum"] + 1, "x"]
                 elif name == "filter" and path in ("/api/v1/routes", "/api/v1/changes"):
                     good, bad = ["origin:64700"], ["country:DE"]
+                elif name == "after" and path == "/api/v1/changes":
+                    good, bad = ["1763892000000-7-0-ams1"], ["203.100.0.0/16", "1-2-3-", "1-2-x"]
                 taken = [(value, self.accepts(path, name, value)) for value in good]
                 self.tap.check(good and all(answer is True for _, answer in taken), f"{path}: {name} takes what is described", taken)
                 refused = [(value, self.accepts(path, name, value)) for value in bad]

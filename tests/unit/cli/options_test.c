@@ -33,22 +33,22 @@ static int parse(const char *line, enum option_commands command, const char *wan
 static void good(void **state)
 {
 	struct options o;
-	assert_int_equal(parse("top --last 2h --by=origin,type --from -2h --json", OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
+	assert_int_equal(parse("top --last 2h --by=origin,type --from -2h --json", OPTIONS_top, NULL, &o), OPTIONS_GO_ON);
 	assert_string_equal(o.command, "top");
 	assert_string_equal(o.values[OPTION_last], "2h");
 	assert_string_equal(o.values[OPTION_by], "origin,type");
 	assert_string_equal(o.values[OPTION_from], "-2h");
 	assert_string_equal(o.values[OPTION_json], "");
 	assert_null(o.values[OPTION_csv]);
-	assert_null(o.argument);
+	assert_null(o.arguments[0]);
 	assert_string_equal(option_parameter(OPTION_last), "last");
 	assert_null(option_parameter(OPTION_json));
 
-	assert_int_equal(parse("lookup --json 2001:db8::1 --router edge1", OPTIONS_LOOKUP, "ADDRESS", &o), OPTIONS_GO_ON);
-	assert_string_equal(o.argument, "2001:db8::1");
+	assert_int_equal(parse("lookup --json 2001:db8::1 --router edge1", OPTIONS_lookup, "ADDRESS", &o), OPTIONS_GO_ON);
+	assert_string_equal(o.arguments[0], "2001:db8::1");
 	assert_string_equal(o.values[OPTION_router], "edge1");
 
-	assert_int_equal(parse("changes --last 2h --router edge1 --within=::/0 --limit 5 --csv", OPTIONS_CHANGES, NULL, &o),
+	assert_int_equal(parse("changes --last 2h --router edge1 --within=::/0 --limit 5 --csv", OPTIONS_changes, NULL, &o),
 		OPTIONS_GO_ON);
 	assert_string_equal(o.values[OPTION_router], "edge1");
 	assert_string_equal(o.values[OPTION_within], "::/0");
@@ -64,7 +64,7 @@ static void watch(void **state)
 		{"top --limit 3 --watch 12", "12"}, {"top --watch x", "x"}};
 	struct options o;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(parse(cases[i].line, OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
+		assert_int_equal(parse(cases[i].line, OPTIONS_top, NULL, &o), OPTIONS_GO_ON);
 		assert_string_equal(o.values[OPTION_watch], cases[i].seconds);
 	}
 }
@@ -76,7 +76,7 @@ static void compare(void **state)
 	} cases[] = {{"top --compare", ""}, {"top --compare 1d", "1d"}, {"top --compare=previous --limit 3", "previous"}, {"top --compare --limit 3", ""}};
 	struct options o;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(parse(cases[i].line, OPTIONS_TOP, NULL, &o), OPTIONS_GO_ON);
+		assert_int_equal(parse(cases[i].line, OPTIONS_top, NULL, &o), OPTIONS_GO_ON);
 		assert_string_equal(o.values[OPTION_compare], cases[i].ago);
 	}
 	assert_string_equal(option_parameter(OPTION_compare), "compare");
@@ -89,23 +89,29 @@ static void refusals(void **state)
 		enum option_commands command;
 		const char *wants, *why;
 	} cases[] = {
-		{"top --nonsense", OPTIONS_TOP, NULL, "top: no option '--nonsense'; --help lists them"},
-		{"top --limit 3 --nonsense=5 --by x", OPTIONS_TOP, NULL, "top: no option '--nonsense=5'; --help lists them"},
-		{"top -x", OPTIONS_TOP, NULL, "top: no option '-x'; --help lists them"},
-		{"top --limit", OPTIONS_TOP, NULL, "top: option '--limit' needs a value"},
-		{"top --by x --limit", OPTIONS_TOP, NULL, "top: option '--limit' needs a value"},
-		{"top extra", OPTIONS_TOP, NULL, "top: 'extra' is not expected here"},
-		{"top --json --csv", OPTIONS_TOP, NULL, "top: --json and --csv exclude each other"},
-		{"senders --limit 3", OPTIONS_SENDERS, NULL, "senders: no option '--limit'; --help lists them"},
-		{"series --watch", OPTIONS_SERIES, NULL, "series: no option '--watch'; --help lists them"},
-		{"changes --by origin", OPTIONS_CHANGES, NULL, "changes: no option '--by'; --help lists them"},
-		{"top --router edge1", OPTIONS_TOP, NULL, "top: no option '--router'; --help lists them"},
-		{"top --prefix ::/0", OPTIONS_TOP, NULL, "top: no option '--prefix'; --help lists them"},
-		{"series --compare", OPTIONS_SERIES, NULL, "series: no option '--compare'; --help lists them"},
-		{"paths --by origin", OPTIONS_PATHS, NULL, "paths: no option '--by'; --help lists them"},
-		{"top --fields bytes_sent", OPTIONS_TOP, NULL, "top: --fields goes with --json or --csv"},
-		{"lookup", OPTIONS_LOOKUP, "ADDRESS", "lookup: ADDRESS is missing"},
-		{"lookup a b", OPTIONS_LOOKUP, "ADDRESS", "lookup: 'b' is not expected here"},
+		{"top --nonsense", OPTIONS_top, NULL, "top: no option '--nonsense'; --help lists them"},
+		{"top --limit 3 --nonsense=5 --by x", OPTIONS_top, NULL, "top: no option '--nonsense=5'; --help lists them"},
+		{"top -x", OPTIONS_top, NULL, "top: no option '-x'; --help lists them"},
+		{"top --limit", OPTIONS_top, NULL, "top: option '--limit' needs a value"},
+		{"top --by x --limit", OPTIONS_top, NULL, "top: option '--limit' needs a value"},
+		{"top extra", OPTIONS_top, NULL, "top: 'extra' is not expected here"},
+		{"top --json --csv", OPTIONS_top, NULL, "top: --json and --csv exclude each other"},
+		{"senders --limit 3", OPTIONS_senders, NULL, "senders: no option '--limit'; --help lists them"},
+		{"series --watch", OPTIONS_series, NULL, "series: no option '--watch'; --help lists them"},
+		{"changes --by origin", OPTIONS_changes, NULL, "changes: no option '--by'; --help lists them"},
+		{"top --router edge1", OPTIONS_top, NULL, "top: no option '--router'; --help lists them"},
+		{"top --prefix ::/0", OPTIONS_top, NULL, "top: no option '--prefix'; --help lists them"},
+		{"paths --compare", OPTIONS_paths, NULL, "paths: no option '--compare'; --help lists them"},
+		{"paths --by origin", OPTIONS_paths, NULL, "paths: no option '--by'; --help lists them"},
+		{"top --fields bytes_sent", OPTIONS_top, NULL, "top: --fields goes with --json or --csv"},
+		{"top --order up", OPTIONS_top, NULL, "top: --order is asc|desc, not 'up'"},
+		{"mrt --format x y", OPTIONS_mrt, "FILE", "mrt: --format is bgpdump|json, not 'x'"},
+		{"collector -c", OPTIONS_collector, NULL, "collector: option '-c' needs a value"},
+		{"keygen --x", OPTIONS_keygen, "FILE", "keygen: no option '--x'; --help lists them"},
+		{"store check a b", OPTIONS_store, "ACTION [URL]", "store: 'b' is not expected here"},
+		{"store", OPTIONS_store, "ACTION [URL]", "store: ACTION is missing"},
+		{"lookup", OPTIONS_lookup, "ADDRESS", "lookup: ADDRESS is missing"},
+		{"lookup a b", OPTIONS_lookup, "ADDRESS", "lookup: 'b' is not expected here"},
 	};
 	struct options o;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -114,10 +120,47 @@ static void refusals(void **state)
 	}
 }
 
+static void others(void **state)
+{
+	struct options o;
+	assert_int_equal(parse("send --to a:1 --key k --to b:2 --wait", OPTIONS_send, NULL, &o), OPTIONS_GO_ON);
+	assert_int_equal(o.list_count, 2);
+	assert_string_equal(o.list[0], "a:1");
+	assert_string_equal(o.list[1], "b:2");
+	assert_null(o.values[OPTION_to]); /* of questions: another option of that name */
+	assert_int_equal(parse("store check -c x", OPTIONS_store, "ACTION [URL]", &o), OPTIONS_GO_ON);
+	assert_string_equal(o.arguments[0], "check");
+	assert_null(o.arguments[1]);
+	assert_string_equal(o.values[OPTION_config], "x");
+	assert_int_equal(parse("collector -vcx", OPTIONS_collector, NULL, &o), OPTIONS_GO_ON);
+	assert_string_equal(o.values[OPTION_config], "x");
+	assert_string_equal(o.values[OPTION_verbose], "");
+	assert_int_equal(parse("schema --store clickhouse://h/d", OPTIONS_schema, NULL, &o), OPTIONS_GO_ON);
+	assert_int_equal(parse("mrt x -h", OPTIONS_mrt, "FILE", &o), EXIT_DONE);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		assert_int_equal((option_row((enum option_id)i).commands & OPTIONS_probe) != 0, i == OPTION_help);
+}
+
+static void bound(void **state)
+{
+	static char name[] = "send", to[] = "--to", value[] = "x:1";
+	struct options o;
+	char *argv[2 * OPTIONS_LIST_MAX + 4] = {name};
+	int argc = 1;
+	for (int i = 0; i <= OPTIONS_LIST_MAX; i++) {
+		argv[argc++] = to;
+		argv[argc++] = value;
+	}
+	assert_int_equal(options_parse(argc, argv, OPTIONS_send, NULL, &o), EXIT_USAGE);
+	assert_string_equal(last_why, "send: too many collectors");
+	assert_int_equal(options_parse(argc - 2, argv, OPTIONS_send, NULL, &o), OPTIONS_GO_ON);
+	assert_int_equal(o.list_count, OPTIONS_LIST_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good), cmocka_unit_test(watch), cmocka_unit_test(compare), cmocka_unit_test(refusals),
+		cmocka_unit_test(good), cmocka_unit_test(watch), cmocka_unit_test(compare), cmocka_unit_test(refusals), cmocka_unit_test(others), cmocka_unit_test(bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

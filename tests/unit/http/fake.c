@@ -100,6 +100,8 @@ static bool change_passes(const struct store_change *c, const struct store_chang
 {
 	if (c->time_ms < q->from_ms || c->time_ms >= q->to_ms)
 		return false;
+	if (q->behind && (strcmp(q->behind->collector, c->place.collector) != 0 || c->place.number >= q->behind->number))
+		return false;
 	if (q->router && !value_equal(&c->router, &(struct dim_value){.known = true, .bytes = *q->router}))
 		return false;
 	if (!q->prefix)
@@ -161,6 +163,7 @@ struct store_change *fake_store_change(struct fake_store *s, uint64_t time_ms)
 		abort();
 	struct store_change *c = &s->changes[s->change_count++];
 	c->time_ms = time_ms;
+	c->place = (struct store_change_place){time_ms, 7, FAKE_CHANGES_MAX - s->change_count, "fake-1"};
 	return c;
 }
 

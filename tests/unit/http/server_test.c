@@ -424,7 +424,7 @@ static void changes(void **state)
 		"{\"time\":\"2026-11-23T10:00:01Z\",\"router\":\"edge1\",\"prefix\":\"2001:db8::/32\","
 		"\"before\":\"64500\",\"before_hops\":[{\"as\":64500,\"name\":\"Example, Net\"}],\"after\":null,\"after_hops\":null},"
 		"{\"time\":\"2026-11-23T10:00:00Z\",\"router\":null,\"prefix\":\"0.0.0.0/0\","
-		"\"before\":\"\",\"before_hops\":[],\"after\":\"64500 64500\",\"after_hops\":[{\"as\":64500,\"name\":\"Example, Net\"}]}],\"more\":false}");
+		"\"before\":\"\",\"before_hops\":[],\"after\":\"64500 64500\",\"after_hops\":[{\"as\":64500,\"name\":\"Example, Net\"}]}],\"more\":false,\"next\":null}");
 	assert_int_equal(f->store->settled, settled + 1);
 	answer_done(&a);
 }
@@ -460,6 +460,35 @@ static void changes_chosen(void **state)
 	json_decref(ask_json(f->server, "/api/v1/changes?last=forever"));
 }
 
+/* One a page, until there are no more: all, each once, whatever else is asked. */
+static void changes_paged(void **state)
+{
+	static const struct {
+		const char *params;
+		size_t rows;
+	} cases[] = {{RANGE, 4}, {RANGE "&router=edge1", 2}, {RANGE "&filter=via:64500", 4}, {RANGE "&filter=-origin:64500", 1}};
+	struct fixture *f = *state;
+	fill_changes(f->store);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char path[256], after[128] = "";
+		size_t rows = 0;
+		for (bool more = true; more; rows++) {
+			(void)snprintf(path, sizeof(path), "/api/v1/changes?limit=1%s&%s", after, cases[i].params);
+			json_t *answer = ask_json(f->server, path);
+			const char *next = json_string_value(json_object_get(answer, "next"));
+			assert_int_equal(json_array_size(json_object_get(answer, "rows")), 1);
+			more = json_is_true(json_object_get(answer, "more"));
+			assert_int_equal(next != NULL, more);
+			(void)snprintf(after, sizeof(after), "&after=%s", next ? next : "");
+			json_decref(answer);
+		}
+		assert_int_equal(rows, cases[i].rows);
+	}
+	json_t *answer = ask_json(f->server, "/api/v1/changes?after=1-1-1-none&" RANGE);
+	assert_int_equal(json_array_size(json_object_get(answer, "rows")), 0);
+	json_decref(answer);
+}
+
 static void changes_csv(void **state)
 {
 	struct fixture *f = *state;
@@ -483,7 +512,9 @@ static void changes_refused(void **state)
 		{"prefix=::/0&within=::/0", "exclude each other"}, {"within=::/0&prefix=::/0", "exclude each other"},
 		{"router=", "'router'"}, {"limit=0", "'limit'"}, {"by=origin", "unknown parameter 'by'"},
 		{"filter=country:DE", "'country' is of traffic"}, {"filter=route:edge1", "there is no dimension"}, {"last=1h&from=-2h", "exclude each other"},
-		{"from=now&to=-1h", "the range is empty"},
+		{"from=now&to=-1h", "the range is empty"}, {"after=1-2-3", "parameter 'after': '1-2-3' is no place"}, {"after=1-2-3-", "is no place"},
+		{"after=1-2--x", "is no place"}, {"after=-1-2-3-x", "is no place"}, {"after=1111111111111111111-2-3-x", "is no place"},
+		{"after=1-2-3-0123456789012345678901234567890123456789012345678901234567890123456", "is no place"},
 	};
 	struct fixture *f = *state;
 	fill_changes(f->store);
@@ -864,7 +895,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(top), TEST(top_unknown_is_null), TEST(top_filter_and_plus), TEST(top_empty_range), TEST(top_csv),
 		TEST(series_of_everything), TEST(series_of_groups), TEST(series_of_pairs), TEST(series_of_odd_values),
-		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page), TEST(about), TEST(dashboard),
+		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_paged), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page), TEST(about), TEST(dashboard),
 		TEST(metrics), TEST(refusals), TEST(store_errors), TEST(head), TEST(token), TEST(second_listener),
 		TEST(cannot_listen), TEST(hostile_bytes), TEST(concurrent_clients), TEST(unread_answers),
 	};
