@@ -62,6 +62,8 @@ class Site:
 
 
 def fill(collector, site):
+    """Returns the day."""
+    day = time.time() // 86400
     collector.send({"client": f"{'192.0.2' if i % 2 else '198.51.100'}.{i % 100}", "server": "203.0.113.10", "type": "video",
                     "bytes_sent": 1000 + i, "packets_sent": 100, "packets_retransmitted": i % 3, "connections": 1, "requests": 2,
                     "rtt_us": [15000]} for i in range(RECORDS))
@@ -69,6 +71,7 @@ def fill(collector, site):
     site.path(64499)
     collector.reload()
     collector.wait(lambda: collector.api("changes")["rows"], "a path change", 60)
+    return day
 
 
 def fill_old(collector):
@@ -79,14 +82,17 @@ def fill_old(collector):
     collector.wait(lambda: collector.api("top", from_=then - 3600, to=then + 3600)["total"]["records"] == OLD, "the old records")
 
 
-def check_questions(tap, dialect, ask):
+def check_questions(tap, dialect, ask, day):
+    """day: that of the traffic."""
     statements = documented(dialect)
     tap.check(len(statements) >= 10, f"{dialect}: questions are found", len(statements))
     for statement in statements:
-        day = time.time() // 86400
         rows = ask(statement)
+        if "v_origin_day" in statement and time.time() // 86400 != day:
+            tap.skip(f"{dialect}: this day's origins", "another day has begun")
+            continue
         tap.check(rows, f"{dialect}: {' '.join(statement.split())[:100]}", statement)
-        if "v_origin_day" in statement and time.time() // 86400 == day:
+        if "v_origin_day" in statement:
             tap.equal({str(row[0]): int(row[1]) for row in rows}, {"64500": sum(1000 + i for i in range(1, RECORDS, 2)),
                                                                    "64501": sum(1000 + i for i in range(0, RECORDS, 2))},
                       f"{dialect}: this day's origins, of this day's bytes")
@@ -100,10 +106,10 @@ def check_sqlite(tap, folder):
     site = Site(folder)
     path = os.path.join(folder, "results.db")
     with Collector(os.path.join(folder, "collector"), **site.config("sqlite:" + path)) as collector:
-        fill(collector, site)
+        day = fill(collector, site)
         fill_old(collector)
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        check_questions(tap, "sqlite", lambda sql: db.execute(sql).fetchall())
+        check_questions(tap, "sqlite", lambda sql: db.execute(sql).fetchall(), day)
         db.close()
     other = os.path.join(folder, "other.db")
     db = sqlite3.connect(other)
@@ -208,12 +214,12 @@ def check_postgres(tap, folder, server):
     site = Site(folder)
     database = Database(server, "postgres")
     with Collector(os.path.join(folder, "collector"), **site.config(database.url)) as collector:
-        fill(collector, site)
+        day = fill(collector, site)
         check_countries(tap, site, collector.config_file, database)
         check_legacy(tap, database)
         check_hours(tap, database)
         fill_old(collector)
-        check_questions(tap, "postgresql", database.ours)
+        check_questions(tap, "postgresql", database.ours, day)
         check_reader(tap, database)
     other = Database(server, "other")
     other.run("CREATE EXTENSION ip4r;\n" + whereto("schema", "--store", "postgresql")[1])
@@ -228,10 +234,10 @@ def check_postgres(tap, folder, server):
 def check_clickhouse(tap, folder, server):
     site = Site(folder)
     with Collector(os.path.join(folder, "collector"), **site.config(server.url("questions"))) as collector:
-        fill(collector, site)
+        day = fill(collector, site)
         fill_old(collector)
         tap.note(f"ClickHouse {server.ask('SELECT version()')}")
-        check_questions(tap, "clickhouse", lambda sql: [line.split("\t") for line in server.ask(sql, database="questions").splitlines()])
+        check_questions(tap, "clickhouse", lambda sql: [line.split("\t") for line in server.ask(sql, database="questions").splitlines()], day)
 
 
 def check_clickhouse_by_hand(tap, server):

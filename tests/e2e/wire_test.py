@@ -285,6 +285,7 @@ def check_records(t, collector):
             refused("malformed", len(bodies)), "bodies that cannot be read: malformed")
     t.equal(outcome(collector, lambda: peer.send(peer.seal())), {"datagrams": 1, "sent": 1, "stored": 1},
             "they did not use up their number")
+    t.check(peer.ack(lambda ack: ack.accepted(number)), "all of it is acknowledged")
 
 
 def check_old_sessions(t, collector):
@@ -298,6 +299,7 @@ def check_old_sessions(t, collector):
             {"sessions": 1, "datagrams": 1, "sent": 1, "stored": 1}, "one begun six days ago is taken")
     t.equal(outcome(collector, lambda: young.send(young.seal(time=now_ms() - 30 * DAY_MS))),
             {"datagrams": 1, "sent": 1, "stored": 1}, "and then its older datagrams too")
+    t.check(young.ack(lambda ack: ack.accepted(1)), "and both are acknowledged")
 
 
 def check_ledger(t, collector, expected):

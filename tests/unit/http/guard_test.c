@@ -15,6 +15,7 @@
 #define MS       (NS_PER_S / 1000)
 #define PLACES   16
 #define LONG_MS  20000
+#define SOON_MS  400 /* longer than a busy machine takes from opening a pair to saying what it does */
 
 struct pair {
 	int ours, theirs;
@@ -47,7 +48,7 @@ static bool ends(const struct pair *p, int ms)
 /* One waits for a request, one has brought it, one doesn't take its answer. */
 static void time_is_over(void **state)
 {
-	const struct http_guard_times times = {.request_ns = 50 * MS, .answer_ns = 100 * MS, .crowded_ns = MS, .look_ns = 10 * MS};
+	const struct http_guard_times times = {.request_ns = SOON_MS * MS, .answer_ns = 2 * SOON_MS * MS, .crowded_ns = MS, .look_ns = 10 * MS};
 	struct http_guard g;
 	struct pair waits, worked, sends;
 	uint64_t start = clock_mono_ns();
@@ -58,9 +59,9 @@ static void time_is_over(void **state)
 	open_pair(&g, &sends);
 	http_guard_state(&g, sends.guarded, GUARD_SENDS);
 	assert_true(ends(&waits, LONG_MS));
-	assert_true(clock_mono_ns() - start >= 50 * MS);
+	assert_true(clock_mono_ns() - start >= SOON_MS * MS);
 	assert_true(ends(&sends, LONG_MS));
-	assert_true(clock_mono_ns() - start >= 100 * MS);
+	assert_true(clock_mono_ns() - start >= 2 * SOON_MS * MS);
 	assert_false(ends(&worked, 0));
 	assert_int_equal(http_guard_closed(&g), 2);
 	/* It has its answer, and the time for a next request begins. */
@@ -109,7 +110,7 @@ static void places_are_few(void **state)
 /* Who does not read its answer goes, too, when its time is over and places are few; who has begun just now stays. */
 static void readers_are_slow(void **state)
 {
-	const struct http_guard_times times = {.request_ns = 20 * MS, .answer_ns = 1000 * NS_PER_S, .crowded_ns = MS, .look_ns = 5 * MS};
+	const struct http_guard_times times = {.request_ns = SOON_MS * MS, .answer_ns = 1000 * NS_PER_S, .crowded_ns = MS, .look_ns = 5 * MS};
 	struct http_guard g;
 	struct pair pairs[PLACES];
 	uint64_t start = clock_mono_ns();
@@ -120,7 +121,7 @@ static void readers_are_slow(void **state)
 	}
 	assert_true(ends(&pairs[0], LONG_MS));
 	assert_true(ends(&pairs[1], LONG_MS));
-	assert_true(clock_mono_ns() - start >= 20 * MS);
+	assert_true(clock_mono_ns() - start >= SOON_MS * MS);
 	for (size_t i = 2; i < PLACES; i++)
 		assert_false(ends(&pairs[i], 0));
 	assert_int_equal(http_guard_closed(&g), 2);
