@@ -210,7 +210,7 @@ static int set_attrs(json_t *row, const struct route_attrs *a)
 
 static json_t *age_json(const struct route_table *routes, const struct table_answer *answer)
 {
-	uint64_t now_ms = clock_wall_ms();
+	uint64_t now_ms = clock_mono_ns() / NS_PER_MS; /* as those who feed the table tell the time */
 	uint64_t changed_ms = route_changed_ms(routes, rib_view(answer->rib), answer->hit.prefix);
 	return json_count(now_ms > changed_ms ? (now_ms - changed_ms) / 1000 : 0);
 }

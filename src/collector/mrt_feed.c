@@ -115,7 +115,7 @@ static bool feed(struct mrt_feed *f)
 	if (!s)
 		return false;
 	int r = f->begun ? 0 : begin_source(f, s);
-	route_clock(tables_routes(f->tables), clock_wall_ms());
+	route_clock(tables_routes(f->tables), clock_mono_ns() / NS_PER_MS);
 	unsigned view = f->world->first_view[f->router] + (unsigned)f->source;
 	uint32_t end = route_ids_end(f->world->files), stop = end - f->at < SLICE ? end : f->at + SLICE;
 	uint8_t families = 0;

@@ -36,7 +36,7 @@ void peers_free(struct peers *all)
 void peers_clock(struct peers *all)
 {
 	all->now_ms = clock_wall_ms();
-	route_clock(tables_routes(all->tables), all->now_ms);
+	route_clock(tables_routes(all->tables), clock_mono_ns() / NS_PER_MS);
 }
 
 /* ---- coming and going ---- */

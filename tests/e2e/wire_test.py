@@ -183,6 +183,9 @@ def check_strangers(t, collector):
     try_one("cut short behind them: bad_tag", "bad_tag", *(good[:length] for length in range(shortest, len(good))))
     try_one("a byte more: bad_tag", "bad_tag", good + b"\0")
     try_one("longer than 9000 bytes: malformed", "malformed", good + bytes(9001 - len(good)), bytes(65000))
+    own = Peer(collector, "web1")
+    try_one("a number that no window can hold: malformed", "malformed",
+            *(own.seal(number=number, oldest=number) for number in (2**64 - 8193, 2**64 - 1)))
     ack = wire.Header(wire.ACK, 1, os.urandom(16), 0, os.urandom(16))
     try_one("an acknowledgement sent to a collector: malformed", "malformed",
             wire.seal(wire.load_key(collector.key_file), ack, wire.Ack("x", 0).pack()))
