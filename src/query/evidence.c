@@ -22,6 +22,11 @@ struct evidence evidence_rest(const struct evidence *whole, const struct evidenc
 		minus(whole->connections, part->connections), minus(whole->lossy, part->lossy)};
 }
 
+struct evidence evidence_sum(const struct evidence *a, const struct evidence *b)
+{
+	return (struct evidence){a->packets + b->packets, a->retransmits + b->retransmits, a->connections + b->connections, a->lossy + b->lossy};
+}
+
 double evidence_rate(const struct evidence *e)
 {
 	return e->packets ? (double)e->retransmits / (double)e->packets : 0;
@@ -76,8 +81,7 @@ bool evidence_apart(const struct evidence *part, const struct evidence *rest)
 
 double evidence_likelihood(const struct evidence *part, const struct evidence *rest)
 {
-	struct evidence whole = {part->packets + rest->packets, part->retransmits + rest->retransmits,
-		part->connections + rest->connections, part->lossy + rest->lossy};
+	struct evidence whole = evidence_sum(part, rest);
 	double one = evidence_rate(&whole);
 	if (evidence_rate(part) <= evidence_rate(rest))
 		return 0;

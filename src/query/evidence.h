@@ -25,6 +25,7 @@ struct evidence {
 
 /* What is not of the part, which is in the whole. */
 struct evidence evidence_rest(const struct evidence *whole, const struct evidence *part);
+struct evidence evidence_sum(const struct evidence *a, const struct evidence *b);
 /* 0 of no packets. */
 double evidence_rate(const struct evidence *e);
 /* Of independent witnesses for loss: that many retransmits' worth. */

@@ -193,6 +193,7 @@ export interface Move {
     after_as: number | null;
     after_name: string | null;
     changes: number;
+    networks: number;
     prefix: string | null;
     before: string | null;
     after: string | null;
@@ -208,6 +209,7 @@ export interface Incidents {
     changes: "all" | "newest" | "none";
     more: number;
     rows: (Episode | Move)[];
+    total: {bytes_sent: number};
 }
 
 export interface FlowNode extends Figures {
