@@ -16,6 +16,12 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+struct evidence evidence_of_loss(const struct measures *m)
+{
+	return (struct evidence){m->v[MEASURE_packets_sent], m->v[MEASURE_packets_retransmitted], m->v[MEASURE_connections],
+		m->v[MEASURE_connections_with_retransmit]};
+}
+
 struct evidence evidence_rest(const struct evidence *whole, const struct evidence *part)
 {
 	return (struct evidence){minus(whole->packets, part->packets), minus(whole->retransmits, part->retransmits),

@@ -62,12 +62,6 @@ static struct measures sums(const struct incident_line *line, size_t from, size_
 
 /* ---- what is counted ---- */
 
-static struct evidence loss_of(const struct measures *m)
-{
-	return (struct evidence){m->v[MEASURE_packets_sent], m->v[MEASURE_packets_retransmitted], m->v[MEASURE_connections],
-		m->v[MEASURE_connections_with_retransmit]};
-}
-
 /* Round trips in the buckets of the histogram from this one on. */
 static uint64_t slower(const struct measures *m, unsigned bound)
 {
@@ -93,7 +87,7 @@ static unsigned bound_of(const struct measures *all)
 
 static struct evidence evidence_of(enum incident_kind kind, unsigned bound, const struct measures *m)
 {
-	return kind == INCIDENT_LOSS ? loss_of(m) : slow_of(m, bound);
+	return kind == INCIDENT_LOSS ? evidence_of_loss(m) : slow_of(m, bound);
 }
 
 /* ---- the incidents of a line ---- */
