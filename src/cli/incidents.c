@@ -27,14 +27,15 @@ static void add_begin(struct table *t, const json_t *row)
 		table_cell(t, STYLE_FAINT, "before");
 }
 
-static void add_length(struct table *t, const json_t *row)
+/* over: the range has an end, and what went on then may not any more. */
+static void add_length(struct table *t, const json_t *row, bool over)
 {
 	char text[UNITS_TEXT_MAX];
 	uint64_t begin = rows_time(row, "begin"), end = rows_time(row, "end");
 	if (is_kind(row, "path"))
 		table_cell(t, STYLE_PLAIN, "%s", "");
 	else if (!end)
-		table_cell(t, STYLE_BAD, "goes on");
+		table_cell(t, over ? STYLE_PLAIN : STYLE_BAD, over ? "to the end" : "goes on");
 	else if (!begin)
 		table_cell(t, STYLE_PLAIN, "?");
 	else
@@ -63,7 +64,7 @@ static void add_quality(struct table *t, const json_t *row)
 	table_cell(t, STYLE_PLAIN, "%s", is_rtt ? "" : units_percent(rows_number(row, "retransmit_share"), text));
 }
 
-/* " 64500", or where there is none what that means. */
+/* "64500", or where there is none what that means. */
 static void put_end(const json_t *row, const char *as, const char *path, FILE *out)
 {
 	const json_t *number = json_object_get(row, as);
@@ -73,20 +74,37 @@ static void put_end(const json_t *row, const char *as, const char *path, FILE *o
 		(void)fputs(json_is_null(json_object_get(row, path)) ? "no route" : "itself", out);
 }
 
-/* "edge1: 64500 > 64510, 37 paths". */
+static bool is_there(const json_t *row, const char *key)
+{
+	return !json_is_null(json_object_get(row, key));
+}
+
+/* "64500 > 64510", "no route > 64510"; where only its length is another: "prepending". */
+static void put_ends(const json_t *row, FILE *out)
+{
+	if (!is_there(row, "before_as") && !is_there(row, "after_as") && is_there(row, "before") && is_there(row, "after")) {
+		(void)fputs("prepending", out);
+		return;
+	}
+	put_end(row, "before_as", "before", out);
+	(void)fputs(" > ", out);
+	put_end(row, "after_as", "after", out);
+}
+
+/* "edge1: 64500 > 64510, 37 paths, 120 times". */
 static void put_move(const json_t *row, FILE *out)
 {
 	CLEANUP(free_p) char *router = rows_dimension_text(row, "value");
 	CLEANUP(free_p) char *prefix = rows_dimension_text(row, "prefix");
-	long long changes = json_integer_value(json_object_get(row, "changes"));
+	long long changes = json_integer_value(json_object_get(row, "changes")), networks = json_integer_value(json_object_get(row, "networks"));
 	(void)fprintf(out, "%s: ", router ? router : "?");
-	put_end(row, "before_as", "before", out);
-	(void)fputs(" > ", out);
-	put_end(row, "after_as", "after", out);
-	if (changes == 1)
+	put_ends(row, out);
+	if (networks == 1)
 		(void)fprintf(out, ", %s", prefix ? prefix : "?");
 	else
-		(void)fprintf(out, ", %lld paths", changes);
+		(void)fprintf(out, ", %lld paths", networks);
+	if (changes > networks)
+		(void)fprintf(out, ", %lld times", changes);
 }
 
 /* The numbers of lines, with blanks between. */
@@ -115,7 +133,7 @@ static void add_move(struct table *t, const json_t *row)
 		table_cell(t, STYLE_PLAIN, "%s", "");
 }
 
-static int print_rows(const json_t *rows, const struct screen *screen)
+static int print_rows(const json_t *rows, bool over, const struct screen *screen)
 {
 	static const struct table_column columns[] = {
 		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"IN IT", true, 0, 0},
@@ -130,7 +148,7 @@ static int print_rows(const json_t *rows, const struct screen *screen)
 		const char *kind = json_string_value(json_object_get(row, "kind"));
 		table_cell(t, STYLE_FAINT, "%zu", i + 1);
 		add_begin(t, row);
-		add_length(t, row);
+		add_length(t, row, over);
 		table_cell(t, STYLE_PLAIN, "%s", kind ? kind : "?");
 		(is_kind(row, "path") ? add_move : add_quality)(t, row);
 		add_text(t, row, put_with);
@@ -141,8 +159,17 @@ static int print_rows(const json_t *rows, const struct screen *screen)
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Of a range without an event. */
+static const char *nothing(const json_t *answer)
+{
+	return rows_number(json_object_get(answer, "total"), "bytes_sent") > 0
+		? "nothing happened: no time of more loss or slower answers than at other times"
+		: "no traffic in this time";
+}
+
 static int print_answer(const struct options *o, const struct client_answer *a)
 {
+	uint64_t end_s = rows_time(a->json, "to") + (uint64_t)rows_number(a->json, "step");
 	const json_t *rows = json_object_get(a->json, "rows");
 	const char *changes = json_string_value(json_object_get(a->json, "changes"));
 	struct screen screen = screen_get();
@@ -150,13 +177,17 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	(void)fputs("\n\n", stdout);
 	int r = EXIT_DONE;
 	if (json_array_size(rows))
-		r = print_rows(rows, &screen);
+		r = print_rows(rows, end_s * 1000 <= clock_wall_ms(), &screen);
 	else
-		(void)puts("nothing happened: no time of more loss or slower answers than at other times, and no path changed");
+		(void)puts(nothing(a->json));
 	if (json_integer_value(json_object_get(a->json, "more")))
 		(void)printf("\n%lld more of less weight (--limit)\n", (long long)json_integer_value(json_object_get(a->json, "more")));
 	if (changes && strcmp(changes, "newest") == 0)
 		(void)puts("older changes of paths were not looked at: there are too many");
+	else if (changes && strcmp(changes, "none") == 0)
+		(void)puts("changes of paths have nothing of this filter and are left out");
+	else if (!json_array_size(rows))
+		(void)puts("no path changed");
 	return r;
 }
 

@@ -3,7 +3,7 @@
 /* What happened when (query/incidents.h), in one view of the store where it can do that. The routers and ASes with the most that was sent
  * again are looked at; each kind of line is one question over time. Only when two or more incidents are found the sums of every
  * router and path are asked for, which tell which is in which. Buckets are wide enough that such a question reads no more than
- * some millions of rows: of minutes, of hours, of days by the length of the range. Last the changes of paths are read, the newest so many. */
+ * some millions of rows: of minutes, of hours, of days by the length of the range that has traffic. Last the changes of paths are read, the newest so many. */
 
 #include "http/incidents.h"
 
@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "http/rows.h"
+#include "http/since.h"
 #include "http/table.h"
 #include "query/filter.h"
 
@@ -26,7 +27,9 @@ struct asked {
 	struct http_call *call;
 	const struct http_question *q;
 	struct http_asking asking;
+	uint64_t since_s; /* the first traffic that there is; 0: none */
 	struct query_result routers, vias; /* the largest; what is covered */
+	struct query_result everything;    /* over time */
 	struct incident_lines lines;
 	struct incidents found;
 	struct incident_moves moves;
@@ -38,13 +41,14 @@ struct asked {
 
 /* ---- asking ---- */
 
-static uint32_t step_of(const struct query *q)
+/* No narrower. */
+static uint32_t width_of(uint64_t range_s)
 {
 	size_t i = 0;
-	while (q->to_s - q->from_s > widths[i].range_s && i + 1 < ARRAY_LEN(widths))
+	while (range_s > widths[i].range_s && i + 1 < ARRAY_LEN(widths))
 		i++;
 	uint32_t step_s = widths[i].step_s;
-	while ((q->to_s - q->from_s) / step_s + 2 > STRETCH_BUCKETS_MAX) /* of days, some years */
+	while (range_s / step_s + 2 > STRETCH_BUCKETS_MAX) /* of days, some years */
 		step_s *= 2;
 	return step_s;
 }
@@ -67,57 +71,82 @@ static bool ask_most(struct asked *a, enum dimension dim, size_t limit, struct q
 	return http_ask(&a->asking, &most, ret);
 }
 
+/* The question over time of what there is of the range. Nothing before the first traffic is looked at: a short past has narrow buckets in a long
+ * range, too. */
+static struct query over_time(const struct asked *a)
+{
+	struct query q = a->q->query;
+	q.by[0] = DIM_time;
+	q.by_count = 1;
+	q.from_s = a->since_s > a->routers.from_s && a->since_s < a->routers.to_s ? a->since_s : a->routers.from_s;
+	q.to_s = a->routers.to_s;
+	q.exact_range = true;
+	q.limit = 0;
+	q.keep_snapshot = true;
+	return q;
+}
+
+/* In buckets as wide as the length asks for, or as they are kept so long ago. */
+static bool ask_everything(struct asked *a)
+{
+	struct query q = over_time(a);
+	q.points_max = STRETCH_BUCKETS_MAX;
+	q.step_min_s = width_of(q.to_s - q.from_s);
+	return http_ask(&a->asking, &q, &a->everything);
+}
+
 /* The bucket that is still filling would look like an end. */
-static void set_buckets(struct asked *a, size_t *ret_points)
+static size_t set_buckets(struct asked *a)
 {
 	uint64_t now_s = clock_wall_ms() / 1000, to_s = a->routers.to_s < now_s ? a->routers.to_s : now_s;
-	a->said = (struct incidents_said){.to_s = a->routers.to_s, .step_s = step_of(&a->q->query), .backend = &a->call->server->backend};
-	a->said.start_s = a->routers.from_s - a->routers.from_s % a->said.step_s;
-	size_t points = to_s > a->said.start_s ? (to_s - a->said.start_s) / a->said.step_s : 0;
-	*ret_points = points < STRETCH_BUCKETS_MAX ? points : STRETCH_BUCKETS_MAX;
+	uint32_t step_s = a->everything.step_s;
+	uint64_t start_s = a->everything.from_s - a->everything.from_s % step_s;
+	a->said = (struct incidents_said){.start_s = start_s, .to_s = a->routers.to_s, .step_s = step_s, .over = a->routers.to_s + step_s <= now_s,
+		.backend = &a->call->server->backend};
+	size_t points = to_s > start_s ? (to_s - start_s) / step_s : 0;
+	return points < STRETCH_BUCKETS_MAX ? points : STRETCH_BUCKETS_MAX;
 }
 
 static bool choose_lines(struct asked *a)
 {
-	size_t points;
-	if (!ask_most(a, DIM_router, INCIDENTS_ROUTERS_MAX + 1, &a->routers) || !ask_most(a, DIM_via, INCIDENTS_ASES_MAX + 1, &a->vias))
+	if (!since_ask(&a->asking, &a->since_s) || !ask_most(a, DIM_router, INCIDENTS_ROUTERS_MAX + 1, &a->routers) ||
+		!ask_most(a, DIM_via, INCIDENTS_ASES_MAX + 1, &a->vias) || !ask_everything(a))
 		return false;
-	set_buckets(a, &points);
+	size_t points = set_buckets(a);
 	return incident_lines_make(&a->routers, &a->vias, points, &a->lines) == 0 || out_of_memory(a);
 }
 
-/* The lines first..first + count of one dimension, or everything, over time. Rows come by time, and of one time in the order of the lines, of
- * which some may be missing. False: the reply says why not. */
+static void set_bucket(struct asked *a, size_t line, const struct query_row *row)
+{
+	uint64_t time_s = row->values[0].number, bucket = (time_s - a->said.start_s) / a->said.step_s;
+	if (time_s >= a->said.start_s && bucket < a->lines.points)
+		a->lines.list[line].buckets[bucket] = row->m;
+}
+
+/* The lines first..first + count of one dimension over time. Rows come by time, and of one time in the order of the lines, of which some may
+ * be missing. False: the reply says why not. */
 static bool ask_times(struct asked *a, size_t first, size_t count)
 {
 	struct query_row keys[INCIDENTS_LINES_MAX];
-	struct query times = a->q->query;
+	struct query q = over_time(a);
 	struct query_result result;
 	enum dimension dim = a->lines.list[first].dim;
-	times.by[0] = DIM_time;
-	times.by[1] = dim;
-	times.by_count = dim == INCIDENT_EVERYTHING ? 1 : 2;
-	times.from_s = a->routers.from_s;
-	times.to_s = a->routers.to_s;
-	times.exact_range = true;
-	times.step_s = a->said.step_s;
-	times.limit = 0;
-	times.keep_snapshot = true;
-	for (size_t i = 0; i < count && times.by_count == 2; i++)
-		keys[times.only_count++] = (struct query_row){.values = &a->lines.list[first + i].value};
-	times.only = times.only_count ? keys : NULL;
-	if (!http_ask(&a->asking, &times, &result))
+	q.by[q.by_count++] = dim;
+	q.step_s = a->said.step_s;
+	q.only = keys;
+	for (size_t i = 0; i < count; i++)
+		keys[q.only_count++] = (struct query_row){.values = &a->lines.list[first + i].value};
+	if (!http_ask(&a->asking, &q, &result))
 		return false;
 	size_t at = 0;
 	for (size_t i = 0; i < result.row_count; i++) {
 		const struct query_row *row = &result.rows[i];
-		uint64_t time_s = row->values[0].number, bucket = (time_s - a->said.start_s) / a->said.step_s;
-		if (i == 0 || time_s != result.rows[i - 1].values[0].number)
+		if (i == 0 || row->values[0].number != result.rows[i - 1].values[0].number)
 			at = 0;
-		while (times.by_count == 2 && at < count && value_cmp(dimension_table[dim].kind, &keys[at].values[0], &row->values[1]) != 0)
+		while (at < count && value_cmp(dimension_table[dim].kind, &keys[at].values[0], &row->values[1]) != 0)
 			at++;
-		if (at < count && time_s >= a->said.start_s && bucket < a->lines.points)
-			a->lines.list[first + at].buckets[bucket] = row->m;
+		if (at < count)
+			set_bucket(a, first + at, row);
 	}
 	query_result_done(&result);
 	return true;
@@ -150,7 +179,9 @@ static bool ask_paths(struct asked *a)
 static bool ask_lines(struct asked *a)
 {
 	size_t routers = a->lines.router_count, ases = a->lines.count - 1 - routers;
-	if (!ask_times(a, 0, 1) || (routers && !ask_times(a, 1, routers)) || (ases && !ask_times(a, 1 + routers, ases)))
+	for (size_t i = 0; i < a->everything.row_count; i++)
+		set_bucket(a, 0, &a->everything.rows[i]);
+	if ((routers && !ask_times(a, 1, routers)) || (ases && !ask_times(a, 1 + routers, ases)))
 		return false;
 	if (incidents_find(&a->lines, &a->found) < 0)
 		return out_of_memory(a);
@@ -331,7 +362,7 @@ static json_t *move_json(const struct asked *a, const struct incident_move *m)
 	int rc = json_object_set_new(row, "hop", render_as(m->hop)) | json_object_set_new(row, "hop_name", as_name(a, m->hop));
 	rc |= json_object_set_new(row, "before_as", render_as(m->before_as)) | json_object_set_new(row, "before_name", as_name(a, m->before_as));
 	rc |= json_object_set_new(row, "after_as", render_as(m->after_as)) | json_object_set_new(row, "after_name", as_name(a, m->after_as));
-	rc |= json_object_set_new(row, "changes", json_integer(m->changes));
+	rc |= json_object_set_new(row, "changes", json_integer(m->changes)) | json_object_set_new(row, "networks", json_integer(m->networks));
 	rc |= json_object_set_new(row, "prefix", render_value(DIM_prefix, &m->prefix));
 	rc |= json_object_set_new(row, "before", render_value(DIM_path, &m->before));
 	rc |= json_object_set_new(row, "after", render_value(DIM_path, &m->after));
@@ -377,7 +408,7 @@ static int write_json(const struct asked *a, const struct events *events)
 		(void)fputs(i ? "," : "", a->out);
 		rc = render_object_write(row_of(a, events, i), a->out);
 	}
-	(void)fputs("]}", a->out);
+	(void)fprintf(a->out, "],\"total\":{\"bytes_sent\":%llu}}", (unsigned long long)a->everything.total.v[MEASURE_bytes_sent]);
 	return rc;
 }
 
@@ -385,7 +416,7 @@ static int write_csv(const struct asked *a, const struct events *events)
 {
 	static const char *const columns[] = {"kind", "begin", "end", "dim", "value", "name", "inside.bytes_sent", "inside.packets_sent",
 		"inside.packets_retransmitted", "inside.retransmit_rate", "outside.retransmit_rate", "inside.rtt_p50_us", "outside.rtt_p50_us", "retransmit_share",
-		"excess", "hop", "before_as", "after_as", "changes", "prefix", "before", "after", "verdict"};
+		"excess", "hop", "before_as", "after_as", "changes", "networks", "prefix", "before", "after", "verdict"};
 	table_csv_header(columns, ARRAY_LEN(columns), a->out);
 	for (size_t i = 0; i < events->count; i++) {
 		json_t *row = row_of(a, events, i);
@@ -421,6 +452,7 @@ static void answer(struct asked *a)
 	incident_lines_done(&a->lines);
 	query_result_done(&a->routers);
 	query_result_done(&a->vias);
+	query_result_done(&a->everything);
 }
 
 void http_incidents(struct http_call *call)

@@ -9,6 +9,7 @@
 struct incidents_said {
 	uint64_t start_s, to_s; /* of the first bucket; end of the range */
 	uint32_t step_s;
+	bool over; /* the range ended before now: what went on then may not any more */
 	const struct http_backend *backend; /* for names */
 };
 

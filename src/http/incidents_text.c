@@ -20,12 +20,14 @@ static void put_line(const struct incidents_said *said, const struct incident_li
 		say_value(said->backend, line->dim, &line->value, out);
 }
 
-/* " from 14:05 UTC to 15:00 UTC", " since 14:05 UTC", " until 15:00 UTC", "". */
+/* " from 14:05 UTC to 15:00 UTC", " since 14:05 UTC", " from 14:05 UTC on", " until 15:00 UTC", "". */
 static void put_when(const struct incidents_said *said, const struct incident *i, FILE *out)
 {
+	bool on = i->beyond && !said->over;
 	if (!i->before) {
-		(void)fputs(i->beyond ? " since " : " from ", out);
+		(void)fputs(on ? " since " : " from ", out);
 		say_time(said->start_s + i->from * said->step_s, said->to_s, out);
+		(void)fputs(i->beyond && !on ? " on" : "", out);
 	}
 	if (!i->beyond) {
 		(void)fputs(i->before ? " until " : " to ", out);
@@ -33,15 +35,24 @@ static void put_when(const struct incidents_said *said, const struct incident *i
 	}
 }
 
+/* Of all that was sent again in its time. */
+static void put_share(const struct incident *i, FILE *out)
+{
+	double all = (double)i->all.v[MEASURE_packets_retransmitted];
+	(void)fputs(i->line->dim == DIM_via ? " was on the path of " : " had ", out);
+	say_percent(all > 0 ? (double)i->in.v[MEASURE_packets_retransmitted] / all : 0, out);
+	(void)fputs(" of all retransmits", out);
+}
+
 static void put_loss(const struct incidents_said *said, const struct incident *i, FILE *out)
 {
-	(void)fputs(i->line->dim == DIM_via ? " was on the path of " : " had ", out);
-	say_percent(i->all.v[MEASURE_packets_retransmitted] ? (double)i->in.v[MEASURE_packets_retransmitted] / (double)i->all.v[MEASURE_packets_retransmitted] : 0, out);
-	(void)fputs(" of all retransmits", out);
+	bool everything = i->line->dim == INCIDENT_EVERYTHING;
+	if (!everything)
+		put_share(i, out);
 	put_when(said, i, out);
 	(void)fputs(": ", out);
 	say_percent(measures_retransmit_rate(&i->in), out);
-	(void)fputs(", against ", out);
+	(void)fputs(everything ? " of the packets were sent again, against " : ", against ", out);
 	say_percent(measures_retransmit_rate(&i->out), out);
 	(void)fputs(" at other times", out);
 }
@@ -69,7 +80,7 @@ char *incidents_verdict(const struct incidents_said *said, const struct incident
 	return finish(out, &text);
 }
 
-/* "from 64500 A to 64510 B behind 64499 C". */
+/* " from 64500 A to 64510 B behind 64499 C"; " by 64500 A". */
 static void put_ways(const struct incidents_said *said, const struct incident_move *m, FILE *out)
 {
 	if (m->before_as && !m->won) {
@@ -86,6 +97,47 @@ static void put_ways(const struct incidents_said *said, const struct incident_mo
 	}
 }
 
+/* "edge1: 37 paths", "edge1: the route to 192.0.2.0/24". */
+static void put_subject(const struct incidents_said *said, const struct incident_move *m, FILE *out)
+{
+	bool is_route = m->lost || m->won;
+	say_value(said->backend, DIM_router, &m->router, out);
+	if (m->networks > 1) {
+		(void)fprintf(out, ": %u %s", m->networks, is_route ? "routes" : "paths");
+		return;
+	}
+	(void)fputs(is_route ? ": the route to " : ": ", out);
+	say_value(said->backend, DIM_prefix, &m->prefix, out);
+}
+
+static void put_move(const struct incidents_said *said, const struct incident_move *m, FILE *out)
+{
+	bool one = m->networks == 1;
+	if (m->lost || m->won) {
+		put_ways(said, m, out);
+		(void)fprintf(out, " %s %s", one ? "was" : "were", m->lost ? "lost" : "learnt");
+	} else if (!m->before_as && !m->after_as) {
+		(void)fprintf(out, " kept %s ASes and changed in prepending", one ? "its" : "their");
+	} else {
+		(void)fputs(" moved", out);
+		put_ways(said, m, out);
+	}
+	if (m->changes > m->networks)
+		(void)fprintf(out, ", %u times", m->changes);
+}
+
+/* " at 14:05 UTC"; " between 14:05 UTC and 15:40 UTC". */
+static void put_moment(const struct incidents_said *said, const struct incident_move *m, FILE *out)
+{
+	bool at_once = m->to_ms - m->from_ms <= INCIDENT_MOVE_S * 1000;
+	(void)fputs(at_once ? " at " : " between ", out);
+	say_time(m->from_ms / 1000, said->to_s, out);
+	if (at_once)
+		return;
+	(void)fputs(" and ", out);
+	say_time(m->to_ms / 1000, said->to_s, out);
+}
+
 char *incidents_move_verdict(const struct incidents_said *said, const struct incident_move *m)
 {
 	char *text = NULL;
@@ -93,16 +145,8 @@ char *incidents_move_verdict(const struct incidents_said *said, const struct inc
 	FILE *out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
-	say_value(said->backend, DIM_router, &m->router, out);
-	if (m->changes == 1) {
-		(void)fputs(": ", out);
-		say_value(said->backend, DIM_prefix, &m->prefix, out);
-	} else {
-		(void)fprintf(out, ": %u paths", m->changes);
-	}
-	(void)fputs(m->lost ? " lost" : m->won ? " found" : " moved", out);
-	put_ways(said, m, out);
-	(void)fputs(" at ", out);
-	say_time(m->from_ms / 1000, said->to_s, out);
+	put_subject(said, m, out);
+	put_move(said, m, out);
+	put_moment(said, m, out);
 	return finish(out, &text);
 }

@@ -98,8 +98,7 @@ static size_t read_buckets(const struct suspect *s, const struct query_result *t
 		packets += m->v[MEASURE_packets_sent];
 		if (at >= SUSPECTS_BUCKETS_MAX || time_s + times->step_s > now_s)
 			continue;
-		of[at] = (struct evidence){m->v[MEASURE_packets_sent], m->v[MEASURE_packets_retransmitted], m->v[MEASURE_connections],
-			m->v[MEASURE_connections_with_retransmit]};
+		of[at] = evidence_of_loss(m);
 		count = at + 1;
 	}
 	double own = (double)s->own.packets;
@@ -187,6 +186,11 @@ static json_t *filter_of(const struct suspect *s)
 	return render_string(both);
 }
 
+static json_t *rate_of(const struct measures *m)
+{
+	return m->v[MEASURE_packets_sent] ? json_real(measures_retransmit_rate(m)) : json_null();
+}
+
 /* With the figures of each, where they are told. */
 static json_t *as_list(const struct asked *a, const struct suspect_list *list, bool figures)
 {
@@ -196,8 +200,8 @@ static json_t *as_list(const struct asked *a, const struct suspect_list *list, b
 		struct dim_value as = {.known = true, .number = list->list[i].as};
 		json_t *one = json_pack("{s:I, s:o}", "as", (json_int_t)as.number, "name", name_of(a, DIM_via, &as));
 		if (figures)
-			(void)json_object_update_new(one, json_pack("{s:I, s:I, s:f}", "packets_sent", (json_int_t)m->v[MEASURE_packets_sent],
-				"packets_retransmitted", (json_int_t)m->v[MEASURE_packets_retransmitted], "retransmit_rate", measures_retransmit_rate(m)));
+			(void)json_object_update_new(one, json_pack("{s:I, s:I, s:o}", "packets_sent", (json_int_t)m->v[MEASURE_packets_sent],
+				"packets_retransmitted", (json_int_t)m->v[MEASURE_packets_retransmitted], "retransmit_rate", rate_of(m)));
 		if (json_array_append_new(all, one) < 0) {
 			json_decref(all);
 			return NULL;
@@ -282,7 +286,7 @@ static int write_json(const struct asked *a, FILE *out)
 {
 	http_rows_write_range(a->paths.from_s, a->paths.to_s, out);
 	int rc = write_verdict(a, out);
-	(void)fputs(",\"rows\":[", out);
+	(void)fprintf(out, ",\"compared\":%s,\"rows\":[", a->found.compared ? "true" : "false");
 	for (size_t i = 0; i < a->found.count && rc == 0; i++) {
 		(void)fputs(i ? "," : "", out);
 		rc = render_object_write(row_of(a, i), out);

@@ -92,9 +92,10 @@ static void put_nobody(const struct suspects *found, FILE *out)
 		(void)fprintf(out, "Too few packets to say: %llu", (unsigned long long)packets);
 		return;
 	}
-	(void)fputs("Nothing stands out: ", out);
+	(void)fputs(found->compared ? "Nothing stands out: " : "Nothing to tell apart: ", out);
 	say_percent((double)found->total.v[MEASURE_packets_retransmitted] / (double)packets, out);
-	(void)fputs(" of the packets were sent again, and no AS, way between two, router or country has clearly more than its share", out);
+	(void)fputs(found->compared ? " of the packets were sent again, and no AS, way between two, router or country has clearly more than its share"
+		: " of the packets were sent again, and no AS, router or country is known that has enough of them and leaves enough to others", out);
 }
 
 char *suspects_verdict(const struct suspects_said *said, size_t i)

@@ -16,10 +16,21 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+struct evidence evidence_of_loss(const struct measures *m)
+{
+	return (struct evidence){m->v[MEASURE_packets_sent], m->v[MEASURE_packets_retransmitted], m->v[MEASURE_connections],
+		m->v[MEASURE_connections_with_retransmit]};
+}
+
 struct evidence evidence_rest(const struct evidence *whole, const struct evidence *part)
 {
 	return (struct evidence){minus(whole->packets, part->packets), minus(whole->retransmits, part->retransmits),
 		minus(whole->connections, part->connections), minus(whole->lossy, part->lossy)};
+}
+
+struct evidence evidence_sum(const struct evidence *a, const struct evidence *b)
+{
+	return (struct evidence){a->packets + b->packets, a->retransmits + b->retransmits, a->connections + b->connections, a->lossy + b->lossy};
 }
 
 double evidence_rate(const struct evidence *e)
@@ -76,8 +87,7 @@ bool evidence_apart(const struct evidence *part, const struct evidence *rest)
 
 double evidence_likelihood(const struct evidence *part, const struct evidence *rest)
 {
-	struct evidence whole = {part->packets + rest->packets, part->retransmits + rest->retransmits,
-		part->connections + rest->connections, part->lossy + rest->lossy};
+	struct evidence whole = evidence_sum(part, rest);
 	double one = evidence_rate(&whole);
 	if (evidence_rate(part) <= evidence_rate(rest))
 		return 0;

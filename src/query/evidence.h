@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "query/stats.h"
+#include "traffic/measures.h"
 
 struct evidence {
 	uint64_t packets, retransmits, connections, lossy;
@@ -23,8 +24,11 @@ struct evidence {
 
 #define EVIDENCE_PACKETS_MIN 1000 /* fewer say little about a rate */
 
+/* Retransmits by packets. */
+struct evidence evidence_of_loss(const struct measures *m);
 /* What is not of the part, which is in the whole. */
 struct evidence evidence_rest(const struct evidence *whole, const struct evidence *part);
+struct evidence evidence_sum(const struct evidence *a, const struct evidence *b);
 /* 0 of no packets. */
 double evidence_rate(const struct evidence *e);
 /* Of independent witnesses for loss: that many retransmits' worth. */

@@ -12,6 +12,11 @@
 
 #define MEMBERS_MAX 64
 
+struct incident_move_network {
+	size_t move;
+	struct prefix prefix;
+};
+
 struct parting {
 	uint32_t before, after, hop;
 };
@@ -28,6 +33,8 @@ static struct parting part(const struct store_change *c)
 	size_t n = members_of(&c->before, before), m = members_of(&c->after, after), i = 0;
 	while (i < n && i < m && before[i] == after[i])
 		i++;
+	if (i == n && i == m && c->before.known && c->after.known)
+		return (struct parting){0};
 	return (struct parting){i < n ? before[i] : 0, i < m ? after[i] : 0, i ? before[i - 1] : 0};
 }
 
@@ -47,8 +54,23 @@ void incident_moves_init(struct incident_moves *moves)
 void incident_moves_done(struct incident_moves *moves)
 {
 	free(moves->list);
+	free(moves->networks);
 	arena_done(&moves->arena);
 	*moves = (struct incident_moves){0};
+}
+
+static int note_network(struct incident_moves *moves, const struct incident_move *m, const struct prefix *prefix)
+{
+	if (moves->network_count == moves->network_cap) {
+		size_t cap = moves->network_cap ? moves->network_cap * 2 : 64;
+		struct incident_move_network *networks = realloc(moves->networks, cap * sizeof(*networks));
+		if (!networks)
+			return -ENOMEM;
+		moves->networks = networks;
+		moves->network_cap = cap;
+	}
+	moves->networks[moves->network_count++] = (struct incident_move_network){(size_t)(m - moves->list), *prefix};
+	return 0;
 }
 
 /* The example is of the first change, and so of the last that comes. */
@@ -56,7 +78,9 @@ static int set_example(struct incident_moves *moves, struct incident_move *m, co
 {
 	m->from_ms = c->time_ms;
 	m->changes++;
-	int r = value_keep(&moves->arena, dimension_table[DIM_prefix].kind, &c->prefix, &m->prefix);
+	int r = note_network(moves, m, &c->prefix.prefix);
+	if (r == 0)
+		r = value_keep(&moves->arena, dimension_table[DIM_prefix].kind, &c->prefix, &m->prefix);
 	if (r == 0)
 		r = value_keep(&moves->arena, dimension_table[DIM_path].kind, &c->before, &m->before);
 	return r < 0 ? r : value_keep(&moves->arena, dimension_table[DIM_path].kind, &c->after, &m->after);
@@ -96,8 +120,23 @@ static int by_begin(const void *a, const void *b)
 	return (m->from_ms > n->from_ms) - (m->from_ms < n->from_ms);
 }
 
+static int by_move(const void *a, const void *b)
+{
+	const struct incident_move_network *m = a, *n = b;
+	return m->move != n->move ? m->move > n->move ? 1 : -1 : prefix_cmp(&m->prefix, &n->prefix);
+}
+
+static void count_networks(struct incident_moves *moves)
+{
+	if (moves->network_count)
+		qsort(moves->networks, moves->network_count, sizeof(*moves->networks), by_move);
+	for (size_t i = 0; i < moves->network_count; i++)
+		moves->list[moves->networks[i].move].networks += i == 0 || by_move(&moves->networks[i - 1], &moves->networks[i]) != 0;
+}
+
 void incident_moves_sort(struct incident_moves *moves)
 {
+	count_networks(moves);
 	if (moves->count)
 		qsort(moves->list, moves->count, sizeof(*moves->list), by_begin);
 }

@@ -10,7 +10,8 @@
  * it. The likeliest AS is named. Another one of about the same time belongs to it where most packets of the one are packets of the
  * other, or where it is explained by it: without the packets that both have, it would not be apart. (How many both have is known of the
  * whole range; what was lost on them is taken to be that part of what the named one lost.) A router, or everything, is named, and
- * ASes then belong to it, when neither one AS explains it nor several, with a rest of it that was as usual.
+ * ASes then belong to it, when neither one AS explains it nor several, with a rest of it that was as usual. One whose packets are all that AS's
+ * stands beside it, for they cannot be told apart.
  *
  * Round trips are looked at as packets are: a slow one, in place of one sent again, is one above a bound of the histogram that about a
  * quarter of the line's were above. So both need one statistic. Samples are of connections, one each or few, and count as
@@ -19,6 +20,7 @@
 #include "query/incidents.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +36,13 @@
 #define REST         0.1  /* of a router's packets, or everything's: so many speak for it */
 #define SAME_TIME    0.5  /* of the shorter one: that both have */
 #define SAME_TRAFFIC 0.5  /* of the smaller one's packets */
+#define SAME         0.98 /* of the larger one's */
 #define MEMBERS_MAX  256
 
 struct incident_found {
 	struct incident incident;
 	struct stretch stretch;
+	double weight;  /* its likelihood, in what was sent again: so that one line's can be compared with another's */
 	unsigned bound; /* of round trips */
 };
 
@@ -57,12 +61,6 @@ static struct measures sums(const struct incident_line *line, size_t from, size_
 }
 
 /* ---- what is counted ---- */
-
-static struct evidence loss_of(const struct measures *m)
-{
-	return (struct evidence){m->v[MEASURE_packets_sent], m->v[MEASURE_packets_retransmitted], m->v[MEASURE_connections],
-		m->v[MEASURE_connections_with_retransmit]};
-}
 
 /* Round trips in the buckets of the histogram from this one on. */
 static uint64_t slower(const struct measures *m, unsigned bound)
@@ -89,29 +87,48 @@ static unsigned bound_of(const struct measures *all)
 
 static struct evidence evidence_of(enum incident_kind kind, unsigned bound, const struct measures *m)
 {
-	return kind == INCIDENT_LOSS ? loss_of(m) : slow_of(m, bound);
+	return kind == INCIDENT_LOSS ? evidence_of_loss(m) : slow_of(m, bound);
 }
 
 /* ---- the incidents of a line ---- */
 
+/* By how much the rest of the traffic rose in that time, above its median rate at other times, in which it may have had incidents of its own; 1
+ * where little is known of it. */
+static double rise_of_the_rest(const struct finding *f, const struct incident_found *found)
+{
+	const struct incident *i = &found->incident;
+	double rates[STRETCH_BUCKETS_MAX];
+	struct evidence inside = {0};
+	size_t n = 0;
+	for (size_t b = 0; b < f->lines->points; b++) {
+		struct measures m = f->lines->list[0].buckets[b];
+		measures_take_away(&m, &i->line->buckets[b]);
+		struct evidence rest = evidence_of(i->kind, found->bound, &m);
+		if (b >= i->from && b < i->to)
+			inside = evidence_sum(&inside, &rest);
+		else if (rest.packets >= EVIDENCE_PACKETS_MIN)
+			rates[n++] = evidence_rate(&rest);
+	}
+	struct evidence all = evidence_of(i->kind, found->bound, &i->all);
+	if (!n || (double)inside.packets < (1 - EVERYWHERE) * (double)all.packets)
+		return 1;
+	double usual = stats_median(rates, n);
+	return usual > 0 ? evidence_rate(&inside) / usual : 1;
+}
+
 /* The rest of the traffic may have risen, too: what is left of the rise must do. */
 static bool is_its_own(const struct finding *f, const struct incident_found *found)
 {
-	const struct incident *i = &found->incident;
-	enum incident_kind kind = i->kind;
-	unsigned bound = found->bound;
-	const struct incident_line *everything = &f->lines->list[0];
-	if (i->line == everything)
+	if (found->incident.line == &f->lines->list[0])
 		return true;
-	struct measures whole = sums(everything, 0, f->lines->points), in = i->all, out = whole;
-	measures_take_away(&out, &in);
-	measures_take_away(&in, &i->in);
-	measures_take_away(&out, &i->out);
-	struct evidence inside = evidence_of(kind, bound, &in), outside = evidence_of(kind, bound, &out), all_inside = evidence_of(kind, bound, &i->all);
-	if ((double)inside.packets < (1 - EVERYWHERE) * (double)all_inside.packets || outside.packets < EVIDENCE_PACKETS_MIN)
-		return true;
-	double rise = evidence_rate(&outside) > 0 ? evidence_rate(&inside) / evidence_rate(&outside) : 1;
+	double rise = rise_of_the_rest(f, found);
 	return rise <= 1 || evidence_rate(&found->stretch.in) >= RISE * rise * evidence_rate(&found->stretch.out);
+}
+
+static double weight_of(const struct stretch *s)
+{
+	struct evidence whole = evidence_sum(&s->in, &s->out);
+	return evidence_likelihood(&s->in, &s->out) * (double)whole.retransmits / evidence_events(&whole);
 }
 
 static bool is_worth_a_look(const struct incident *i)
@@ -146,6 +163,7 @@ static void look_at(struct finding *f, const struct incident_line *line, enum in
 				.in = sums(line, s->from, s->to), .out = rest, .all = sums(&f->lines->list[0], s->from, s->to),
 				.excess = evidence_excess(&s->in, &s->out)},
 			.stretch = *s,
+			.weight = weight_of(s),
 			.bound = bound,
 		};
 		if (is_worth_a_look(&found.incident) && is_its_own(f, &found) && (kind == INCIDENT_LOSS || median_rose(&found.incident)))
@@ -203,7 +221,7 @@ static bool belongs_to(const struct finding *f, const struct incident_found *oth
 }
 
 /* A router, or everything, is at fault when no AS alone explains it, nor several of them with the rest of it as usual. */
-static const struct incident_found *explanation(const struct finding *f, size_t named, const struct incident_found *other, bool *ret_by_several)
+static struct incident_found *explanation(const struct finding *f, size_t named, const struct incident_found *other, bool *ret_by_several)
 {
 	struct evidence left = other->stretch.in;
 	for (size_t i = 0; i < named; i++) {
@@ -217,7 +235,7 @@ static const struct incident_found *explanation(const struct finding *f, size_t 
 	return NULL;
 }
 
-/* ASes first, for who can be called; then routers, then everything; each by likelihood. */
+/* ASes first, for who can be called; then routers, then everything; each by weight. */
 static int class_of(const struct incident_found *x)
 {
 	return x->incident.line->dim == DIM_via ? 0 : x->incident.line->dim == DIM_router ? 1 : 2;
@@ -228,8 +246,8 @@ static int by_class(const void *a, const void *b)
 	const struct incident_found *x = a, *y = b;
 	if (class_of(x) != class_of(y))
 		return class_of(x) - class_of(y);
-	if (x->stretch.likelihood != y->stretch.likelihood)
-		return x->stretch.likelihood > y->stretch.likelihood ? -1 : 1;
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
 	return (x->incident.line > y->incident.line) - (x->incident.line < y->incident.line);
 }
 
@@ -270,10 +288,19 @@ static size_t settle_as(struct finding *f, size_t named, const struct incident_f
 	return named + 1;
 }
 
+/* The one cannot be told apart from the other. */
+static bool is_same_traffic(const struct finding *f, const struct incident_found *a, const struct incident_found *b)
+{
+	double most = fmax(shared(f, &a->incident, &a->incident), shared(f, &b->incident, &b->incident));
+	return shared(f, &a->incident, &b->incident) >= SAME * most;
+}
+
 static size_t settle_wider(struct finding *f, size_t named, const struct incident_found *other)
 {
 	bool by_several = false;
-	const struct incident_found *by = explanation(f, named, other, &by_several);
+	struct incident_found *by = explanation(f, named, other, &by_several);
+	if (by && is_same_traffic(f, by, other))
+		note(&by->incident, other->incident.line);
 	if (by || by_several)
 		return named;
 	struct incident_found wider = *other;

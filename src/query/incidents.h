@@ -47,16 +47,19 @@ void incident_lines_done(struct incident_lines *lines);
 struct incident_move {
 	uint64_t from_ms, to_ms; /* of the first change and the last */
 	struct dim_value router;
-	uint32_t before_as, after_as; /* where the paths part: the AS that was left, and that was come to; 0: there is none */
+	uint32_t before_as, after_as; /* where the paths part: the AS that was left, and that was come to; 0: there is none, of both and hop: the
+				       * ASes are the same, prepended otherwise */
 	uint32_t hop;                 /* the AS before that, which both paths have; 0: none, they part at the router */
 	bool lost, won;               /* there is no route after, was none before */
-	uint32_t changes;
+	uint32_t changes, networks;   /* a network may go there again and again */
 	struct dim_value prefix, before, after; /* of the first change, as an example */
 };
 
 struct incident_moves {
-	struct incident_move *list; /* in the order of their beginning once all are added */
+	struct incident_move *list; /* in the order of their beginning once all are added, and then with how many networks each has */
 	size_t count, cap;
+	struct incident_move_network *networks; /* of all moves */
+	size_t network_count, network_cap;
 	struct arena arena; /* owns values */
 };
 

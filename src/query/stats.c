@@ -2,6 +2,7 @@
 #include "query/stats.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define STEPS_MAX 200
 
@@ -33,4 +34,16 @@ struct stats_interval stats_newcombe(double hits1, double n1, double hits2, doub
 	struct stats_interval a = stats_wilson(hits1, n1, z), b = stats_wilson(hits2, n2, z);
 	double p1 = hits1 / n1, p2 = hits2 / n2, d = p1 - p2;
 	return (struct stats_interval){d - hypot(p1 - a.low, b.high - p2), d + hypot(a.high - p1, p2 - b.low)};
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+double stats_median(double *list, size_t count)
+{
+	qsort(list, count, sizeof(*list), by_size);
+	return count % 2 ? list[count / 2] : (list[count / 2 - 1] + list[count / 2]) / 2;
 }

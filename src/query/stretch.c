@@ -2,7 +2,6 @@
 #include "query/stretch.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define CHANCE             0.01   /* of a stretch where there is none */
 #define CHI_SQUARED_MEDIAN 0.4549 /* of one degree of freedom */
@@ -17,22 +16,12 @@ struct series {
 	struct evidence left; /* of all buckets that are in no stretch */
 };
 
-static void add(struct evidence *to, const struct evidence *e)
-{
-	to->packets += e->packets;
-	to->retransmits += e->retransmits;
-	to->connections += e->connections;
-	to->lossy += e->lossy;
-}
-
 static size_t series_init(struct series *s, const struct evidence *of, size_t count)
 {
 	count = count < STRETCH_BUCKETS_MAX ? count : STRETCH_BUCKETS_MAX;
 	s->until[0] = (struct evidence){0};
-	for (size_t i = 0; i < count; i++) {
-		s->until[i + 1] = s->until[i];
-		add(&s->until[i + 1], &of[i]);
-	}
+	for (size_t i = 0; i < count; i++)
+		s->until[i + 1] = evidence_sum(&s->until[i], &of[i]);
 	s->left = s->until[count];
 	return count;
 }
@@ -142,18 +131,6 @@ size_t stretch_all(const struct evidence *of, size_t count, double likelihood_mi
 
 /* ---- how much a rate varies by itself ---- */
 
-static int by_size(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
-}
-
-static double median(double *list, size_t count)
-{
-	qsort(list, count, sizeof(*list), by_size);
-	return count % 2 ? list[count / 2] : (list[count / 2 - 1] + list[count / 2]) / 2;
-}
-
 /* How far the rates of two buckets are from each other, squared, in what that would be by chance. per_event: retransmits to one witness. */
 static double off_squared(const struct evidence *a, const struct evidence *b, double per_event)
 {
@@ -179,7 +156,7 @@ static double dispersion(const struct evidence *of, size_t count)
 			squares[n++] = off_squared(last, &of[i], retransmits / events);
 		last = &of[i];
 	}
-	return n < 2 ? 1 : fmax(1, median(squares, n) / CHI_SQUARED_MEDIAN);
+	return n < 2 ? 1 : fmax(1, stats_median(squares, n) / CHI_SQUARED_MEDIAN);
 }
 
 double stretch_likelihood_min(const struct evidence *of, size_t count, double looks)

@@ -93,8 +93,8 @@ class Incidents:
         tap.equal((rtt["begin"], rtt["end"]), (stamp(self.begin + SLOW[0] * HOUR), stamp(self.begin + (SLOW[-1] + 1) * HOUR)), "what was slow has an end")
         tap.equal([row["with"] for row in rows], [[1], [0], []], "the move is beside the loss")
         tap.equal({(also["dim"], also["value"]) for also in loss["also"]} >= {("via", 64601), ("via", 64602)}, True, "those behind the transit show it as well")
-        tap.equal([path[key] for key in ("hop", "before_as", "after_as", "after_name", "changes", "prefix", "before", "after")],
-                  [None, 64500, 64501, None, 1, MOVED, PATHS[MOVED], AWAY], "the move")
+        tap.equal([path[key] for key in ("hop", "before_as", "after_as", "after_name", "changes", "networks", "prefix", "before", "after")],
+                  [None, 64500, 64501, None, 1, 1, MOVED, PATHS[MOVED], AWAY], "the move")
         self.check_figures(loss, rtt)
         tap.check(re.fullmatch(r"64510 Sample Carrier was on the path of \d\d % of all retransmits since .*UTC: 4\.0 %, against 0\.30 % at other times",
                                loss["verdict"]), "the sentence of a loss", loss["verdict"])
@@ -128,6 +128,20 @@ class Incidents:
         tap.equal(answer["rows"], [], "nothing had happened by then")
         tap.equal(self.ask(from_=self.begin - 400 * 86400, to=self.begin - 399 * 86400)["rows"], [], "nor before there was anything")
 
+    def check_range(self):
+        tap, since = self.tap, stamp(self.begin + LOSSY_FROM * HOUR)
+        long_ago = [self.ask(from_=begin) for begin in (0, self.begin - 30 * 86400)]
+        tap.equal([(answer["step"], [(row["begin"], row["value"]) for row in answer["rows"] if row["kind"] == "loss"]) for answer in long_ago],
+                  [(HOUR, [(since, 64510)])] * 2, "a range that begins long before there was anything is as good")
+        tap.equal([answer["total"]["bytes_sent"] for answer in long_ago], [self.ask()["total"]["bytes_sent"]] * 2, "and has the same traffic")
+        past = self.ask(to=self.end - HOUR)["rows"]
+        tap.equal([(row["value"], row["end"], " UTC on: 4.0 %" in row["verdict"]) for row in past if row["kind"] == "loss"], [(64510, None, True)],
+                  "of a range that is over nobody knows whether it goes on")
+        _, out = self.run("--to", str(self.end - HOUR))
+        tap.check(re.search(r"^\d  \S+ \S+  to the end  loss  64510", out, re.M), "nor does the command say so", out)
+        _, out = self.run("--from", "2020-01-01", "--to", "2020-01-02")
+        tap.check("no traffic in this time" in out and "nothing happened" not in out, "no traffic is not nothing", out)
+
     def check_csv(self):
         status, text = self.collector.http(f"/api/v1/incidents?format=csv&from={self.begin}&to={self.end + HOUR}")
         table, rows = list(csv.DictReader(io.StringIO(text, newline=""))), self.ask()["rows"]
@@ -137,8 +151,9 @@ class Incidents:
                        [str(row["inside"]["packets_retransmitted"]) if "inside" in row else "" for row in rows], "with its figures")
 
     def run(self, *arguments):
-        done = subprocess.run([program(), "incidents", "--api", "http://" + self.collector.ready["http"], "--from", str(self.begin), "--to", str(self.end + HOUR),
-                               *arguments], capture_output=True, text=True, check=False)
+        times = [word for key, at in (("--from", self.begin), ("--to", self.end + HOUR)) if key not in arguments for word in (key, str(at))]
+        done = subprocess.run([program(), "incidents", "--api", "http://" + self.collector.ready["http"], *times, *arguments],
+                              capture_output=True, text=True, check=False)
         return done.returncode, done.stdout
 
     def check_command(self):
@@ -156,6 +171,29 @@ class Incidents:
         tap.equal([self.run(*wrong)[0] for wrong in (["--filter", "x"], ["--limit", "0"], ["--by", "via"], ["more"])], [2, 2, 2, 2], "wrong usage")
 
 
+def check_moves(tap, folder, collector, paths):
+    """What sentences say of other changes than from one AS to another."""
+    def become(**other):
+        count = len(collector.api("changes", limit=1000)["rows"])
+        write(folder, {network: other.get(f"n{i}", path) for i, (network, path) in enumerate(paths.items()) if other.get(f"n{i}") != ""})
+        if not collector.reload():
+            raise SystemExit("the reload was refused")
+        collector.wait(lambda: len(collector.api("changes", limit=1000)["rows"]) > count, "the change of a path")
+
+    def told():
+        return [(re.sub(r"\d\d:\d\d", "T", row["verdict"]), row["changes"], row["networks"]) for row in collector.api("incidents", last="1h")["rows"]]
+    become(n2="64500 64500 64603", n4="64500 64606 64606")
+    tap.equal(told()[0], ("edge1: 2 paths kept their ASes and changed in prepending at T UTC", 2, 2), "the same ASes")
+    become(n2="")
+    tap.equal(told()[0][0], "edge1: the route to 203.0.113.32/28 by 64500 was lost at T UTC", "a route that is lost")
+    become()
+    tap.check("edge1: the route to 203.0.113.32/28 by 64500 was learnt at T UTC" in [text for text, _, _ in told()], "and learnt", told())
+    for _ in range(2):
+        become(n3="64500 64605")
+        become()
+    tap.check(("edge1: 203.0.113.48/28 moved from 64501 to 64500, 2 times at T UTC", 2, 1) in told(), "back and forth is one network", told())
+
+
 def check(tap, folder, **config):
     paths = dict(PATHS)
     with Collector(os.path.join(folder, "incidents"), **write(folder, paths), **config) as collector:
@@ -168,8 +206,10 @@ def check(tap, folder, **config):
         incidents = Incidents(tap, collector, end)
         incidents.check_rows()
         incidents.check_filter()
+        incidents.check_range()
         incidents.check_csv()
         incidents.check_command()
+        check_moves(tap, folder, collector, {**paths, MOVED: AWAY})
 
 
 if __name__ == "__main__":

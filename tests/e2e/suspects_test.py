@@ -146,6 +146,7 @@ class Suspects:
 
     def check_nobody(self):
         for kind, begins in (("calm", "Nothing stands out: 0.30 % of the packets were sent again"), ("few", "Too few packets to say: 900"),
+                             ("transit router:edge1 origin:64601", "Nothing to tell apart: "),
                              ("nosuch", "Too few packets to say: 0")):
             answer = self.ask(kind)
             self.tap.check(not answer["rows"] and answer["verdict"].startswith(begins), f"{kind}: nobody is named", answer["verdict"])

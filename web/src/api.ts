@@ -154,6 +154,7 @@ export interface Suspect extends Figures {
 export interface Suspects {
     from: string;
     to: string;
+    compared: boolean;
     rows: Suspect[];
     total: Figures;
 }
@@ -193,6 +194,7 @@ export interface Move {
     after_as: number | null;
     after_name: string | null;
     changes: number;
+    networks: number;
     prefix: string | null;
     before: string | null;
     after: string | null;
@@ -208,6 +210,7 @@ export interface Incidents {
     changes: "all" | "newest" | "none";
     more: number;
     rows: (Episode | Move)[];
+    total: {bytes_sent: number};
 }
 
 export interface FlowNode extends Figures {

@@ -148,9 +148,12 @@ function lines(x: Suspect, over: OverTime): Element {
     h("figcaption", null, h("span", {class: "lost-key there"}, x.values.map((v, i) => words.number(dimensions(x)[i], v)).join(" – ")), h("span", {class: "lost-key"}, "elsewhere"), h("span", {class: "lost-top"}, `up to ${percent(top)}`)));
 }
 
-function calm({packets_sent, packets_retransmitted}: Sums): Child {
+function calm({compared, total: {packets_sent, packets_retransmitted}}: Suspects): Child {
     if (packets_sent < FEW)
         return h("p", {class: "lost-said"}, "Too few packets to say.");
+    if (!compared)
+        return h("p", {class: "lost-said"}, strong(percent(packets_retransmitted / packets_sent)),
+            " of the packets were sent again. Where cannot be told: no AS, router or country is known that has enough of them and leaves enough to others.");
     return [h("p", {class: "lost-said"}, "Nothing stands out: ", strong(percent(packets_retransmitted / packets_sent)),
         " of the packets were sent again, and no AS, way between two, router or country has clearly more than its share."),
         h("p", {class: "lost-more"}, "One is named when a tenth of all retransmits would not be there at everybody else's rate, and its own is twice that.")];
@@ -160,7 +163,7 @@ function calm({packets_sent, packets_retransmitted}: Sums): Child {
 export function lostCard(s: State, lost: Lost | null): HTMLElement {
     const first = lost?.answer.rows[0];
     if (!lost || !first)
-        return card("Where it is lost", lost ? calm(lost.answer.total) : waiting(), {class: lost ? "lost" : "lost coming"});
+        return card("Where it is lost", lost ? calm(lost.answer) : waiting(), {class: lost ? "lost" : "lost coming"});
     return card("Where it is lost", h("div", {class: "lost-body"}, h("div", null, h("p", {class: "lost-said"}, sentence(s, first)), details(first), others(s, lost.answer.rows.slice(1)), links(s, first)),
         lost.over ? lines(first, lost.over) : null), {class: `lost found rate-${rateClass(first.retransmit_rate ?? 0)}`});
 }

@@ -40,6 +40,7 @@ struct world {
 	struct planted planted[4];
 	size_t flow_count;
 	bool rhythm; /* a day's: a tenth of the packets at night */
+	bool tells_also; /* what of each shows it as well */
 	bool restless; /* rates go up and down from bucket to bucket, to the half and to twice */
 };
 
@@ -207,6 +208,8 @@ static const char *happened(const struct world *w)
 		(void)fprintf(out, "-");
 		if (!x->beyond)
 			(void)fprintf(out, "%zu", x->to);
+		for (size_t k = 0; w->tells_also && k < x->also_count; k++)
+			(void)fprintf(out, " %s", x->also[k]->dim == DIM_via ? "as" : x->also[k]->dim == DIM_router ? "router" : "all");
 	}
 	(void)fclose(out);
 	incidents_done(&found);
@@ -240,6 +243,7 @@ static const struct {
 	{"a longer way", "rtt 9 30-60", {{.as = 9, .from = 30, .to = 60, .rtt_buckets = 2}}, false},
 	{"a longer way on which packets are lost", "loss 9 30-50; rtt 9 30-50", {{.as = 9, .from = 30, .to = 50, .rtt_buckets = 2, .rate = 0.03}}, false},
 	{"half of the time", "loss 9 36-", {{.as = 9, .from = 36, .to = POINTS, .rate = 0.03}}, false},
+	{"one, and everything at another time", "loss 10 50-60; loss all 20-30", {{.from = 20, .to = 30, .rate = 0.02}, {.as = 10, .from = 50, .to = 60, .rate = 0.2}}, false},
 	{"most of the time", "loss 9 30-", {{.as = 9, .from = 30, .to = POINTS, .rate = 0.03}}, false},
 };
 
@@ -329,6 +333,14 @@ static void test_one_connection(void **state)
 	assert_string_equal(happened(&w), "");
 }
 
+/* Where all goes one way it may be the AS, the router or the servers. */
+static void test_one_way(void **state)
+{
+	struct world w = {.flows = {{"r1", "1 10", 400000, 0.003, 2}}, .flow_count = 1, .planted = {{.from = 20, .to = 30, .rate = 0.03}}, .tells_also = true};
+	wt_random_state = 5;
+	assert_string_equal(happened(&w), "loss 1 20-30 as router all");
+}
+
 static void test_no_points(void **state)
 {
 	struct incident_lines lines = {.list = &(struct incident_line){.dim = INCIDENT_EVERYTHING}, .count = 1, .shared = &(uint64_t){0}};
@@ -364,20 +376,23 @@ static void test_moves(void **state)
 {
 	struct incident_moves moves;
 	incident_moves_init(&moves);
+	move(&moves, 9500, "r1", "192.0.5.0/24", "1 9 20", "1 9 9 20"); /* of another length only, as is the next */
+	move(&moves, 9450, "r1", "192.0.4.0/24", "2 2 2", "2");
 	move(&moves, 9000, "r1", "192.0.2.0/24", "1 9 20", "1 8 20"); /* the same move again, later */
 	move(&moves, 1200, "r1", "198.51.100.0/24", "1 9 20", "1 8 20");
 	move(&moves, 1100, "r1", "203.0.113.0/24", "1 9 21", "1 8 7 21");
 	move(&moves, 1000, "r2", "203.0.113.0/24", "1 9 21", "1 8 21"); /* another router's */
 	move(&moves, 950, "r1", "203.0.114.0/24", "1 9 21", NULL);     /* no route is no way */
+	move(&moves, 930, "r1", "192.0.2.0/24", "1 9 20", "1 8 20"); /* back and forth */
 	move(&moves, 900, "r1", "192.0.2.0/24", "1 9 20", "1 8 20");
 	move(&moves, 500, "r1", "192.0.3.0/24", "2", "1 9 2");
 	incident_moves_sort(&moves);
 	static const struct {
 		uint64_t from_s, to_s;
-		uint32_t hop, before_as, after_as, changes;
+		uint32_t hop, before_as, after_as, changes, networks;
 		bool lost;
-	} wanted[] = {{500, 500, 0, 2, 1, 1, false}, {900, 1200, 1, 9, 8, 3, false}, {950, 950, 0, 1, 0, 1, true}, {1000, 1000, 1, 9, 8, 1, false},
-		{9000, 9000, 1, 9, 8, 1, false}};
+	} wanted[] = {{500, 500, 0, 2, 1, 1, 1, false}, {900, 1200, 1, 9, 8, 4, 3, false}, {950, 950, 0, 1, 0, 1, 1, true}, {1000, 1000, 1, 9, 8, 1, 1, false},
+		{9000, 9000, 1, 9, 8, 1, 1, false}, {9450, 9500, 0, 0, 0, 2, 2, false}};
 	assert_int_equal(moves.count, ARRAY_LEN(wanted));
 	for (size_t i = 0; i < moves.count; i++) {
 		const struct incident_move *m = &moves.list[i];
@@ -387,6 +402,7 @@ static void test_moves(void **state)
 		assert_int_equal(m->before_as, wanted[i].before_as);
 		assert_int_equal(m->after_as, wanted[i].after_as);
 		assert_int_equal(m->changes, wanted[i].changes);
+		assert_int_equal(m->networks, wanted[i].networks);
 		assert_int_equal(m->lost, wanted[i].lost);
 	}
 	struct incident_line as = {.dim = DIM_via, .value = {.known = true, .number = 8}}, r2 = {.dim = DIM_router, .value = moves.list[3].router},
@@ -431,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_restless),
 		cmocka_unit_test(test_one_connection),
+		cmocka_unit_test(test_one_way),
 		cmocka_unit_test(test_no_points),
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_moves_limit),

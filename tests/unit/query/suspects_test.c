@@ -489,6 +489,33 @@ static void order_does_not_matter(void **state)
 	}
 }
 
+/* Where all goes one way, or paths are not known, nobody is cleared either. */
+static void nobody_to_compare_with(void **state)
+{
+	static const struct {
+		struct line lines[3];
+		bool compared;
+	} cases[] = {
+		{{{"r1", "1 10", 40000, 0.04}}, false},
+		{{{NULL, NULL, 40000, 0.04}}, false},
+		{{{"r1", "1 10", 40000, 0.04}, {"r1", "1 11", 900, 0.003}}, false},
+		{{{"r1", "1 10", 40000, 0.003}, {"r1", "1 11", 1000, 0.003}}, true},
+		{{{"r1", "1", 40000, 0.003}, {"r2", "1", 40000, 0.003}}, true},
+		{{{"r1", "1", 0, 0}}, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+		world_init(&w);
+		for (const struct line *l = cases[i].lines; l < cases[i].lines + 3 && l->packets; l++)
+			add(&w, l->router, l->path, l->packets, l->rate);
+		struct suspects s = find(&w, 3);
+		if (s.compared != cases[i].compared || s.count)
+			fail_msg("case %zu", i);
+		suspects_done(&s);
+		world_done(&w);
+	}
+}
+
 /* ---- since when ---- */
 
 struct step {
@@ -535,6 +562,7 @@ int main(void)
 		cmocka_unit_test(countries_explain_clearly_more),
 		cmocka_unit_test(connections_are_the_witnesses),
 		cmocka_unit_test(order_does_not_matter),
+		cmocka_unit_test(nobody_to_compare_with),
 		cmocka_unit_test(stretches),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

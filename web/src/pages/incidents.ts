@@ -6,7 +6,7 @@
 import type {Episode, Incidents, IncidentLine, Move} from "../api";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
-import {askTraffic, card, empty, trafficEvery, type PageModule} from "../page";
+import {askTraffic, card, empty, noTraffic, trafficEvery, type PageModule} from "../page";
 import {rate, rateClass, rtt} from "../scale";
 import {filterOf, isRelative, url, zone, type State} from "../state";
 import {table, type Column} from "../table";
@@ -32,6 +32,8 @@ async function load(s: State, signal: AbortSignal): Promise<Incidents> {
                     words.learnName(Number(line.value), line.name);
     return answer;
 }
+
+const isOver = (s: State, a: Incidents): boolean => Date.parse(a.to) + a.step * 1000 <= s.now;
 
 // ---- time ----
 
@@ -65,12 +67,13 @@ function ticks(s: State, axis: Axis): HTMLElement {
     }));
 }
 
-function when(s: State, e: Event): Child {
+// over: the range ended before now, and what went on then may not any more.
+function when(s: State, e: Event, over: boolean): Child {
     const begin = e.begin === null ? h("span", {class: "unknown"}, "before") : moment(e.begin, zone(s), false);
     if (isMove(e))
         return begin;
     const length = e.begin !== null && e.end !== null ? duration((Date.parse(e.end) - Date.parse(e.begin)) / 1000) : null;
-    return [begin, h("div", {class: "lasted"}, e.end === null ? h("strong", {class: "bad"}, "goes on") : length ?? ["until ", moment(e.end, zone(s), false)])];
+    return [begin, h("div", {class: "lasted"}, e.end === null ? over ? "to the end of the range" : h("strong", {class: "bad"}, "goes on") : length ?? ["until ", moment(e.end, zone(s), false)])];
 }
 
 // ---- what it is ----
@@ -90,12 +93,19 @@ function episode(s: State, e: Episode, a: Incidents): Child {
             more ? ` and ${more} more` : null) : null];
 }
 
+const isPrepending = (e: Move): boolean => e.before_as === null && e.after_as === null && e.before !== null && e.after !== null;
+
 function move(s: State, e: Move): Child {
-    const end = (as: number | null, otherwise: string): Child => as === null ? h("span", {class: "unknown"}, otherwise) : words.label("via", as);
     return [h("a", {href: url(s, {filter: e.prefix === null ? filterOf(s) || null : plus(filterOf(s), "prefix", e.prefix), by: null}, "networks"), title: e.verdict},
-        h("span", {class: "name"}, words.text("router", e.value)), ": ", e.changes === 1 ? h("span", {class: "mono"}, e.prefix) : `${count(e.changes)} paths`),
-    h("div", {class: "also"}, end(e.before_as, e.before === null ? "no route" : "its own network"), h("span", {class: "to"}, " → "),
-        e.after === null ? h("span", {class: "bad"}, "no route") : end(e.after_as, "its own network"), e.hop === null ? null : [" behind ", words.number("via", e.hop)])];
+        h("span", {class: "name"}, words.text("router", e.value)), ": ", e.networks === 1 ? h("span", {class: "mono"}, e.prefix) : `${count(e.networks)} paths`),
+    e.changes > e.networks ? `, ${count(e.changes)} times` : null,
+    h("div", {class: "also"}, isPrepending(e) ? "the same ASes, prepended otherwise" : way(e))];
+}
+
+function way(e: Move): Child {
+    const end = (as: number | null, otherwise: string): Child => as === null ? h("span", {class: "unknown"}, otherwise) : words.label("via", as);
+    return [end(e.before_as, e.before === null ? "no route" : "its own network"), h("span", {class: "to"}, " → "),
+        e.after === null ? h("span", {class: "bad"}, "no route") : end(e.after_as, "its own network"), e.hop === null ? null : [" behind ", words.number("via", e.hop)]];
 }
 
 function quality(e: Event, of: "inside" | "outside"): Child {
@@ -107,7 +117,7 @@ function columns(s: State, a: Incidents, axis: Axis): Column<Event>[] {
         {name: "#", number: true, cell: (_, i) => h("span", {id: `incident-${i + 1}`}, String(i + 1))},
         {name: "What", cell: (e) => h("span", {class: `kind ${e.kind}`}, KINDS[e.kind])},
         {name: "Where", class: "where", cell: (e) => isMove(e) ? move(s, e) : episode(s, e, a)},
-        {name: "Began", cell: (e) => when(s, e)},
+        {name: "Began", cell: (e) => when(s, e, isOver(s, a))},
         {name: "", class: "lane-cell", head: ticks(s, axis), cell: (e) => drawn(axis, e)},
         {name: "In it", number: true, title: "retransmit rate, or median round trip, in that time", cell: (e) => quality(e, "inside")},
         {name: "Otherwise", number: true, title: "the same at other times of this range", cell: (e) => quality(e, "outside")},
@@ -119,10 +129,10 @@ function columns(s: State, a: Incidents, axis: Axis): Column<Event>[] {
 
 // ---- the card ----
 
-function said(a: Incidents): string {
+function said(s: State, a: Incidents): string {
     const episodes = a.rows.filter((e) => !isMove(e)), on = episodes.filter((e) => e.end === null).length, moves = a.rows.length - episodes.length;
     const some = (n: number, one: string, more: string) => `${count(n)} ${n === 1 ? one : more}`;
-    const going = !episodes.length ? "" : on === episodes.length ? on === 1 ? ", which goes on" : ", which all go on" : on ? `, ${count(on)} of which ${on === 1 ? "goes" : "go"} on` : ", all over";
+    const going = !episodes.length ? "" : isOver(s, a) ? "" : on === episodes.length ? on === 1 ? ", which goes on" : ", which all go on" : on ? `, ${count(on)} of which ${on === 1 ? "goes" : "go"} on` : ", all over";
     return `${some(episodes.length, "time", "times")} of loss or slow answers${going}; ${some(moves, "move of paths", "moves of paths")}.` +
         (a.more ? ` ${some(a.more, "other", "others")} of less weight ${a.more === 1 ? "is" : "are"} left out.` : "");
 }
@@ -142,10 +152,12 @@ export const incidents: PageModule<Incidents> = {
     title: "Incidents", lead: "What happened when, and did paths move then?", bar: true, every: trafficEvery, load,
     covers: (a) => a,
     draw(s, a) {
+        if (!a.rows.length && !a.total.bytes_sent)
+            return noTraffic(s, null);
         if (!a.rows.length)
             return card("Timeline", nothing(s), {note: NOTES[a.changes]});
         const axis = {from: Math.max(Date.parse(a.from), a.since ?? 0), to: Math.min(Date.parse(a.to), s.now)};
-        return card("Timeline", [h("p", {class: "incidents-said", id: "incidents-said"}, said(a)),
+        return card("Timeline", [h("p", {class: "incidents-said", id: "incidents-said"}, said(s, a)),
             table("Timeline", columns(s, a, axis), a.rows, {class: "incidents"})],
         {note: [`Begin and end are known to ${duration(a.step)}.`, NOTES[a.changes]].filter(Boolean).join(" ")});
     },
