@@ -188,10 +188,10 @@ int spool_open(const char *dir, uint64_t max_bytes, struct spool **ret, struct e
 	*s = (struct spool){.max_bytes = max_bytes, .dir_fd = -1, .write_fd = -1, .read_fd = -1};
 	(void)snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	int r = mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
-	if (r == 0 && (s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		r = -errno;
 	if (r < 0)
-		(void)error_set(err, r, "%s: %s", dir, strerror(-r));
+		(void)error_set(err, r, "spool %s: cannot be made in the folder above it: %s", dir, strerror(-r));
+	else if ((s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		r = error_set(err, -errno, "spool %s: %s", dir, strerror(errno));
 	else if (flock(s->dir_fd, LOCK_EX | LOCK_NB) < 0)
 		r = error_set(err, -EBUSY, "%s is in use by another process", dir);
 	if (r == 0)

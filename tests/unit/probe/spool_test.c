@@ -284,6 +284,17 @@ static void a_frame_that_found_no_room_leaves_nothing(void **state)
 	spool_close(s);
 }
 
+/* It makes one folder, and says where it misses another. */
+static void the_folder_above_has_to_be_there(void **state)
+{
+	struct spool *s;
+	struct error err;
+	const char *dir = wt_path("none/spool");
+	assert_int_equal(spool_open(dir, MAX_BYTES, &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, dir));
+	assert_non_null(strstr(err.text, "in the folder above it"));
+}
+
 /* Notes are there though nobody closed. */
 static void notes_outlive_a_death(void **state)
 {
@@ -356,6 +367,7 @@ int main(void)
 		cmocka_unit_test(what_is_gone_is_passed_over),
 		cmocka_unit_test(what_may_pass_is_waited_for),
 		cmocka_unit_test(a_frame_that_found_no_room_leaves_nothing),
+		cmocka_unit_test(the_folder_above_has_to_be_there),
 		cmocka_unit_test(notes_outlive_a_death),
 		cmocka_unit_test(sessions_are_kept_until_dropped),
 	};
