@@ -12,6 +12,7 @@
 void http_strikes_init(struct http_strikes *s)
 {
 	memset(s->sets, 0, sizeof(s->sets));
+	s->log = (struct log_limit){0};
 	(void)pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -60,6 +61,7 @@ static struct strike *place_in(struct strike *set)
 void http_strikes_add(struct http_strikes *s, const struct addr *from, uint64_t now_ns)
 {
 	struct addr net = counted_as(from);
+	char text[ADDR_TEXT_MAX];
 	if (is_local(from))
 		return;
 	(void)pthread_mutex_lock(&s->lock);
@@ -68,7 +70,9 @@ void http_strikes_add(struct http_strikes *s, const struct addr *from, uint64_t 
 		own = place_in(set);
 		*own = (struct strike){.addr = net, .since_ns = now_ns};
 	}
-	own->count++;
+	if (++own->count == STRIKES_MAX)
+		log_limited(&s->log, LOG_LEVEL_WARNING, "http: %u wrong tokens from %s within a minute: none from there is looked at until it is over",
+			STRIKES_MAX, addr_format(from, text));
 	(void)pthread_mutex_unlock(&s->lock);
 }
 

@@ -5,6 +5,8 @@
  * that minute is over, so that guessing takes for ever. An address of IPv6 counts as its /64. This machine's own are never
  * out: behind a proxy on it everybody has one, and a stranger would lock all others out (the proxy can limit them).
  *
+ * The log is told of each such address, ten lines a minute at most.
+ *
  * Bounded: STRIKES_SETS * STRIKES_WAYS addresses, of which those that began longest ago give way. Any thread may call. */
 
 #include <pthread.h>
@@ -12,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/log.h"
 
 #define STRIKES_MAX  10u
 #define STRIKES_SETS 256u
@@ -25,6 +28,7 @@ struct strike {
 
 struct http_strikes {
 	pthread_mutex_t lock;
+	struct log_limit log;
 	struct strike sets[STRIKES_SETS][STRIKES_WAYS];
 };
 

@@ -6,8 +6,9 @@
  *
  * The last one is written, the first one read; a segment that has been read is deleted. The place of reading is in the notes
  * and moves before a body is given out: a body comes out once at most, whatever happens, and what a crash takes with it
- * is what the reader had in memory. A torn end is passed over. A segment that is damaged, or cannot be read, is given another
- * name, NUMBER-TIME.unreadable, and stays for somebody to look at; the next one is read. Numbers increase for ever.
+ * is what the reader had in memory. A torn end is passed over, and one of zeros, whose length the file system had noted before the
+ * bytes. A segment that is damaged, or cannot be read, is given another name, NUMBER-TIME.unreadable, and stays for somebody to
+ * look at; the next one is read. Numbers increase for ever.
  *
  * spool_sync, which is called before anything that came out is sent, brings both ends to the disk; until then a crash of
  * the machine (not of the process) may lose what was put in last. */
@@ -98,6 +99,11 @@ static uint64_t checksum(const uint8_t *frame, size_t body_len)
 	return XXH3_64bits_digest(&state);
 }
 
+static bool is_zeros(const uint8_t *data, size_t len)
+{
+	return len && !data[0] && memcmp(data, data + 1, len - 1) == 0;
+}
+
 /* The frame at offset, into s->frame: its length with the head. 0: the segment ends there, or is torn; -EBADMSG: it is damaged;
  * -errno of reading. */
 static int read_frame(struct spool *s, int fd, uint64_t offset, uint32_t *ret_records)
@@ -109,6 +115,8 @@ static int read_frame(struct spool *s, int fd, uint64_t offset, uint32_t *ret_re
 	uint32_t len = rd_u32(&r);
 	*ret_records = rd_u32(&r);
 	uint64_t sum = rd_u64(&r);
+	if (is_zeros(s->frame, (size_t)n))
+		return 0;
 	if (rd_ok(&r) && (len == 0 || len > DATAGRAM_RECEIVE_MAX))
 		return -EBADMSG;
 	(void)rd_bytes(&r, len);
@@ -188,10 +196,10 @@ int spool_open(const char *dir, uint64_t max_bytes, struct spool **ret, struct e
 	*s = (struct spool){.max_bytes = max_bytes, .dir_fd = -1, .write_fd = -1, .read_fd = -1};
 	(void)snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	int r = mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
-	if (r == 0 && (s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		r = -errno;
 	if (r < 0)
-		(void)error_set(err, r, "%s: %s", dir, strerror(-r));
+		(void)error_set(err, r, "spool %s: cannot be made in the folder above it: %s", dir, strerror(-r));
+	else if ((s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		r = error_set(err, -errno, "spool %s: %s", dir, strerror(errno));
 	else if (flock(s->dir_fd, LOCK_EX | LOCK_NB) < 0)
 		r = error_set(err, -EBUSY, "%s is in use by another process", dir);
 	if (r == 0)

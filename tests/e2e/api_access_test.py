@@ -286,6 +286,7 @@ def check_guessing(tap, collector):
     answer = guesser.api("top", **right)
     tap.equal((answer.status, answer.headers["retry-after"]), (429, "60"), "then no token from there")
     tap.equal(guesser.api("session", method="POST", Content_Length="0", **right).status, 429, "nor for a cookie")
+    tap.equal(collector.log().count(f"warning: http: 10 wrong tokens from {own_address()} within a minute"), 1, "the log says from where, once")
     tap.equal(guesser.api("top", Cookie=value).status, 200, "a cookie is as good as before")
     tap.equal(local.api("top", **right).status, 200, "and so is the token from elsewhere")
     for client in (local, proxy):

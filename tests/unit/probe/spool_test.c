@@ -182,6 +182,26 @@ static void a_torn_end_is_passed_over(void **state)
 	}
 }
 
+static void an_end_of_zeros_is_passed_over(void **state)
+{
+	const char *dir = wt_path("zeros");
+	uint8_t buf[1400];
+	char path[PATH_MAX];
+	struct stat st;
+	for (off_t more = 1; more <= 20000; more = more * 3 + 1) {
+		struct spool *s = open_spool(dir, MAX_BYTES);
+		assert_int_equal(spool_put(s, make_body(0, buf), 1), 0);
+		spool_close(s);
+		find_file(dir, ".spool", path);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(truncate(path, st.st_size + more), 0);
+		s = open_spool(dir, MAX_BYTES);
+		expect_body(s, 0);
+		expect_none(s);
+		spool_close(s);
+	}
+}
+
 static void two_segments(const char *dir, struct spool **ret)
 {
 	uint8_t buf[1400];
@@ -284,6 +304,17 @@ static void a_frame_that_found_no_room_leaves_nothing(void **state)
 	spool_close(s);
 }
 
+/* It makes one folder, and says where it misses another. */
+static void the_folder_above_has_to_be_there(void **state)
+{
+	struct spool *s;
+	struct error err;
+	const char *dir = wt_path("none/spool");
+	assert_int_equal(spool_open(dir, MAX_BYTES, &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, dir));
+	assert_non_null(strstr(err.text, "in the folder above it"));
+}
+
 /* Notes are there though nobody closed. */
 static void notes_outlive_a_death(void **state)
 {
@@ -351,11 +382,13 @@ int main(void)
 		cmocka_unit_test(it_is_a_queue),
 		cmocka_unit_test(damage_is_set_aside),
 		cmocka_unit_test(a_torn_end_is_passed_over),
+		cmocka_unit_test(an_end_of_zeros_is_passed_over),
 		cmocka_unit_test(what_cannot_be_opened_is_set_aside),
 		cmocka_unit_test(what_cannot_be_read_is_set_aside),
 		cmocka_unit_test(what_is_gone_is_passed_over),
 		cmocka_unit_test(what_may_pass_is_waited_for),
 		cmocka_unit_test(a_frame_that_found_no_room_leaves_nothing),
+		cmocka_unit_test(the_folder_above_has_to_be_there),
 		cmocka_unit_test(notes_outlive_a_death),
 		cmocka_unit_test(sessions_are_kept_until_dropped),
 	};
