@@ -120,10 +120,18 @@ int pg_name(const char *url, char ret[static PG_NAME_MAX], struct error *err)
 	if (!options) /* libpq's message might quote a password */
 		return error_set(err, -EINVAL, "the store's url cannot be read, or has a parameter that libpq does not know; write"
 			" postgresql://USER@HOST:PORT/DATABASE");
-	const char *user = option_of(options, "user", "");
-	(void)snprintf(ret, PG_NAME_MAX, "%.60s%s%.80s:%.10s/%.60s", user, *user ? "@" : "", option_of(options, "host", "local"),
-		option_of(options, "port", "5432"), option_of(options, "dbname", user));
+	PQconninfoOption *defaults = PQconndefaults(); /* of the environment */
+	const char *user = option_of(options, "user", ""), *service = option_of(options, "service", "");
+	const char *host = option_of(options, "host", *service ? "" : option_of(defaults, "host", "local"));
+	const char *database = option_of(options, "dbname", *service ? "" : option_of(defaults, "dbname", user));
+	bool v6 = strchr(host, ':') && !strchr(host, ',');
+	if (*host)
+		(void)snprintf(ret, PG_NAME_MAX, "%.60s%s%s%.80s%s:%.10s/%.60s", user, *user ? "@" : "", v6 ? "[" : "", host, v6 ? "]" : "",
+			option_of(options, "port", option_of(defaults, "port", "5432")), database);
+	else
+		(void)snprintf(ret, PG_NAME_MAX, "%.60s%sservice %.80s/%.60s", user, *user ? "@" : "", service, database);
 	PQconninfoFree(options);
+	PQconninfoFree(defaults);
 	return 0;
 }
 

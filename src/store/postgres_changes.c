@@ -38,8 +38,8 @@ static void add_select(struct sql *s, const struct store_change_query *q, struct
 	sql_add(s, ", t.collector, t.batch, t.number FROM (SELECT * FROM path_change WHERE time_ms >= %llu AND time_ms < %llu",
 		(unsigned long long)sql_int64_of(q->from_ms), (unsigned long long)sql_int64_of(store_changes_end_ms(q)));
 	if (q->behind)
-		sql_add(s, " AND (time_ms, collector, batch, number) < (%llu, %s, %llu, %llu)", (unsigned long long)sql_int64_of(q->behind->time_ms),
-			q->behind->collector, (unsigned long long)sql_int64_of(q->behind->batch), (unsigned long long)q->behind->number);
+		sql_add(s, " AND (time_ms, collector, batch, number) < (%llu, %llu, %llu, %llu)", (unsigned long long)sql_int64_of(q->behind->time_ms),
+			strtoull(q->behind->collector, NULL, 10), (unsigned long long)sql_int64_of(q->behind->batch), (unsigned long long)q->behind->number);
 	if (q->router)
 		sql_add(s, " AND router IN (SELECT id FROM names WHERE convert_to(name, 'UTF8') = $%d)",
 			pg_param(params, *q->router));

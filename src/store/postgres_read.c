@@ -76,21 +76,18 @@ int pg_column_value(const PGresult *res, int column, enum dimension dim, struct 
 
 void pg_value_join(struct sql *s, const char *column, enum dimension dim)
 {
-	static const char *const tables[] = {[KIND_TEXT] = "names", [KIND_PREFIX] = "prefixes", [KIND_PATH] = "paths"};
-	if (!kind_is_number(dimension_table[dim].kind))
-		sql_add(s, " LEFT JOIN %s d_%s ON d_%s.id = t.%s", tables[dimension_table[dim].kind], column, column, column);
+	enum pg_dict dict = pg_dict_of(dim);
+	if (dict < PG_DICT_COUNT)
+		sql_add(s, " LEFT JOIN %s d_%s ON d_%s.id = t.%s", pg_dicts[dict].table, column, column, column);
 }
 
 void pg_value_expression(struct sql *s, const char *column, enum dimension dim)
 {
-	if (kind_is_number(dimension_table[dim].kind))
-		sql_add(s, "t.%s", column);
-	else if (dimension_table[dim].kind == KIND_TEXT)
-		sql_add(s, "d_%s.name", column);
-	else if (dimension_table[dim].kind == KIND_PREFIX)
-		sql_add(s, "d_%s.prefix::text", column);
+	enum pg_dict dict = pg_dict_of(dim);
+	if (dict < PG_DICT_COUNT)
+		sql_add(s, "d_%s.%s", column, pg_dicts[dict].read);
 	else
-		sql_add(s, "d_%s.bytes", column);
+		sql_add(s, "t.%s", column);
 }
 
 /* ---- running ---- */
