@@ -178,7 +178,7 @@ int copy_write(struct copy *c, const struct store_table *table)
 static int open_store(struct copy *c, enum copy_side side)
 {
 	const char *url = c->config->urls[side];
-	struct store_config config = {.url = url};
+	struct store_config config = {.url = url, .read_only = side == COPY_FROM};
 	struct store_look look;
 	c->ops[side] = store_find(url, c->err);
 	if (!c->ops[side])

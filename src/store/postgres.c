@@ -25,7 +25,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define SHARE_ROWS 2000000
+#define CONNECT_S  10 /* as connect_timeout below, which is for each of the host's addresses */
 
 /* SQLSTATEs and classes of them; the first that fits. */
 static const struct {
@@ -117,10 +120,18 @@ int pg_name(const char *url, char ret[static PG_NAME_MAX], struct error *err)
 	if (!options) /* libpq's message might quote a password */
 		return error_set(err, -EINVAL, "the store's url cannot be read, or has a parameter that libpq does not know; write"
 			" postgresql://USER@HOST:PORT/DATABASE");
-	const char *user = option_of(options, "user", "");
-	(void)snprintf(ret, PG_NAME_MAX, "%.60s%s%.80s:%.10s/%.60s", user, *user ? "@" : "", option_of(options, "host", "local"),
-		option_of(options, "port", "5432"), option_of(options, "dbname", user));
+	PQconninfoOption *defaults = PQconndefaults(); /* of the environment */
+	const char *user = option_of(options, "user", ""), *service = option_of(options, "service", "");
+	const char *host = option_of(options, "host", *service ? "" : option_of(defaults, "host", "local"));
+	const char *database = option_of(options, "dbname", *service ? "" : option_of(defaults, "dbname", user));
+	bool v6 = strchr(host, ':') && !strchr(host, ',');
+	if (*host)
+		(void)snprintf(ret, PG_NAME_MAX, "%.60s%s%s%.80s%s:%.10s/%.60s", user, *user ? "@" : "", v6 ? "[" : "", host, v6 ? "]" : "",
+			option_of(options, "port", option_of(defaults, "port", "5432")), database);
+	else
+		(void)snprintf(ret, PG_NAME_MAX, "%.60s%sservice %.80s/%.60s", user, *user ? "@" : "", service, database);
 	PQconninfoFree(options);
+	PQconninfoFree(defaults);
 	return 0;
 }
 
@@ -145,21 +156,29 @@ static bool is_crowded(const char *text)
 	return strstr(text, "too many clients") || strstr(text, "too many connections") || strstr(text, "connection slots");
 }
 
+/* By a server that is well: of one that let the time run out nothing more is asked. */
+static bool is_refusal(const char *const values[], const char *text, uint64_t start_ns)
+{
+	if (is_crowded(text) || clock_mono_ns() - start_ns >= CONNECT_S * NS_PER_S)
+		return false;
+	return PQpingParams(keywords, values, 1) == PQPING_OK;
+}
+
 int pg_connect(const char *url, const char *name, const atomic_bool *give_up, PGconn **ret, struct error *err)
 {
 	const char *values[] = {"10", "10", "5", "3", "30000", "whereto", url, "UTF8", NULL};
+	uint64_t start_ns = clock_mono_ns();
 	PGconn *pq = PQconnectdbParams(keywords, values, 1);
 	int r = 0;
-	if (!pq || pg_watch(pq, give_up) < 0) {
-		PQfinish(pq);
+	if (!pq)
 		return pg_no_memory(name, err);
-	}
 	if (PQstatus(pq) != CONNECTION_OK) {
 		const char *text = PQerrorMessage(pq);
-		bool refused = !is_crowded(text) && PQpingParams(keywords, values, 1) == PQPING_OK;
-		r = error_set(err, refused ? -EACCES : -EBUSY, "postgresql store %s: connecting: %.*s", name,
+		r = error_set(err, is_refusal(values, text, start_ns) ? -EACCES : -EBUSY, "postgresql store %s: connecting: %.*s", name,
 			first_line(text), text);
 	}
+	if (r == 0 && pg_watch(pq, give_up) < 0)
+		r = pg_no_memory(name, err);
 	if (r == 0)
 		r = pg_run(pq, name, session, "connecting", err);
 	if (r < 0) {

@@ -31,7 +31,21 @@ struct pg_parts {
 	size_t count, cap;
 };
 
-enum pg_dict { PG_NAMES, PG_PREFIXES, PG_PATHS, PG_DICT_COUNT };
+enum pg_dict {
+#define DICT(NAME, ...) PG_##NAME,
+#include "store/postgres_dicts.def"
+#undef DICT
+	PG_DICT_COUNT
+};
+
+/* See postgres_dicts.def. */
+struct pg_dict_info {
+	enum dimension_kind kind;
+	const char *table, *shown, *read, *is, *stage, *columns, *select, *same, *order;
+};
+extern const struct pg_dict_info pg_dicts[PG_DICT_COUNT]; /* postgres_dict.c */
+/* PG_DICT_COUNT: none. */
+enum pg_dict pg_dict_of(enum dimension dim);
 
 struct postgres_store {
 	struct store base;
@@ -111,6 +125,8 @@ int pg_find_missing(PGconn *pq, const char *name, ddl_fn *fn, void *ctx, struct 
 int pg_mend(PGconn *pq, const char *name, struct error *err) MUST_USE;
 /* What this role lacks to write and keep house, -EACCES and a sentence, or nothing; *ret_reader: it may not even write. */
 int pg_rights(PGconn *pq, const char *name, bool *ret_reader, struct error *ret_lack, struct error *err) MUST_USE;
+/* For people to run: "psql -d 'DATABASE' -c 'STATEMENT "ROLE"'"; again: one more statement. role NULL: none. */
+void pg_add_command(struct sql *s, PGconn *pq, const char *statement, const char *role);
 /* -EACCES: it lacks something. */
 int pg_need_rights(PGconn *pq, const char *name, struct error *err) MUST_USE;
 #define PG_LOCK_SCHEMA "SELECT pg_advisory_xact_lock(hashtext('whereto schema'))"

@@ -20,34 +20,26 @@
 
 #include "route/path.h"
 
-/* A statement stands around what it reads: so many values of the stage. The server has no statistics of a temporary table,
- * and without the number it would read a whole dictionary to find a few values. */
-#define FROM_STAGE "%s(SELECT * FROM stage_%s LIMIT %u) s%s"
-
-static const struct {
-	const char *table, *add[2], *find[2];
-} dicts[PG_DICT_COUNT] = {
-	[PG_NAMES] = {"names",
-		{"INSERT INTO names(name) SELECT value FROM ",
-			" WHERE NOT EXISTS (SELECT FROM names d WHERE d.name = s.value) ORDER BY value ON CONFLICT DO NOTHING"},
-		{"SELECT s.n, d.id FROM ", " JOIN names d ON d.name = s.value"}},
-	[PG_PREFIXES] = {"prefixes",
-		{"INSERT INTO prefixes(prefix) SELECT value::iprange FROM ",
-			" WHERE NOT EXISTS (SELECT FROM prefixes d WHERE d.prefix = s.value::iprange) ORDER BY 1 ON CONFLICT DO NOTHING"},
-		{"SELECT s.n, d.id FROM ", " JOIN prefixes d ON d.prefix = s.value::iprange"}},
-	[PG_PATHS] = {"paths",
-		{"INSERT INTO paths(bytes, path, members) SELECT value, path, members::bigint[] FROM ",
-			" WHERE NOT EXISTS (SELECT FROM paths d WHERE sha256(d.bytes) = sha256(s.value)) ORDER BY sha256(value)"
-			" ON CONFLICT DO NOTHING"},
-		{"SELECT s.n, d.id FROM ", " JOIN paths d ON sha256(d.bytes) = sha256(s.value)"}},
+const struct pg_dict_info pg_dicts[PG_DICT_COUNT] = {
+#define DICT(NAME, ...) [PG_##NAME] = {__VA_ARGS__},
+#include "store/postgres_dicts.def"
+#undef DICT
 };
+
+enum pg_dict pg_dict_of(enum dimension dim)
+{
+	int dict = 0;
+	while (dict < PG_DICT_COUNT && pg_dicts[dict].kind != dimension_table[dim].kind)
+		dict++;
+	return (enum pg_dict)dict;
+}
 
 int pg_make_stages(PGconn *pq, const char *name, struct error *err)
 {
-	return pg_run(pq, name, "CREATE TEMP TABLE stage_names(n bigint, value text) ON COMMIT DELETE ROWS;"
-		"CREATE TEMP TABLE stage_prefixes(n bigint, value text) ON COMMIT DELETE ROWS;"
-		"CREATE TEMP TABLE stage_paths(n bigint, value bytea, path text, members text) ON COMMIT DELETE ROWS;",
-		"making temporary tables", err);
+	CLEANUP(sql_done) struct sql sql = {0};
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		sql_add(&sql, "CREATE TEMP TABLE stage_%s(n bigint, %s) ON COMMIT DELETE ROWS;", pg_dicts[dict].table, pg_dicts[dict].stage);
+	return pg_run(pq, name, sql_text(&sql), "making temporary tables", err);
 }
 
 static struct view view_of(const char *text)
@@ -114,7 +106,7 @@ static void find_known(const struct postgres_store *s, struct mapping *m)
 static int send_unknown(struct postgres_store *s, const struct mapping *m, struct pg_copy *c, struct error *err)
 {
 	CLEANUP(sql_done) struct sql stage = {0};
-	sql_add(&stage, "stage_%s", dicts[m->dict].table);
+	sql_add(&stage, "stage_%s", pg_dicts[m->dict].table);
 	int r = sql_text(&stage) ? pg_copy_begin(c, s->pq, s->name, sql_text(&stage), err) : pg_no_memory(s->name, err);
 	if (r < 0)
 		return r;
@@ -138,13 +130,18 @@ static int take_id(struct postgres_store *s, const struct mapping *m, const PGre
 	return value_ids_add(&s->ids[m->dict], value_of(m->dict, m->flows, i, buf), m->ids[i]) < 0 ? pg_no_memory(s->name, err) : 0;
 }
 
+/* So many values. The server has no statistics of a temporary table, and without the number it would read a whole dictionary to find a
+ * few of them. */
+#define FROM_STAGE "(SELECT * FROM stage_%s LIMIT %u) s"
+
 /* The ids of all values that were sent. */
 static int read_ids(struct postgres_store *s, const struct mapping *m, struct error *err)
 {
 	CLEANUP(sql_done) struct sql add = {0}, find = {0};
-	const char *table = dicts[m->dict].table;
-	sql_add(&add, FROM_STAGE, dicts[m->dict].add[0], table, m->unknown_count, dicts[m->dict].add[1]);
-	sql_add(&find, FROM_STAGE, dicts[m->dict].find[0], table, m->unknown_count, dicts[m->dict].find[1]);
+	const struct pg_dict_info *d = &pg_dicts[m->dict];
+	sql_add(&add, "INSERT INTO %s(%s) SELECT %s FROM " FROM_STAGE " WHERE NOT EXISTS (SELECT FROM %s d WHERE %s) ORDER BY %s"
+		" ON CONFLICT DO NOTHING", d->table, d->columns, d->select, d->table, m->unknown_count, d->table, d->same, d->order);
+	sql_add(&find, "SELECT s.n, d.id FROM " FROM_STAGE " JOIN %s d ON %s", d->table, m->unknown_count, d->table, d->same);
 	int r = sql_text(&find) ? pg_run(s->pq, s->name, sql_text(&add), "adding to a dictionary", err) : pg_no_memory(s->name, err);
 	if (r < 0)
 		return r;
@@ -154,7 +151,7 @@ static int read_ids(struct postgres_store *s, const struct mapping *m, struct er
 	for (int i = 0; i < PQntuples(res) && r == 0; i++)
 		r = take_id(s, m, res, i, err);
 	if (r == 0 && (uint32_t)PQntuples(res) != m->unknown_count)
-		return error_set(err, -EPROTO, "postgresql store %s: %s: %d of %u values were found again", s->name, table, PQntuples(res),
+		return error_set(err, -EPROTO, "postgresql store %s: %s: %d of %u values were found again", s->name, d->table, PQntuples(res),
 			m->unknown_count);
 	return r;
 }
@@ -183,9 +180,10 @@ void pg_forget_ids(struct postgres_store *s)
 static int hold_tables(struct postgres_store *s, struct error *err)
 {
 	CLEANUP(sql_done) struct sql sql = {0};
-	sql_add(&sql, "LOCK TABLE names, prefixes, paths IN ACCESS SHARE MODE; SELECT pg_relation_filenode('%s')", dicts[0].table);
-	for (int dict = 1; dict < PG_DICT_COUNT; dict++)
-		sql_add(&sql, ", pg_relation_filenode('%s')", dicts[dict].table);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		sql_add(&sql, "%s%s", dict ? ", " : "LOCK TABLE ", pg_dicts[dict].table);
+	for (int dict = 0; dict < PG_DICT_COUNT; dict++)
+		sql_add(&sql, "%s('%s')", dict ? ", pg_relation_filenode" : " IN ACCESS SHARE MODE; SELECT pg_relation_filenode", pg_dicts[dict].table);
 	if (!sql_text(&sql))
 		return pg_no_memory(s->name, err);
 	CLEANUP(pg_result_done) PGresult *res = pg_exec(s->pq, sql_text(&sql));

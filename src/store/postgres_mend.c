@@ -87,18 +87,56 @@ static void add_question(struct sql *s)
 		   " AND (c.relispartition OR c.relname IN (%s)) AND NOT pg_has_role(c.relowner, 'USAGE')", names.text ? names.text : "''");
 }
 
-static void explain(const PGresult *res, const char *name, const char *database, struct error *ret)
+/* For a shell. */
+static void add_word(struct sql *s, const char *text)
 {
+	sql_add(s, "'");
+	for (; *text; text++)
+		sql_add(s, *text == '\'' ? "'\\%c'" : "%c", *text);
+	sql_add(s, "'");
+}
+
+static void add_identifier(struct sql *s, const char *text)
+{
+	sql_add(s, "\"");
+	for (; *text; text++)
+		sql_add(s, *text == '"' ? "\"%c" : "%c", *text);
+	sql_add(s, "\"");
+}
+
+void pg_add_command(struct sql *s, PGconn *pq, const char *statement, const char *role)
+{
+	CLEANUP(sql_done) struct sql text = {0};
+	if (!s->len) {
+		sql_add(s, "psql -d ");
+		add_word(s, PQdb(pq));
+	}
+	sql_add(&text, "%s", statement);
+	if (role)
+		add_identifier(&text, role);
+	sql_add(s, " -c ");
+	add_word(s, sql_text(&text) ? sql_text(&text) : "");
+}
+
+static void explain(PGconn *pq, const PGresult *res, const char *name, struct error *ret)
+{
+	CLEANUP(sql_done) struct sql command = {0}, statement = {0};
 	const char *relation = PQgetvalue(res, 0, 0), *role = PQgetvalue(res, 0, 3);
-	if (PQgetisnull(res, 0, 0))
+	if (PQgetisnull(res, 0, 0)) {
+		sql_add(&statement, "GRANT TEMP ON DATABASE ");
+		add_identifier(&statement, PQdb(pq));
+		sql_add(&statement, " TO ");
+		pg_add_command(&command, pq, "ALTER SCHEMA whereto OWNER TO ", role);
+		pg_add_command(&command, pq, sql_text(&statement) ? sql_text(&statement) : "", role);
 		(void)error_set(ret, -EACCES, "postgresql store %s: the role %s may not make tables in the schema whereto, or temporary ones; as a"
-			" superuser run: psql -d '%s' -c 'ALTER SCHEMA whereto OWNER TO \"%s\"' -c 'GRANT TEMP ON DATABASE \"%s\" TO \"%s\"'",
-			name, role, database, role, database, role);
-	else
-		(void)error_set(ret, -EACCES, "postgresql store %s: %s belongs to %s, as do %s tables and views in all, and has to belong to the"
-			" collector's role, %s; as a superuser run: psql -d '%s' -c 'ALTER TABLE whereto.%s OWNER TO \"%s\"', and so for"
-			" each (docs/schema.md has it in one)", name, relation, PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2), role,
-			database, relation, role);
+			" superuser run: %s", name, role, sql_text(&command));
+		return;
+	}
+	sql_add(&statement, "ALTER TABLE whereto.%s OWNER TO ", relation);
+	pg_add_command(&command, pq, sql_text(&statement) ? sql_text(&statement) : "", role);
+	(void)error_set(ret, -EACCES, "postgresql store %s: %s belongs to %s, as do %s tables and views in all, and has to belong to the"
+		" collector's role, %s; as a superuser run: %s, and so for each (docs/schema.md has it in one)", name, relation,
+		PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2), role, sql_text(&command));
 }
 
 int pg_rights(PGconn *pq, const char *name, bool *ret_reader, struct error *ret_lack, struct error *err)
@@ -113,7 +151,7 @@ int pg_rights(PGconn *pq, const char *name, bool *ret_reader, struct error *ret_
 	*ret_lack = (struct error){0};
 	*ret_reader = strcmp(PQgetvalue(res, 0, 5), "f") == 0;
 	if (!PQgetisnull(res, 0, 0) || strcmp(PQgetvalue(res, 0, 4), "f") == 0)
-		explain(res, name, PQdb(pq), ret_lack);
+		explain(pq, res, name, ret_lack);
 	return 0;
 }
 

@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/deadline.h"
 
 #define GRACE_MS     2000 /* for the server to say itself that it took too long */
+#define CANCELS_MAX  16   /* under way */
 #define ROWS_A_CLOCK 1024
 #define WATCH_MS     50   /* between looks whether somebody still waits */
 #define SLACK_MS     100  /* that the server may give up later, which saves telling it the time before each statement */
@@ -74,21 +76,18 @@ int pg_column_value(const PGresult *res, int column, enum dimension dim, struct 
 
 void pg_value_join(struct sql *s, const char *column, enum dimension dim)
 {
-	static const char *const tables[] = {[KIND_TEXT] = "names", [KIND_PREFIX] = "prefixes", [KIND_PATH] = "paths"};
-	if (!kind_is_number(dimension_table[dim].kind))
-		sql_add(s, " LEFT JOIN %s d_%s ON d_%s.id = t.%s", tables[dimension_table[dim].kind], column, column, column);
+	enum pg_dict dict = pg_dict_of(dim);
+	if (dict < PG_DICT_COUNT)
+		sql_add(s, " LEFT JOIN %s d_%s ON d_%s.id = t.%s", pg_dicts[dict].table, column, column, column);
 }
 
 void pg_value_expression(struct sql *s, const char *column, enum dimension dim)
 {
-	if (kind_is_number(dimension_table[dim].kind))
-		sql_add(s, "t.%s", column);
-	else if (dimension_table[dim].kind == KIND_TEXT)
-		sql_add(s, "d_%s.name", column);
-	else if (dimension_table[dim].kind == KIND_PREFIX)
-		sql_add(s, "d_%s.prefix::text", column);
+	enum pg_dict dict = pg_dict_of(dim);
+	if (dict < PG_DICT_COUNT)
+		sql_add(s, "d_%s.%s", column, pg_dicts[dict].read);
 	else
-		sql_add(s, "d_%s.bytes", column);
+		sql_add(s, "t.%s", column);
 }
 
 /* ---- running ---- */
@@ -144,24 +143,52 @@ static void drain(struct postgres_reader *r)
 	}
 }
 
-/* Of a statement that nobody wants any more. */
-static void cancel(struct postgres_reader *r)
+static atomic_int cancels;
+
+static void *send_cancel(void *handle)
 {
 	char why[256];
-	PGcancel *handle = PQgetCancel(r->pq);
-	if (handle)
-		(void)PQcancel(handle, why, sizeof(why));
+	(void)PQcancel(handle, why, sizeof(why));
 	PQfreeCancel(handle);
-	drain(r);
+	atomic_fetch_sub(&cancels, 1);
+	return NULL;
 }
 
-int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, struct error *err)
+static bool start_cancel(PGconn *pq, pthread_t *ret)
+{
+	PGcancel *handle = atomic_fetch_add(&cancels, 1) < CANCELS_MAX ? PQgetCancel(pq) : NULL;
+	if (handle && pthread_create(ret, NULL, send_cancel, handle) == 0)
+		return true;
+	PQfreeCancel(handle);
+	atomic_fetch_sub(&cancels, 1);
+	return false;
+}
+
+/* Of a statement that nobody wants any more. By a thread, for libpq waits until the server has closed the connection that it makes for
+ * this, and one that hangs never does. What comes too late would end another statement. */
+static void cancel(struct postgres_reader *r)
+{
+	pthread_t thread;
+	struct timespec end;
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += GRACE_MS / 1000;
+	if (!start_cancel(r->pq, &thread)) {
+		give_up(r);
+	} else if (pthread_timedjoin_np(thread, NULL, &end) != 0) {
+		(void)pthread_detach(thread);
+		give_up(r);
+	} else {
+		drain(r);
+	}
+}
+
+static int run_statement(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, bool watch, struct error *err)
 {
 	if (!sql)
 		return pg_no_memory(r->store->name, err);
 	if (!PQsendQuery(r->pq, sql))
 		return pg_error(r->pq, NULL, r->store->name, "reading", err);
-	if (wait_for_result(r->pq, deadline_ns, false) < 0) {
+	if (wait_for_result(r->pq, deadline_ns, watch) < 0) {
 		give_up(r);
 		return kept_too_late(err);
 	}
@@ -169,6 +196,11 @@ int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_
 	int result = PQresultStatus(res) == PGRES_COMMAND_OK ? 0 : pg_error(r->pq, res, r->store->name, "reading", err);
 	drain(r);
 	return result;
+}
+
+int pg_reader_run(struct postgres_reader *r, const char *sql, uint64_t deadline_ns, struct error *err)
+{
+	return run_statement(r, sql, deadline_ns, true, err);
 }
 
 static int read_rows(struct postgres_reader *r, uint64_t deadline_ns, pg_row_fn *fn, void *ctx, struct error *err)
@@ -272,7 +304,7 @@ int pg_reader_begin(struct postgres_reader *r, uint64_t deadline_ns, struct erro
 void pg_reader_end(struct postgres_reader *r)
 {
 	struct error ignored;
-	if (r->in_snapshot && pg_reader_run(r, "ROLLBACK", clock_mono_ns(), &ignored) < 0)
+	if (r->in_snapshot && run_statement(r, "ROLLBACK", clock_mono_ns(), false, &ignored) < 0)
 		give_up(r);
 	r->in_snapshot = false;
 }

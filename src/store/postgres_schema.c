@@ -87,9 +87,9 @@ void pg_add_prefix_index(struct sql *s, enum store_cube cube, enum store_level l
 
 /* Of the joins of pg_value_join. */
 static const struct schema_dialect dialect = {.readable = {
-	[KIND_TEXT] = "d_$.name",
-	[KIND_PREFIX] = "d_$.prefix",
-	[KIND_PATH] = "d_$.path",
+#define DICT(NAME, kind, table, shown, ...) [kind] = "d_$." shown,
+#include "store/postgres_dicts.def"
+#undef DICT
 	[KIND_COUNTRY] = "CASE WHEN t.$ > 0 THEN chr(t.$ >> 8) || chr(t.$ & 255) END",
 }};
 
@@ -239,8 +239,8 @@ void pg_add_schema(struct sql *s)
 	add_version(s, POSTGRES_SCHEMA_VERSION);
 }
 
-static const char first[] = "CREATE SCHEMA IF NOT EXISTS whereto;\n"
-	"CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n";
+static const char make_schema[] = "CREATE SCHEMA IF NOT EXISTS whereto;\n",
+	make_meta[] = "CREATE TABLE whereto.meta(key text PRIMARY KEY, value text NOT NULL);\n";
 
 int postgres_ddl(const char *url, enum store_ddl what, struct sql *ret, struct error *err)
 {
@@ -249,7 +249,7 @@ int postgres_ddl(const char *url, enum store_ddl what, struct sql *ret, struct e
 		return 0;
 	}
 	sql_add(ret, "-- CREATE EXTENSION ip4r, once, as a superuser; elsewhere than in public, name its schema here too.\n"
-		"%sSET search_path = whereto, public;\n", first);
+		"%s%sSET search_path = whereto, public;\n", make_schema, make_meta);
 	pg_add_schema(ret);
 	return 0;
 }
@@ -257,6 +257,7 @@ int postgres_ddl(const char *url, enum store_ddl what, struct sql *ret, struct e
 int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
 {
 	int64_t there = 0, meta = 0, version = 0;
+	struct error why = {0};
 	int r = pg_number(pq, name, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 		" WHERE n.nspname = 'whereto'", "reading the schema version", &there, err);
 	if (r == 0)
@@ -264,7 +265,9 @@ int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
 			" WHERE n.nspname = 'whereto' AND c.relname = 'meta'", "reading the schema version", &meta, err);
 	if (r == 0 && meta)
 		r = pg_number(pq, name, "SELECT value::bigint FROM whereto.meta WHERE key = 'schema_version'",
-			"reading the schema version", &version, err);
+			"reading the schema version", &version, &why);
+	if (why.code)
+		return error_set(err, r, "%s%s", why.text, r == -EACCES ? "; docs/schema.md (Somebody who only asks) has the rights that it takes" : "");
 	if (r < 0)
 		return r;
 	if (there && version < 1)
@@ -278,9 +281,30 @@ int pg_version(PGconn *pq, const char *name, int64_t *ret, struct error *err)
 	return 0;
 }
 
+/* The schema may be made by somebody else for this role, who may then be without the right to make one. *ret_there: it is. */
+static int need_place(PGconn *pq, const char *name, bool *ret_there, struct error *err)
+{
+	CLEANUP(sql_done) struct sql hint = {0};
+	const char *encoding = PQparameterStatus(pq, "server_encoding");
+	if (encoding && strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0)
+		return error_set(err, -EINVAL, "postgresql store %s: the database's encoding is %s, which has no room for every traffic type and"
+			" router; make one by: createdb -T template0 -E UTF8", name, encoding);
+	CLEANUP(pg_result_done) PGresult *res = pg_exec(pq, "SELECT current_user, has_database_privilege(current_database(), 'CREATE'),"
+		" (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = 'whereto')");
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		return pg_error(pq, res, name, updating, err);
+	*ret_there = !PQgetisnull(res, 0, 2);
+	if (*PQgetvalue(res, 0, *ret_there ? 2 : 1) == 't')
+		return 0;
+	pg_add_command(&hint, pq, *ret_there ? "ALTER SCHEMA whereto OWNER TO " : "CREATE SCHEMA whereto AUTHORIZATION ", PQgetvalue(res, 0, 0));
+	return error_set(err, -EACCES, "postgresql store %s: the role %s may not make %s; as a superuser run: %s", name, PQgetvalue(res, 0, 0),
+		*ret_there ? "tables in the schema whereto" : "the schema whereto", sql_text(&hint) ? sql_text(&hint) : "");
+}
+
 /* Only a superuser may bring ip4r in, and only where its package is. */
 static int need_ip4r(PGconn *pq, const char *name, struct error *err)
 {
+	CLEANUP(sql_done) struct sql hint = {0};
 	int64_t there = 0;
 	struct error why = {0};
 	int r = pg_number(pq, name, "SELECT count(*) FROM pg_extension WHERE extname = 'ip4r'", updating, &there, err);
@@ -291,17 +315,19 @@ static int need_ip4r(PGconn *pq, const char *name, struct error *err)
 		return 0;
 	if (r == -EBUSY || PQstatus(pq) != CONNECTION_OK)
 		return error_set(err, r, "%s", why.text);
+	pg_add_command(&hint, pq, "CREATE EXTENSION ip4r", NULL);
 	return error_set(err, r, "postgresql store %s: the extension ip4r is missing (%s); install its package on the"
-		" database's host (Debian: postgresql-15-ip4r) and, as a superuser, run: psql -d '%s' -c 'CREATE EXTENSION"
-		" ip4r'", name, strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text, PQdb(pq));
+		" database's host (Debian: postgresql-15-ip4r) and, as a superuser, run: %s", name,
+		strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text, sql_text(&hint) ? sql_text(&hint) : "");
 }
 
-static int run_steps(PGconn *pq, const char *name, int64_t version, int to, struct error *err)
+/* there: the schema is. */
+static int run_steps(PGconn *pq, const char *name, int64_t version, int to, bool there, struct error *err)
 {
 	CLEANUP(sql_done) struct sql s = {0};
 	bool at_once = version == 0 && to == POSTGRES_SCHEMA_VERSION;
 	if (version == 0)
-		sql_add(&s, "%s", first);
+		sql_add(&s, "%s%s", there ? "" : make_schema, make_meta);
 	sql_add(&s, "SET LOCAL search_path = whereto, public;\n"
 		    "SELECT set_config('search_path', 'whereto, ' || quote_ident(n.nspname), true)"
 		    " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'ip4r';\n");
@@ -318,16 +344,19 @@ static int run_steps(PGconn *pq, const char *name, int64_t version, int to, stru
 int pg_migrate_to(PGconn *pq, const char *name, int to, struct error *err)
 {
 	int64_t version;
+	bool there = true;
 	int r = pg_version(pq, name, &version, err);
 	if (r < 0 || version >= to)
 		return r;
 	r = pg_run(pq, name, "BEGIN; " PG_LOCK_SCHEMA, updating, err);
 	if (r == 0)
 		r = pg_version(pq, name, &version, err);
+	if (r == 0 && version == 0)
+		r = need_place(pq, name, &there, err);
 	if (r == 0 && version < to) {
 		r = need_ip4r(pq, name, err);
 		if (r == 0)
-			r = run_steps(pq, name, version, to, err);
+			r = run_steps(pq, name, version, to, there, err);
 	}
 	if (r == 0)
 		return pg_run(pq, name, "COMMIT", updating, err);

@@ -13,29 +13,6 @@
 
 enum { VALUE_AT, VALUE_LEN, VALUE_WORDS };
 
-static const struct {
-	const char *table, *value;
-} dicts[PG_DICT_COUNT] = {
-	[PG_NAMES] = {"names", "name"},
-	[PG_PREFIXES] = {"prefixes", "prefix::text"},
-	[PG_PATHS] = {"paths", "bytes"},
-};
-
-/* PG_DICT_COUNT: none. */
-static enum pg_dict dict_of(enum dimension dim)
-{
-	switch (dimension_table[dim].kind) {
-	case KIND_TEXT:
-		return PG_NAMES;
-	case KIND_PREFIX:
-		return PG_PREFIXES;
-	case KIND_PATH:
-		return PG_PATHS;
-	default:
-		return PG_DICT_COUNT;
-	}
-}
-
 /* ---- kept by a reader ---- */
 
 void pg_values_init(struct pg_values *v)
@@ -77,14 +54,14 @@ static int keep_value(struct pg_values *v, uint64_t number, struct view bytes)
 
 int pg_values_get(struct postgres_reader *r, enum dimension dim, uint64_t number, struct dim_value *ret, struct error *err)
 {
-	const struct pg_values *v = &r->values[dict_of(dim)];
+	const struct pg_values *v = &r->values[pg_dict_of(dim)];
 	uint32_t row = groups_find(&v->at, &number);
 	const uint64_t *words = row == INDEX_NONE ? NULL : groups_sums(&v->at, row);
 	struct view bytes = words ? (struct view){(const uint8_t *)(uintptr_t)words[VALUE_AT], words[VALUE_LEN]} : (struct view){0};
-	if (!words || (dict_of(dim) == PG_PREFIXES && !prefix_from_bytes(bytes, &ret->prefix)))
+	if (!words || (pg_dict_of(dim) == PG_PREFIXES && !prefix_from_bytes(bytes, &ret->prefix)))
 		return error_set(err, -EBADMSG, "postgresql store %s: a %s in it cannot be read", r->store->name,
 			dimension_table[dim].name);
-	if (dict_of(dim) != PG_PREFIXES)
+	if (pg_dict_of(dim) != PG_PREFIXES)
 		ret->bytes = bytes;
 	return 0;
 }
@@ -102,24 +79,24 @@ static int on_value(void *ctx, const PGresult *res, struct error *err)
 	struct dim_value value;
 	uint8_t buf[PREFIX_BYTES_MAX];
 	int r = pg_column_value(res, 1, f->dim, &value);
-	if (r == 0 && dict_of(f->dim) == PG_PREFIXES)
+	if (r == 0 && pg_dict_of(f->dim) == PG_PREFIXES)
 		value.bytes = prefix_to_bytes(&value.prefix, buf);
 	if (r < 0) /* pg_values_get tells of it */
 		return 0;
-	r = keep_value(&f->reader->values[dict_of(f->dim)], pg_column_number(res, 0), value.bytes);
+	r = keep_value(&f->reader->values[pg_dict_of(f->dim)], pg_column_number(res, 0), value.bytes);
 	return r < 0 ? pg_no_memory(f->reader->store->name, err) : 0;
 }
 
 int pg_values_fetch(struct postgres_reader *r, enum dimension dim, const struct groups *g, unsigned word, const uint32_t *rows,
 	size_t count, uint64_t deadline_ns, struct error *err)
 {
-	enum pg_dict dict = dict_of(dim);
+	enum pg_dict dict = pg_dict_of(dim);
 	CLEANUP(sql_done) struct sql sql = {0};
 	static const struct pg_params none;
 	unsigned missing = 0;
 	if (dict == PG_DICT_COUNT)
 		return 0;
-	sql_add(&sql, "SELECT id, %s FROM %s WHERE id = ANY('{", dicts[dict].value, dicts[dict].table);
+	sql_add(&sql, "SELECT id, %s FROM %s WHERE id = ANY('{", pg_dicts[dict].read, pg_dicts[dict].table);
 	for (size_t i = 0; i < count; i++) {
 		const uint64_t *number = groups_key(g, rows[i]) + word;
 		if (*number && groups_find(&r->values[dict].at, number) == INDEX_NONE)
@@ -159,10 +136,7 @@ static int on_number(void *ctx, const PGresult *res, struct error *err)
 
 int pg_values_find(struct postgres_reader *r, const struct store_filter *filter, uint64_t deadline_ns, uint64_t *ret, struct error *err)
 {
-	/* Names in bytes: what is no UTF-8 is a value like others. */
-	static const char *const conditions[PG_DICT_COUNT] = {"convert_to(d.name, 'UTF8') = v.value", "d.prefix = v.value",
-		"sha256(d.bytes) = sha256(v.value)"};
-	enum pg_dict dict = dict_of(filter->dim);
+	enum pg_dict dict = pg_dict_of(filter->dim);
 	CLEANUP(sql_done) struct sql sql = {0};
 	CLEANUP(free_p) struct pg_params *params = calloc(1, sizeof(*params));
 	size_t known = 0;
@@ -176,7 +150,7 @@ int pg_values_find(struct postgres_reader *r, const struct store_filter *filter,
 		if (add_value(&sql, &filter->values[i], dict, i, params) < 0)
 			result = error_set(err, -E2BIG, "the filter has more values than one question takes");
 	}
-	sql_add(&sql, ") v(n, value) JOIN %s d ON %s", dicts[dict].table, conditions[dict]);
+	sql_add(&sql, ") v(n, value) JOIN %s d ON %s", pg_dicts[dict].table, pg_dicts[dict].is);
 	if (result < 0 || !known)
 		return result;
 	return pg_select(r, &sql, params, deadline_ns, on_number, &(struct finding){ret, filter->value_count}, err);

@@ -52,6 +52,9 @@ def check_roles(tap, folder, server):
     reader, other = (server.url.replace("wt@", role + "@") for role in ("reader", "whereto"))
     status, text = store("check", reader)
     tap.check(status == 0 and "may only read" in text, "a role that may only read can check, which says so", text)
+    done = subprocess.run([os.environ["WHERETO"], "store", "copy", "--from", reader, "--to", f"sqlite:{folder}/copy.db"], capture_output=True,
+                          text=True)
+    tap.check(done.returncode == 0, "and copy from there", done.stdout + done.stderr)
     status, text = store("check", other)
     tap.check(status == 1 and "belongs to wt" in text and "ALTER TABLE whereto." in text, "check: tables of another role", text)
     for what, url in (("one that may only read", reader), ("one with every right to another's tables", other)):

@@ -150,6 +150,75 @@ static void test_ip4r_is_missing(void **state)
 	assert_int_equal(open_as("wt", "no_such_database", &s, &err), -EACCES);
 }
 
+/* Who may not make the schema is told what to run, and once that is there the rest is theirs to do. */
+static void test_a_schema_made_by_others(void **state)
+{
+	char name[32], sql[200], answer[8];
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(name);
+	assert_true(pg_sql("postgres", "CREATE ROLE \"a'b\" LOGIN", NULL, 0));
+	assert_true(pg_sql(name, "CREATE EXTENSION ip4r", NULL, 0));
+	assert_int_equal(open_as("a%27b", name, &s, &err), -EACCES);
+	(void)snprintf(sql, sizeof(sql), "psql -d '%s' -c 'CREATE SCHEMA whereto AUTHORIZATION \"a'\\''b\"'", name);
+	assert_non_null(strstr(err.text, sql));
+	assert_true(pg_sql(name, "CREATE SCHEMA whereto", NULL, 0));
+	assert_int_equal(open_as("a%27b", name, &s, &err), -EACCES);
+	assert_non_null(strstr(err.text, "ALTER SCHEMA whereto OWNER TO"));
+	assert_true(pg_sql(name, "ALTER SCHEMA whereto OWNER TO \"a'b\"", answer, sizeof(answer)));
+	if (open_as("a%27b", name, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(write_one(s, "c", 1, &err), STORE_OK);
+	ops->close(s);
+}
+
+static void test_encoding(void **state)
+{
+	static const char *const encodings[] = {"LATIN1", "SQL_ASCII"};
+	for (size_t i = 0; i < ARRAY_LEN(encodings); i++) {
+		char name[16], sql[100];
+		struct error err = {0};
+		struct store *s;
+		(void)snprintf(name, sizeof(name), "enc%u", (unsigned)i % 10);
+		(void)snprintf(sql, sizeof(sql), "CREATE DATABASE %s ENCODING '%s' TEMPLATE template0", name, encodings[i]);
+		assert_true(pg_sql("postgres", sql, NULL, 0));
+		assert_int_equal(open_as("wt", name, &s, &err), i ? 0 : -EINVAL);
+		if (i)
+			ops->close(s);
+		else
+			assert_non_null(strstr(err.text, "LATIN1"));
+	}
+}
+
+/* Until others have left it cannot be told from a server that is away. */
+static void test_no_connection_left(void **state)
+{
+	char name[32];
+	struct error err = {0};
+	struct store *s;
+	pg_fresh(name);
+	assert_true(pg_sql("postgres", "CREATE ROLE few LOGIN CONNECTION LIMIT 0", NULL, 0));
+	assert_int_equal(open_as("few", name, &s, &err), -EBUSY);
+}
+
+static void test_names(void **state)
+{
+	static const char *const names[][2] = {{"postgresql://u:hush@[::1]:6000/d", "u@[::1]:6000/d"}, {"postgresql://u@h/", "u@h:5432/u"},
+		{"postgresql:///d", "elsewhere:6432/d"}, {"postgresql:///?service=main", "service main/"}};
+	assert_int_equal(setenv("PGHOST", "elsewhere", 1) | setenv("PGPORT", "6432", 1), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char name[PG_NAME_MAX];
+		struct error err = {0};
+		if (i == 1)
+			assert_int_equal(unsetenv("PGPORT"), 0);
+		else
+			assert_int_equal(setenv("PGPORT", "6432", 1), 0);
+		assert_int_equal(pg_name(names[i][0], name, &err), 0);
+		assert_string_equal(name, names[i][1]);
+	}
+	assert_int_equal(unsetenv("PGHOST") | unsetenv("PGPORT"), 0);
+}
+
 static void test_other_schemas_are_left_alone(void **state)
 {
 	char name[32];
@@ -314,6 +383,10 @@ int main(void)
 		cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_ip4r_is_missing),
+		cmocka_unit_test(test_a_schema_made_by_others),
+		cmocka_unit_test(test_encoding),
+		cmocka_unit_test(test_no_connection_left),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_other_schemas_are_left_alone),
 		cmocka_unit_test(test_settings_of_others),
 		cmocka_unit_test(test_a_password_is_not_told),
