@@ -414,6 +414,30 @@ def check_series(tap):
         tap.check(re.search(r"00:04 .* -  ", api.run("series")), "a bucket of five seconds has no rate yet")
 
 
+def check_series_compare(tap):
+    """Half of ten minutes, beside the five before: half as much, and one bucket more."""
+    buckets = [{"time": at(600 + 60 * i), **sums(75000000)} for i in range(0, 5, 2)]
+    earlier = [{"time": at(300 + 60 * i), **sums(150000000)} for i in range(5)]
+    answer = {"from": at(600), "to": at(1200), "step": 60, "previous": {"from": at(300), "to": at(600), "step": 60}, "rows": buckets, "previous_rows": earlier,
+              "total": sums(225000000, again=300, previous=sums(750000000, again=100)), "other": None, "other_rows": []}
+    with FakeApi(900, **answer) as api:
+        chart = plain(api.draw(80, 24, "series", "--compare"))
+        tap.equal(api.asked[-1]["compare"], ["previous"], "series --compare asks for the range before")
+        line = next((line for line in chart.splitlines() if "─" * 10 in line), "")
+        tap.check(line.startswith("20.0 Mbit/s ┤") and "─ everything from 00:05 to 00:10: mean 20.0 Mbit/s, now -70 %" in chart,
+                  "which is a line in the chart, with its mean", chart)
+        tap.check(len(chart.splitlines()) <= 24 and max(map(len, chart.splitlines())) <= 80, "that fits", chart)
+        table = api.run("series", "--compare", "5m")
+        tap.equal((api.asked[-1]["compare"], re.findall(r"(\d\d:\d\d) .*?([\d.]+ Mbit/s) +([\d.]+ Mbit/s) +(\S+ %)", table)),
+                  (["5m"], [(t, "10.0 Mbit/s", "20.0 Mbit/s", "-50 %") for t in ("00:10", "00:12", "00:14")]), "in the table two columns")
+        rate = plain(api.draw(80, 24, "series", "--compare", "--figure", "retransmit_rate"))
+        tap.check("overall 1.00 %, now +2.00 pp" in rate, "changes of a rate are in points", rate)
+        status, _, err = run("series", "--compare", "--csv", "--by", "origin", *api.options)
+        tap.check(status == 2 and "no --by" in err, "as CSV it is of everything", err)
+    with FakeApi(900, since=500, **answer) as api:
+        tap.check("mean -, now -" in api.run("series", "--compare"), "with too little of the range before nothing is compared")
+
+
 def check_paths(tap, collector):
     """Of four networks those behind AS 64999 lose packets."""
     text = plain(drawn("paths", "--last", "30m", "--api", "http://" + collector.ready["http"]))
@@ -456,6 +480,7 @@ def main():
     check_since(tap)
     check_compare(tap)
     check_series(tap)
+    check_series_compare(tap)
     check_no_answer(tap)
     with tempfile.TemporaryDirectory() as folder, Collector(folder) as collector:
         check_secrets(tap, collector)
