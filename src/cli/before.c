@@ -72,5 +72,5 @@ const char *before_change(const struct figure *f, double now, double was, char b
 		(void)snprintf(buf, UNITS_TEXT_MAX, "-");
 		return buf;
 	}
-	return f->kind == FIGURE_RETRANSMITS ? units_points(now, was, buf) : units_change(now, was, buf);
+	return figure_is_rate(f) ? units_points(now, was, buf) : units_change(now, was, buf);
 }

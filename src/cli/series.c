@@ -517,7 +517,7 @@ static int prepare(struct options *o)
 	bool groups = o->values[OPTION_by] && *o->values[OPTION_by];
 	if (figure_parse(text, &f) < 0) {
 		if (o->values[OPTION_figure])
-			return command_usage(o->command, "--figure is bytes, connections, requests, retransmit_rate, rtt_p50, rtt_p95 or a sum of the API's");
+			return command_usage(o->command, "--figure is bytes, connections, requests, retransmit_rate, rtt_p50, rtt_p95, goodput_rate, spurious_rate or a sum of the API's");
 		text = "bytes";
 		(void)!figure_parse(text, &f);
 	}

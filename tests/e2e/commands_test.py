@@ -318,6 +318,21 @@ def check_top(tap):
         t.end()
 
 
+def check_rates(tap):
+    """Sorted by a rate that has no column of its own, top has one; series draws it."""
+    row = sums(1000, again=200, packets_spurious=50, goodput_tested=40, goodput_met=30)
+    none = sums(1000, again=0, packets_spurious=0, goodput_tested=0, goodput_met=0)
+    with FakeApi(300, **{"from": at(0), "to": at(300)}, rows=[{"country": "DE", **row}, {"country": "FR", **none}], total=row, other=None) as api:
+        for sort, title, value in (("goodput_rate", "GOODPUT", "75.0 %"), ("spurious_rate", "NEEDLESS", "25.0 %")):
+            text = plain(api.draw(100, 24, "top", "--by", "country", "--sort", sort))
+            tap.check(title in text and re.search(rf"^DE .* {value}", text, re.M) and re.search(r"^FR .* -  ", text, re.M), f"top --sort {sort}", text)
+            tap.check(max(map(len, text.splitlines())) <= 100 and "BYTES" in text, "that fits, with bytes", text)
+        tap.check("GOODPUT" not in plain(api.draw(100, 24, "top")), "else there is no such column")
+    with FakeApi(300, **{"from": at(0), "to": at(300)}, step=300, rows=[{"time": at(0), **row}], total=row, other=None, other_rows=[]) as api:
+        for figure, value in (("goodput_rate", "75.0 %"), ("spurious_rate", "25.0 %")):
+            tap.check(value in api.run("series", "--figure", figure) and figure.split("_")[0] in api.asked[-1]["fields"][0], f"series --figure {figure}")
+
+
 def check_unknown_times(tap):
     """What no rate can be told of has none."""
     rows = [{"time": at(60 * i), **sums(1000)} for i in range(2)]
@@ -476,6 +491,7 @@ def main():
     tap = Tap()
     check_help(tap)
     check_top(tap)
+    check_rates(tap)
     check_unknown_times(tap)
     check_since(tap)
     check_compare(tap)
