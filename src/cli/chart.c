@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /* A bar is a column of full blocks with one of eight heights on top, so a line of the screen shows eight steps. What is more
- * than nothing is never shown as nothing; where nothing is known there is a gap. Retransmit rates have the colours that they have in tables. */
+ * than nothing is never shown as nothing; where nothing is known there is a gap. A line of an earlier time takes the place of what it
+ * crosses. Retransmit rates have the colours that they have in tables. */
 
 #include "cli/chart.h"
 
@@ -72,6 +73,15 @@ static enum table_style style_of(const struct drawing *d, double v)
 	return d->c->figure->kind == FIGURE_RETRANSMITS && !isnan(v) ? rows_rate_style(v) : STYLE_BAR;
 }
 
+/* Whether the line of before is in this line of the screen: in the one where a bar of that height would end. */
+static bool is_before(const struct drawing *d, unsigned column, unsigned line)
+{
+	if (!d->c->before)
+		return false;
+	double v = d->c->before[column * d->c->count / d->columns], height = v / d->scale * d->lines;
+	return !isnan(v) && (unsigned)fmin(fmax(ceil(height) - 1, 0), d->lines - 1) == line;
+}
+
 /* What looks the same is written as one piece. */
 static void print_bars(const struct drawing *d, unsigned line, FILE *out)
 {
@@ -79,13 +89,15 @@ static void print_bars(const struct drawing *d, unsigned line, FILE *out)
 	enum table_style style = STYLE_BAR;
 	for (unsigned column = 0; column < d->columns; column++) {
 		double v = d->c->values[column * d->c->count / d->columns];
-		if (style_of(d, v) != style) {
+		bool before = is_before(d, column, line);
+		enum table_style own = before ? STYLE_PLAIN : style_of(d, v);
+		if (own != style) {
 			style_print(d->screen, style, text, out);
-			style = style_of(d, v);
+			style = own;
 			p = text;
 			*p = '\0';
 		}
-		p = stpcpy(p, block(v, d->scale, d->lines, line));
+		p = stpcpy(p, before ? CHART_LINE : block(v, d->scale, d->lines, line));
 	}
 	style_print(d->screen, style, text, out);
 	(void)fputc('\n', out);
@@ -129,7 +141,7 @@ void chart_print(const struct chart *c, const struct screen *screen, unsigned li
 {
 	double max = 0;
 	for (size_t i = 0; i < c->count; i++)
-		max = c->values[i] > max ? c->values[i] : max;
+		max = fmax(max, fmax(c->values[i], c->before ? c->before[i] : NAN)); /* of a number and none the number */
 	struct drawing d = {.c = c, .screen = screen, .scale = chart_scale(max > 0 ? max : 1), .lines = lines, .columns = CHART_VALUES_MIN};
 	for (unsigned step = 0; step <= STEPS; step++) {
 		char text[UNITS_TEXT_MAX];

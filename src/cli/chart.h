@@ -15,9 +15,13 @@
 /* Columns of the bars in however narrow a window. */
 #define CHART_VALUES_MIN 10
 
+/* What the line of an earlier time is drawn with. */
+#define CHART_LINE "─"
+
 struct chart {
 	const struct figure *figure;
 	const double *values; /* NAN: nothing is known */
+	const double *before; /* as many of an earlier time, drawn as a line over the bars; NULL: none */
 	size_t count;
 	uint64_t start_s, value_s; /* when the first value begins; how long each is */
 };

@@ -21,12 +21,26 @@ static const char *const sums[] = {
 #undef FIELD
 };
 
+/* A rate is one sum divided by another. */
+static const struct {
+	const char *name, *title, *part, *whole;
+} rates[] = {
+	[FIGURE_RETRANSMITS] = {"retransmit_rate", "RETRANS", "packets_retransmitted", "packets_sent"},
+	[FIGURE_GOODPUT] = {"goodput_rate", "GOODPUT", "goodput_met", "goodput_tested"},
+	[FIGURE_SPURIOUS] = {"spurious_rate", "NEEDLESS", "packets_spurious", "packets_retransmitted"},
+};
+
+bool figure_is_rate(const struct figure *f)
+{
+	return f->kind >= FIGURE_RETRANSMITS && f->kind <= FIGURE_SPURIOUS;
+}
+
 const char *figure_name(size_t i)
 {
-	static const char *const rates[] = {"bytes", "retransmit_rate", "rtt_p50", "rtt_p95"};
-	if (i < ARRAY_LEN(rates))
-		return rates[i];
-	return i - ARRAY_LEN(rates) < ARRAY_LEN(sums) ? sums[i - ARRAY_LEN(rates)] : NULL;
+	static const char *const first[] = {"bytes", "retransmit_rate", "rtt_p50", "rtt_p95", "goodput_rate", "spurious_rate"};
+	if (i < ARRAY_LEN(first))
+		return first[i];
+	return i - ARRAY_LEN(first) < ARRAY_LEN(sums) ? sums[i - ARRAY_LEN(first)] : NULL;
 }
 
 int figure_parse(const char *text, struct figure *ret)
@@ -35,10 +49,11 @@ int figure_parse(const char *text, struct figure *ret)
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		if (strcmp(text, others[i].name) == 0)
 			measure = others[i].measure;
-	if (strcmp(measure, "retransmit_rate") == 0) {
-		*ret = (struct figure){"retransmit_rate", FIGURE_RETRANSMITS};
-		return 0;
-	}
+	for (int kind = FIGURE_RETRANSMITS; kind <= FIGURE_SPURIOUS; kind++)
+		if (strcmp(measure, rates[kind].name) == 0) {
+			*ret = (struct figure){rates[kind].name, kind};
+			return 0;
+		}
 	if (strcmp(measure, "rtt_p50_us") == 0 || strcmp(measure, "rtt_p95_us") == 0) {
 		*ret = (struct figure){measure, FIGURE_RTT};
 		return 0;
@@ -54,15 +69,18 @@ int figure_parse(const char *text, struct figure *ret)
 const char *figure_fields(const struct figure *f, char buf[static FIGURE_FIELDS_MAX])
 {
 	static const char always[] = "bytes_sent,packets_sent,packets_retransmitted,rtt_count,retransmit_rate,rtt_p50_us,approximate";
-	bool there = words_have(always, ',', f->measure);
-	(void)snprintf(buf, FIGURE_FIELDS_MAX, "%s%s%s", always, there ? "" : ",", there ? "" : f->measure);
+	const char *const wanted[] = {figure_is_rate(f) ? rates[f->kind].part : f->measure, figure_is_rate(f) ? rates[f->kind].whole : f->measure};
+	size_t n = (size_t)snprintf(buf, FIGURE_FIELDS_MAX, "%s", always);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		if (!words_have(buf, ',', wanted[i]))
+			n += (size_t)snprintf(buf + n, FIGURE_FIELDS_MAX - n, ",%s", wanted[i]);
 	return buf;
 }
 
 const char *figure_title(const struct figure *f, char buf[static UNITS_TEXT_MAX])
 {
 	bool bits = f->kind == FIGURE_SUM && strcmp(f->measure, "bytes_sent") == 0;
-	const char *name = f->kind == FIGURE_RETRANSMITS ? "RETRANS" : bits ? "BIT" : f->measure;
+	const char *name = figure_is_rate(f) ? rates[f->kind].title : bits ? "BIT" : f->measure;
 	size_t n = strlen(name) - (f->kind == FIGURE_RTT ? 3 : 0); /* _us */
 	(void)snprintf(buf, UNITS_TEXT_MAX, "%.*s%s", (int)(n < UNITS_TEXT_MAX - 3 ? n : UNITS_TEXT_MAX - 3), name,
 		f->kind == FIGURE_SUM ? "/S" : "");
@@ -71,7 +89,7 @@ const char *figure_title(const struct figure *f, char buf[static UNITS_TEXT_MAX]
 
 const char *figure_text(const struct figure *f, double v, char buf[static UNITS_TEXT_MAX])
 {
-	if (f->kind == FIGURE_RETRANSMITS)
+	if (figure_is_rate(f))
 		return units_percent(v, buf);
 	if (f->kind == FIGURE_RTT)
 		return units_rtt(v, buf);
@@ -86,8 +104,10 @@ void figure_add(const struct figure *f, const json_t *row, struct figure_sum *su
 		sum->value += rows_number(row, f->measure);
 		break;
 	case FIGURE_RETRANSMITS:
-		sum->value += rows_number(row, "packets_retransmitted");
-		sum->weight += rows_number(row, "packets_sent");
+	case FIGURE_GOODPUT:
+	case FIGURE_SPURIOUS:
+		sum->value += rows_number(row, rates[f->kind].part);
+		sum->weight += rows_number(row, rates[f->kind].whole);
 		break;
 	case FIGURE_RTT:
 		sum->value += rows_number(row, f->measure) * samples;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/figure.h"
 #include "cli/units.h"
 
 /* Retransmit rates that deserve a look, and that somebody should be called about. */
@@ -115,9 +116,8 @@ void rows_rtt_cell(struct table *t, const json_t *row, const char *key)
 const char *rows_measure(const struct options *o)
 {
 	const char *sort = o->values[OPTION_sort];
-	if (!sort || strcmp(sort, "retransmit_rate") == 0 || strncmp(sort, "rtt_", 4) == 0)
-		return "bytes_sent";
-	return sort;
+	struct figure f;
+	return !sort || (figure_parse(sort, &f) == 0 && f.kind != FIGURE_SUM) ? "bytes_sent" : sort;
 }
 
 uint64_t rows_time(const json_t *obj, const char *key)

@@ -8,6 +8,9 @@
  * the first and the last bucket may stick out, and the last is still running. One that began a moment ago is left out, for
  * connections that go on are reported every ten seconds.
  *
+ * With --compare the earlier range is moved to this one's place (cli/before.c): a line over the bars, columns of the table; the API has it of all
+ * groups together, so beside groups it is one sentence.
+ *
  * Beside bytes the API is asked for their percentile as it is billed, which it makes of samples of its own. */
 
 #include <math.h>
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/before.h"
 #include "cli/chart.h"
 #include "cli/client.h"
 #include "cli/command.h"
@@ -40,6 +44,8 @@ struct series {
 	const json_t *rows;
 	const char *dims[ROWS_DIMS_MAX]; /* of the rows */
 	size_t dim_count;
+	struct before before;
+	bool compare;                   /* there is a range before */
 	const json_t *throughput;       /* NULL: not asked for, or another figure is drawn */
 	uint64_t from_s, end_s, step_s; /* the range up to now; of a bucket */
 	uint64_t start_s, column_s;     /* the first column's begin; what a column spans: one bucket or several */
@@ -111,6 +117,28 @@ static void print_percentile_note(const struct series *s)
 		rows_number(s->throughput, "percentile"), rows_number(s->throughput, "samples"), units_age((uint64_t)rows_number(s->throughput, "step"), step));
 }
 
+/* ---- the range before ---- */
+
+static double whole_value(const struct series *s)
+{
+	struct figure_sum sum = {0};
+	figure_add(&s->figure, json_object_get(s->a->json, "total"), &sum);
+	return figure_value(&s->figure, &sum, seconds_of(s, s->from_s, s->end_s - s->from_s));
+}
+
+/* line: that is how it is drawn. */
+static void print_before(const struct series *s, bool line)
+{
+	char text[UNITS_TEXT_MAX], change[UNITS_TEXT_MAX];
+	double was = before_whole(&s->before, &s->figure);
+	if (!s->compare)
+		return;
+	printf("%s%severything from ", line ? CHART_LINE " " : "", line ? "" : "\n");
+	rows_print_earlier(s->before.range, s->a->json, stdout);
+	printf(": %s %s", s->figure.kind == FIGURE_SUM ? "mean" : "overall", isnan(was) ? "-" : figure_text(&s->figure, was, text));
+	printf(", now %s\n", before_change(&s->figure, whole_value(s), was, change));
+}
+
 /* ---- a chart ---- */
 
 static unsigned print_at(const struct series *s, const char *what, double v, size_t column)
@@ -141,10 +169,8 @@ static void print_summary(const struct series *s, const double *values)
 {
 	char rest[100], text[UNITS_TEXT_MAX];
 	const json_t *total = json_object_get(s->a->json, "total");
-	struct figure_sum sum = {0};
 	unsigned used = print_extremes(s, values);
-	figure_add(&s->figure, total, &sum);
-	double whole = figure_value(&s->figure, &sum, seconds_of(s, s->from_s, s->end_s - s->from_s));
+	double whole = whole_value(s);
 	int n = snprintf(rest, sizeof(rest), "%s %s", s->figure.kind == FIGURE_SUM ? "mean" : "overall",
 		isnan(whole) ? "-" : figure_text(&s->figure, whole, text));
 	if (s->figure.kind == FIGURE_SUM)
@@ -161,7 +187,7 @@ static void print_summary(const struct series *s, const double *values)
 static void print_chart(struct series *s)
 {
 	struct figure_sum columns[CHART_MAX] = {0};
-	double values[CHART_MAX];
+	double values[CHART_MAX], before[CHART_MAX];
 	const json_t *row;
 	size_t i;
 	unsigned width = s->screen.width > CHART_SCALE + CHART_VALUES_MIN ? s->screen.width - CHART_SCALE : CHART_VALUES_MIN;
@@ -171,10 +197,13 @@ static void print_chart(struct series *s)
 		add_to_column(s, row, columns);
 	for (i = 0; i < s->columns; i++)
 		values[i] = column_value(s, columns, i);
-	struct chart chart = {&s->figure, values, s->columns, s->start_s, s->column_s};
+	for (i = 0; i < s->columns && s->compare; i++)
+		before[i] = before_value(&s->before, &s->figure, s->start_s + i * s->column_s, s->column_s);
+	struct chart chart = {&s->figure, values, s->compare ? before : NULL, s->columns, s->start_s, s->column_s};
 	chart_print(&chart, &s->screen, lines < 4 ? 4 : lines > LINES_MAX ? LINES_MAX : lines / 4 * 4, stdout);
 	(void)putchar('\n');
 	print_summary(s, values);
+	print_before(s, true);
 }
 
 /* ---- a line a bucket ---- */
@@ -199,6 +228,11 @@ static void add_bucket(const struct series *s, struct table *t, const json_t *ro
 	table_cell(t, STYLE_PLAIN, "%.10s %.5s", time, time + 11);
 	table_cell(t, STYLE_PLAIN, "%s", rows_amount("bytes_sent", rows_number(row, "bytes_sent"), text));
 	table_cell(t, isnan(v) ? STYLE_FAINT : STYLE_PLAIN, "%s", isnan(v) ? "-" : figure_text(&s->figure, v, text));
+	if (s->compare) {
+		double was = before_value(&s->before, &s->figure, rows_time(row, "time"), s->step_s);
+		table_cell(t, isnan(was) ? STYLE_FAINT : STYLE_PLAIN, "%s", isnan(was) ? "-" : figure_text(&s->figure, was, text));
+		table_cell(t, STYLE_PLAIN, "%s", before_change(&s->figure, v, was, text));
+	}
 	table_bar(t, v > 0 ? v / max : 0, BAR_COLUMNS);
 	if (s->figure.kind != FIGURE_RETRANSMITS)
 		rows_retransmit_cell(t, row);
@@ -210,9 +244,13 @@ static void add_bucket(const struct series *s, struct table *t, const json_t *ro
 static int print_buckets(const struct series *s)
 {
 	char title[UNITS_TEXT_MAX];
-	struct table_column columns[6] = {{"TIME (UTC)", false, 0, 0}, {"BYTES", true, 1, 0},
-		{figure_title(&s->figure, title), true, 0, 0}, {"", false, 0, 8}};
-	size_t count = 4;
+	struct table_column columns[8] = {{"TIME (UTC)", false, 0, 0}, {"BYTES", true, s->compare ? 3 : 1, 0}, {figure_title(&s->figure, title), true, 0, 0}};
+	size_t count = 3;
+	if (s->compare) {
+		columns[count++] = (struct table_column){"BEFORE", true, 0, 0};
+		columns[count++] = (struct table_column){"CHANGE", true, 0, 0};
+	}
+	columns[count++] = (struct table_column){"", false, s->compare ? 4 : 0, 8};
 	if (s->figure.kind != FIGURE_RETRANSMITS)
 		columns[count++] = (struct table_column){"RETRANS", true, 0, 0};
 	if (!is_median(&s->figure))
@@ -229,6 +267,7 @@ static int print_buckets(const struct series *s)
 		add_bucket(s, t, row, max);
 	int r = table_print(t, &s->screen, stdout);
 	table_free(t);
+	print_before(s, false);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -428,6 +467,8 @@ static int print_groups(struct series *s)
 		r = collect_percentiles(s, &g);
 	if (r == 0)
 		r = print_table(s, &g);
+	if (r == 0)
+		print_before(s, false);
 	groups_done(&g);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -453,6 +494,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 		s.throughput = json_object_get(answer, "throughput");
 	printf(", %s in steps of %s\n\n", figure_title(&s.figure, text), units_age(s.step_s, (char[UNITS_TEXT_MAX]){0}));
 	int r = EXIT_DONE;
+	s.compare = before_read(a, s.from_s, &s.before);
 	s.dim_count = rows_dimensions(json_array_get(s.rows, 0), s.dims);
 	if (s.dim_count > 1)
 		r = print_groups(&s);
@@ -475,10 +517,14 @@ static int prepare(struct options *o)
 	bool groups = o->values[OPTION_by] && *o->values[OPTION_by];
 	if (figure_parse(text, &f) < 0) {
 		if (o->values[OPTION_figure])
-			return command_usage(o->command, "--figure is bytes, connections, requests, retransmit_rate, rtt_p50, rtt_p95 or a sum of the API's");
+			return command_usage(o->command, "--figure is bytes, connections, requests, retransmit_rate, rtt_p50, rtt_p95, goodput_rate, spurious_rate or a sum of the API's");
 		text = "bytes";
 		(void)!figure_parse(text, &f);
 	}
+	if (o->values[OPTION_compare] && !*o->values[OPTION_compare])
+		o->values[OPTION_compare] = "previous";
+	if (o->values[OPTION_compare] && o->values[OPTION_csv] && groups)
+		return command_usage(o->command, "--compare with --csv is of everything: no --by");
 	if (o->values[OPTION_json] || o->values[OPTION_csv])
 		return EXIT_DONE;
 	o->values[OPTION_figure] = text;

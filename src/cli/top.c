@@ -8,11 +8,13 @@
 
 #include "cli/top.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/figure.h"
 #include "cli/rows.h"
 #include "cli/units.h"
 
@@ -29,6 +31,7 @@ enum column {
 	COLUMN_BAR,
 	COLUMN_RETRANS,
 	COLUMN_RETRANS_CHANGE,
+	COLUMN_SORTED, /* the rate sorted by, when it has no other column */
 	COLUMN_P50,
 	COLUMN_P95,
 	COLUMN_CONNECTIONS,
@@ -40,11 +43,12 @@ struct top {
 	struct screen screen;
 	bool watch, compare, since, no_rates; /* no_rates: how long a time a row is of is not known */
 	const char *measure;
+	struct figure rate;             /* that is sorted by: goodput or needless retransmits; else of another kind */
 	double seconds, seconds_before; /* of the range and of the earlier one; 0: there is too little of that to compare with */
 	double largest;                 /* share of a group */
 	const char *dims[ROWS_DIMS_MAX];
 	size_t dim_count, column_count;
-	char titles[ROWS_DIMS_MAX + 1][TITLE_MAX];
+	char titles[ROWS_DIMS_MAX + 1][TITLE_MAX], rate_title[UNITS_TEXT_MAX];
 	enum column kinds[COLUMN_COUNT];
 	struct table_column columns[ROWS_DIMS_MAX + COLUMN_COUNT];
 };
@@ -72,6 +76,8 @@ static bool wants(const struct top *top, enum column f)
 	case COLUMN_CHANGE:
 	case COLUMN_RETRANS_CHANGE:
 		return top->compare;
+	case COLUMN_SORTED:
+		return top->rate.kind == FIGURE_GOODPUT || top->rate.kind == FIGURE_SPURIOUS;
 	case COLUMN_CONNECTIONS:
 		return !sorted_by(top, "connections");
 	case COLUMN_REQUESTS:
@@ -101,6 +107,7 @@ static struct table_column column_of(const struct top *top, enum column f)
 	case COLUMN_BAR: return (struct table_column){"", false, 3, 6};
 	case COLUMN_RETRANS: return (struct table_column){"RETRANS", true, 0, 0};
 	case COLUMN_RETRANS_CHANGE: return (struct table_column){"CHANGE", true, 0, 0};
+	case COLUMN_SORTED: return (struct table_column){top->rate_title, true, 0, 0};
 	case COLUMN_P50: return (struct table_column){"RTT P50", true, c ? 5 : 2, 0};
 	case COLUMN_P95: return (struct table_column){"RTT P95", true, 8, 0};
 	case COLUMN_CONNECTIONS: return (struct table_column){w ? "CONN/S" : "CONNS", true, c ? 6 : 4, 0};
@@ -190,6 +197,15 @@ static void add_share(struct table *t, const json_t *row)
 	table_cell(t, STYLE_PLAIN, "%s", json_is_number(share) ? units_percent(json_number_value(share), text) : "-");
 }
 
+static void add_sorted(const struct top *top, struct table *t, const json_t *row)
+{
+	char text[UNITS_TEXT_MAX];
+	struct figure_sum sum = {0};
+	figure_add(&top->rate, row, &sum);
+	double v = figure_value(&top->rate, &sum, 0);
+	table_cell(t, isnan(v) ? STYLE_FAINT : STYLE_PLAIN, "%s", isnan(v) ? "-" : figure_text(&top->rate, v, text));
+}
+
 static void add_figure(const struct top *top, struct table *t, const json_t *row, enum column f, bool group)
 {
 	switch (f) {
@@ -200,6 +216,7 @@ static void add_figure(const struct top *top, struct table *t, const json_t *row
 	case COLUMN_BAR: table_bar(t, group && top->largest > 0 ? rows_number(row, "share") / top->largest : 0, BAR_COLUMNS); break;
 	case COLUMN_RETRANS: rows_retransmit_cell(t, row); break;
 	case COLUMN_RETRANS_CHANGE: add_retransmit_change(top, t, row); break;
+	case COLUMN_SORTED: add_sorted(top, t, row); break;
 	case COLUMN_P50: rows_rtt_cell(t, row, "rtt_p50_us"); break;
 	case COLUMN_P95: rows_rtt_cell(t, row, "rtt_p95_us"); break;
 	case COLUMN_CONNECTIONS: add_count(top, t, row, "connections"); break;
@@ -286,6 +303,8 @@ int top_print(const struct options *o, const struct screen *screen, FILE *out)
 	struct top top = {.screen = *screen, .measure = rows_measure(o), .watch = o->values[OPTION_watch],
 		.compare = o->values[OPTION_compare]};
 	struct client_answer a;
+	if (o->values[OPTION_sort] && figure_parse(o->values[OPTION_sort], &top.rate) == 0)
+		(void)figure_title(&top.rate, top.rate_title);
 	int r = client_get(o, "/api/v1/top", NULL, NULL, &a);
 	if (r != EXIT_DONE)
 		return r;

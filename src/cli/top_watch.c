@@ -23,8 +23,8 @@
 
 /* What a key goes through; the first is where it starts when the command line said something else. */
 static const char *const groupings[] = {"origin", "country", "prefix", "path", "neighbour", "via", "router", "type", NULL};
-static const char *const sorts[] = {"bytes_sent", "retransmit_rate", "packets_retransmitted", "rtt_p95_us", "connections",
-	"requests", NULL};
+static const char *const sorts[] = {"bytes_sent", "retransmit_rate", "packets_retransmitted", "rtt_p95_us", "goodput_rate", "spurious_rate",
+	"connections", "requests", NULL};
 static const char *const ranges[] = {WATCH_LAST, "5m", "15m", "1h", "6h", "24h", "7d", NULL};
 
 struct view {

@@ -35,6 +35,16 @@ static double derive_rtt_p95_us(const struct render *r, const struct measures *m
 	return measures_rtt_quantile(m, 0.95);
 }
 
+static double derive_goodput_rate(const struct render *r, const struct measures *m)
+{
+	return measures_goodput_rate(m);
+}
+
+static double derive_spurious_rate(const struct render *r, const struct measures *m)
+{
+	return measures_spurious_rate(m);
+}
+
 /* Of the measure sorted by; of the bytes sent when that is no sum. */
 static int share_of(int sort)
 {
@@ -57,6 +67,8 @@ static const struct {
 	{"retransmit_rate", derive_retransmit_rate, QUERY_SORT_RETRANSMIT_RATE},
 	{"rtt_p50_us", derive_rtt_p50_us, QUERY_SORT_RTT_P50},
 	{"rtt_p95_us", derive_rtt_p95_us, QUERY_SORT_RTT_P95},
+	{"goodput_rate", derive_goodput_rate, QUERY_SORT_GOODPUT_RATE},
+	{"spurious_rate", derive_spurious_rate, QUERY_SORT_SPURIOUS_RATE},
 	{"share", derive_share, OF_SORT},
 };
 

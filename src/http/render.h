@@ -21,7 +21,7 @@ struct render {
 
 /* Names with commas between as a mask. -EINVAL. */
 int render_fields_parse(const char *text, uint64_t *ret, struct error *err) MUST_USE;
-#define RENDER_NAMES_MAX 400
+#define RENDER_NAMES_MAX 440
 /* The names of all figures, or of those that can be sorted by, for people: "bytes_sent, ...". Returns ret. */
 const char *render_names(bool sortable, char ret[static RENDER_NAMES_MAX]);
 /* A mask of the measures that these figures are made of; sort as in struct render. */

@@ -9,8 +9,10 @@
  * bucket by bucket too. With `via` rows overlap, and there is no other.
  *
  * With `compare` one more question brings the sums by time of an earlier range, in the same steps or, where those are gone, wider
- * ones; with `percentile` some more bring the throughput as it is billed (http/throughput.c). Neither is for CSV, which has rows alone. */
+ * ones; with `percentile` some more bring the throughput as it is billed (http/throughput.c). CSV has rows alone: without groups the earlier
+ * range's stand beside them. */
 
+#include <errno.h>
 #include <string.h>
 
 #include "http/throughput.h"
@@ -108,11 +110,13 @@ static bool has_via(const struct series *s)
 static bool ask_more(struct series *s, const struct query_result *times)
 {
 	const struct http_question *q = s->question;
-	if (q->csv)
+	if (q->csv && (s->groups || !q->compare))
 		return true;
 	s->has_earlier = q->compare && ask_earlier(s, times, &s->earlier);
 	if (q->compare && !s->has_earlier)
 		return false;
+	if (q->csv)
+		return true;
 	s->has_throughput = q->percentile && throughput_ask(&s->asking, q, times, s->groups, &s->throughput);
 	return s->has_throughput || !q->percentile;
 }
@@ -123,6 +127,53 @@ static void more_done(struct series *s)
 		query_result_done(&s->earlier);
 	if (s->has_throughput)
 		throughput_done(&s->throughput);
+}
+
+/* The bucket of this range where one of the earlier range stands, or the nearest. */
+static uint64_t moved(const struct series *s, const struct query_result *times, size_t i)
+{
+	uint64_t shift_s = times->from_s - s->earlier.from_s, at_s = s->earlier.rows[i].values[0].number + shift_s;
+	return (at_s + times->step_s / 2) / times->step_s * times->step_s;
+}
+
+/* Rows for every bucket that has traffic in either range, in *ret_rows of this one and in *ret_previous of the earlier one; both are in the order
+ * of time. Their memory is that of times. -ENOMEM. */
+static int pair_rows(struct series *s, struct query_result *times, struct query_result *ret_rows, struct query_result *ret_previous)
+{
+	const struct query_result *earlier = &s->earlier;
+	size_t room = times->row_count + earlier->row_count, n = 0;
+	struct query_row *rows = arena_alloc(&times->arena, (room + 1) * sizeof(*rows)), *previous = arena_alloc(&times->arena, (room + 1) * sizeof(*previous));
+	struct dim_value *values = arena_alloc(&times->arena, (room + 1) * sizeof(*values));
+	if (!rows || !previous || !values)
+		return -ENOMEM;
+	for (size_t i = 0, k = 0; i < times->row_count || k < earlier->row_count; n++) {
+		uint64_t now_s = i < times->row_count ? times->rows[i].values[0].number : UINT64_MAX;
+		uint64_t then_s = k < earlier->row_count ? moved(s, times, k) : UINT64_MAX;
+		values[n] = (struct dim_value){.known = true, .number = now_s < then_s ? now_s : then_s};
+		rows[n] = (struct query_row){.values = &values[n]};
+		previous[n] = rows[n];
+		if (now_s <= then_s)
+			rows[n].m = times->rows[i++].m;
+		if (then_s <= now_s)
+			previous[n].m = earlier->rows[k++].m;
+	}
+	*ret_rows = (struct query_result){.from_s = times->from_s, .to_s = times->to_s, .step_s = times->step_s, .rows = rows, .row_count = n,
+		.total = times->total};
+	*ret_previous = (struct query_result){.rows = previous, .row_count = n, .total = earlier->total};
+	return 0;
+}
+
+static void reply_pairs(struct series *s, struct query_result *times)
+{
+	struct query_result rows, previous;
+	struct http_call *call = s->asking.call;
+	if (s->earlier.step_s != times->step_s)
+		http_reply_error(call, 400, "the earlier range is kept in steps of %u seconds: no rows to stand beside these of %u; 'step' may be wider",
+			s->earlier.step_s, times->step_s);
+	else if (pair_rows(s, times, &rows, &previous) < 0)
+		http_reply_error(call, 500, "out of memory");
+	else
+		http_rows_reply(call, &(struct http_rows){.question = s->question, .by = s->by, .by_count = s->by_count, .result = &rows, .previous = &previous});
 }
 
 /* rows: the answer's; times: everything by time, which the others are made of; without groups both are the same. */
@@ -142,7 +193,10 @@ static void reply(struct series *s, struct query_result *rows, struct query_resu
 
 static void answer_times(struct series *s, struct query_result *rows, struct query_result *times)
 {
-	if (ask_more(s, times))
+	bool ok = ask_more(s, times);
+	if (ok && s->question->csv && s->has_earlier)
+		reply_pairs(s, times);
+	else if (ok)
 		reply(s, rows, times);
 	more_done(s);
 }

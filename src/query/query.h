@@ -72,7 +72,7 @@ struct query {
 	uint32_t step_s;             /* with DIM_time in by: bucket width, whole minutes; 0: chosen by range */
 	uint32_t points_max;         /* and then so that there are at most so many buckets (10 at least); 0: as usual */
 	uint32_t step_min_s;         /* where it is chosen: no narrower than this */
-	int sort;                    /* enum measure, or QUERY_SORT_RETRANSMIT_RATE */
+	int sort;                    /* enum measure, or a QUERY_SORT_... */
 	bool ascending;
 	uint32_t limit;              /* rows at most, chosen by sort; 0: as many as there are, up to QUERY_LIMIT_MAX */
 	uint64_t measures;           /* mask of MEASURE_BIT: what rows, total and other have, the rest is 0; 0: all */
@@ -92,6 +92,9 @@ struct query {
 #define QUERY_SORT_RETRANSMIT_RATE (MEASURE_COUNT + 0)
 #define QUERY_SORT_RTT_P50         (MEASURE_COUNT + 1)
 #define QUERY_SORT_RTT_P95         (MEASURE_COUNT + 2)
+#define QUERY_SORT_GOODPUT_RATE    (MEASURE_COUNT + 3)
+#define QUERY_SORT_SPURIOUS_RATE   (MEASURE_COUNT + 4)
+#define QUERY_SORT_COUNT           (MEASURE_COUNT + 5)
 
 struct query_row {
 	const struct dim_value *values; /* by_count of them, in the order of by */
@@ -122,5 +125,5 @@ void query_end_snapshot(struct store_reader *reader);
 int query_changes(struct store_reader *reader, const struct store_change_query *q, const struct filter *filter, store_change_fn *fn,
 	void *ctx, struct error *err) MUST_USE;
 
-/* A measure's name or retransmit_rate, rtt_p50_us, rtt_p95_us: a value for query.sort; -ENOENT. */
+/* A measure's name or retransmit_rate, rtt_p50_us, rtt_p95_us, goodput_rate, spurious_rate: a value for query.sort; -ENOENT. */
 int query_sort_by_name(const char *name) MUST_USE;

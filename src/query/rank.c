@@ -23,6 +23,10 @@ uint64_t rank_measures(int sort)
 		return MEASURE_BIT(sort);
 	if (sort == QUERY_SORT_RETRANSMIT_RATE)
 		return MEASURE_BIT(MEASURE_packets_sent) | MEASURE_BIT(MEASURE_packets_retransmitted);
+	if (sort == QUERY_SORT_GOODPUT_RATE)
+		return MEASURE_BIT(MEASURE_goodput_tested) | MEASURE_BIT(MEASURE_goodput_met);
+	if (sort == QUERY_SORT_SPURIOUS_RATE)
+		return MEASURE_BIT(MEASURE_packets_retransmitted) | MEASURE_BIT(MEASURE_packets_spurious);
 	uint64_t mask = MEASURE_BIT(MEASURE_rtt_count) | MEASURE_BIT(MEASURE_rtt_sum_us);
 	for (int i = 0; i < RTT_BUCKETS; i++)
 		mask |= MEASURE_BIT(MEASURE_rtt_h0 + i);
@@ -39,6 +43,10 @@ static struct candidate candidate_of(const struct ranking *r, uint32_t row)
 	struct measures m = query_groups_measures(&r->all, row);
 	if (r->sort == QUERY_SORT_RETRANSMIT_RATE)
 		c.fraction = measures_retransmit_rate(&m);
+	else if (r->sort == QUERY_SORT_GOODPUT_RATE)
+		c.fraction = measures_goodput_rate(&m);
+	else if (r->sort == QUERY_SORT_SPURIOUS_RATE)
+		c.fraction = measures_spurious_rate(&m);
 	else
 		c.fraction = measures_rtt_quantile(&m, r->sort == QUERY_SORT_RTT_P50 ? 0.5 : 0.95);
 	c.undefined = c.fraction < 0;

@@ -554,7 +554,7 @@ static int check(const struct query *q, struct error *err)
 				return error_set(err, -EINVAL, "dimension %s stands twice", dimension_table[q->by[i]].name);
 	if (q->limit > QUERY_LIMIT_MAX)
 		return error_set(err, -EINVAL, "limit %u is larger than %d", q->limit, QUERY_LIMIT_MAX);
-	if (q->sort < 0 || q->sort > QUERY_SORT_RTT_P95)
+	if (q->sort < 0 || q->sort >= QUERY_SORT_COUNT)
 		return error_set(err, -EINVAL, "there is no such measure to sort by");
 	return 0;
 }
@@ -623,11 +623,9 @@ void query_result_done(struct query_result *r)
 
 int query_sort_by_name(const char *name)
 {
-	if (strcmp(name, "retransmit_rate") == 0)
-		return QUERY_SORT_RETRANSMIT_RATE;
-	if (strcmp(name, "rtt_p50_us") == 0)
-		return QUERY_SORT_RTT_P50;
-	if (strcmp(name, "rtt_p95_us") == 0)
-		return QUERY_SORT_RTT_P95;
+	static const char *const names[] = {"retransmit_rate", "rtt_p50_us", "rtt_p95_us", "goodput_rate", "spurious_rate"};
+	for (int i = 0; i < (int)ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return QUERY_SORT_RETRANSMIT_RATE + i;
 	return measure_by_name(name);
 }

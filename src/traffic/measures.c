@@ -105,9 +105,22 @@ double measures_rtt_quantile(const struct measures *m, double q)
 	return mean;
 }
 
+static double ratio(const struct measures *m, enum measure part, enum measure whole)
+{
+	return m->v[whole] ? (double)m->v[part] / (double)m->v[whole] : -1;
+}
+
 double measures_retransmit_rate(const struct measures *m)
 {
-	if (!m->v[MEASURE_packets_sent])
-		return -1;
-	return (double)m->v[MEASURE_packets_retransmitted] / (double)m->v[MEASURE_packets_sent];
+	return ratio(m, MEASURE_packets_retransmitted, MEASURE_packets_sent);
+}
+
+double measures_goodput_rate(const struct measures *m)
+{
+	return ratio(m, MEASURE_goodput_met, MEASURE_goodput_tested);
+}
+
+double measures_spurious_rate(const struct measures *m)
+{
+	return ratio(m, MEASURE_packets_spurious, MEASURE_packets_retransmitted);
 }

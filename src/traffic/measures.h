@@ -64,3 +64,7 @@ double measures_rtt_variance_max(const struct measures *m);
 
 /* Retransmitted per sent data segment; -1 when none was sent. */
 double measures_retransmit_rate(const struct measures *m);
+/* Of the responses tested those that met the goodput target, and of the packets sent again those that receivers reported as
+ * needless; -1 when there was none. */
+double measures_goodput_rate(const struct measures *m);
+double measures_spurious_rate(const struct measures *m);

@@ -37,7 +37,7 @@ INJECTIONS = ("' OR '1'='1", "'; DROP TABLE names; --", '" OR 1=1 --', "x' UNION
 # What is right, and what is not or is on the edge.
 GOOD = {
     "by": ("origin", "type", "router,country", "path", "via", "time", "time,prefix", "", "prefix,path,type,router"),
-    "sort": ("bytes_sent", "retransmit_rate", "rtt_p95_us", "requests"),
+    "sort": ("bytes_sent", "retransmit_rate", "rtt_p95_us", "goodput_rate", "requests"),
     "order": ("asc", "desc"),
     "last": ("1h", "30h", "90d", "1m"),
     "from": ("-2h", "0", "2026-11-23T10:00:00Z", "-40h"),

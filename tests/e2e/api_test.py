@@ -360,7 +360,7 @@ class Api:
                            ("series?points=3", "10"), ("series?points=60&step=1m", "exclude"), ("top?points=60", "time"),
                            ("complete?dim=time", "there are router, type"),
                            ("complete?dim=rooter", "'rooter' is no dimension; there are router, type"), ("top?by=orgin", "there are time, router"),
-                           ("top?sort=size", "retransmit_rate, rtt_p50_us"), ("top?fields=size", "rtt_p95_us, share, approximate"),
+                           ("top?sort=size", "retransmit_rate, rtt_p50_us"), ("top?fields=size", "spurious_rate, share, approximate"),
                            ("top?filter=x", "parameter 'filter': character 1:"), ("top?from=2026-11-27T10:00", "is no time"), ("sparklines?by=", "by"),
                            ("sparklines?by=origin,country", "one"), ("paths?nodes=0", "nodes"), ("types?by=router", "by"),
                            ("sparklines?by=type&keys=a b", "quotes")):

@@ -95,7 +95,7 @@ def questions(now):
                   'path:"64501 {64530,64531}"'):
         yield "top", {"by": "type,prefix", "filter": words, "limit": 1000, **span}
         yield "series", {"by": "origin", "filter": words, **span}
-    for sort in ("packets_retransmitted", "requests", "rtt_p95_us", "retransmit_rate", "duration_ms"):
+    for sort in ("packets_retransmitted", "requests", "rtt_p95_us", "goodput_rate", "spurious_rate", "retransmit_rate", "duration_ms"):
         yield "top", {"by": "origin,router", "sort": sort, "limit": 4, **span}
     yield "top", {"by": "time,type", "step": "1h", "limit": 1000, **span}
     for more in ({}, {"router": "edge1"}, {"prefix": "203.0.113.0/24"}, {"within": "203.0.112.0/20"}, {"within": "::/0"},

@@ -318,6 +318,21 @@ def check_top(tap):
         t.end()
 
 
+def check_rates(tap):
+    """Sorted by a rate that has no column of its own, top has one; series draws it."""
+    row = sums(1000, again=200, packets_spurious=50, goodput_tested=40, goodput_met=30)
+    none = sums(1000, again=0, packets_spurious=0, goodput_tested=0, goodput_met=0)
+    with FakeApi(300, **{"from": at(0), "to": at(300)}, rows=[{"country": "DE", **row}, {"country": "FR", **none}], total=row, other=None) as api:
+        for sort, title, value in (("goodput_rate", "GOODPUT", "75.0 %"), ("spurious_rate", "NEEDLESS", "25.0 %")):
+            text = plain(api.draw(100, 24, "top", "--by", "country", "--sort", sort))
+            tap.check(title in text and re.search(rf"^DE .* {value}", text, re.M) and re.search(r"^FR .* -  ", text, re.M), f"top --sort {sort}", text)
+            tap.check(max(map(len, text.splitlines())) <= 100 and "BYTES" in text, "that fits, with bytes", text)
+        tap.check("GOODPUT" not in plain(api.draw(100, 24, "top")), "else there is no such column")
+    with FakeApi(300, **{"from": at(0), "to": at(300)}, step=300, rows=[{"time": at(0), **row}], total=row, other=None, other_rows=[]) as api:
+        for figure, value in (("goodput_rate", "75.0 %"), ("spurious_rate", "25.0 %")):
+            tap.check(value in api.run("series", "--figure", figure) and figure.split("_")[0] in api.asked[-1]["fields"][0], f"series --figure {figure}")
+
+
 def check_unknown_times(tap):
     """What no rate can be told of has none."""
     rows = [{"time": at(60 * i), **sums(1000)} for i in range(2)]
@@ -414,6 +429,30 @@ def check_series(tap):
         tap.check(re.search(r"00:04 .* -  ", api.run("series")), "a bucket of five seconds has no rate yet")
 
 
+def check_series_compare(tap):
+    """Half of ten minutes, beside the five before: half as much, and one bucket more."""
+    buckets = [{"time": at(600 + 60 * i), **sums(75000000)} for i in range(0, 5, 2)]
+    earlier = [{"time": at(300 + 60 * i), **sums(150000000)} for i in range(5)]
+    answer = {"from": at(600), "to": at(1200), "step": 60, "previous": {"from": at(300), "to": at(600), "step": 60}, "rows": buckets, "previous_rows": earlier,
+              "total": sums(225000000, again=300, previous=sums(750000000, again=100)), "other": None, "other_rows": []}
+    with FakeApi(900, **answer) as api:
+        chart = plain(api.draw(80, 24, "series", "--compare"))
+        tap.equal(api.asked[-1]["compare"], ["previous"], "series --compare asks for the range before")
+        line = next((line for line in chart.splitlines() if "─" * 10 in line), "")
+        tap.check(line.startswith("20.0 Mbit/s ┤") and "─ everything from 00:05 to 00:10: mean 20.0 Mbit/s, now -70 %" in chart,
+                  "which is a line in the chart, with its mean", chart)
+        tap.check(len(chart.splitlines()) <= 24 and max(map(len, chart.splitlines())) <= 80, "that fits", chart)
+        table = api.run("series", "--compare", "5m")
+        tap.equal((api.asked[-1]["compare"], re.findall(r"(\d\d:\d\d) .*?([\d.]+ Mbit/s) +([\d.]+ Mbit/s) +(\S+ %)", table)),
+                  (["5m"], [(t, "10.0 Mbit/s", "20.0 Mbit/s", "-50 %") for t in ("00:10", "00:12", "00:14")]), "in the table two columns")
+        rate = plain(api.draw(80, 24, "series", "--compare", "--figure", "retransmit_rate"))
+        tap.check("overall 1.00 %, now +2.00 pp" in rate, "changes of a rate are in points", rate)
+        status, _, err = run("series", "--compare", "--csv", "--by", "origin", *api.options)
+        tap.check(status == 2 and "no --by" in err, "as CSV it is of everything", err)
+    with FakeApi(900, since=500, **answer) as api:
+        tap.check("mean -, now -" in api.run("series", "--compare"), "with too little of the range before nothing is compared")
+
+
 def check_paths(tap, collector):
     """Of four networks those behind AS 64999 lose packets."""
     text = plain(drawn("paths", "--last", "30m", "--api", "http://" + collector.ready["http"]))
@@ -452,10 +491,12 @@ def main():
     tap = Tap()
     check_help(tap)
     check_top(tap)
+    check_rates(tap)
     check_unknown_times(tap)
     check_since(tap)
     check_compare(tap)
     check_series(tap)
+    check_series_compare(tap)
     check_no_answer(tap)
     with tempfile.TemporaryDirectory() as folder, Collector(folder) as collector:
         check_secrets(tap, collector)

@@ -360,6 +360,8 @@ DERIVED = {
     "retransmit_rate": lambda sums: sums[3] / sums[2] if sums[2] else None,
     "rtt_p50_us": lambda sums: quantile(sums, 0.5),
     "rtt_p95_us": lambda sums: quantile(sums, 0.95),
+    "goodput_rate": lambda sums: sums[11] / sums[10] if sums[10] else None,
+    "spurious_rate": lambda sums: sums[5] / sums[3] if sums[3] else None,
 }
 
 

@@ -36,7 +36,7 @@ static void scales(void **state)
 static void a_chart(void **state)
 {
 	static const double values[] = {1e6, 4e6, NAN, 80, 0};
-	struct chart c = {&bits, values, 5, 1767225600, 300};
+	struct chart c = {&bits, values, NULL, 5, 1767225600, 300};
 	char *text = drawn(&c, (struct screen){.width = 23}, 4);
 	assert_string_equal(text,
 		"4.00 Mbit/s ┤  ██      \n"
@@ -48,16 +48,34 @@ static void a_chart(void **state)
 	free(text);
 }
 
+/* An earlier time is a line where its bars would end, over or between those of this one; it is within the scale. */
+static void before(void **state)
+{
+	static const double values[] = {1e6, 4e6, NAN, 80, 2e6}, earlier[] = {2e6, 1e6, 0, NAN, 7e6};
+	struct chart c = {&bits, values, earlier, 5, 1767225600, 300};
+	char *text = drawn(&c, (struct screen){.width = 23}, 4);
+	assert_string_equal(text,
+		"8.00 Mbit/s ┤        ──\n"
+		"6.00 Mbit/s ┤          \n"
+		"4.00 Mbit/s ┤  ██      \n"
+		"2.00 Mbit/s ┤──────▁▁██\n"
+		"    0 bit/s └┬─────────\n"
+		"             00:00\n");
+	free(text);
+}
+
 /* No line is wider than the screen, whatever there is to draw. */
 static void never_wider(void **state)
 {
-	double values[700];
+	double values[700], earlier[ARRAY_LEN(values)];
 	for (int round = 0; round < 300; round++) {
 		size_t count = 1 + wt_random() % ARRAY_LEN(values);
 		struct screen screen = {.width = 30 + (unsigned)(wt_random() % 300)};
 		for (size_t i = 0; i < count; i++)
 			values[i] = wt_random() % 5 ? (double)(wt_random() % 100000) : NAN;
-		struct chart c = {&bits, values, count, 1767225600 + 60 * (wt_random() % 1000), 60u << wt_random() % 12};
+		for (size_t i = 0; i < count; i++)
+			earlier[i] = wt_random() % 5 ? (double)(wt_random() % 200000) : NAN;
+		struct chart c = {&bits, values, wt_random() % 2 ? earlier : NULL, count, 1767225600 + 60 * (wt_random() % 1000), 60u << wt_random() % 12};
 		char *text = drawn(&c, screen, 8), *rest = text;
 		for (char *line; (line = strsep(&rest, "\n"));)
 			assert_true(text_width(line) <= screen.width);
@@ -70,11 +88,11 @@ static void colours(void **state)
 {
 	static const struct figure rate = {"retransmit_rate", FIGURE_RETRANSMITS};
 	static const double values[] = {0.001, 0.05};
-	char *text = drawn(&(struct chart){&rate, values, 2, 0, 60}, (struct screen){.width = 30, .colour = true}, 4);
+	char *text = drawn(&(struct chart){&rate, values, NULL, 2, 0, 60}, (struct screen){.width = 30, .colour = true}, 4);
 	assert_non_null(strstr(text, "\033[32m▁"));
 	assert_non_null(strstr(text, "\033[31m█"));
 	free(text);
-	text = drawn(&(struct chart){&rate, (const double[]){NAN}, 1, 0, 60}, (struct screen){.width = 30}, 4);
+	text = drawn(&(struct chart){&rate, (const double[]){NAN}, NULL, 1, 0, 60}, (struct screen){.width = 30}, 4);
 	assert_null(strstr(text, "█"));
 	free(text);
 }
@@ -129,7 +147,7 @@ static void figures(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(scales), cmocka_unit_test(a_chart), cmocka_unit_test(never_wider),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(scales), cmocka_unit_test(a_chart), cmocka_unit_test(before), cmocka_unit_test(never_wider),
 		cmocka_unit_test(colours), cmocka_unit_test(times), cmocka_unit_test(figures)};
 	wt_random_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

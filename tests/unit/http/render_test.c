@@ -79,7 +79,7 @@ static void known_values(void **state)
 /* What is not known is null, never 0 or an empty string. */
 static void nulls(void **state)
 {
-	static const char *const derived[] = {"retransmit_rate", "rtt_p50_us", "rtt_p95_us", "share"};
+	static const char *const derived[] = {"retransmit_rate", "rtt_p50_us", "rtt_p95_us", "goodput_rate", "spurious_rate", "share"};
 	struct fixture f;
 	fixture_init(&f);
 	json_t *obj = render_json(&f.render, &f.row);
@@ -185,11 +185,11 @@ static void csv(void **state)
 	assert_string_equal(text, "type,neighbour,neighbour_name,prefix,bytes_sent,bytes_received,packets_sent,"
 		"packets_retransmitted,bytes_retransmitted,packets_spurious,connections,connections_with_retransmit,"
 		"requests,duration_ms,goodput_tested,goodput_met,records,records_approximate,rtt_count,"
-		"retransmit_rate,rtt_p50_us,rtt_p95_us,share,approximate\r\n");
+		"retransmit_rate,rtt_p50_us,rtt_p95_us,goodput_rate,spurious_rate,share,approximate\r\n");
 	free(text);
 	text = csv_of(&f, false);
 	assert_string_equal(text, "\"say \"\"hi\"\",\r\nyou\",64500,\"Example, Net\",,"
-		"5,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,0.25,false\r\n");
+		"5,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,,,0.25,false\r\n");
 	free(text);
 	fixture_done(&f);
 }

@@ -383,6 +383,25 @@ static void series_random(void **state)
 	json_decref(whole);
 }
 
+/* As CSV the earlier range stands beside this one, also where only one of them has traffic. */
+static void series_pairs(void **state)
+{
+	static const struct {
+		uint64_t time_s, bytes;
+	} rows[] = {{HOUR - 3600, 1}, {HOUR - 3300, 2}, {HOUR, 10}, {HOUR + 180, 20}};
+	struct fixture *f = *state;
+	f->store->row_count = 0;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		fake_store_row(f->store, rows[i].time_s)->m.v[MEASURE_bytes_sent] = rows[i].bytes;
+	struct answer a = ask(f->server, "/api/v1/series?step=1m&compare=1h&fields=bytes_sent&format=csv&percentile=95&" RANGE);
+	assert_string_equal(a.body, "time,bytes_sent,previous_bytes_sent\r\n2026-11-23T10:00:00Z,10,1\r\n2026-11-23T10:03:00Z,20,0\r\n"
+		"2026-11-23T10:05:00Z,0,2\r\n");
+	answer_done(&a);
+	a = ask(f->server, "/api/v1/series?by=type&step=1m&compare=1h&fields=bytes_sent&format=csv&" RANGE);
+	assert_non_null(strstr(a.body, "time,type,bytes_sent\r\n"));
+	answer_done(&a);
+}
+
 /* ---- changes ---- */
 
 /* Four in the hour, of two routers; one of them without a route before, one with none after. */
@@ -895,7 +914,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(top), TEST(top_unknown_is_null), TEST(top_filter_and_plus), TEST(top_empty_range), TEST(top_csv),
 		TEST(series_of_everything), TEST(series_of_groups), TEST(series_of_pairs), TEST(series_of_odd_values),
-		TEST(series_random), TEST(changes), TEST(changes_chosen), TEST(changes_paged), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page), TEST(about), TEST(dashboard),
+		TEST(series_random), TEST(series_pairs), TEST(changes), TEST(changes_chosen), TEST(changes_paged), TEST(changes_csv), TEST(changes_refused), TEST(lookup), TEST(backend_objects), TEST(health), TEST(index_page), TEST(about), TEST(dashboard),
 		TEST(metrics), TEST(refusals), TEST(store_errors), TEST(head), TEST(token), TEST(second_listener),
 		TEST(cannot_listen), TEST(hostile_bytes), TEST(concurrent_clients), TEST(unread_answers),
 	};

@@ -141,6 +141,10 @@ static double figure(const struct query *q, const struct measures *m)
 		return measures_rtt_quantile(m, 0.5);
 	case QUERY_SORT_RTT_P95:
 		return measures_rtt_quantile(m, 0.95);
+	case QUERY_SORT_GOODPUT_RATE:
+		return measures_goodput_rate(m);
+	case QUERY_SORT_SPURIOUS_RATE:
+		return measures_spurious_rate(m);
 	default:
 		return (double)m->v[q->sort]; /* below 2^53 */
 	}
@@ -275,7 +279,7 @@ static int random_sort(void)
 {
 	switch (wt_random_below(4)) {
 	case 0:
-		return (int)wt_random_below(QUERY_SORT_RTT_P95 + 1);
+		return (int)wt_random_below(QUERY_SORT_COUNT);
 	case 1:
 		return QUERY_SORT_RETRANSMIT_RATE;
 	default:
@@ -556,7 +560,7 @@ static void test_refused(void **state)
 	q.limit = QUERY_LIMIT_MAX + 1;
 	expect_error(&f, &q, -EINVAL, "limit");
 	q = good;
-	q.sort = QUERY_SORT_RTT_P95 + 1;
+	q.sort = QUERY_SORT_COUNT;
 	expect_error(&f, &q, -EINVAL, "sort");
 	q = good;
 	q.to_s = T0;
@@ -575,6 +579,8 @@ static void test_sort_names(void **state)
 	assert_int_equal(query_sort_by_name("retransmit_rate"), QUERY_SORT_RETRANSMIT_RATE);
 	assert_int_equal(query_sort_by_name("rtt_p50_us"), QUERY_SORT_RTT_P50);
 	assert_int_equal(query_sort_by_name("rtt_p95_us"), QUERY_SORT_RTT_P95);
+	assert_int_equal(query_sort_by_name("goodput_rate"), QUERY_SORT_GOODPUT_RATE);
+	assert_int_equal(query_sort_by_name("spurious_rate"), QUERY_SORT_SPURIOUS_RATE);
 	assert_int_equal(query_sort_by_name("speed"), -ENOENT);
 }
 
