@@ -34,7 +34,7 @@ static void add_length(struct table *t, const json_t *row)
 	if (is_kind(row, "path"))
 		table_cell(t, STYLE_PLAIN, "%s", "");
 	else if (!end)
-		table_cell(t, STYLE_BAD, "goes on");
+		table_cell(t, STYLE_BAD, "ongoing");
 	else if (!begin)
 		table_cell(t, STYLE_PLAIN, "?");
 	else
@@ -118,7 +118,7 @@ static void add_move(struct table *t, const json_t *row)
 static int print_rows(const json_t *rows, const struct screen *screen)
 {
 	static const struct table_column columns[] = {
-		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"IN IT", true, 0, 0},
+		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"DURING", true, 0, 0},
 		{"OTHERWISE", true, 0, 0}, {"OF LOSS", true, 1, 0}, {"WITH", false, 2, 0},
 	};
 	struct table *t;
