@@ -3,6 +3,8 @@
 // Names for where an answer has numbers only, in tables of routers and in AS paths: those of ASes that carry traffic, asked for once.
 
 import {ask, type Answer} from "./api";
+import {parse, quote} from "./filter";
+import {filterOf, range, type State} from "./state";
 import * as words from "./words";
 
 let named: Promise<void> | null = null;
@@ -10,6 +12,16 @@ let named: Promise<void> | null = null;
 async function learn(): Promise<void> {
     const answer = await ask<Answer>("top", {by: "via", last: "6h", limit: "2000", fields: "bytes_sent"}).catch(() => null);
     words.learn(answer?.rows ?? []);
+}
+
+// Of the ASes in the filter, whose names an address doesn't tell.
+export async function learnFiltered(s: State, signal: AbortSignal): Promise<void> {
+    for (const {dim, values} of parse(filterOf(s))) {
+        const unknown = values.filter((v) => /^\d+$/.test(v) && !words.asName(Number(v)));
+        if (["origin", "neighbour", "via"].includes(dim) && unknown.length)
+            words.learn((await ask<Answer>("top", {...range(s), by: dim, filter: `${dim}:${unknown.map(quote).join(",")}`, limit: String(unknown.length),
+                fields: "bytes_sent"}, signal, 60)).rows);
+    }
 }
 
 export const learnNames = (): Promise<void> => named ??= learn();
