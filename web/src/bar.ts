@@ -158,11 +158,11 @@ function rangeControls(s: State): HTMLElement {
         h("option", {value: "custom"}, "Other…"));
     const z = zone(s);
     return h("div", {class: "range"},
-        h("a", {class: "button icon", href: shifted(s, -1), "aria-label": "Earlier", title: "Earlier"}, "‹"),
+        h("a", {class: "button icon", id: "earlier", href: shifted(s, -1), "aria-label": "Earlier", title: "Earlier"}, "‹"),
         select,
         relative ? h("span", {class: "button icon off", "aria-hidden": "true"}, "›")
-            : h("a", {class: "button icon", href: shifted(s, 1), "aria-label": "Later", title: "Later"}, "›"),
-        h("a", {class: "button zone", href: url(s, {tz: z === "utc" ? null : "utc"}),
+            : h("a", {class: "button icon", id: "later", href: shifted(s, 1), "aria-label": "Later", title: "Later"}, "›"),
+        h("a", {class: "button zone", id: "zone", href: url(s, {tz: z === "utc" ? null : "utc"}),
             title: `Times are in ${z === "utc" ? "UTC" : `your local zone, ${zoneName(z, new Date())}`}; switch to ${z === "utc" ? "local" : "UTC"}`}, z === "utc" ? "UTC" : "Local"));
 }
 

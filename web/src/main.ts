@@ -20,7 +20,7 @@ import {paths} from "./pages/paths";
 import {routers} from "./pages/routers";
 import {routes} from "./pages/routes";
 import {senders} from "./pages/senders";
-import {current, filterOf, go, isForever, learnBegin, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
+import {current, filterOf, go, isForever, learnBegin, left, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
 import {dateTime, duration, timeRange} from "./units";
 
 const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, compare, incidents, routes, senders, routers} as Record<Page, PageModule<unknown>>;
@@ -227,13 +227,19 @@ function updated(s: State, data: unknown): void {
         page.every(s) ? `${range ? ", " : ""}as of ${dateTime(new Date(shownAt), zone(s), true).slice(11)}` : "");
 }
 
+// same: with more of the same page. Where what had the focus is gone, Tab goes on from there.
+function fill(same: boolean, ...children: Child[]): void {
+    const content = byId("content")!, had = content.contains(document.activeElement);
+    (same ? renew : replace)(content, ...children);
+    if (had && !content.contains(document.activeElement))
+        byId("main")!.focus({preventScroll: true});
+}
+
 function draw(s: State, data: unknown): void {
     const here = location.pathname + location.search;
-    const moved = shownUrl !== here, content = byId("content")!, had = content.contains(document.activeElement);
-    (shownPage === s.page ? renew : replace)(content, pages[s.page].draw(s, data));
-    content.dataset.page = s.page;
-    if (had && !content.contains(document.activeElement))
-        byId("main")!.focus({preventScroll: true}); // Tab goes on from there
+    const moved = shownUrl !== here;
+    fill(shownPage === s.page, pages[s.page].draw(s, data));
+    byId("content")!.dataset.page = s.page;
     if (shownPage !== s.page)
         charts.dispose((name) => name.startsWith(s.page));
     if (wantedY !== null)
@@ -318,7 +324,7 @@ function show(s: State): void {
     drawNav(s);
     bar.draw(byId("bar")!, pages[s.page].bar ? s : null);
     if (shownPage !== s.page)
-        replace(byId("content")!, h("div", {class: "skeleton", "aria-hidden": "true"}, h("div"), h("div"), h("div")));
+        fill(false, h("div", {class: "skeleton", "aria-hidden": "true"}, h("div"), h("div"), h("div")));
 }
 
 // back: where it was scrolled to when it was left.
@@ -343,7 +349,7 @@ document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", seen);
 addEventListener("whereto-theme", themeChanged); // early.ts has heard it before
 themeChanged();
-navigate(null);
+navigate(left());
 void drawAbout();
 performance.mark("usable");
 void charts.load().catch(() => null); // the questions go out first: evaluating it holds them up

@@ -14,11 +14,14 @@ async function learn(): Promise<void> {
     words.learn(answer?.rows ?? []);
 }
 
-// Of the ASes in the filter, whose names an address doesn't tell.
+const sought = new Set<string>();
+
+// Of the ASes in the filter, whose names an address doesn't tell; once, as not all have any.
 export async function learnFiltered(s: State, signal: AbortSignal): Promise<void> {
-    for (const {dim, values} of parse(filterOf(s))) {
-        const unknown = values.filter((v) => /^\d+$/.test(v) && !words.asName(Number(v)));
-        if (["origin", "neighbour", "via"].includes(dim) && unknown.length)
+    for (const {dim, values} of parse(filterOf(s)).filter((t) => ["origin", "neighbour", "via"].includes(t.dim))) {
+        const unknown = values.filter((v) => /^\d+$/.test(v) && !words.asName(Number(v)) && !sought.has(v));
+        unknown.forEach((v) => sought.add(v));
+        if (unknown.length)
             words.learn((await ask<Answer>("top", {...range(s), by: dim, filter: `${dim}:${unknown.map(quote).join(",")}`, limit: String(unknown.length),
                 fields: "bytes_sent"}, signal, 60)).rows);
     }

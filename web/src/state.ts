@@ -163,13 +163,21 @@ let listener: Listener = () => {};
 
 export function onNavigate(fn: Listener): void {
     listener = fn;
-    addEventListener("popstate", (event) => listener((event.state as {y?: number} | null)?.y ?? 0));
+    addEventListener("popstate", () => listener(left()));
+    addEventListener("pagehide", leave);
+}
+
+// How far it was scrolled when it was left; null: it is new.
+export const left = (): number | null => (history.state as {y?: number} | null)?.y ?? null;
+
+function leave(): void {
+    history.replaceState({y: scrollY}, "");
 }
 
 export function go(to: string): void {
     if (to === location.pathname + location.search)
         return;
-    history.replaceState({y: scrollY}, "");
+    leave();
     history.pushState(null, "", to);
     listener(null);
 }

@@ -102,8 +102,24 @@ async function again(browser) {
     await page.goBack();
     await ready(page);
     equal([left > 400, await scrolled(page)], [true, left], "back is where it was left");
+    await page.reload();
+    await ready(page);
+    equal(await scrolled(page), left, "loaded anew by its reader, too");
     await click(page, "#sort-connections");
     check(await scrolled(page) > 0 || left < 500, "another order stays where it is");
+    await page.locator("#earlier").focus();
+    for (const press of ["first", "second"]) {
+        await page.keyboard.press("Enter");
+        await page.waitForURL(/from=/);
+        await ready(page);
+        equal(await page.evaluate(() => document.activeElement.id), "earlier", `an earlier range and another, by keyboard: the ${press}`);
+    }
+    await page.locator(".networks tbody a").first().focus();
+    await page.keyboard.press("g");
+    await page.keyboard.press("p");
+    await page.waitForURL(/paths/);
+    await ready(page);
+    equal(await page.evaluate(() => document.activeElement.id), "main", "Tab goes on at the content of another page");
     await close(page, "again");
 }
 
@@ -193,18 +209,22 @@ async function layout(browser) {
 
 // The axis of Incidents over the night in which clocks are changed.
 async function clocksChange(browser) {
-    const page = await open(browser, "/senders");
+    const page = await open(browser, "/senders", {viewport: {width: 1280, height: 300}});
     const sums = {packets_sent: 1e6, packets_retransmitted: 5e4, retransmit_rate: 0.05, rtt_count: 0, rtt_p50_us: null, approximate: false};
     await page.route("**/api/v1/since", (route) => route.fulfill({json: {since: "2026-10-01T00:00:00Z"}}));
     await page.route("**/api/v1/incidents?*", (route) => route.fulfill({json: {from: "2026-10-23T00:00:00Z", to: "2026-10-29T00:00:00Z", step: 86400, changes: "all", more: 0,
-        rows: [{kind: "loss", dim: "via", value: 64500, name: "Sample", begin: "2026-10-24T00:00:00Z", end: null, filter: "via:64500", inside: sums, outside: sums,
-            retransmit_share: 0.5, excess: 1, also: [], verdict: "", with: []}]}}));
+        rows: [0, 1, 2].map((n) => ({kind: "loss", dim: "via", value: 64500 + n, name: "Sample", begin: "2026-10-24T00:00:00Z", end: n ? "2026-10-26T00:00:00Z" : null,
+            filter: `via:${64500 + n}`, inside: sums, outside: sums, retransmit_share: 0.5, excess: 1, also: [], verdict: "", with: [2 - n]}))}}));
     await go(page, "/incidents?from=2026-10-23T00:00:00Z&to=2026-10-29T00:00:00Z");
     const from = Date.parse("2026-10-23T00:00:00Z"), length = 6 * 24 * HOUR;
     const ticks = await page.$$eval(".ticks span", (list) => list.map((e) => [e.textContent, parseFloat(e.style.left)]));
-    equal(ticks.map(([text, left]) => [text, clock(Math.round(from + left / 100 * length)).slice(5)]), ticks.map(([text]) => [text, `${text} 00:00`]), "each day begins at midnight");
+    equal(ticks.map(([text, left]) => [text, clock(Math.round((from + left / 100 * length) / 60e3) * 60e3).slice(5)]), ticks.map(([text]) => [text, `${text} 00:00`]), "each day begins at midnight");
     equal(ticks.map(([text]) => text), ["10-24", "10-25", "10-26", "10-27", "10-28", "10-29"], "and is there once");
-    equal(await page.textContent("#incidents-said"), "1 incident of loss or high RTT, 1 ongoing; 0 path moves.", "what there is is said");
+    equal(await page.textContent("#incidents-said"), "3 incidents of loss or high RTT, 1 ongoing; 0 path moves.", "what there is is said");
+    await page.click("a[href='#incident-3']");
+    await page.waitForURL(/#incident-3/);
+    await ready(page);
+    check(await scrolled(page) > 100, "a line that is beside another is gone to, and stays", await scrolled(page));
     await close(page, "clocks");
 }
 
