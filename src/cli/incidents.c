@@ -35,7 +35,7 @@ static void add_length(struct table *t, const json_t *row, bool over)
 	if (is_kind(row, "path"))
 		table_cell(t, STYLE_PLAIN, "%s", "");
 	else if (!end)
-		table_cell(t, over ? STYLE_PLAIN : STYLE_BAD, over ? "to the end" : "goes on");
+		table_cell(t, over ? STYLE_PLAIN : STYLE_BAD, over ? "to the end" : "ongoing");
 	else if (!begin)
 		table_cell(t, STYLE_PLAIN, "?");
 	else
@@ -136,7 +136,7 @@ static void add_move(struct table *t, const json_t *row)
 static int print_rows(const json_t *rows, bool over, const struct screen *screen)
 {
 	static const struct table_column columns[] = {
-		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"IN IT", true, 0, 0},
+		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"DURING", true, 0, 0},
 		{"OTHERWISE", true, 0, 0}, {"OF LOSS", true, 1, 0}, {"WITH", false, 2, 0},
 	};
 	struct table *t;

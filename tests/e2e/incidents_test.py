@@ -160,7 +160,7 @@ class Incidents:
         tap = self.tap
         status, out = self.run()
         tap.check(status == 0 and re.search(r"^1  \S+ \S+ +path  edge1: 64500 > 64501, 203\.0\.113\.0/28 +2$", out, re.M), "the command: a move", out)
-        tap.check(re.search(r"^2  \S+ \S+  goes on  loss  64510 Sample Carrier +4\.00 % +0\.30 % +\d\d\.\d % +1$", out, re.M), "a loss that goes on", out)
+        tap.check(re.search(r"^2  \S+ \S+  ongoing  loss  64510 Sample Carrier +4\.00 % +0\.30 % +\d\d\.\d % +1$", out, re.M), "a loss that goes on", out)
         tap.check(re.search(r"^3  \S+ \S+ +4 h\S*.* rtt   64605 Sample Network +\d+\.?\d* ms +\d+\.?\d* ms", out, re.M), "what was slow, and how long", out)
         status, out = self.run("--filter", "via:64606")
         tap.check(status == 0 and "nothing happened" in out, "nothing happened", out)

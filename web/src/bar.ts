@@ -4,10 +4,10 @@
 
 import {DIMENSIONS, type Dimension} from "./api";
 import * as completion from "./completion";
-import {h, replace} from "./dom";
+import {byId, h, renew, replace, type Child} from "./dom";
 import * as filter from "./filter";
 import {findNamed} from "./offers";
-import {askedOrNull, choice, filterOf, get, go, iso, isRelative, seconds, url, zone, DEFAULT_LAST, type State} from "./state";
+import {askedOrNull, choice, filterOf, get, go, iso, isForever, isRelative, seconds, url, zone, DEFAULT_LAST, FOREVER, type State} from "./state";
 import {dateTime, zoneName, type Zone} from "./units";
 import * as words from "./words";
 
@@ -47,7 +47,7 @@ function filterForm(s: State): HTMLElement {
 
 function chips(s: State): HTMLElement {
     const terms = filter.parse(filterOf(s));
-    return h("div", {class: "chips"}, terms.map((t) => {
+    return h("div", {class: "chips", id: "chips"}, terms.map((t) => {
         const dim = t.dim as Dimension;
         const known = DIMENSIONS.includes(dim);
         const names = t.values.map((v) => known ? words.text(dim, v === "null" ? null : v) : v).join(" or ");
@@ -58,9 +58,24 @@ function chips(s: State): HTMLElement {
     }), terms.length > 1 ? h("a", {class: "chip-clear", href: url(s, {filter: null})}, "Clear all") : null);
 }
 
+// When names have become known.
+export function nameChips(s: State): void {
+    const old = byId("chips");
+    if (old)
+        renew(old, ...chips(s).childNodes);
+}
+
 // ---- range ----
 
 const PRESETS: [string, string][] = [["15m", "15 min"], ["1h", "1 hour"], ["6h", "6 hours"], ["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"]];
+const RANGES: [string, string][] = [...PRESETS.map(([value, label]): [string, string] => [value, `Last ${label}`]), [FOREVER, "All there is"]];
+
+// Buttons to those that are longer than one in which nothing was found: two of them at most.
+export function longer(s: State): Child[] {
+    const span = askedOrNull(s), length = span ? (span.to - span.from) / 1000 : 0;
+    return RANGES.slice(3).filter(([value]) => isForever(s) ? false : (seconds(value) ?? Infinity) > length).slice(0, 2)
+        .map(([last, label]) => [h("a", {class: "button", href: url(s, {last, from: null, to: null})}, `Look at ${label.replace(/^\w/, (letter) => letter.toLowerCase())}`), " "]);
+}
 
 // As <input type=datetime-local> has it, in the zone that is shown.
 function toField(time: Date, z: Zone): string {
@@ -109,7 +124,7 @@ function customDialog(s: State): HTMLDialogElement {
 
 // The range before or behind this one.
 function shifted(s: State, direction: number): string {
-    const now = askedOrNull(s);
+    const now = isForever(s) ? null : askedOrNull(s);
     const length = now ? now.to - now.from : 0, to = now ? Math.round((now.to + direction * length) / 60e3) * 60e3 : 0;
     if (!now || to - length < 0 || (direction > 0 && to >= Date.now()))
         return url(s, {from: null, to: null, last: get(s, "last", "") || null});
@@ -126,7 +141,7 @@ function absoluteLabel(s: State): string {
 
 function rangeControls(s: State): HTMLElement {
     const last = get(s, "last", DEFAULT_LAST), relative = isRelative(s);
-    const custom = relative && !PRESETS.some(([value]) => value === last);
+    const custom = relative && !RANGES.some(([value]) => value === last);
     const select = h("select", {id: "range", "aria-label": "Range of time", onChange: () => {
         if (select.value !== "custom") {
             go(url(s, {last: select.value, from: null, to: null}));
@@ -139,15 +154,15 @@ function rangeControls(s: State): HTMLElement {
     }},
         relative ? null : h("option", {value: "shown", selected: true}, absoluteLabel(s)),
         custom ? h("option", {value: last, selected: true}, `Last ${last}`) : null,
-        PRESETS.map(([value, label]) => h("option", {value, selected: relative && value === last}, `Last ${label}`)),
+        RANGES.map(([value, label]) => h("option", {value, selected: relative && value === last}, label)),
         h("option", {value: "custom"}, "Other…"));
     const z = zone(s);
     return h("div", {class: "range"},
-        h("a", {class: "button icon", href: shifted(s, -1), "aria-label": "Earlier", title: "Earlier"}, "‹"),
+        h("a", {class: "button icon", id: "earlier", href: shifted(s, -1), "aria-label": "Earlier", title: "Earlier"}, "‹"),
         select,
         relative ? h("span", {class: "button icon off", "aria-hidden": "true"}, "›")
-            : h("a", {class: "button icon", href: shifted(s, 1), "aria-label": "Later", title: "Later"}, "›"),
-        h("a", {class: "button zone", href: url(s, {tz: z === "utc" ? null : "utc"}),
+            : h("a", {class: "button icon", id: "later", href: shifted(s, 1), "aria-label": "Later", title: "Later"}, "›"),
+        h("a", {class: "button zone", id: "zone", href: url(s, {tz: z === "utc" ? null : "utc"}),
             title: `Times are in ${z === "utc" ? "UTC" : `your local zone, ${zoneName(z, new Date())}`}; switch to ${z === "utc" ? "local" : "UTC"}`}, z === "utc" ? "UTC" : "Local"));
 }
 

@@ -41,7 +41,7 @@ export function changesCard(s: State, rows: Change[], note: string | null, quali
     };
     const columns: Column<Change>[] = [
         {name: "When", cell: (c) => moment(c.time, zone(s))},
-        {name: "Router", cell: (c) => c.router},
+        {name: "Router", class: "short", cell: (c) => words.whole(c.router)},
         {name: "Prefix", cell: (c) => h("a", {class: "mono", href: url(s, {filter: plus(filterOf(s), "prefix", c.prefix), by: null}, "networks")}, c.prefix)},
         {name: "From one path to another", class: "turn", cell: (c) => [h("div", {class: "was"}, words.path(c.before)),
             h("div", null, h("span", {class: "to", "aria-hidden": "true"}, "→ "), words.path(c.after))]},

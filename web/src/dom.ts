@@ -58,3 +58,22 @@ export function replace(root: HTMLElement, ...children: Child[]): void {
     if (focused)
         byId(focused)?.focus({preventScroll: true});
 }
+
+// What without an id has the focus: a link is found again by where it leads, anything else, and one that is gone, by its place.
+function focusOf(root: HTMLElement): () => HTMLElement | undefined {
+    const old = document.activeElement, href = old?.getAttribute("href");
+    if (!old || old.id || !root.contains(old))
+        return () => undefined;
+    const alike = (same: boolean) => [...root.querySelectorAll<HTMLElement>(old.tagName)].filter((e) => !same || e.getAttribute("href") === href);
+    const among = alike(true).indexOf(old as HTMLElement), place = alike(false).indexOf(old as HTMLElement);
+    return () => alike(true)[href ? among : -1] ?? alike(false)[place];
+}
+
+// The same with content of the same kind, for who is at it: also the focus without an id, and how far tables are scrolled.
+export function renew(root: HTMLElement, ...children: Child[]): void {
+    const scrolls = () => [...root.querySelectorAll(".scroll")], focus = focusOf(root);
+    const before = scrolls().map((e) => [e.scrollLeft, e.scrollTop]);
+    replace(root, ...children);
+    scrolls().forEach((e, i) => e.scrollTo(...(before[i] ?? [0, 0]) as [number, number]));
+    focus()?.focus({preventScroll: true});
+}

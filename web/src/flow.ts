@@ -82,7 +82,7 @@ export function flowChart(d: Paths, onNode: (n: FlowNode) => void): HTMLElement 
     current = d;
     clicked = onNode;
     const element = chart("paths-flow", `Flow of traffic from ${d.nodes.filter((n) => n.stage === "router").length} routers by neighbours and transit to origins, ` +
-        "width by bytes, colour by retransmit rate; the table below has the same", () => option(current!, innerWidth < 640), (instance) =>
+        "width by bytes, colour by retransmit rate; the table below has the same", () => option(current!, innerWidth <= 640), (instance) =>
         instance.on("click", (p: unknown) => {
             const event = p as {dataType: string; data: {id?: string}};
             const node = event.dataType === "node" ? current!.nodes.find((n) => n.id === event.data.id) : undefined;

@@ -8,9 +8,10 @@ import {ask, ApiError, signIn, type About} from "./api";
 import * as bar from "./bar";
 import * as charts from "./charts";
 import {covered, type Ranged} from "./covered";
-import {byId, h, replace, type Child} from "./dom";
+import {byId, h, renew, replace, type Child} from "./dom";
 import * as hint from "./hint";
-import {empty, type PageModule} from "./page";
+import {learnFiltered} from "./names";
+import {empty, sinceWhen, type PageModule} from "./page";
 import {compare} from "./pages/compare";
 import {incidents} from "./pages/incidents";
 import {networks} from "./pages/networks";
@@ -19,7 +20,7 @@ import {paths} from "./pages/paths";
 import {routers} from "./pages/routers";
 import {routes} from "./pages/routes";
 import {senders} from "./pages/senders";
-import {current, go, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
+import {current, filterOf, go, isForever, learnBegin, left, onNavigate, PAGES, span, url, zone, type Page, type State} from "./state";
 import {dateTime, duration, timeRange} from "./units";
 
 const pages: Record<Page, PageModule<unknown>> = {overview, networks, paths, compare, incidents, routes, senders, routers} as Record<Page, PageModule<unknown>>;
@@ -31,6 +32,9 @@ let shownPage: Page | null = null;
 let shownAt = 0;
 let running: AbortController | null = null;
 let timer = 0;
+let due = Infinity;              // when what is shown is to be loaded again
+let wantedY: number | null = null; // where to scroll when the page that was gone to is drawn
+let shownFilter = "";
 let about: About | null = null;
 
 // ---- the frame ----
@@ -223,18 +227,26 @@ function updated(s: State, data: unknown): void {
         page.every(s) ? `${range ? ", " : ""}as of ${dateTime(new Date(shownAt), zone(s), true).slice(11)}` : "");
 }
 
+// same: with more of the same page. Where what had the focus is gone, Tab goes on from there.
+function fill(same: boolean, ...children: Child[]): void {
+    const content = byId("content")!, had = content.contains(document.activeElement);
+    (same ? renew : replace)(content, ...children);
+    if (had && !content.contains(document.activeElement))
+        byId("main")!.focus({preventScroll: true});
+}
+
 function draw(s: State, data: unknown): void {
     const here = location.pathname + location.search;
     const moved = shownUrl !== here;
-    replace(byId("content")!, pages[s.page].draw(s, data));
+    fill(shownPage === s.page, pages[s.page].draw(s, data));
     byId("content")!.dataset.page = s.page;
-    if (shownPage !== s.page) {
+    if (shownPage !== s.page)
         charts.dispose((name) => name.startsWith(s.page));
-        if (shownPage)
-            window.scrollTo(0, 0);
-    }
+    if (wantedY !== null)
+        window.scrollTo(0, wantedY);
     shownUrl = here;
     shownPage = s.page;
+    shownFilter = filterOf(s);
     if (moved)
         byId("live")!.textContent = `${pages[s.page].title} is shown`;
     updated(s, data);
@@ -243,12 +255,15 @@ function draw(s: State, data: unknown): void {
 async function refresh(loud: boolean): Promise<void> {
     const s = current(), page = pages[s.page];
     clearTimeout(timer);
+    due = Infinity;
     running?.abort();
     const mine = running = new AbortController();
     const content = byId("content")!;
     content.setAttribute("aria-busy", "true");
     document.body.classList.toggle("loading", loud);
     try {
+        if (page.bar && isForever(s))
+            learnBegin(await sinceWhen());
         if (page.bar)
             span(s); // before anything is asked
         const fresh = shownPage !== s.page; // where something is shown already it stays until there is something new
@@ -262,8 +277,11 @@ async function refresh(loud: boolean): Promise<void> {
         if (!about)
             void drawAbout();
         draw(s, data);
+        wantedY = null;
         performance.mark("drawn");
         schedule(s);
+        if (page.bar)
+            void learnFiltered(s, mine.signal).then(() => mine === running && bar.nameChips(s), () => null);
     } catch (error) {
         if (mine === running && !mine.signal.aborted)
             failed(error, s);
@@ -276,12 +294,25 @@ async function refresh(loud: boolean): Promise<void> {
     }
 }
 
-// Not while somebody chooses something in the page, nor in a hidden tab.
+// Times of today are told without their date.
+function midnight(s: State): number {
+    const time = new Date();
+    return zone(s) === "utc" ? time.setUTCHours(24, 0, 0, 0) : time.setHours(24, 0, 0, 0);
+}
+
+// Not while somebody chooses something in the page; of a hidden tab when it is seen again. What is past is drawn anew when the day is over.
 function schedule(s: State): void {
     const every = pages[s.page].every(s);
-    if (every)
-        timer = window.setTimeout(() => document.hidden || byId("content")!.querySelector("select:focus, input:focus") ? schedule(s) : void refresh(false),
-            every * 1000);
+    clearTimeout(timer);
+    due = every ? Date.now() + every * 1000 : pages[s.page].bar ? midnight(s) : Infinity;
+    if (due < Infinity)
+        timer = window.setTimeout(() => byId("content")!.querySelector("select:focus, input:focus") ? schedule(s) : document.hidden || void refresh(false),
+            due - Date.now());
+}
+
+function seen(): void {
+    if (!document.hidden && Date.now() >= due)
+        void refresh(false);
 }
 
 function show(s: State): void {
@@ -293,11 +324,13 @@ function show(s: State): void {
     drawNav(s);
     bar.draw(byId("bar")!, pages[s.page].bar ? s : null);
     if (shownPage !== s.page)
-        replace(byId("content")!, h("div", {class: "skeleton", "aria-hidden": "true"}, h("div"), h("div"), h("div")));
+        fill(false, h("div", {class: "skeleton", "aria-hidden": "true"}, h("div"), h("div"), h("div")));
 }
 
-function navigate(): void {
+// back: where it was scrolled to when it was left.
+function navigate(back: number | null): void {
     const s = current();
+    wantedY = back ?? (shownPage && (shownPage !== s.page || shownFilter !== filterOf(s)) ? 0 : null);
     try {
         show(s);
     } catch (error) { // whatever stands in an address, there is a way out of it
@@ -313,10 +346,10 @@ hint.start();
 onNavigate(navigate);
 document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
-document.addEventListener("visibilitychange", () => document.hidden || schedule(current()));
+document.addEventListener("visibilitychange", seen);
 addEventListener("whereto-theme", themeChanged); // early.ts has heard it before
 themeChanged();
-navigate();
+navigate(left());
 void drawAbout();
 performance.mark("usable");
 void charts.load().catch(() => null); // the questions go out first: evaluating it holds them up

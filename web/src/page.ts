@@ -3,6 +3,7 @@
 // What a page is, and what pages have in common.
 
 import {ask} from "./api";
+import {longer} from "./bar";
 import type {Ranged} from "./covered";
 import {h, type Child} from "./dom";
 import {current, filterOf, get, go, iso, isRelative, question, seconds, url, DEFAULT_LAST, type State} from "./state";
@@ -33,18 +34,29 @@ export function maxAge(s: State): number {
 const SINCE_MS = 60e3;
 const SINCE_NONE_MS = 5e3; // until there is any
 let since: {at: number; answer: Promise<number | null>} | null = null;
+let known: number | null = null;
 
-// When the store's traffic begins, in ms; null: there is none, or nobody knows. It hardly changes.
-function sinceWhen(): Promise<number | null> {
+async function askSince(): Promise<number | null> {
+    const {since: text} = await ask<{since: string | null}>("since", {}, undefined, SINCE_NONE_MS / 1000);
+    return known = text === null ? null : Date.parse(text);
+}
+
+// When the store's traffic begins, in ms; null: there is none. It hardly changes: where there is no answer the one before will do; without
+// any the question fails, as averages would be over time of which nothing is known.
+export function sinceWhen(): Promise<number | null> {
     if (since && Date.now() < since.at)
         return since.answer;
-    const answer = ask<{since: string | null}>("since", {}, undefined, SINCE_NONE_MS / 1000).then((a) => a.since === null ? null : Date.parse(a.since)).catch(() => null);
-    const mine = since = {at: Date.now() + SINCE_MS, answer};
-    void answer.then((found) => {
+    const mine = since = {at: Date.now() + SINCE_MS, answer: askSince().catch((error: unknown) => {
+        mine.at = 0;
+        if (known === null)
+            throw error;
+        return known;
+    })};
+    void mine.answer.then((found) => {
         if (found === null)
             mine.at = Date.now() + SINCE_NONE_MS;
-    });
-    return answer;
+    }, () => null);
+    return mine.answer;
 }
 
 // A question about the range and filter. The answer also tells since when there is traffic at all.
@@ -70,8 +82,7 @@ export function empty(title: string, ...more: Child[]): HTMLElement {
 export function noTraffic(s: State, senders: number | null): HTMLElement {
     if (filterOf(s))
         return empty("No traffic passes this filter in this range.",
-            h("p", null, h("a", {class: "button", href: url(s, {filter: null})}, "Remove the filter"), " ",
-                h("a", {class: "button", href: url(s, {last: "7d", from: null, to: null})}, "Look at 7 days")));
+            h("p", null, h("a", {class: "button", href: url(s, {filter: null})}, "Remove the filter"), " ", longer(s)));
     if (senders === 0)
         return empty("No sender has been heard yet.",
             h("p", null, "Point one at this collector and figures appear within seconds:"),
@@ -80,8 +91,7 @@ export function noTraffic(s: State, senders: number | null): HTMLElement {
                 h("dt", null, "one record by hand"), h("dd", null, h("code", null, "whereto send --to HOST:5775 --key FILE < records.json"))),
             h("p", null, "Datagrams under unknown keys are counted on the ", h("a", {href: url(s, {}, "senders")}, "Senders"), " page."));
     return empty("No traffic in this range.",
-        h("p", null, h("a", {class: "button", href: url(s, {last: "24h", from: null, to: null})}, "Look at 24 hours"), " ",
-            h("a", {class: "button", href: url(s, {last: "30d", from: null, to: null})}, "Look at 30 days")),
+        h("p", null, longer(s)),
         h("p", null, "Whether senders are alive is told on the ", h("a", {href: url(s, {}, "senders")}, "Senders"), " page."));
 }
 

@@ -55,7 +55,7 @@ export function peeringCard(s: State, d: Peering): HTMLElement {
         {name: "Direct already at", class: "wrap", title: "routers that reach it as a neighbour, by the traffic of this range", cell: direct},
     ];
     const title = "Whom to peer with", said = h("p", {class: "compare-said", id: "peering-said"}, data(d.transit.bytes_sent, bytes), ", ", data(d.transit.share, percent),
-        " of all, went to ", data(d.origins, count), " origin ASes by another network.");
+        " of all, went to ", data(d.origins, count), ` ${words.noun("origin", d.origins)} by another network.`);
     if (!d.rows.length)
         return card(title, empty("Nothing goes by transit.", h("p", null, "All traffic of this range whose path is known goes to its origin AS as a neighbour.")));
     return card(title, [said, table(title, columns, d.rows, {class: "peering"})], {note: bound(d.transit, "retransmits are a lower bound"),

@@ -15,7 +15,7 @@ import {excess, sum} from "./excess";
 import {MEASURES, type Measure, type MeasureInfo} from "./measures";
 import {choice, type State} from "./state";
 import {asTable, table, type Column} from "./table";
-import {data, dateTime, parts, timeRange, zoneName, type Zone} from "./units";
+import {data, dateTime, timeLabel, timeRange, zoneName, type Zone} from "./units";
 import * as words from "./words";
 
 export type {Measure} from "./measures";
@@ -52,7 +52,7 @@ export interface Group {
     bill?: Bill;                               // of the throughput
 }
 
-// The whole in the period before.
+// The whole in the period before, as far as the store has it.
 export interface Before {
     from: number;              // ms
     to: number;
@@ -120,7 +120,7 @@ function beforeOf(all: Answer, times: Bucket[], info: MeasureInfo): Before | nul
         return null;
     const step = (previous.step ?? 60) * 1000, from = Date.parse(previous.from), shift = Date.parse(all.from) - from;
     const own = buckets({...all, ...previous, rows}), values = line(own, rows, info);
-    return {from, to: Date.parse(previous.to), mean: mean(own, values, rows, info),
+    return {...covered({...previous, since: all.since}), mean: mean(own, values, rows, info),
         values: times.map(({time}) => values[Math.floor((time - shift + step / 2 - own[0]?.time) / step)] ?? null)};
 }
 
@@ -171,13 +171,6 @@ function axisMax({groups, before}: Drawn, stacked: boolean): number {
         top = Math.max(top, stacked ? values.reduce((a, b) => a + b, 0) : Math.max(...values));
     }
     return top;
-}
-
-function timeLabel(zone: Zone, span: number): (value: number) => string {
-    return (value) => {
-        const p = parts(new Date(value), zone);
-        return span > 2 * 86400e3 || p.hm === "00:00" ? p.hm === "00:00" ? p.date.slice(5) : `${p.date.slice(5)} ${p.hm}` : p.hm;
-    };
 }
 
 // Steps of an axis are round: no zeros behind the point.

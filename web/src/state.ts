@@ -22,6 +22,16 @@ export interface State {
     now: number; // ms: what "now" is in all questions about it
 }
 
+// All there is, from the store's first traffic on; until that is known, as by default.
+export const FOREVER = "forever";
+let begin: number | null = null;
+
+export const isForever = (s: State): boolean => isRelative(s) && get(s, "last", DEFAULT_LAST) === FOREVER;
+
+export function learnBegin(since: number | null): void {
+    begin = since;
+}
+
 export function pageOf(path: string): Page {
     const name = path.replace(/^\/|\/$/g, "");
     return (PAGES as readonly string[]).includes(name) ? name as Page : "overview";
@@ -103,7 +113,7 @@ export function asked(s: State): Span {
             throw new ApiError(400, "The range ends before it begins.", "from");
         return span;
     }
-    const length = last === "forever" ? s.now / 1000 : seconds(last);
+    const length = last !== FOREVER ? seconds(last) : begin === null ? seconds(DEFAULT_LAST) : Math.max(60, (s.now - begin) / 1000);
     if (!length)
         throw new ApiError(400, `'${last}' is no duration: write 90s, 15m, 36h, 7d or 2w.`, "last");
     return {from: Math.max(s.now / 2 + 48 * HOUR, s.now - length * 1000), to: s.now}; // what it is compared with begins after 1970
@@ -147,20 +157,27 @@ export function question(s: State, more: Record<string, string | number>): Recor
 
 // ---- going there ----
 
-type Listener = () => void;
+// back: how far it was scrolled when it was left, where somebody comes back to it.
+type Listener = (back: number | null) => void;
 let listener: Listener = () => {};
 
 export function onNavigate(fn: Listener): void {
     listener = fn;
-    addEventListener("popstate", () => listener());
+    addEventListener("popstate", () => listener(left()));
+    addEventListener("pagehide", leave);
 }
 
-export function go(to: string, replaceIt = false): void {
+// How far it was scrolled when it was left; null: it is new.
+export const left = (): number | null => (history.state as {y?: number} | null)?.y ?? null;
+
+function leave(): void {
+    history.replaceState({y: scrollY}, "");
+}
+
+export function go(to: string): void {
     if (to === location.pathname + location.search)
         return;
-    if (replaceIt)
-        history.replaceState(null, "", to);
-    else
-        history.pushState(null, "", to);
-    listener();
+    leave();
+    history.pushState(null, "", to);
+    listener(null);
 }

@@ -68,6 +68,9 @@ export function duration(seconds: Maybe): string {
     return `${whole}${SPACE}${unit}${rest ? ` ${rest}${SPACE}${next[1]}` : ""}`;
 }
 
+// The same where fractions of a second matter.
+export const lasting = (seconds: Maybe): string => known(seconds) && seconds < 10 ? digits(seconds) + SPACE + "s" : duration(seconds);
+
 export type Format = (v: Maybe) => string;
 
 // The text with its exact value, for machines and for a look.
@@ -109,6 +112,16 @@ export function zoneName(zone: Zone, from: Date, to: Date = from): string {
 export function timeRange(from: Date, to: Date, zone: Zone): string {
     const a = parts(from, zone), b = parts(to, zone), today = parts(new Date(), zone).date;
     return a.date !== b.date ? `${a.date} ${a.hm} – ${b.date} ${b.hm}` : `${a.date === today ? "" : a.date + " "}${a.hm} – ${b.hm}`;
+}
+
+const DAY_MS = 86400e3;
+
+// Beside an axis over so many milliseconds.
+export function timeLabel(zone: Zone, span: number): (time: number) => string {
+    return (time) => {
+        const p = parts(new Date(time), zone), day = p.date.slice(5);
+        return span > 366 * DAY_MS ? p.date.slice(0, 7) : p.hm === "00:00" ? day : span > 2 * DAY_MS ? `${day} ${p.hm}` : p.hm;
+    };
 }
 
 export function dateTime(time: Date, zone: Zone, seconds = false): string {

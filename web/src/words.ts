@@ -10,10 +10,14 @@ export const LABELS: Record<Dimension, string> = {
     path: "AS path", router: "Router", type: "Traffic type", match: "Route found",
 };
 
-export const PLURALS: Record<Dimension, string> = {
-    country: "countries", origin: "origin ASes", neighbour: "neighbour ASes", via: "ASes on paths", prefix: "prefixes",
-    path: "AS paths", router: "routers", type: "traffic types", match: "ways routes were found",
+// One, and more or none.
+const NOUNS: Record<Dimension, [string, string]> = {
+    country: ["country", "countries"], origin: ["origin AS", "origin ASes"], neighbour: ["neighbour AS", "neighbour ASes"], via: ["AS on paths", "ASes on paths"],
+    prefix: ["prefix", "prefixes"], path: ["AS path", "AS paths"], router: ["router", "routers"], type: ["traffic type", "traffic types"],
+    match: ["way routes were found", "ways routes were found"],
 };
+
+export const noun = (dim: Dimension, n = 2): string => NOUNS[dim][n === 1 ? 0 : 1];
 
 export const MATCHES: Record<string, string> = {
     own: "router's own route", stale: "route of a lost session", fallback: "second source", none: "no route",
@@ -61,8 +65,8 @@ export function text(dim: Dimension, value: string | number | null | undefined):
         return countryName(String(value));
     if (dim === "match")
         return MATCHES[value] ?? String(value);
-    if (dim === "path" && value === "")
-        return "own network";
+    if (dim === "path")
+        return value === "" ? "own network" : String(value).replace(/(?<!\S)(\S+)(?: \1(?!\S))+/g, (run, hop: string) => `${hop} ×${run.split(" ").length}`);
     return String(value);
 }
 
@@ -75,6 +79,9 @@ export function cut(name: string, most: number): string {
     const last = Math.floor(most / 3);
     return name.length <= most ? name : `${name.slice(0, most - last - 1).trimEnd()}…${name.slice(-last).trimStart()}`;
 }
+
+// Where it may be cut: whole for a look.
+export const whole = (name: string): HTMLElement => h("span", {class: "name", title: name}, name);
 
 export const value = (dim: Dimension, row: Partial<Row>): string | number | null => row[dim] ?? null;
 

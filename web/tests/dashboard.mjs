@@ -523,7 +523,7 @@ async function incidentsPage(browser) {
     const {searchParams, pathname} = new URL(page.url());
     equal([pathname, searchParams.get("filter"), searchParams.get("from")], ["/networks", rows[loss].filter, rows[loss].begin ?? RANGE.from], "a line leads to its traffic in its own time");
     await go(page, "/incidents" + fixed({filter: "type:nosuch"}));
-    check((await page.textContent("#content")).includes("Nothing happened to this traffic"), "where nothing happened it says what is looked for");
+    check((await page.textContent("#content")).includes("No incident of this traffic was found"), "where nothing happened it says what is looked for");
     equal(page.problems, [], "Incidents: no complaint on the console");
     await page.context().close();
 }
@@ -551,7 +551,7 @@ async function comparePage(browser) {
     const at = (v, row) => 4 + 112 * v / Math.max(...row.sides.map((side) => side.retransmits.high));
     const ends = rows.flatMap((row) => row.sides.map(({retransmits: r}) => [r.low, r.value, r.high].map((v) => at(v, row))));
     check(drawn.length === lines.length && drawn.every((three, i) => three.every((x, k) => Math.abs(x - ends[i][k]) < 0.06)), "whiskers end where the intervals do", `${drawn[0]} ${ends[0]}`);
-    check((await page.getAttribute(".whisker", "aria-label")).includes("95 in 100"), "and say so");
+    check((await page.getAttribute(".whisker", "aria-label")).includes("95 % interval"), "and say so");
     await peeringTable(page);
     await click(page, "#between-neighbour");
     const other = await api("compare", {...RANGE, limit: 15, between: "neighbour"});

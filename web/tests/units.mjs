@@ -42,6 +42,10 @@ equal([units.zoneName("local", winter), units.zoneName("local", summer), units.z
 equal([units.timeRange(winter, new Date("2026-01-02T03:30:00Z"), "local"), units.timeRange(winter, summer, "utc")],
     ["2026-01-02 01:00 – 04:30", "2026-01-02 00:00 – 2026-07-02 00:00"], "from one time to another");
 
+equal([[400, winter], [3, summer], [3, winter], [1, summer], [1, winter]].map(([days, time]) => units.timeLabel("utc", days * 86400e3)(time.getTime() + (time === summer ? 3600e3 : 0))),
+    ["2026-01", "07-02 01:00", "01-02", "01:00", "01-02"], "beside an axis: of years with the year");
+equal([0.8, 4, 90].map((s) => plain(units.lasting(s))), ["0.80 s", "4.00 s", "1 min 30 s"], "how long something lasted, to a part of a second");
+
 const filter = await source("filter.ts");
 equal(filter.loose("country:DE sample  carrier asia", 31).map((l) => [l.from, l.part]), [[11, "sample  carrier asia"], [19, "carrier asia"], [27, "asia"]], "words that may be a name");
 equal([filter.loose("-asia", 5), filter.loose("country:DE", 10), filter.loose("asia ", 5), filter.loose("asia country:D", 14), filter.loose("", 0)].map((l) => l.length),
@@ -80,11 +84,13 @@ const rangeOf = (search) => {
     }
 };
 for (const [search, text] of [["", "27T04:00 27T11:00"], ["last=4h", "27T06:00 27T11:00"], ["last=3h", "27T07:26 27T10:27"], ["last=15m", "27T10:11 27T10:27"], ["last=7d", "20T10:00 27T11:00"],
-    ["last=forever", "17T05:00 27T11:00"], ["from=2026-11-27T08:25:00Z", "27T08:25 27T10:27"], ["from=2026-11-26T08:25Z", "26T08:25 27T11:00"], ["from=-2h&to=now-1h", "27T08:26 27T09:27"],
+    ["last=forever", "27T04:00 27T11:00"], ["from=2026-11-27T08:25:00Z", "27T08:25 27T10:27"], ["from=2026-11-26T08:25Z", "26T08:25 27T11:00"], ["from=-2h&to=now-1h", "27T08:26 27T09:27"],
     ["from=2026-11-26&to=2026-11-27", "26T00:00 27T00:00"], ["from=1795428000&to=2026-11-23T13:00:00%2B01:00", "23T10:00 23T12:00"], ["from=1795428000&to=2026-11-23T13:00:00+01:00", "23T10:00 23T12:00"],
     ["from=foo&to=bar", "400 from"], ["from=-2h&to=bar", "400 to"], ["from=2026-11-27T10:00:00", "400 from"], ["from=-1h&to=-2h", "400 from"], ["last=foo", "400 last"], ["last=0h", "400 last"],
     ["from=99999999999999", "400 from"], ["last=999999999w", "17T05:00 27T11:00"]])
     equal(rangeOf(search), text, `the range of ?${search}`);
+state.learnBegin(Date.parse("2026-09-03T07:12:00Z"));
+equal(rangeOf("last=forever"), "03T07:00 27T11:00", "forever begins with the store's traffic");
 equal([state.askedOrNull({parameters: new URLSearchParams("from=foo"), now: NOW}), state.askedOrNull({parameters: new URLSearchParams("last=1h"), now: NOW})],
     [null, {from: NOW - 3600e3, to: NOW}], "as it was chosen, or nothing");
 
@@ -113,6 +119,7 @@ const beforeOf = (previous, rows) => series.build({from: day(20), to: day(20).re
 const earlier = (from, step) => ({from, to: day(20), step});
 equal(beforeOf(undefined, undefined), null, "without a period before there is none");
 equal(beforeOf(earlier("2026-11-19T23:54:00.000Z", 60), minutes("2026-11-19T23:54:00Z", [1, 2, 3, 4, 5, 6])).values, [8, 16, 24, 32, 40, 48], "point by point");
+equal(series.build({...byHour, previous: earlier(day(19), 7200), previous_rows: [], since: Date.parse(day(19, 7))}, null, "", "throughput").before.from, Date.parse(day(19, 7)), "from where there is any");
 equal(beforeOf(earlier("2026-11-19T23:54:00.000Z", 120), minutes("2026-11-19T23:54:00Z", [1, 2, 3], 120)).values, [8, 16, 16, 24, 24, null], "wider buckets: the nearest");
 equal(beforeOf(earlier("2026-11-19T23:54:00.000Z", 60), minutes("2026-11-19T23:57:00Z", [4, 5, 6])).values, [0, 0, 0, 32, 40, 48], "nothing was sent in the first three");
 equal(beforeOf({...earlier("2026-11-19T23:57:00.000Z", 60)}, minutes("2026-11-19T23:57:00Z", [4, 5, 6])).values, [32, 40, 48, null, null, null], "a shorter one ends before");
@@ -171,6 +178,9 @@ const words = await source("words.ts");
 words.learn([{via: 64499, via_name: "Sample Carrier Asia"}]);
 equal([words.text("via", 64499), words.number("via", 64499), words.text("origin", 1), words.cut("AS64499 Sample Carrier Asia", 20)],
     ["AS64499 Sample Carrier Asia", "AS64499", "AS1", "AS64499 Sampl…r Asia"], "an AS always has its number, and its name behind it");
+
+equal(["1 11 11 111 1 1 1", "1 2 3", "", "{1,2} {1,2}"].map((path) => words.text("path", path)), ["1 11 ×2 111 1 ×3", "1 2 3", "own network", "{1,2} ×2"], "what a path has several times is told once");
+equal([1, 0, 2].map((n) => words.noun("origin", n)), ["origin AS", "origin ASes", "origin ASes"], "one, none, two");
 
 const tsc = spawnSync(process.execPath, [path.join(web, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", web], {encoding: "utf8"});
 check(tsc.status === 0, "the types are right", tsc.stdout);

@@ -4,7 +4,7 @@
 // collector judges (src/query/compare.c); here its verdicts are shown, with each side's figure and interval on one scale a network.
 
 import {ask, type ComparedFigure, type Comparison, type Dimension, type Network, type Peering, type Side, type SideFigure} from "../api";
-import {segmented, selector} from "../bar";
+import {longer, segmented, selector} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
 import {askTraffic, card, empty, noTraffic, trafficEvery, type PageModule} from "../page";
@@ -61,12 +61,12 @@ const WHAT: Record<ComparedFigure, string> = {retransmits: "of its connections h
 
 function describe(name: ComparedFigure, f: SideFigure): string {
     const format = FORMATS[name];
-    return f.value === null ? "not known" : `${format(f.value)} ${WHAT[name]}; 95 in 100: ${format(f.low)} to ${format(f.high)}`;
+    return f.value === null ? "not known" : `${format(f.value)} ${WHAT[name]}; 95 % interval: ${format(f.low)} to ${format(f.high)}`;
 }
 
 function verdict(name: ComparedFigure, f: SideFigure): HTMLElement {
     const format = FORMATS[name];
-    const more = f.difference === null ? "" : `${format(f.difference)} more than the best; 95 in 100: ${format(f.difference_low)} to ${format(f.difference_high)}`;
+    const more = f.difference === null ? "" : `${format(f.difference)} more than the best; 95 % interval: ${format(f.difference_low)} to ${format(f.difference_high)}`;
     return h("span", {class: `verdict ${CLASSES[f.verdict]}`, "data-verdict": f.verdict, title: [f.why, more].filter(Boolean).join("; ") || null},
         h("span", {class: "sign", "aria-hidden": "true"}, SIGNS[f.verdict]), f.verdict);
 }
@@ -97,12 +97,12 @@ function columns(s: State, d: Data): Column<Line>[] {
         {name: words.LABELS[d.by], class: "what network", cell: (line) => networkCell(s, d.by, line)},
         {name: "At stake", number: true, class: "stake", title: "bytes by sides that are worse in one figure and better in none",
             cell: (line) => line.first && line.network.at_stake_bytes ? data(line.network.at_stake_bytes, bytes) : null},
-        {name: words.LABELS[d.between], class: "side", cell: (line) => sideCell(s, d.by, d.between, line)},
+        {name: words.LABELS[d.between], class: "side short", cell: (line) => sideCell(s, d.by, d.between, line)},
         {name: "Bytes", number: true, cell: ({side}) => data(side.bytes_sent, bytes)},
         {name: "Retransmits", number: true, title: "of packets", cell: ({side}) => rate(side)},
-        ...figureColumns("retransmits", "Connections hit", "the share of connections that had a retransmit, with its interval of 95 in 100; one scale a network"),
+        ...figureColumns("retransmits", "Connections hit", "the share of connections that had a retransmit, with its 95 % interval; one scale a network"),
         {name: "RTT mean", number: true, title: "of connections' smallest round-trip times", cell: ({side}) => data(side.rtt.value, ms, describe("rtt", side.rtt))},
-        ...figureColumns("rtt", "Round trip", "the mean of connections' smallest round-trip times, with its interval of 95 in 100; one scale a network"),
+        ...figureColumns("rtt", "Round trip", "the mean of connections' smallest round-trip times, with its 95 % interval; one scale a network"),
     ];
 }
 
@@ -111,24 +111,24 @@ function columns(s: State, d: Data): Column<Line>[] {
 function said(d: Data): HTMLElement {
     const n = d.compared.networks, one = d.between === "router" ? "one router" : "one neighbour";
     const better = (name: ComparedFigure) => h("strong", null, data(n[name].better, count));
-    return h("p", {class: "compare-said", id: "compare-said"}, data(n.compared, count), ` ${words.PLURALS[d.by]} had traffic by two ${words.PLURALS[d.between]} or more. For `,
-        better("retransmits"), ` of them ${one} has fewer retransmits, for `, better("rtt"), " one is faster. ",
+    return h("p", {class: "compare-said", id: "compare-said"}, data(n.compared, count), ` ${words.noun(d.by, n.compared)} had traffic by two ${words.noun(d.between)} or more. For `,
+        better("retransmits"), ` of them ${one} has fewer retransmits, for `, better("rtt"), " a lower RTT. ",
         h("strong", null, data(n.at_stake_bytes, bytes)), " of ", data(n.bytes_sent, bytes), " went by a worse one.");
 }
 
-const NOTE = "Better and worse: sure but for one chance in a thousand, and enough to matter. Same: it cannot be as much. All else is not enough data.";
+const NOTE = "Better and worse: 99.9 % sure, and enough to matter. Same: a difference that matters is ruled out. Otherwise there is not enough data.";
 
 function nothing(s: State, d: Data): HTMLElement {
     const button = (text: string, changes: Record<string, string | null>) => h("a", {class: "button", href: url(s, changes)}, text);
-    const wider = d.by === "prefix" ? button("Compare origin ASes", {by: null}) : null, longer = button("Look at 7 days", {last: "7d", from: null, to: null});
+    const wider = d.by === "prefix" ? button("Compare origin ASes", {by: null}) : null;
     if (d.between === "router" && d.routers === 1)
         return empty("There is one router only.", h("p", null, "A network has sides when the servers behind two routers send to it: list another router, with what it serves, in the collector's configuration. Until then, neighbours can be compared."),
             h("p", null, button("Compare neighbours", {between: "neighbour", by: null})));
     if (filterOf(s))
-        return empty(`No network that passes this filter had traffic by two ${words.PLURALS[d.between]} in this range.`, h("p", null, button("Remove the filter", {filter: null}), " ", longer));
-    return empty(`No network had traffic by two ${words.PLURALS[d.between]} in this range.`,
+        return empty(`No network that passes this filter had traffic by two ${words.noun(d.between)} in this range.`, h("p", null, button("Remove the filter", {filter: null}), " ", longer(s)));
+    return empty(`No network had traffic by two ${words.noun(d.between)} in this range.`,
         h("p", null, d.between === "router" ? "Each network is sent to from behind one router." : "Each network is reached by one neighbour."),
-        h("p", null, wider, " ", longer, " ", d.between === "router" ? button("Compare neighbours", {between: "neighbour"}) : button("Compare routers", {between: null})));
+        h("p", null, wider, " ", longer(s), d.between === "router" ? button("Compare neighbours", {between: "neighbour"}) : button("Compare routers", {between: null})));
 }
 
 function lines(d: Data): Line[] {
@@ -136,7 +136,7 @@ function lines(d: Data): Line[] {
 }
 
 function comparison(s: State, d: Data): HTMLElement {
-    const title = `The same ${words.LABELS[d.by].toLowerCase().replace(" as", " AS")} by two ${words.PLURALS[d.between]}`, tools = [segmented("Networks", s, "by", BY, "origin"), segmented("Compare", s, "between", BETWEEN, "router"),
+    const title = `The same ${words.noun(d.by, 1)} by several ${words.noun(d.between)}`, tools = [segmented("Networks", s, "by", BY, "origin"), segmented("Compare", s, "between", BETWEEN, "router"),
         selector("Show", s, "limit", LIMITS, "15"),
         h("a", {class: "more", href: "/api/v1/compare?" + new URLSearchParams(question(s, {by: d.by, between: d.between, limit: 100000, format: "csv"})), download: "compare.csv"}, "CSV")];
     if (!d.compared.rows.length)

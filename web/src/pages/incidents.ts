@@ -4,6 +4,7 @@
 // loss ends. The collector finds them (src/query/incidents.h). A line leads to its traffic in its own time.
 
 import type {Episode, Incidents, IncidentLine, Move} from "../api";
+import {longer} from "../bar";
 import {h, type Child} from "../dom";
 import {plus} from "../filter";
 import {askTraffic, card, empty, noTraffic, trafficEvery, type PageModule} from "../page";
@@ -53,14 +54,22 @@ function drawn(axis: Axis, e: Event): HTMLElement {
     return h("div", {class: "lane", "aria-hidden": "true"}, h("i", {class: `${e.kind} ${open} ${colour}`, style: place(axis, from, to)}));
 }
 
+// Round times of the zone, whose clocks may be changed in between.
+function roundTimes(axis: Axis, step: number, offsetAt: (time: number) => number): number[] {
+    const times: number[] = [];
+    for (let local = Math.ceil((axis.from + offsetAt(axis.from)) / step) * step; ; local += step) {
+        const guess = local - offsetAt(axis.from), time = local - offsetAt(guess);
+        if (time >= axis.to)
+            return times;
+        times.push(time);
+    }
+}
+
 // So many that a label has room.
 function ticks(s: State, axis: Axis): HTMLElement {
     const steps = [300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000].map((step) => step * 1000);
     const step = steps.find((width) => (axis.to - axis.from) / width <= 6) ?? steps[steps.length - 1];
-    const offset = zone(s) === "utc" ? 0 : -new Date(axis.from).getTimezoneOffset() * 60e3;
-    const times: number[] = [];
-    for (let t = Math.ceil((axis.from + offset) / step) * step - offset; t < axis.to; t += step)
-        times.push(t);
+    const times = roundTimes(axis, step, (t) => zone(s) === "utc" ? 0 : -new Date(t).getTimezoneOffset() * 60e3);
     return h("div", {class: "lane ticks", "aria-hidden": "true"}, times.map((t) => {
         const p = parts(new Date(t), zone(s));
         return h("span", {style: {left: `${share(axis, t) * 100}%`}}, step >= 86400e3 ? p.date.slice(5) : p.hm);
@@ -73,7 +82,7 @@ function when(s: State, e: Event, over: boolean): Child {
     if (isMove(e))
         return begin;
     const length = e.begin !== null && e.end !== null ? duration((Date.parse(e.end) - Date.parse(e.begin)) / 1000) : null;
-    return [begin, h("div", {class: "lasted"}, e.end === null ? over ? "to the end of the range" : h("strong", {class: "bad"}, "goes on") : length ?? ["until ", moment(e.end, zone(s), false)])];
+    return [begin, h("div", {class: "lasted"}, e.end === null ? over ? "to the end of the range" : h("strong", {class: "bad"}, "ongoing") : length ?? ["until ", moment(e.end, zone(s), false)])];
 }
 
 // ---- what it is ----
@@ -119,9 +128,9 @@ function columns(s: State, a: Incidents, axis: Axis): Column<Event>[] {
         {name: "Where", class: "where", cell: (e) => isMove(e) ? move(s, e) : episode(s, e, a)},
         {name: "Began", cell: (e) => when(s, e, isOver(s, a))},
         {name: "", class: "lane-cell", head: ticks(s, axis), cell: (e) => drawn(axis, e)},
-        {name: "In it", number: true, title: "retransmit rate, or median round trip, in that time", cell: (e) => quality(e, "inside")},
+        {name: "During", number: true, title: "retransmit rate, or median round trip, in that time", cell: (e) => quality(e, "inside")},
         {name: "Otherwise", number: true, title: "the same at other times of this range", cell: (e) => quality(e, "outside")},
-        {name: "Of loss", number: true, title: "of all that was sent again in that time", cell: (e) => e.kind === "loss" ? data(e.retransmit_share, percent) : null},
+        {name: "Of all loss", number: true, title: "of all packets that were sent again in that time", cell: (e) => e.kind === "loss" ? data(e.retransmit_share, percent) : null},
         {name: "Beside", number: true, title: "what happened at about the same time and place; it need not be the cause", when: (rows) => rows.some((e) => e.with.length),
             cell: (e) => e.with.map((i, k) => [k ? ", " : null, h("a", {href: `#incident-${i + 1}`}, String(i + 1))])},
     ];
@@ -132,8 +141,8 @@ function columns(s: State, a: Incidents, axis: Axis): Column<Event>[] {
 function said(s: State, a: Incidents): string {
     const episodes = a.rows.filter((e) => !isMove(e)), on = episodes.filter((e) => e.end === null).length, moves = a.rows.length - episodes.length;
     const some = (n: number, one: string, more: string) => `${count(n)} ${n === 1 ? one : more}`;
-    const going = !episodes.length ? "" : isOver(s, a) ? "" : on === episodes.length ? on === 1 ? ", which goes on" : ", which all go on" : on ? `, ${count(on)} of which ${on === 1 ? "goes" : "go"} on` : ", all over";
-    return `${some(episodes.length, "time", "times")} of loss or slow answers${going}; ${some(moves, "move of paths", "moves of paths")}.` +
+    const going = !episodes.length || isOver(s, a) ? "" : on ? `, ${count(on)} ongoing` : ", none ongoing";
+    return `${some(episodes.length, "incident", "incidents")} of loss or high RTT${going}; ${some(moves, "path move", "path moves")}.` +
         (a.more ? ` ${some(a.more, "other", "others")} of less weight ${a.more === 1 ? "is" : "are"} left out.` : "");
 }
 
@@ -142,10 +151,10 @@ const NOTES: Record<Incidents["changes"], string | null> = {
 };
 
 function nothing(s: State): HTMLElement {
-    return empty(filterOf(s) ? "Nothing happened to this traffic in this range." : "Nothing happened in this range.",
-        h("p", null, "An AS, a router or all traffic is listed when it lost twice as much as at other times, or half of its round trips took a quarter longer, and chance does not explain it; and networks when their path changed."),
+    return empty(filterOf(s) ? "No incident of this traffic was found in this range." : "No incident was found in this range.",
+        h("p", null, "An AS, a router or all traffic is listed when it lost twice as much as at other times, or its median RTT was a quarter higher, and chance does not explain it; and networks when their path changed. What a range has no other times of cannot stand out in it."),
         h("p", null, "What is bad all the time is named on the ", h("a", {href: url(s, {}, "overview")}, "Overview"), ". ",
-            h("a", {class: "button", href: url(s, {last: "24h", from: null, to: null})}, "Look at 24 hours"), " ", h("a", {class: "button", href: url(s, {last: "7d", from: null, to: null})}, "Look at 7 days")));
+            longer(s)));
 }
 
 export const incidents: PageModule<Incidents> = {

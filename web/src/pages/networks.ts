@@ -8,7 +8,7 @@ import {ask, fieldsWith, FIELDS, RATE, RTT, type Answer, type Change, type Dimen
 import {around, type Around} from "../around";
 import {segmented, selector} from "../bar";
 import {changesCard, loadChanges} from "../changes";
-import {asColumn, chooser, chosen, COLUMNS, fieldsOf, type Beside, type FigureColumn} from "../columns";
+import {asColumn, chooser, chosen, COLUMNS, fieldsOf, type Beside, type FigureColumn, type Rank} from "../columns";
 import {against, covered, figureChange, secondsOf, sumChange} from "../covered";
 import {h, type Child} from "../dom";
 import {parse, plus, quote} from "../filter";
@@ -23,8 +23,8 @@ import * as words from "../words";
 
 const BY: [Dimension, string][] = [["country", "Country"], ["origin", "Origin AS"], ["prefix", "Prefix"], ["path", "AS path"], ["neighbour", "Neighbour AS"],
     ["via", "Any AS"], ["router", "Router"], ["type", "Type"], ["match", "Route found"]];
-type Sort = keyof Figures;
-const SORTS = COLUMNS.map((c) => c.sort).filter((sort) => sort !== undefined) as Sort[];
+const SORTS = COLUMNS.map((c) => c.sort).filter((sort) => sort !== undefined);
+const API_SORTS = ["retransmit_rate", "rtt_p50_us", "rtt_p95_us"];
 const LIMITS: [string, string][] = [["25", "25 rows"], ["50", "50 rows"], ["100", "100 rows"], ["200", "200 rows"]];
 const AMONG = 1000;
 const ROUTERS = 8; // whose changes are measured
@@ -55,28 +55,27 @@ export function defaultBy(filter: Dimension[]): Dimension {
     return DOWN[last]?.find((dim) => !filter.includes(dim)) ?? (last ? "prefix" : "origin");
 }
 
-const sortOf = (s: State): Sort => choice(s, "sort", SORTS, "bytes_sent");
-const isRate = (sort: Sort) => sort === "retransmit_rate" || sort.startsWith("rtt_");
-const enough = (row: Row, sort: Sort) => sort === "retransmit_rate" ? !isFew(row) : row.rtt_count >= 30;
+const sortOf = (s: State): string => choice(s, "sort", SORTS, "bytes_sent");
+const rankOf = (s: State): Rank | undefined => COLUMNS.find((c) => c.sort === sortOf(s))?.rank;
 
-function order(rows: Row[], sort: Sort, descending: boolean): Row[] {
-    const sign = descending ? -1 : 1;
-    return rows.sort((a, b) => Number(enough(b, sort)) - Number(enough(a, sort)) || sign * (Number(a[sort] ?? -1) - Number(b[sort] ?? -1)));
+function order(rows: Row[], rank: Rank, descending: boolean): Row[] {
+    const sign = descending ? -1 : 1, enough = (row: Row) => Number(Number(row[rank.samples]) >= rank.enough);
+    return rows.sort((a, b) => enough(b) - enough(a) || sign * ((rank.of(a) ?? -1) - (rank.of(b) ?? -1)));
 }
 
 const ROW = `bytes_sent,connections,rtt_p95_us,${RATE},${RTT}`;
 
 // Rows with the same of the period before. Those by a rate are found among many by what it takes to rank them, and then asked for.
 async function find(s: State, dim: Dimension, limit: number, signal: AbortSignal): Promise<Row[]> {
-    const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
+    const rank = rankOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
     const q = {by: dim, limit, compare: "previous", fields: fieldsWith(ROW, fieldsOf(chosen(s)))};
-    if (!isRate(sort))
-        return (await askTraffic<Answer>(s, "top", {...q, sort, order: descending ? "desc" : "asc"}, signal)).rows;
-    const by = sort === "retransmit_rate" ? "packets_sent" : "rtt_count";
+    if (!rank)
+        return (await askTraffic<Answer>(s, "top", {...q, sort: sortOf(s), order: descending ? "desc" : "asc"}, signal)).rows;
+    const need = fieldsWith(rank.samples, rank.fields);
     if (dim === "via") // a filter for some would bring the others on their paths as well
-        return order((await askTraffic<Answer>(s, "top", {...q, sort: by, limit: AMONG}, signal)).rows, sort, descending).slice(0, limit);
-    const among = await askTraffic<Answer>(s, "top", {by: dim, sort: by, limit: AMONG, fields: `${by},${sort}`}, signal);
-    const ranked = order(among.rows, sort, descending).slice(0, limit);
+        return order((await askTraffic<Answer>(s, "top", {...q, sort: rank.samples, limit: AMONG, fields: fieldsWith(q.fields, need)}, signal)).rows, rank, descending).slice(0, limit);
+    const among = await askTraffic<Answer>(s, "top", {by: dim, sort: rank.samples, limit: AMONG, fields: need}, signal);
+    const ranked = order(among.rows, rank, descending).slice(0, limit);
     if (!ranked.length)
         return [];
     const keys = ranked.map((row) => words.value(dim, row));
@@ -194,7 +193,7 @@ function beforeNote(s: State, d: Data): Child {
 }
 
 function csv(s: State, d: Data): string {
-    return "/api/v1/top?" + new URLSearchParams(question(s, {by: d.dim, sort: sortOf(s), limit: 100000, format: "csv"}));
+    return "/api/v1/top?" + new URLSearchParams(question(s, {by: d.dim, sort: API_SORTS.includes(sortOf(s)) ? sortOf(s) : rankOf(s)?.samples ?? sortOf(s), limit: 100000, format: "csv"}));
 }
 
 export const networks: PageModule<Data> = {
@@ -206,7 +205,7 @@ export const networks: PageModule<Data> = {
         const sort = sortOf(s), descending = choice(s, "order", ["asc", "desc"], "desc") === "desc";
         const sorting = {by: sort, descending, url: (by: string, desc: boolean) =>
             url(s, {sort: by === "bytes_sent" && desc ? null : by, order: desc ? null : "asc"})};
-        const title = d.more ? `The first ${d.rows.length} ${words.PLURALS[d.dim]}` : `${d.rows.length} ${words.PLURALS[d.dim]}`;
+        const title = `${d.more ? "The first " : ""}${d.rows.length} ${words.noun(d.dim, d.rows.length)}`;
         const by = segmented("Group by", {...s, parameters: new URLSearchParams([...s.parameters, ["by", d.dim]].filter(([k], i, l) => k !== "by" || i === l.length - 1))},
             "by", BY, "" as Dimension);
         const list = table(title, columns(s, d), d.rows, {sorting, class: "networks", rowClass: (row) => isFew(row) ? "little" : "", foot: foot(s, d)});

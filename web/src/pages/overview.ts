@@ -78,11 +78,10 @@ function worst(s: State, rows: Row[], total: Compared): Row[] {
 
 const WORST = `bytes_sent,${RATE},${RTT}`;
 
-async function loadLists(s: State, total: Promise<Compared>, countries: Promise<Answer>, vias: Promise<Answer>, signal: AbortSignal): Promise<Lists> {
-    const by = worstOf(s);
+async function loadLists(s: State, total: Promise<Compared>, countries: Promise<Answer>, signal: AbortSignal): Promise<Lists> {
     const [country, largest, lost, whole] = await Promise.all([countries,
         askTraffic<Answer>(s, "top", {by: networksOf(s), limit: LISTED, fields: LIST}, signal),
-        by === "via" ? vias : askWorst(s, by, WORST, signal), total]);
+        askWorst(s, worstOf(s), WORST, signal), total]);
     for (const answer of [largest, lost])
         words.learn(answer.rows);
     return {countries: country.rows, largest: largest.rows, worst: worst(s, lost.rows, whole)};
@@ -120,9 +119,8 @@ async function load(s: State, signal: AbortSignal, early: (data: Data) => void):
         loadChanges(s, CHANGES, signal),
     ]);
     const countries = askTraffic<Answer>(s, "countries", {fields: mapOf(s) === "goodput" ? fieldsWith(COUNTRIES, series.MEASURES.goodput.field) : COUNTRIES}, signal);
-    const vias = askWorst(s, "via", WORST, signal);
     const total = whole.then((a) => a.total);
-    const rest = Promise.all([loadLists(s, total, countries, vias, signal), inTime(loadLost(s, signal), null)]);
+    const rest = Promise.all([loadLists(s, total, countries, signal), inTime(loadLost(s, signal), null)]);
     rest.catch(() => null); // it is awaited below, unless the first fails
     void loadWorld().catch(() => null);
     const [now, all, part, changes] = await first;
@@ -151,10 +149,10 @@ function p95(all: Answer): Child {
 }
 
 function tiles(d: Data): HTMLElement {
-    const t = d.total, p = t.previous, a = against(d.whole);
+    const t = d.total, p = t.previous, a = against(d.whole), bill = p95(d.all);
     const lines = (m: series.Measure) => series.build(d.all, null, "", m).groups[0].values;
     return h("section", {class: "tiles", "aria-label": "Figures of the whole range, and their change against the period before"},
-        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [h("span", null, bits(t.bytes_sent * 8 / secondsOf(covered(d.whole))), " on average"), " ", p95(d.all)], sumChange(t.bytes_sent, p?.bytes_sent, a), lines("throughput")),
+        tile("bytes", "Bytes sent", t.bytes_sent, bytes, [h("span", null, bits(t.bytes_sent * 8 / secondsOf(covered(d.whole))), ` on average${bill ? "," : ""}`), " ", bill], sumChange(t.bytes_sent, p?.bytes_sent, a), lines("throughput")),
         tile("rate", "Retransmit rate", t.retransmit_rate, percent, bound(t, "a lower bound"), figureChange(t.retransmit_rate, p?.retransmit_rate, a, true), lines("retransmit_rate")),
         tile("p50", "RTT p50", t.rtt_p50_us, ms, null, figureChange(t.rtt_p50_us, p?.rtt_p50_us, a, false), lines("rtt_p50_us")),
         tile("p95", "RTT p95", t.rtt_p95_us, ms, null, figureChange(t.rtt_p95_us, p?.rtt_p95_us, a, false), lines("rtt_p95_us")),

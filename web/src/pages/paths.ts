@@ -40,7 +40,7 @@ async function load(s: State, signal: AbortSignal): Promise<Data> {
 
 function list(s: State, d: Data): HTMLElement {
     const columns: Column<PathRow>[] = [
-        {name: "Router", cell: (row) => row.router ?? h("span", {class: "unknown"}, "no router")},
+        {name: "Router", class: "short", cell: (row) => row.router ? words.whole(row.router) : h("span", {class: "unknown"}, "no router")},
         {name: "Path", class: "what long", cell: (row) => h("a", {title: row.path, href: url(s, {filter: plus(plus(filterOf(s), "router", row.router), "path", row.path), by: null}, "networks")}, words.path(row.path))},
         {name: "Bytes", number: true, cell: (row) => data(row.bytes_sent, bytes)},
         {name: "Share", number: true, class: "share", cell: (row) => data(row.share, percent)},

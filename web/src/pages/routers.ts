@@ -46,7 +46,7 @@ function columns(s: State): Column<Source>[] {
     return [
         {name: "", class: "rank", cell: (_, i) => `${i + 1}.`},
         {name: "Source", cell: (r) => h("span", {class: "name"}, r.kind.toUpperCase())},
-        {name: "From", cell: (r) => h("span", {class: "mono", title: r.file ?? ""}, where(r))},
+        {name: "From", class: "short", cell: (r) => h("span", {class: "mono", title: r.file ?? r.from}, where(r))},
         {name: "State", cell: (r) => h("span", {class: `state ${r.state}`, title: STATES[r.state] ?? r.state}, r.state, r.session ? ` (${r.session})` : "")},
         {name: "Since", number: true, cell: (r) => age(r.since, zone(s))},
         {name: "Prefixes", number: true, cell: (r) => data(r.prefixes, count)},
@@ -71,7 +71,7 @@ function routerCard(s: State, r: Router): HTMLElement {
     const worst = !r.sources.length ? "absent" : live ? r.sources[0].state === "up" || r.sources[0].state === "loaded" ? "up" : "stale" : "error";
     const words: Record<string, string> = {up: "first source answers", stale: "another source answers", error: "no source answers", absent: "no source"};
     return card([r.name, " ", h("span", {class: `state ${worst}`}, words[worst])],
-        r.sources.length ? table(`Sources of ${r.name}`, columns(s), r.sources) : empty("It has no source of routes: its traffic has no prefix and no path."), {
+        r.sources.length ? table(`Sources of ${r.name}`, columns(s), r.sources, {class: "sources"}) : empty("It has no source of routes: its traffic has no prefix and no path."), {
             note: [`serves ${r.serves.join(", ")} · `, data(r.prefixes, count), " prefixes"],
             tools: [h("a", {class: "more", href: url(s, {router: r.name}, "routes")}, "Routes"),
                 h("a", {class: "more", href: url(s, {filter: plus("", "router", r.name)}, "networks")}, "Traffic")],

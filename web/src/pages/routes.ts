@@ -115,7 +115,7 @@ function columns(s: State): Column<Route>[] {
     const traffic = (r: Route) => r.prefix ? h("a", {href: url({...s, parameters: new URLSearchParams()}, {filter: plus("", "prefix", r.prefix)}, "networks"),
         title: "Traffic to this prefix", "aria-label": `Traffic to ${r.prefix}`}, "Traffic") : null;
     return [
-        {name: "Router", cell: (r) => r.router},
+        {name: "Router", class: "short", cell: (r) => words.whole(r.router)},
         {name: "Prefix", cell: (r) => r.prefix ? h("a", {class: "mono", href: url(s, {q: r.prefix, after: null})}, r.prefix) : h("span", {class: "unknown"}, "no route")},
         {name: "AS path", class: "turn", cell: (r) => r.prefix ? words.path(r.path) : null},
         {name: "Next hop", when: (rows) => rows.some((r) => r.next_hop), cell: (r) => h("span", {class: "mono"}, r.next_hop ?? "")},

@@ -9,6 +9,7 @@ import {card, empty, type PageModule} from "../page";
 import {zone, type State} from "../state";
 import {table, type Column} from "../table";
 import {age, bytes, count, data, moment} from "../units";
+import * as words from "../words";
 
 interface Sender {
     sender: string;
@@ -78,7 +79,7 @@ function columns(s: State, d: Data): Column<Sender>[] {
     const quiet = (r: Sender) => (Date.now() - Date.parse(r.last_seen)) / 1000 > QUIET_S;
     const rate = (r: Sender) => d.rates.get(r.sender);
     return [
-        {name: "Sender", cell: (r) => h("span", {class: "name"}, r.sender)},
+        {name: "Sender", class: "short", cell: (r) => words.whole(r.sender)},
         {name: "State", cell: (r) => h("span", {class: `state ${quiet(r) ? "stale" : "up"}`}, quiet(r) ? "silent" : "alive")},
         {name: "Heard", number: true, cell: (r) => age(r.last_seen, zone(s))},
         {name: "Records/s", number: true, cell: (r) => rate(r) === undefined ? "" : count(rate(r))},
