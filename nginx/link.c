@@ -101,7 +101,8 @@ static void log_lines(uint64_t now_ns)
 			log_away(i, &line.owed);
 			worker.told_ns[i] = now_ns;
 		} else if (!line.away && worker.away[i]) {
-			ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+			/* As what it ends, so that who saw that sees this. */
+			ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
 				"whereto: collector %V answers again", name_of(i));
 		}
 		worker.away[i] = line.away;

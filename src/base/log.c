@@ -14,6 +14,7 @@
 #define LINE_MAX_BYTES    1024
 #define LIMIT_LINES       10
 #define LIMIT_WINDOW_NS   (60 * NS_PER_S)
+#define LIMIT_WINDOWS_MAX 16 /* so many minutes, when it goes on and on */
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
 
@@ -65,12 +66,14 @@ void log_write(enum log_level level, const char *fmt, ...)
 
 void log_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
 {
-	uint64_t now = clock_mono_ns();
-	if (!limit->window_start_ns || now - limit->window_start_ns > LIMIT_WINDOW_NS) {
+	uint64_t now = clock_mono_ns(), window_ns = limit->minutes * LIMIT_WINDOW_NS;
+	if (!limit->minutes || now - limit->window_start_ns > window_ns) {
+		bool again = limit->suppressed && now - limit->window_start_ns < 2 * window_ns;
+		uint32_t minutes = again ? 2 * limit->minutes : 1;
 		if (limit->suppressed)
 			log_write(level, "%llu more lines like the next were not logged",
 				(unsigned long long)limit->suppressed);
-		*limit = (struct log_limit){.window_start_ns = now};
+		*limit = (struct log_limit){now, minutes < LIMIT_WINDOWS_MAX ? minutes : LIMIT_WINDOWS_MAX, 0, 0};
 	}
 	if (limit->lines >= LIMIT_LINES) {
 		limit->suppressed++;

@@ -4,7 +4,7 @@
 /* The log: one line an event on standard error, "LEVEL text", subject first, key=value after it.
  * systemd's journal is told each line's priority. Control characters are blanks.
  * Only the daemon and the commands log; libraries return errors. Any thread may call. Lines that a
- * peer can cause go through log_limited, which lets ten through a minute and then counts. */
+ * peer can cause go through log_limited, which lets ten through a minute, fewer when it goes on, and counts. */
 
 #include "base/compiler.h"
 
@@ -23,10 +23,12 @@ void log_write(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 /* One per message that a peer can cause; zero at start. */
 struct log_limit {
 	uint64_t window_start_ns;
+	uint32_t minutes; /* the window's length; 0: none so far */
 	uint32_t lines;
 	uint64_t suppressed;
 };
 
-/* Writes at most ten lines a minute; the first line of the next minute tells how many were dropped.
- * A limit belongs to one thread. */
+/* Writes at most ten lines a minute; the first line of the next minute tells how many were dropped. When there were such, and
+ * there is no end of it, ten are for the next two minutes, then four, up to sixteen: what a router tries again and again
+ * fills no disk. A limit belongs to one thread. */
 void log_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...) PRINTF(3, 4);

@@ -9,6 +9,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -127,6 +128,8 @@ def check_nginx(tap, folder, server, collectors):
             load.stop()
         web.wait_replaced(old)
         tap.check(f"collector {collectors[0].telemetry} doesn't answer: " in web.log(), "nginx: the log says who is owed")
+        tap.check(re.search(rf"\[error\] .*collector {collectors[0].telemetry} answers again", web.log()),
+                  "nginx: and who answers again, where Debian's log shows it")
         tap.equal(web.stop(timeout_s=WAIT_S), 0, "nginx ends")
         accesses = web.accesses()
         tap.check("given up" not in web.log(), "nginx: nothing is given up", web.log())

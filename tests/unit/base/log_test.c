@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "wt_files.h"
 
@@ -61,12 +62,64 @@ static void a_line_is_a_line(void **state)
 	assert_string_equal(text, "<3>error: of edge1 <2>error:  [2J \xc3\xa9\n<4>warning: two\n<6>info: three\n");
 }
 
+/* Standard error is a file while fn runs; the lines it got. */
+static unsigned lines_of(void (*fn)(void *ctx), void *ctx)
+{
+	char text[8192];
+	unsigned lines = 0;
+	int fd = open(wt_path("lines"), O_RDWR | O_CREAT | O_TRUNC, 0600), was = dup(STDERR_FILENO);
+	assert_true(fd >= 0 && was >= 0);
+	(void)dup2(fd, STDERR_FILENO);
+	fn(ctx);
+	(void)dup2(was, STDERR_FILENO);
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	for (ssize_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	(void)close(fd);
+	(void)close(was);
+	return lines;
+}
+
+static void storm(void *ctx)
+{
+	for (int i = 0; i < 50; i++)
+		log_limited(ctx, LOG_LEVEL_WARNING, "again");
+}
+
+static void one(void *ctx)
+{
+	log_limited(ctx, LOG_LEVEL_WARNING, "again");
+}
+
+/* What never ends is told less and less often, and what ended is forgotten. */
+static void a_storm_is_limited(void **state)
+{
+	static const unsigned minutes[] = {1, 2, 4, 8, 16, 16, 16};
+	struct log_limit limit = {0};
+	assert_int_equal(lines_of(storm, &limit), 10);
+	for (size_t i = 0; i < ARRAY_LEN(minutes); i++) {
+		limit.window_start_ns -= (minutes[i] * 60ull - 10) * NS_PER_S;
+		assert_int_equal(lines_of(storm, &limit), 0);
+		limit.window_start_ns -= 10 * NS_PER_S;
+		assert_int_equal(lines_of(storm, &limit), 11); /* and how many were not */
+	}
+	limit.window_start_ns -= 32 * 60 * NS_PER_S;
+	assert_int_equal(lines_of(storm, &limit), 11);
+	limit.window_start_ns -= 60 * NS_PER_S;
+	assert_int_equal(lines_of(storm, &limit), 11);
+	limit.window_start_ns -= 4 * 60 * NS_PER_S; /* quiet since */
+	assert_int_equal(lines_of(one, &limit), 2);
+	limit.window_start_ns -= 60 * NS_PER_S;
+	assert_int_equal(lines_of(storm, &limit), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_begin_with_their_level),
 		cmocka_unit_test(the_journal_is_told_priorities),
 		cmocka_unit_test(a_line_is_a_line),
+		cmocka_unit_test(a_storm_is_limited),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
