@@ -333,6 +333,7 @@ def test_reload(t, folder, collector):
         t.check(not prober.reload() and "probe.yaml:" in prober.log().splitlines()[-1], "a bad file is told, with its line", prober.log())
         serve(server, 40)
         expect(t, collector, "after", 1, 340, "what was taken last goes on", received=2 * len(REQUEST))
+        t.equal(prober.stop(), 0, "and it ends well")
 
 
 def open_to_all(path):
