@@ -38,7 +38,7 @@ static void add_change(struct table *t, const json_t *row)
 static int print_rows(const json_t *rows)
 {
 	static const struct table_column columns[] = {
-		{"TIME", false, 0, 0}, {"ROUTER", false, 0, 8}, {"PREFIX", false, 0, 0}, {"BEFORE", false, 0, 12},
+		{"TIME", false, 1, 0}, {"ROUTER", false, 3, 8}, {"PREFIX", false, 0, 0}, {"BEFORE", false, 2, 12},
 		{"-> AFTER", false, 0, 12},
 	};
 	struct screen screen = screen_get();

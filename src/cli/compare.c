@@ -78,8 +78,8 @@ static int print_table(const json_t *answer, const struct screen *screen)
 	(void)snprintf(by, sizeof(by), "%s", by_name);
 	(void)snprintf(between, sizeof(between), "%s", between_name);
 	const struct table_column columns[] = {
-		{rows_title(by), false, 0, 12}, {rows_title(between), false, 0, 8}, {"BYTES", true, 0, 0}, {"RETRANS", true, 0, 0},
-		{"OF CONNS (95 IN 100)", true, 2, 0}, {"", false, 0, 0}, {"RTT", true, 0, 0}, {"95 IN 100", true, 1, 0}, {"", false, 0, 0},
+		{rows_title(by), false, 0, 11}, {rows_title(between), false, 0, 8}, {"BYTES", true, 1, 0}, {"RETRANS", true, 0, 0},
+		{"OF CONNS (95 IN 100)", true, 3, 0}, {"", false, 0, 0}, {"RTT", true, 0, 0}, {"95 IN 100", true, 2, 0}, {"", false, 0, 0},
 	};
 	const json_t *row, *side;
 	struct table *t;

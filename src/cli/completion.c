@@ -152,7 +152,7 @@ static int print_list(const struct complete_list *list, const struct line *bash)
 		print_help(list->words[i].help);
 		(void)putchar('\n');
 	}
-	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+	return EXIT_DONE;
 }
 
 static int print_words(char *const *words, size_t count, const struct line *bash)
@@ -187,7 +187,9 @@ int command_completion(int argc, char **argv)
 	if (r != OPTIONS_GO_ON)
 		return r;
 	for (size_t i = 0; i < ARRAY_LEN(shells); i++)
-		if (strcmp(o.arguments[0], shells[i].name) == 0)
-			return fputs(shells[i].script, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_DONE;
+		if (strcmp(o.arguments[0], shells[i].name) == 0) {
+			(void)fputs(shells[i].script, stdout);
+			return EXIT_DONE;
+		}
 	return command_usage(argv[0], "SHELL is bash, zsh or fish");
 }

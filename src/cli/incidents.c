@@ -136,8 +136,8 @@ static void add_move(struct table *t, const json_t *row)
 static int print_rows(const json_t *rows, bool over, const struct screen *screen)
 {
 	static const struct table_column columns[] = {
-		{"#", true, 0, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 0, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 16}, {"DURING", true, 0, 0},
-		{"OTHERWISE", true, 0, 0}, {"OF LOSS", true, 1, 0}, {"WITH", false, 2, 0},
+		{"#", true, 1, 0}, {"BEGAN UTC", false, 0, 0}, {"LASTED", true, 3, 0}, {"WHAT", false, 0, 0}, {"WHERE", false, 0, 10}, {"DURING", true, 0, 0},
+		{"OTHERWISE", true, 2, 0}, {"OF LOSS", true, 4, 0}, {"WITH", false, 5, 0},
 	};
 	struct table *t;
 	const json_t *row;

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -61,7 +62,8 @@ int live_open(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 	sigset_t block;
-	if (!isatty(STDOUT_FILENO))
+	const char *term = getenv("TERM");
+	if (!isatty(STDOUT_FILENO) || (term && strcmp(term, "dumb") == 0))
 		return -ENOTTY;
 	live.keys = tcgetattr(STDIN_FILENO, &live.before) == 0;
 	ended = stopped = resized = 0;

@@ -22,7 +22,7 @@ enum live_event {
 	LIVE_RIGHT,
 };
 
-/* -ENOTTY when standard output is no terminal; other negative errno. Standard input may be anything: keys
+/* -ENOTTY when standard output is no terminal, or a dumb one (TERM); other negative errno. Standard input may be anything: keys
  * are read when it is a terminal. */
 int live_open(void) MUST_USE;
 /* The terminal as it was. Also without live_open. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/compiler.h"
+#include "cli/ascii.h"
 #include "cli/command.h"
 
 static const struct {
@@ -33,11 +35,21 @@ int command_usage(const char *name, const char *why)
 	return EXIT_USAGE;
 }
 
+/* What could not be written is no success, but for a reader that has gone away, who wants no words. */
+static int written(int status)
+{
+	errno = 0;
+	bool failed = fflush(stdout) != 0 || ferror(stdout);
+	if (failed && errno != EPIPE)
+		fprintf(stderr, "whereto: standard output: %s\n", errno ? strerror(errno) : "could not be written");
+	return failed && status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
 static int run(int argc, char **argv)
 {
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(argv[0], commands[i].name) == 0)
-			return commands[i].run(argc, argv);
+			return written(commands[i].run(argc, argv));
 	fprintf(stderr, "whereto: no command '%s'; `whereto help` lists them\n", argv[0]);
 	return EXIT_USAGE;
 }
@@ -49,6 +61,7 @@ static bool is_help(const char *arg)
 
 int main(int argc, char **argv)
 {
+	ascii_begin();
 	static char version[] = "version", help_option[] = "--help";
 	if (argc < 2) {
 		help(stderr);
@@ -60,7 +73,7 @@ int main(int argc, char **argv)
 	}
 	if (is_help(argv[1])) {
 		help(stdout);
-		return EXIT_DONE;
+		return written(EXIT_DONE);
 	}
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] = version;

@@ -265,10 +265,10 @@ static unsigned path_room(const struct screen *screen, const json_t *rows)
 static int print_table(struct paths *p)
 {
 	const struct table_column columns[] = {
-		{"ROUTER", false, 0, 8}, {"PATH", false, 0, PATH_MIN},
-		{rows_measure_is_bytes(p->measure) ? "BYTES" : "AMOUNT", true, strcmp(p->measure, "bytes_sent") == 0 ? 3 : 0, 0},
-		{"BIT/S", true, 0, 0}, {"SHARE", true, 2, 0}, {"", false, 1, 6}, {"RETRANS", true, 0, 0}, {"OF LOSS", true, 0, 0},
-		{"CONNS", true, 4, 0},
+		{"ROUTER", false, 0, 7}, {"PATH", false, 0, 13},
+		{rows_measure_is_bytes(p->measure) ? "BYTES" : "AMOUNT", true, strcmp(p->measure, "bytes_sent") == 0 ? 4 : 0, 0},
+		{"BIT/S", true, 1, 0}, {"SHARE", true, 3, 0}, {"", false, 2, 6}, {"RETRANS", true, 0, 0}, {"OF LOSS", true, 0, 0},
+		{"CONNS", true, 5, 0},
 	};
 	struct table *t;
 	if (table_new(columns, ARRAY_LEN(columns), &t) < 0)

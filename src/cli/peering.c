@@ -72,8 +72,8 @@ static void add_row(struct table *t, const json_t *row, double seconds)
 static int print_table(const json_t *answer, double seconds, const struct screen *screen)
 {
 	static const struct table_column columns[] = {
-		{"ORIGIN", false, 0, 12}, {"BYTES", true, 3, 0}, {"BIT/S", true, 0, 0}, {"SHARE", true, 2, 0}, {"BY TRANSIT", false, 0, 12},
-		{"RETRANS", true, 0, 0}, {"RTT P50", true, 1, 0}, {"DIRECT AT", false, 0, 9},
+		{"ORIGIN", false, 0, 12}, {"BYTES", true, 4, 0}, {"BIT/S", true, 0, 0}, {"SHARE", true, 3, 0}, {"BY TRANSIT", false, 0, 12},
+		{"RETRANS", true, 1, 0}, {"RTT P50", true, 2, 0}, {"DIRECT AT", false, 0, 9},
 	};
 	const json_t *row;
 	struct table *t;

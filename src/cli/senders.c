@@ -95,9 +95,9 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 {
 	const json_t *answer = a->json;
 	static const struct table_column columns[] = {
-		{"SENDER", false, 0, 8}, {"SESSIONS", true, 3, 0}, {"SENT", true, 0, 0}, {"STORED", true, 0, 0},
-		{"REJECTED", false, 0, 8}, {"DROPPED", true, 0, 0}, {"LOST", true, 1, 0}, {"IN FLIGHT", true, 0, 0},
-		{"LAST SEEN", true, 2, 0},
+		{"SENDER", false, 0, 8}, {"SESSIONS", true, 4, 0}, {"SENT", true, 0, 0}, {"STORED", true, 1, 0},
+		{"REJECTED", false, 0, 6}, {"DROPPED", true, 0, 0}, {"LOST", true, 2, 0}, {"IN FLIGHT", true, 0, 0},
+		{"LAST SEEN", true, 3, 0},
 	};
 	struct screen screen = screen_get();
 	struct table *t;

@@ -244,17 +244,17 @@ static void add_bucket(const struct series *s, struct table *t, const json_t *ro
 static int print_buckets(const struct series *s)
 {
 	char title[UNITS_TEXT_MAX];
-	struct table_column columns[8] = {{"TIME (UTC)", false, 0, 0}, {"BYTES", true, s->compare ? 3 : 1, 0}, {figure_title(&s->figure, title), true, 0, 0}};
+	struct table_column columns[8] = {{"TIME (UTC)", false, 0, 0}, {"BYTES", true, s->compare ? 3 : 2, 0}, {figure_title(&s->figure, title), true, 0, 0}};
 	size_t count = 3;
 	if (s->compare) {
 		columns[count++] = (struct table_column){"BEFORE", true, 0, 0};
 		columns[count++] = (struct table_column){"CHANGE", true, 0, 0};
 	}
-	columns[count++] = (struct table_column){"", false, s->compare ? 4 : 0, 8};
+	columns[count++] = (struct table_column){"", false, s->compare ? 4 : 1, 8};
 	if (s->figure.kind != FIGURE_RETRANSMITS)
 		columns[count++] = (struct table_column){"RETRANS", true, 0, 0};
 	if (!is_median(&s->figure))
-		columns[count++] = (struct table_column){"RTT P50", true, 2, 0};
+		columns[count++] = (struct table_column){"RTT P50", true, s->compare ? 2 : 3, 0};
 	struct table *t;
 	const json_t *row;
 	double max = 0;

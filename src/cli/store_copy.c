@@ -53,7 +53,7 @@ static void on_progress(void *ctx, const struct copy_progress *p)
 		v->started = true;
 		v->start_share = p->share;
 	}
-	if (v->screen.width) {
+	if (v->screen.moves) {
 		draw_bar(v, p);
 	} else if (p->table_done) {
 		printf("%s: %" PRIu64 " rows\n", p->table, p->rows);
@@ -121,7 +121,7 @@ int store_copy_command(const char *from, const char *to)
 	struct view_state v = {.screen = screen_get(), .start_ns = clock_mono_ns()};
 	struct copy_config config = {.urls = {[COPY_FROM] = from, [COPY_TO] = to}, .progress = on_progress, .ctx = &v};
 	int r = store_copy(&config, &report, &err);
-	if (v.screen.width && v.started)
+	if (v.screen.moves && v.started)
 		printf("\r\033[K");
 	if (r == 0 && print_report(&report, &v.screen) < 0)
 		r = error_set(&err, -ENOMEM, "out of memory");

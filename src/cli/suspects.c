@@ -168,8 +168,8 @@ static void add_sums(const struct suspects *s, struct table *t, const char *name
 static int print_table(const struct suspects *s)
 {
 	static const struct table_column columns[] = {
-		{"WHERE", false, 0, 20}, {"OF LOSS", true, 0, 0}, {"RETRANS", true, 0, 0}, {"95 %", true, 3, 0}, {"ELSEWHERE", true, 0, 0},
-		{"EXCESS", true, 2, 0}, {"BYTES", true, 1, 0}, {"SINCE", false, 4, 0},
+		{"WHERE", false, 0, 20}, {"OF LOSS", true, 0, 0}, {"RETRANS", true, 0, 0}, {"95 %", true, 4, 0}, {"ELSEWHERE", true, 1, 0},
+		{"EXCESS", true, 3, 0}, {"BYTES", true, 2, 0}, {"SINCE", false, 5, 0},
 	};
 	const json_t *row;
 	size_t i;

@@ -2,7 +2,7 @@
 
 /* Cells are kept as text until the table is printed, because widths are known only then. Fitting: as
  * long as the lines are too wide, bars are made shorter, then the widest column that may be cut gives a column of the screen at a
- * time; but before a text is cut further than FAIR_WIDTH, the column with the highest drop goes. What a column that went leaves over goes to the texts,
+ * time; but before a text is cut further than FAIR_WIDTH, the column with the highest drop goes, and where all this is not enough the last one. What a column that went leaves over goes to the texts,
  * then to the bars. Widths are the C library's for UTF-8 (wcwidth under C.UTF-8), so wide and combining characters align.
  *
  * A cell's text may come from a sender or from a routing table: before it is measured, every byte that
@@ -50,7 +50,8 @@ struct screen screen_get(void)
 	unsigned long wanted = columns ? strtoul(columns, NULL, 10) : 0;
 	if (!isatty(STDOUT_FILENO))
 		return s;
-	s.colour = !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+	s.moves = !(term && strcmp(term, "dumb") == 0);
+	s.colour = s.moves && !(no_color && *no_color);
 	s.width = 80;
 	s.height = 24;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col) {
@@ -280,6 +281,18 @@ static void grow(const struct table *t, struct layout *l, unsigned screen_width,
 	}
 }
 
+/* When nothing can be dropped or cut as it should: the last column goes, and the first one alone is cut to the screen. */
+static bool give_up_column(const struct table *t, struct layout *l, unsigned screen_width)
+{
+	for (size_t i = t->column_count; i-- > 1;)
+		if (l->shown[i]) {
+			l->shown[i] = false;
+			return true;
+		}
+	l->widths[0] = screen_width;
+	return false;
+}
+
 /* As wide as titles and cells are. */
 static struct layout measure(const struct table *t)
 {
@@ -306,7 +319,7 @@ static struct layout fit(const struct table *t, unsigned screen_width)
 	if (!screen_width)
 		return l;
 	while (line_width(t, &l) > screen_width)
-		if (!cut_column(t, &l, FAIR_WIDTH) && !drop_column(t, &l) && !cut_column(t, &l, 0))
+		if (!cut_column(t, &l, FAIR_WIDTH) && !drop_column(t, &l) && !cut_column(t, &l, 0) && !give_up_column(t, &l, screen_width))
 			break;
 	grow(t, &l, screen_width, false);
 	grow(t, &l, screen_width, true);

@@ -18,6 +18,7 @@ struct screen {
 	unsigned width; /* columns; 0: no limit (not a terminal) */
 	bool colour;    /* a terminal, and NO_COLOR is not set */
 	unsigned height; /* lines; 0 like width */
+	bool moves;      /* a terminal whose cursor can be moved: TERM is not dumb */
 };
 /* Standard output's. */
 struct screen screen_get(void);

@@ -15,6 +15,7 @@
 #include "cli/rows.h"
 #include "cli/top.h"
 
+#define NARROW       76 /* columns that the line of keys needs */
 #define LINES_AROUND 8 /* of the screen that are not groups: range, blanks, titles, other, total, notes, keys */
 
 /* The default range is the shortest that always has something in it: the store keeps minutes, and this is the one that runs and
@@ -103,16 +104,18 @@ static int refresh(struct view *v)
 static void print_keys(const struct view *v, FILE *out)
 {
 	const char *by = v->o.values[OPTION_by], *sort = v->o.values[OPTION_sort], *last = v->o.values[OPTION_last];
+	const bool narrow = v->screen.width < NARROW;
 	char line[200];
 	if (v->help)
-		style_print(&v->screen, STYLE_FAINT, "g G group by   s S sort by   r order   + - time   space pause   "
-			"h less   q quit", out);
-	else {
+		(void)snprintf(line, sizeof(line), "%s", narrow ? "g by  s sort  r order  +- time  h  q" : "g G group by   s S sort by   r order   + - time   "
+			"space pause   h less   q quit");
+	else if (narrow)
+		(void)snprintf(line, sizeof(line), "%s  h help  q quit  by %.60s", v->paused ? "PAUSED" : "live", by ? by : "origin");
+	else
 		(void)snprintf(line, sizeof(line), "by %.60s, sorted by %.40s, %s%.30s, %s   h help   q quit", by ? by : "origin",
 			sort ? sort : "bytes_sent", last ? "last " : "", last ? last : "--from",
 			v->paused ? "PAUSED" : "live");
-		style_print(&v->screen, STYLE_FAINT, line, out);
-	}
+	style_print(&v->screen, STYLE_FAINT, line, out);
 }
 
 /* The table cut to the screen's height, with the keys in its last line and trouble above them. */

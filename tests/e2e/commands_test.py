@@ -108,7 +108,7 @@ def be_shell(report, arguments, environment):
         os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpid())
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-        os.execve(program(), [program(), *arguments], {**os.environ, "TERM": "xterm", **environment})
+        os.execve(program(), [program(), *arguments], {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **environment})
     os.write(report, struct.pack("i", job))
     while True:
         _, status = os.waitpid(job, os.WUNTRACED)
@@ -219,6 +219,66 @@ def answer_once(listening, body):
         connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
         connection.close()
         body = body if is_since else b""
+
+
+def check_output(tap):
+    """What cannot be written is no success; a reader that goes away is no fault to speak of."""
+    row = sums(1000)
+    with FakeApi(300, **{"from": at(0), "to": at(300)}, rows=[{"country": "DE", **row}], total=row, other=None) as api:
+        for arguments in (("top", *api.options), ("top", "--json", *api.options), ("help",), ("top", "--help"), ("version",), ("schema",), ("check", "--options")):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([program(), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+            tap.check(done.returncode == 1 and re.search("No space left|could not be written", done.stderr), f"a full disk: {' '.join(arguments[:2])}", (done.returncode, done.stderr))
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([program(), "top", *api.options], stdout=write, stderr=subprocess.PIPE, text=True, timeout=30)
+        os.close(write)
+        tap.check(done.returncode != 0 and not done.stderr, "a reader that has gone away", (done.returncode, done.stderr))
+
+
+def check_broken_answers(tap):
+    """Whatever comes instead of an answer is a failure with a message, never an empty table."""
+    part = b'{"from":"2026-01-01T00:00:00Z","rows":[{"origin":1'
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+    for what, reply in (("cut", head + b"Content-Length: 500\r\n\r\n" + part), ("cut in a chunk", head + b"Transfer-Encoding: chunked\r\n\r\n20\r\nabc"),
+                        ("no JSON", head + b"Content-Length: %d\r\n\r\n" % len(part) + part), ("an empty one", head + b"Content-Length: 0\r\n\r\n"),
+                        ("another JSON", head + b"Content-Length: 2\r\n\r\n{}"), ("no HTTP", b"220 mail.example\r\n"), ("nothing", b"")):
+        for arguments in (("senders",), ("changes", "--json"), ("routes", "--csv")):
+            if len(arguments) > 1 and what in ("no JSON", "another JSON"):
+                continue   # is printed as it comes
+            with socket.create_server(("127.0.0.1", 0)) as listening:
+                asking = subprocess.Popen([program(), *arguments, "--api", f"http://127.0.0.1:{listening.getsockname()[1]}"],
+                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                connection = listening.accept()[0]
+                connection.recv(65536)
+                connection.sendall(reply)
+                connection.close()
+                out, err = asking.communicate(timeout=30)
+            tap.check(asking.returncode == 1 and not out and err.startswith(f"whereto {arguments[0]}: "), f"{' '.join(arguments)}: {what}", (asking.returncode, out, err))
+
+
+def check_terminals(tap):
+    """A dumb one gets no escape sequences, one of another locale no blocks, a narrow one no line of a table that is too wide."""
+    rows = [{"router": "edge1", "origin": 64500 + i, "origin_name": f"Sample Network of the Number {i}", **sums(25000000, again=400, previous=sums(100))} for i in range(3)]
+    compared = {"from": at(0), "to": at(300), "previous": {"from": at(-300), "to": at(0)}}
+    with FakeApi(200, **compared, rows=rows, total=sums(1, previous=sums(1)), other=None) as api:
+        for columns in (20, 40, 60):
+            lines = plain(api.draw(columns, 24, "top", "--by", "router,origin", "--compare")).splitlines()
+            tap.check(len(lines) > 4 and max(map(len, lines[2:])) <= columns, f"a table on {columns} columns", lines)
+        text = api.draw(100, 24, "top", LC_ALL="C")
+        tap.check(text.isascii() and re.search("#{5}", text), "blocks are ASCII where the locale is not UTF-8", text)
+        tap.check("█" in api.draw(100, 24, "top", LC_ALL="", LC_CTYPE="", LANG=""), "and blocks where none is named")
+        t = Terminal("top", "--watch", "1", *api.options, TERM="dumb")
+        seen = t.wait(lambda t: t.raw.count("ORIGIN") > 1)
+        os.kill(t.pid, signal.SIGINT)
+        t.end()
+        tap.check(seen and "\033" not in t.raw, "top --watch on a dumb terminal: one table after another", t.raw)
+        t = Terminal("top", "--watch", "60", *api.options, columns=40)
+        tap.check(t.wait(lambda t: "h help  q quit" in t.text.splitlines()[-1][:40] if t.text else False), "the keys fit 40 columns", t.text)
+        t.press("h")
+        tap.check(t.wait(lambda t: re.match(r"g by .* h  q$", t.text.splitlines()[-1])) and len(t.text.splitlines()[-1]) <= 40, "all of them", t.text)
+        t.press("q")
+        t.end()
 
 
 def check_no_answer(tap):
@@ -469,8 +529,17 @@ def check_paths(tap, collector):
     tap.check(status == 2 and not out and err.endswith("\n  router:edge1 contry:DE\n               ^\n"), "a mistake is shown with a caret", err)
 
 
-def drawn(*arguments):
-    t = Terminal(*arguments, rows=24, columns=80)
+def check_narrow(tap, collector):
+    """Tables of every question: below the sentences no line is wider than the window."""
+    for question in ("paths", "suspects", "incidents", "compare", "peering", "senders", "routers", "routes", "lookup 203.0.113.9", "series --table"):
+        arguments = [*question.split(), "--api", "http://" + collector.ready["http"]]
+        lines = plain(drawn(*arguments, columns=40)).splitlines()
+        table = [line for line in lines if "  " in line.strip()]
+        tap.check(lines and all(len(line) <= 40 for line in table), f"{question} on 40 columns", lines)
+
+
+def drawn(*arguments, columns=80):
+    t = Terminal(*arguments, rows=24, columns=columns)
     t.end()
     return t.raw
 
@@ -485,6 +554,7 @@ def check_with_routes(tap, folder):
         collector.send([{"client": client, "server": "192.0.2.10", "bytes_sent": 1000000, "packets_sent": 11000, "packets_retransmitted": again}
                         for client, again in (("203.0.113.9", 1100), ("203.0.113.200", 100))], name="web1")
         check_paths(tap, collector)
+        check_narrow(tap, collector)
 
 
 def main():
@@ -498,6 +568,9 @@ def main():
     check_series(tap)
     check_series_compare(tap)
     check_no_answer(tap)
+    check_output(tap)
+    check_broken_answers(tap)
+    check_terminals(tap)
     with tempfile.TemporaryDirectory() as folder, Collector(folder) as collector:
         check_secrets(tap, collector)
         check_store_files(tap, collector)

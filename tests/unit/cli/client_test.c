@@ -200,9 +200,11 @@ static void tells_the_time(void **state)
 	struct fixture *f = *state;
 	struct client_answer a;
 	uint64_t before_s = clock_wall_ms() / 1000;
-	assert_int_equal(client_get(&f->o, "/healthz", NULL, NULL, &a), EXIT_DONE);
+	assert_int_equal(client_get(&f->o, "/api/v1/top", NULL, NULL, &a), EXIT_DONE);
 	assert_in_range(a.now_s, before_s - 1, clock_wall_ms() / 1000 + 1);
 	client_answer_done(&a);
+	/* JSON, but no answer to a question. */
+	assert_int_equal(client_get(&f->o, "/healthz", NULL, NULL, &a), EXIT_FAILED);
 }
 
 static void bad_addresses(void **state)

@@ -4,7 +4,7 @@
 #include "cli/table.h"
 #include "wt_test.h"
 
-static const struct screen wide = {0, false, 0};
+static const struct screen wide = {0, false, 0, false};
 
 static void widths(void **state)
 {
@@ -102,13 +102,13 @@ static void empty_table(void **state)
 static void drops_then_cuts(void **state)
 {
 	struct table *t = sample();
-	char *text = printed(t, (struct screen){26, false, 0});
+	char *text = printed(t, (struct screen){26, false, 0, false});
 	assert_string_equal(text,
 		"NAME               N  MORE\n"
 		"日本語             7    yy\n"
 		"long name here  1234\n");
 	free(text);
-	text = printed(t, (struct screen){13, false, 0});
+	text = printed(t, (struct screen){13, false, 0, false});
 	assert_string_equal(text,
 		"NAME        N\n"
 		"日本語      7\n"
@@ -122,7 +122,7 @@ static void never_wider(void **state)
 {
 	struct table *t = sample();
 	for (unsigned width = 12; width < 50; width++) {
-		char *text = printed(t, (struct screen){width, false, 0}), *rest = text;
+		char *text = printed(t, (struct screen){width, false, 0, false}), *rest = text;
 		for (char *line; (line = strsep(&rest, "\n"));)
 			assert_true(text_width(line) <= width);
 		free(text);
@@ -155,7 +155,7 @@ static void bars_and_fair_widths(void **state)
 	table_cell(t, STYLE_PLAIN, "7");
 	table_row(t);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		char *text = printed(t, (struct screen){cases[i].width, false, 0});
+		char *text = printed(t, (struct screen){cases[i].width, false, 0, false});
 		char *line = text + strcspn(text, "\n") + 1;
 		line[strcspn(line, "\n")] = '\0';
 		assert_string_equal(line, cases[i].want);
@@ -170,11 +170,32 @@ static void colours(void **state)
 	char *text = printed(t, wide);
 	assert_null(strchr(text, '\033'));
 	free(text);
-	text = printed(t, (struct screen){0, true, 0});
+	text = printed(t, (struct screen){0, true, 0, false});
 	assert_non_null(strstr(text, "\033[31m7\033[0m"));
 	assert_non_null(strstr(text, "\033[1mNAME\033[0m"));
 	free(text);
 	table_free(t);
+}
+
+/* Whatever the columns are, no line is wider than the screen. */
+static void any_columns(void **state)
+{
+	for (int round = 0; round < 2000; round++) {
+		struct table_column any[8];
+		size_t count = 1 + wt_random_below(ARRAY_LEN(any));
+		for (size_t i = 0; i < count; i++)
+			any[i] = (struct table_column){"A TITLE", wt_random_below(2), (unsigned)wt_random_below(4), (unsigned)wt_random_below(3) * 8};
+		struct table *t;
+		assert_int_equal(table_new(any, count, &t), 0);
+		for (size_t i = 0; i < count; i++)
+			table_cell(t, STYLE_PLAIN, "%.*s", (int)wt_random_below(60), "what stands in a cell, which may be longer than a line of the screen");
+		struct screen screen = {.width = 1 + (unsigned)wt_random_below(120)};
+		char *text = printed(t, screen), *rest = text;
+		for (char *line; (line = strsep(&rest, "\n"));)
+			assert_true(text_width(line) <= screen.width);
+		free(text);
+		table_free(t);
+	}
 }
 
 int main(void)
@@ -182,7 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(widths), cmocka_unit_test(clean), cmocka_unit_test(clean_random),
 		cmocka_unit_test(alignment), cmocka_unit_test(empty_table), cmocka_unit_test(drops_then_cuts),
-		cmocka_unit_test(never_wider), cmocka_unit_test(bars_and_fair_widths), cmocka_unit_test(colours),
+		cmocka_unit_test(never_wider), cmocka_unit_test(bars_and_fair_widths), cmocka_unit_test(colours), cmocka_unit_test(any_columns),
 	};
 	wt_random_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
