@@ -229,6 +229,8 @@ static void print_refusal(const struct options *o, const char *text)
 		fprintf(stderr, "whereto %s: --%s%s\n", o->command, option_name((enum option_id)i), rest);
 		return;
 	}
+	if (len && o->arguments[0] && strncmp(text + skip + len, "': ", 3) == 0)
+		text += skip + len + 3; /* the argument, which has no name on the command line */
 	fprintf(stderr, "whereto %s: %s\n", o->command, text);
 }
 

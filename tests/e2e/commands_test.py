@@ -525,6 +525,8 @@ def check_paths(tap, collector):
     tap.check(status == 0 and out.startswith("router,path,neighbour,transit,origin,") and out.count("\n") == 3, "paths --csv", out)
     status, out, _ = run("paths", "--json", "--limit", "1", "--filter", "origin:64512", "--api", "http://" + collector.ready["http"])
     tap.check(status == 0 and [row["origin"] for row in json.loads(out)["rows"]] == [64512], "paths --json --filter", out)
+    status, _, err = run("lookup", "nonsense", "--api", "http://" + collector.ready["http"])
+    tap.equal((status, err), (2, "whereto lookup: 'nonsense' is no IP address\n"), "a wrong argument is not called by the API's name")
     status, out, err = run("paths", "--filter", "router:edge1 contry:DE", "--api", "http://" + collector.ready["http"])
     tap.check(status == 2 and not out and err.endswith("\n  router:edge1 contry:DE\n               ^\n"), "a mistake is shown with a caret", err)
 
