@@ -14,7 +14,7 @@ module="nginx nginx-dev dpkg-dev"
 probe="clang llvm libbpf-dev bpftool"
 database="postgresql-15 postgresql-15-ip4r clickhouse-server zookeeper default-jre-headless"
 browser="chromium fonts-dejavu-core"
-test="bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps curl nghttp2-client
+test="bgpdump bzip2 xz-utils zstd gzip iproute2 ethtool util-linux procps zsh fish curl nghttp2-client
 python3-cryptography sqlite3 openssl prometheus haproxy socat wrk $database $browser"
 # The other ends of the end-to-end tests of routes.
 routers="frr gobgpd bird2 openbgpd exabgp pmacct"

@@ -16,7 +16,7 @@ _whereto() {
         texts+=("${line%%$'\t'*}")
         shown+=("${line/$'\t'/  -- }")
     done
-    (( $#texts )) && compadd -V whereto -l -d shown $behind -a texts
+    (( $#texts )) && compadd -V whereto -l -d shown "${behind[@]}" -a texts
 }
 
 if [[ $funcstack[1] == _whereto ]]; then

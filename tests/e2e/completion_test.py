@@ -149,7 +149,7 @@ def check_zsh(tap, folder, api):
         tap.skip("zsh completes", "zsh is not installed")
         return
     sh = Shell(["zsh", "-f", "-i"], f"cd '{folder}'; PATH='{folder}':$PATH; autoload -Uz compinit; compinit -D -u; source <(whereto completion zsh); "
-               r"show() { print -n -- \<\<$BUFFER\>\>; }; zle -N show; bindkey '^O' show")
+               r"show() { print -rn -- \<\<$BUFFER\>\>; }; zle -N show; bindkey '^O' show")
     tap.check(sh.ready, "zsh takes the script", sh.raw)
     for line, expected in (("whereto sus", "whereto suspects "), ("whereto top --by=origin,co", "whereto top --by=origin,country "),
                            ("whereto mrt some", "whereto mrt some\\ file.mrt "), ("whereto top --filter or", "whereto top --filter origin:"),
