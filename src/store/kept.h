@@ -53,7 +53,7 @@ int kept_reader_mark(struct kept_reader *r, const struct kept_mark *mark) MUST_U
 struct kept_sift {
 	bool on, noting;      /* keys are noted, and no row is wanted yet */
 	unsigned word, words; /* of a key */
-	struct groups values; /* by the value: the rest of the first key that had it, then how many there are, two being many */
+	struct groups values; /* by the value: the rest of the first key that had it, and how many there are, two being many; then those that have many */
 };
 
 struct kept_job {
@@ -88,8 +88,8 @@ struct kept_run {
 	enum store_level level;
 	uint64_t from_s, to_s;
 	struct groups *into;
-	uint64_t rows; /* of the tables that were read */
-	bool keep;
+	uint64_t rows; /* that it was summed up from */
+	bool keep, made; /* as in struct kept_sums */
 };
 
 /* Gets the sums of a row of a block; a negative return ends it. */

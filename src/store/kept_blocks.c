@@ -160,7 +160,7 @@ static void keep(const struct kept_job *j, const struct kept_run *run, const str
 	for (uint32_t i = 0; i < g->count && ok; i++)
 		ok = put_row(&w, groups_key(g, rows[i]), g->key_words + g->sum_words);
 	if (ok)
-		kept_cache_give(j->reader->cache, view_of(&key), &state, &(struct kept_sums){{w.data, w.len}, g->count});
+		kept_cache_give(j->reader->cache, view_of(&key), &state, &(struct kept_sums){{w.data, w.len}, g->count, run->made});
 	free(w.data);
 }
 
@@ -177,8 +177,13 @@ static const uint8_t *get_words(const uint8_t *p, uint64_t *words, unsigned coun
 	return p;
 }
 
-static const uint8_t *skip_words(const uint8_t *p, unsigned count)
+/* Eight bytes at once hold as many words as bytes without the highest bit. */
+static const uint8_t *skip_words(const uint8_t *p, const uint8_t *end, unsigned count)
 {
+	for (uint64_t eight; count >= sizeof(eight) && (size_t)(end - p) >= sizeof(eight); p += sizeof(eight)) {
+		memcpy(&eight, p, sizeof(eight));
+		count -= (unsigned)((~eight >> 7 & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101) >> 56);
+	}
 	while (count)
 		count -= !(*p++ & 0x80);
 	return p;
@@ -188,12 +193,12 @@ static int use_kept(struct kept_job *j, const struct kept_sums *e, kept_sums_fn 
 {
 	uint64_t words[1 + CUBE_KEY_MAX + MEASURE_COUNT];
 	unsigned key_words = j->with_time + j->dim_count;
-	const uint8_t *p = e->data.data;
+	const uint8_t *p = e->data.data, *end = p + e->data.len;
 	int r = 0;
 	for (uint64_t row = 0; row < e->rows && r >= 0; row++) {
 		p = get_words(p, words, key_words);
 		if (!kept_wants(j, words)) {
-			p = skip_words(p, j->measure_count);
+			p = skip_words(p, end, j->measure_count);
 			continue;
 		}
 		p = get_words(p, words + key_words, j->measure_count);

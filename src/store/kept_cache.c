@@ -145,7 +145,7 @@ void kept_cache_give(struct kept_cache *c, struct view key, const struct kept_st
 
 	(void)pthread_mutex_lock(&c->lock);
 	struct entry **at = find(c, e->hash, key);
-	c->given++;
+	c->given += !from->made;
 	if (*at)
 		drop(c, at);
 	while (c->bytes + bytes > c->max_bytes && c->oldest)

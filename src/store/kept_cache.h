@@ -17,6 +17,7 @@ struct kept_state {
 struct kept_sums {
 	struct view data;
 	uint64_t rows;
+	bool made; /* of what is kept, not of rows that were read */
 };
 
 int kept_cache_new(size_t max_bytes, struct kept_cache **ret) MUST_USE;

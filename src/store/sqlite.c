@@ -147,6 +147,8 @@ static void sqlite_close(struct store *store)
 	groups_done(&s->scratch[1]);
 	(void)sqlite3_close(s->db);
 	kept_cache_free(s->cache);
+	for (size_t i = 0; i < SQLITE_WAY_LOCKS; i++)
+		(void)pthread_mutex_destroy(&s->way_locks[i]);
 	free(s->path);
 	free(s);
 }
@@ -179,6 +181,8 @@ static int sqlite_open(const struct store_config *config, struct store **ret, st
 	s->base.ops = &sqlite_ops;
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
 	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
+	for (size_t i = 0; i < SQLITE_WAY_LOCKS; i++)
+		(void)pthread_mutex_init(&s->way_locks[i], NULL);
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	s->path = strdup(path);
@@ -204,6 +208,8 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 	reader->base.ops = &sqlite_ops;
 	reader->path = s->path;
 	kept_reader_init(&reader->kept, s->cache);
+	kept_reader_init(&reader->ways, s->cache);
+	reader->way_locks = s->way_locks;
 	groups_init(&reader->by_path, 0, 0, INDEX_NONE - 1);
 	int r = sqlite3_open_v2(s->path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r == SQLITE_OK)
@@ -238,6 +244,7 @@ void sqlite_reader_close(struct store_reader *base)
 	for (int kind = 0; kind < DICT_COUNT; kind++)
 		dict_values_done(&reader->dicts[kind]);
 	kept_reader_done(&reader->kept);
+	kept_reader_done(&reader->ways);
 	groups_done(&reader->by_path);
 	(void)sqlite3_finalize(reader->newest_bucket);
 	(void)sqlite3_finalize(reader->bucket_marks);

@@ -3,6 +3,7 @@
 
 /* What the files of the SQLite store share; only store.c and they include it. See sqlite.c. */
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "base/arena.h"
@@ -71,6 +72,8 @@ int sqlite_rows_make(sqlite3 *db, const struct sqlite_rows *rows);
 
 /* ---- the store ---- */
 
+#define SQLITE_WAY_LOCKS 16
+
 struct sqlite_store {
 	struct store base;
 	char *path;
@@ -85,6 +88,7 @@ struct sqlite_store {
 	int64_t change; /* the number of the present transaction */
 	struct groups scratch[2]; /* kept for their memory */
 	struct kept_cache *cache; /* the readers' */
+	pthread_mutex_t way_locks[SQLITE_WAY_LOCKS]; /* theirs */
 };
 
 struct sqlite_reader {
@@ -94,6 +98,8 @@ struct sqlite_reader {
 	struct dict_values dicts[DICT_COUNT];
 	struct kept_reader kept;
 	sqlite3_stmt *newest_bucket, *bucket_marks;
+	struct kept_reader ways;    /* with the marks of `kept` while they are read */
+	pthread_mutex_t *way_locks; /* the store's */
 	struct sqlite_job *job; /* whose rows are being read */
 	struct groups by_path;  /* of a run that is summed up by via; here for its memory */
 	bool in_snapshot;

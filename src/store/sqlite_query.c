@@ -7,6 +7,10 @@
  * Membership in a path (via) is decided here, once a path. Sums by via are made here, of sums by path of each run, so that they are
  * what is kept: there are fewer ASes than paths, and fewer paths than rows.
  *
+ * Ways, sums by router and path with all measures, answer for what these tell: via, origin, neighbour, router or path, whatever the measures.
+ * They are kept like the answers made of them. So of the many such questions of a page one reads the rows, of which there are
+ * ten to twenty a way, and the others wait for it.
+ *
  * When a row of the answer is a row of the table, it is handed out when it is read.
  *
  * Rows of certain prefixes are scattered over a bucket, because origins lead the key. So the pairs of origin and prefix
@@ -20,11 +24,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/deadline.h"
 #include "route/path.h"
 
 #define PROGRESS_OPS 20000 /* of SQLite's machine between looks at the clock: about a millisecond */
 #define ROWS_MIN     32
+#define WAY_LOOK_NS  (20 * NS_PER_MS) /* while another reads the same ways: time between looks at the clock */
 #define ADD_ROW      "add_row" /* a function of a reader's connection */
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
@@ -41,6 +47,7 @@ struct sqlite_job {
 	size_t path_answer_cap;
 	uint32_t *members;
 	size_t member_cap;
+	bool of_ways;
 	struct kept_run *run; /* being read */
 	int code;   /* of what was done with its rows */
 	int result; /* not SQLite's, of a run: an errno, err being set, or what fn returned */
@@ -183,7 +190,7 @@ static int path_passes(struct sqlite_job *j, uint64_t path, bool *ret)
 	return SQLITE_OK;
 }
 
-/* ---- reading ---- */
+/* ---- rows of the tables ---- */
 
 /* A statement gives its rows to the function below instead of the caller: SQLite makes no row of them, and its values are read at once. */
 static int prepare_run(const struct sqlite_job *job, const struct kept_run *run, sqlite3_stmt **ret)
@@ -239,7 +246,7 @@ static void add_to_run(struct sqlite_job *j, const uint64_t *key, const uint64_t
 static int spread_path(struct sqlite_job *j, const uint64_t *path_key, const uint64_t *sums)
 {
 	uint64_t key[1 + CUBE_KEY_MAX];
-	unsigned last = j->reader->by_path.key_words - 1;
+	unsigned last = j->base.with_time + j->base.column_count;
 	size_t count;
 	memcpy(key, path_key, last * sizeof(*key));
 	int r = read_members(j, path_key[last], &count);
@@ -340,12 +347,96 @@ static int read_run(struct sqlite_job *j, struct kept_run *run)
 	return r == SQLITE_OK ? spread_paths(j) : r;
 }
 
+/* ---- ways: sums by router and path ---- */
+
+/* The newest bucket changes too often for all measures of it to be read by one who wants few. */
+static bool is_in_ways(const struct sqlite_job *j, const struct kept_run *run)
+{
+	return j->of_ways && run->keep && run->to_s <= j->base.reader->newest_s;
+}
+
+/* The key that the question has for a way; a path stands for vias too. */
+static int key_of_way(struct sqlite_job *j, const uint64_t *way, uint64_t *ret)
+{
+	struct view path = {NULL, 0};
+	int r = way[0] ? dict_values_get(&j->reader->dicts[DICT_PATHS], DICT_PATHS, way[0], &path) : SQLITE_OK;
+	for (unsigned i = 0; i < j->base.dim_count && r == SQLITE_OK; i++) {
+		enum dimension dim = j->base.dims[i];
+		if (dim == DIM_origin || dim == DIM_neighbour)
+			ret[i] = !way[0] ? 0 : dim == DIM_origin ? path_origin(path) : path_neighbour(path);
+		else
+			ret[i] = dim == DIM_router ? way[1] : way[0];
+	}
+	return r;
+}
+
+/* A kept_sums_fn. */
+static int add_way(void *ctx, const uint64_t *way, const uint64_t *all)
+{
+	struct sqlite_job *j = ctx;
+	uint64_t key[CUBE_KEY_MAX], sums[MEASURE_COUNT];
+	j->run->rows++;
+	for (unsigned i = 0; i < j->base.measure_count; i++)
+		sums[i] = all[j->base.measures[i]];
+	int r = key_of_way(j, way, key);
+	if (r == SQLITE_OK && j->base.dim_count > j->base.column_count)
+		r = spread_path(j, key, sums);
+	else if (r == SQLITE_OK)
+		add_to_run(j, key, sums);
+	return result_of(j, r);
+}
+
+/* Who comes second for the same ways waits, and finds them. */
+static int lock_ways(struct sqlite_job *j, pthread_mutex_t *lock)
+{
+	for (;;) {
+		uint64_t look_ns = clock_mono_ns() + WAY_LOOK_NS;
+		struct timespec until = {(time_t)(look_ns / NS_PER_S), (long)(look_ns % NS_PER_S)};
+		if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0)
+			return 0;
+		if (deadline_past(j->base.q->deadline_ns))
+			return kept_too_late(j->base.err);
+	}
+}
+
+static int read_ways(struct sqlite_job *j, struct kept_run *run)
+{
+	const struct kept_reader *own = j->base.reader;
+	struct kept_reader *ways = &j->reader->ways;
+	const struct store_query q = {.cube = CUBE_flow, .deadline_ns = j->base.q->deadline_ns};
+	struct sqlite_job all = {.base = {.ops = j->base.ops, .reader = ways, .q = &q, .err = j->base.err, .dims = {DIM_path, DIM_router},
+		.dim_count = 2, .column_count = 2}, .reader = j->reader, .path_column = -1};
+	pthread_mutex_t *lock = &j->reader->way_locks[run->from_s / level_seconds[run->level] % SQLITE_WAY_LOCKS];
+	all.base.measure_count = query_measures(&q, all.base.measures);
+	int r = lock_ways(j, lock);
+	if (r < 0)
+		return r;
+	ways->marks = own->marks;
+	ways->mark_count = own->mark_count;
+	j->run = run;
+	run->made = true;
+	r = kept_read_block(&all.base, &(struct kept_run){.level = run->level, .from_s = run->from_s, .to_s = run->to_s, .keep = true}, add_way, j);
+	ways->marks = NULL;
+	(void)pthread_mutex_unlock(lock);
+	return r;
+}
+
+/* Without conditions, and by what a router and a path tell. */
+static bool is_of_ways(const struct store_query *q)
+{
+	uint32_t told = DIM_BIT(DIM_router) | DIM_BIT(DIM_path) | DIM_BIT(DIM_via) | DIM_BIT(DIM_origin) | DIM_BIT(DIM_neighbour);
+	return q->cube == CUBE_flow && !q->filter_count && q->dims && !(q->dims & ~told);
+}
+
+/* ---- reading ---- */
+
 static int on_read(struct kept_job *base, struct kept_stretch *s)
 {
 	struct sqlite_job *j = job_of(base);
 	int r = 0;
 	while (s->at < s->count && r >= 0) {
-		r = result_of(j, read_run(j, &s->runs[s->at]));
+		struct kept_run *run = &s->runs[s->at];
+		r = is_in_ways(j, run) ? read_ways(j, run) : result_of(j, read_run(j, run));
 		if (r >= 0)
 			r = kept_next(base, s);
 	}
@@ -515,6 +606,7 @@ static int run(struct sqlite_job *j)
 	bool by_path = j->base.dim_count > j->base.column_count;
 	for (size_t i = 0; i < q->filter_count; i++)
 		by_path |= q->filters[i].dim == DIM_via;
+	j->of_ways = is_of_ways(q);
 	j->path_column = by_path ? (int)(1 + j->base.column_count + j->base.measure_count) : -1;
 	if (r >= 0 && keeps(j) && kept_sift_first(&j->base)) {
 		r = read_segments(j);
@@ -550,6 +642,7 @@ int sqlite_query(struct store_reader *base, const struct store_query *q, store_r
 	if (r < 0 || !q->keep_snapshot)
 		end_snapshot(reader);
 	kept_reader_trim(&reader->kept);
+	kept_reader_trim(&reader->ways);
 	groups_trim(&reader->by_path, KEPT_SCRATCH_BYTES);
 	for (int kind = 0; kind < DICT_COUNT && !reader->in_snapshot; kind++)
 		dict_values_trim(&reader->dicts[kind]);

@@ -55,6 +55,7 @@ void test_changes_killed_writer(void **state);
 
 /* What a store keeps of its answers, and sums by via (kept_contract.c). */
 void test_kept_is_found(void **state);
+void test_ways_are_found(void **state);
 void test_rows_that_share(void **state);
 void test_kept_beside_a_snapshot(void **state);
 void test_kept_and_retention(void **state);

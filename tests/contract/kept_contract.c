@@ -37,6 +37,8 @@ static const struct {
 	{CUBE_flow, LEVEL_minute, DIM_BIT(DIM_path) | DIM_BIT(DIM_router)},
 	{CUBE_flow, LEVEL_day, DIM_BIT(DIM_match)},
 	{CUBE_flow, LEVEL_hour, DIM_BIT(DIM_via)},
+	{CUBE_flow, LEVEL_hour, DIM_BIT(DIM_router) | DIM_BIT(DIM_path)},
+	{CUBE_flow, LEVEL_hour, DIM_BIT(DIM_router) | DIM_BIT(DIM_neighbour) | DIM_BIT(DIM_origin)},
 	{CUBE_origin, LEVEL_hour, DIM_BIT(DIM_origin) | DIM_BIT(DIM_time)},
 	{CUBE_country, LEVEL_minute, DIM_BIT(DIM_country) | DIM_BIT(DIM_time)},
 	{CUBE_total, LEVEL_day, 0},
@@ -241,6 +243,30 @@ void test_kept_and_retention(void **state)
 	contract->ops->reader_close(f.reader);
 	contract->ops->close(other);
 	contract->ops->close(f.store);
+}
+
+/* Whatever routers and paths tell is found once one question has read the rows; the newest hour is not. */
+void test_ways_are_found(void **state)
+{
+	struct fixture f;
+	uint64_t read = 0;
+	if (!contract->ops->kept || strcmp(contract->ops->scheme, "sqlite") != 0)
+		return;
+	open_fixture(&f, (const uint64_t[])FOREVER);
+	make_samples();
+	assert_int_equal(write_some(f.store, "a", 1, 0, SAMPLES), STORE_OK);
+	for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+		uint32_t told = DIM_BIT(DIM_router) | DIM_BIT(DIM_path) | DIM_BIT(DIM_via) | DIM_BIT(DIM_neighbour) | DIM_BIT(DIM_origin);
+		CLEANUP(answer_done) struct answer found = {.q = NULL};
+		if (questions[i].cube != CUBE_flow || questions[i].level != LEVEL_hour || questions[i].dims & ~told)
+			continue;
+		ask(f.reader, i, false, &found);
+		assert_true(!read || kept_of(&f).read <= read + 1);
+		read = kept_of(&f).read;
+		assert_true(read >= DAYS);
+	}
+	check_against_fresh(&f);
+	close_fixture(&f);
 }
 
 /* By prefix and router. */

@@ -852,6 +852,7 @@ int store_contract_run(const struct store_contract *c)
 		cmocka_unit_test(test_asked_again),
 		cmocka_unit_test(test_prefixes_and_paths_again),
 		cmocka_unit_test(test_kept_is_found),
+		cmocka_unit_test(test_ways_are_found),
 		cmocka_unit_test(test_rows_that_share),
 		cmocka_unit_test(test_kept_beside_a_snapshot),
 		cmocka_unit_test(test_kept_and_retention),

@@ -22,7 +22,7 @@ static struct view key_of(uint32_t n, char buf[static 16])
 static void give(struct kept_cache *c, uint32_t n, uint64_t change, uint64_t rows, size_t len)
 {
 	char buf[16];
-	kept_cache_give(c, key_of(n, buf), &(struct kept_state){1, change, change}, &(struct kept_sums){{data, len}, rows});
+	kept_cache_give(c, key_of(n, buf), &(struct kept_state){1, change, change}, &(struct kept_sums){{data, len}, rows, false});
 }
 
 static const struct kept_sums *take(struct kept_cache *c, uint32_t n, uint64_t change)
@@ -91,7 +91,7 @@ static void test_the_oldest_go_first(void **state)
 	kept_cache_release(c, held);
 	static uint8_t large[BYTES / 8 + 1];
 	char buf[16];
-	kept_cache_give(c, key_of(777, buf), &(struct kept_state){1, 1, 1}, &(struct kept_sums){{large, sizeof(large)}, 1});
+	kept_cache_give(c, key_of(777, buf), &(struct kept_state){1, 1, 1}, &(struct kept_sums){{large, sizeof(large)}, 1, false});
 	assert_null(take(c, 777, 1));
 	kept_cache_free(c);
 }
