@@ -78,10 +78,15 @@ static bool witnessed(const struct evidence *part, const struct evidence *rest)
 			beginnings(rest, stats_wilson((double)rest->lossy, m, STATS_Z95).high);
 }
 
+bool evidence_high(const struct evidence *part, const struct evidence *rest)
+{
+	return part->packets >= EVIDENCE_PACKETS_MIN && rest->packets >= EVIDENCE_PACKETS_MIN && part->retransmits >= RETRANSMITS_MIN &&
+		evidence_rate(part) >= TIMES * evidence_rate(rest);
+}
+
 bool evidence_apart(const struct evidence *part, const struct evidence *rest)
 {
-	return part->packets >= EVIDENCE_PACKETS_MIN && rest->packets >= EVIDENCE_PACKETS_MIN && part->retransmits >= RETRANSMITS_MIN && evidence_events(part) >= EVENTS_MIN &&
-		evidence_rate(part) >= TIMES * evidence_rate(rest) && evidence_interval(part).low > evidence_interval(rest).high &&
+	return evidence_high(part, rest) && evidence_events(part) >= EVENTS_MIN && evidence_interval(part).low > evidence_interval(rest).high &&
 		witnessed(part, rest);
 }
 

@@ -57,6 +57,7 @@ struct suspect {
 struct suspects {
 	struct suspect *list; /* the one that explains most first; none shares a path with another */
 	size_t count;
+	struct suspect_as unsure; /* nobody is named: an AS with much that was sent again, by connections that are too few to speak for it; as is 0: none */
 	bool compared; /* false: nobody has packets enough, and leaves enough to others: all goes the same way, as far as that is known */
 	struct measures total, other; /* all in the list and other are the total, exactly */
 	struct arena arena;           /* owns all lists and values */
