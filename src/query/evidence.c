@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Rates are of packets, how sure they are is told by connections: evidence.h. A part stands out when its rate is high (evidence_high), when that
+ * cannot be chance for as many witnesses as there are, and when its connections bear it out (witnessed). */
+
 #include "query/evidence.h"
 
 #include <math.h>
