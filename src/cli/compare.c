@@ -99,11 +99,11 @@ static double better(const json_t *networks, const char *figure)
 	return rows_number(json_object_get(networks, figure), "better");
 }
 
-/* "prefixes", "origins", "countries". */
-static const char *plural(const json_t *answer)
+/* "prefixes", "origins", "countries"; of one "prefix" and so on. */
+static const char *networks_word(const json_t *answer, double count)
 {
 	const char *by = json_string_value(json_object_get(answer, "by"));
-	return !by ? "networks" : strcmp(by, "prefix") == 0 ? "prefixes" : strcmp(by, "country") == 0 ? "countries" : "origins";
+	return by && count == 1 ? by : !by ? "networks" : strcmp(by, "prefix") == 0 ? "prefixes" : strcmp(by, "country") == 0 ? "countries" : "origins";
 }
 
 /* What comes of all networks, shown or not. */
@@ -112,8 +112,9 @@ static void print_sum(const json_t *answer)
 	const json_t *networks = json_object_get(answer, "networks");
 	const char *between = json_string_value(json_object_get(answer, "between"));
 	char stake[UNITS_TEXT_MAX], bytes[UNITS_TEXT_MAX];
+	double compared = rows_number(networks, "compared");
 	(void)printf("%.0f %s had traffic by two %ss or more: for %.0f of them one has fewer\nretransmits, for %.0f one is faster;"
-		" %s of %s went by a worse one\n\n", rows_number(networks, "compared"), plural(answer), between ? between : "side",
+		" %s of %s went by a worse one\n\n", compared, networks_word(answer, compared), between ? between : "side",
 		better(networks, figures[0]), better(networks, figures[1]), units_bytes(rows_number(networks, "at_stake_bytes"), stake),
 		units_bytes(rows_number(networks, "bytes_sent"), bytes));
 }
@@ -125,8 +126,9 @@ static void print_nothing(const json_t *answer)
 		(void)puts("no traffic in this time");
 		return;
 	}
-	(void)printf("no %s had traffic by two %ss in this time\n", plural(answer), between ? between : "side");
-	(void)puts("a longer time (--last 24h), wider networks (--by origin, --by country) or --between neighbour may have some");
+	(void)printf("no %s had traffic by two %ss in this time\n", networks_word(answer, 0), between ? between : "side");
+	(void)printf("a longer time (--last 7d), wider networks (--by origin, --by country) or --between %s may have some\n",
+		between && strcmp(between, "neighbour") == 0 ? "router" : "neighbour");
 }
 
 static void print_notes(const json_t *answer, const struct screen *screen)

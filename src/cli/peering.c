@@ -95,11 +95,13 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	rows_print_range(a->json, a, stdout);
 	(void)fputs("\n\n", stdout);
 	if (!json_array_size(json_object_get(a->json, "rows"))) {
-		(void)puts("no traffic went by transit in this time: no route to an origin had another neighbour");
+		(void)puts(rows_number(json_object_get(a->json, "total"), "bytes_sent") > 0
+			? "no traffic is known to have gone by transit in this time: where its path is known, the origin is the neighbour" : "no traffic in this time");
 		return EXIT_DONE;
 	}
-	(void)printf("%s, %s of all, went to %.0f origins by transit\n\n", units_bytes(rows_number(transit, "bytes_sent"), bytes),
-		units_percent(rows_number(transit, "share"), share), rows_number(a->json, "origins"));
+	double origins = rows_number(a->json, "origins");
+	(void)printf("%s, %s of all, went to %.0f origin%s by transit\n\n", units_bytes(rows_number(transit, "bytes_sent"), bytes),
+		units_percent(rows_number(transit, "share"), share), origins, origins > 1 ? "s" : "");
 	int r = print_table(a->json, rows_time(a->json, "from") ? rows_seconds(a->json, a) : 0, &screen);
 	rows_print_notes(a->json, &screen, stdout);
 	return r;

@@ -85,17 +85,33 @@ static void put_one(const struct suspects_said *said, size_t i, FILE *out)
 	put_since(said, &said->times[i], out);
 }
 
-static void put_nobody(const struct suspects *found, FILE *out)
+static double sent_again(const struct measures *m)
 {
+	return (double)m->v[MEASURE_packets_retransmitted];
+}
+
+/* What is lost, and why nobody is named for it. */
+static void put_nobody(const struct suspects_said *said, FILE *out)
+{
+	const struct suspects *found = said->found;
 	uint64_t packets = found->total.v[MEASURE_packets_sent];
 	if (packets < EVIDENCE_PACKETS_MIN) {
 		(void)fprintf(out, "Too few packets to say: %llu", (unsigned long long)packets);
 		return;
 	}
 	(void)fputs(found->compared ? "Nothing stands out: " : "Nothing to tell apart: ", out);
-	say_percent((double)found->total.v[MEASURE_packets_retransmitted] / (double)packets, out);
-	(void)fputs(found->compared ? " of the packets were sent again, and no AS, way between two, router or country has clearly more than its share"
-		: " of the packets were sent again, and no AS, router or country is known that has enough of them and leaves enough to others", out);
+	say_percent(sent_again(&found->total) / (double)packets, out);
+	(void)fputs(" of the packets were sent again", out);
+	if (found->unsure.as) {
+		(void)fputs("; ", out);
+		say_as(said->backend, found->unsure.as, out);
+		(void)fputs(" is on the path of ", out);
+		say_percent(sent_again(&found->unsure.m) / sent_again(&found->total), out);
+		(void)fputs(" of them, by connections that lost a great deal, not by clearly more of them than elsewhere", out);
+	} else {
+		(void)fputs(found->compared ? ", and no AS, way between two, router or country has clearly more than its share"
+			: ", and no AS, router or country is known that has enough of them and leaves enough to others", out);
+	}
 }
 
 char *suspects_verdict(const struct suspects_said *said, size_t i)
@@ -108,7 +124,7 @@ char *suspects_verdict(const struct suspects_said *said, size_t i)
 	if (said->found->count)
 		put_one(said, i, out);
 	else
-		put_nobody(said->found, out);
+		put_nobody(said, out);
 	if (fclose(out) == 0)
 		return text;
 	free(text);

@@ -32,7 +32,8 @@
  * tests hold what is promised above for clients of up to sixteen connections, half of that on average, one in five of which loses six times as
  * much as the others, each at its own distance; with all connections counted, twice as many as promised were called better at half as many a client.
  *
- * *What it cannot know.* A few clients with dozens of connections each, as behind a proxy, still are not as many as they count; sides that carry traffic at different
+ * *What it cannot know.* A few clients with dozens of connections each, as behind a proxy, still are not as many as they count; a connection of
+ * hours tells its round-trip time again and again, and counts each time while there are as many connections; sides that carry traffic at different
  * times of the day meet different evenings; a router far from the clients has a longer way. A filter by type, a shorter range and two
  * routers in one place make sides more alike.
  *

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Rates are of packets, how sure they are is told by connections: evidence.h. A part stands out when its rate is high (evidence_high), when that
+ * cannot be chance for as many witnesses as there are, and when its connections bear it out (witnessed). */
+
 #include "query/evidence.h"
 
 #include <math.h>
@@ -78,10 +82,15 @@ static bool witnessed(const struct evidence *part, const struct evidence *rest)
 			beginnings(rest, stats_wilson((double)rest->lossy, m, STATS_Z95).high);
 }
 
+bool evidence_high(const struct evidence *part, const struct evidence *rest)
+{
+	return part->packets >= EVIDENCE_PACKETS_MIN && rest->packets >= EVIDENCE_PACKETS_MIN && part->retransmits >= RETRANSMITS_MIN &&
+		evidence_rate(part) >= TIMES * evidence_rate(rest);
+}
+
 bool evidence_apart(const struct evidence *part, const struct evidence *rest)
 {
-	return part->packets >= EVIDENCE_PACKETS_MIN && rest->packets >= EVIDENCE_PACKETS_MIN && part->retransmits >= RETRANSMITS_MIN && evidence_events(part) >= EVENTS_MIN &&
-		evidence_rate(part) >= TIMES * evidence_rate(rest) && evidence_interval(part).low > evidence_interval(rest).high &&
+	return evidence_high(part, rest) && evidence_events(part) >= EVENTS_MIN && evidence_interval(part).low > evidence_interval(rest).high &&
 		witnessed(part, rest);
 }
 

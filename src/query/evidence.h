@@ -37,6 +37,8 @@ double evidence_events(const struct evidence *e);
 struct stats_interval evidence_interval(const struct evidence *e);
 /* Packets sent again beyond what there would be at the rate of the rest; 0 where there is no rest to speak of. */
 double evidence_excess(const struct evidence *part, const struct evidence *rest);
+/* The part's rate is twice that of the rest or more, in packets: whether that is the network's is another question. */
+bool evidence_high(const struct evidence *part, const struct evidence *rest);
 /* The part's rate is twice that of the rest or more, the intervals of the two do not touch, and both have packets enough. And, as a
  * second witness, the part's connections begin to lose clearly more often by packets than the rest's: so a few that lost a great deal
  * speak for nobody. Where nearly all connections of the rest lose something, that says nothing and is not asked. */

@@ -81,6 +81,8 @@ static int find(struct suspects_finding *f, const struct query_row *countries, s
 		suspects_add_up(f);
 		next = suspects_choose(f);
 	}
+	if (!f->found.count)
+		f->found.unsure = suspects_unsure(f);
 	return r;
 }
 

@@ -8,7 +8,8 @@
  * What it cannot tell: which of two that are always on the same paths it is (both are named, as twins); what is lost on the way
  * back, which looks the same (an acknowledgement that is lost makes a sender repeat itself); what is inside an AS; anything
  * about traffic whose path is not known, which counts as elsewhere; two faults of which one's paths are nearly all of the other's.
- * Spurious retransmits count like others. A network with customers behind bad radio is named as well as one with a broken router. */
+ * Spurious retransmits count like others, and those that a sender does not see (approximate records) are none, so who is told in
+ * full looks worse beside others. A network with customers behind bad radio is named as well as one with a broken router. */
 
 #include "query/evidence.h"
 #include "query/query.h"
@@ -57,6 +58,7 @@ struct suspect {
 struct suspects {
 	struct suspect *list; /* the one that explains most first; none shares a path with another */
 	size_t count;
+	struct suspect_as unsure; /* nobody is named: an AS with much that was sent again, by connections that are too few to speak for it; as is 0: none */
 	bool compared; /* false: nobody has packets enough, and leaves enough to others: all goes the same way, as far as that is known */
 	struct measures total, other; /* all in the list and other are the total, exactly */
 	struct arena arena;           /* owns all lists and values */

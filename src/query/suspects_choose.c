@@ -99,7 +99,7 @@ struct suspects_candidate suspects_choose_country(const struct suspects_finding 
 	return best;
 }
 
-/* ---- whether there is anybody to choose ---- */
+/* ---- where nobody is chosen ---- */
 
 static bool is_comparable(const struct suspects_finding *f, const struct evidence *own)
 {
@@ -120,4 +120,21 @@ bool suspects_can_compare(const struct suspects_finding *f, const struct query_r
 		can = countries[i].values[0].known && is_comparable(f, &own);
 	}
 	return can;
+}
+
+struct suspect_as suspects_unsure(const struct suspects_finding *f)
+{
+	struct suspect_as unsure = {0};
+	struct evidence left = suspects_evidence(f, f->left);
+	double most = 0;
+	for (uint32_t row = 0; row < f->sums[SUSPECT_VIA].count; row++) {
+		struct measures m = suspects_sums(f, SUSPECT_VIA, row);
+		struct evidence own = evidence_of_loss(&m), rest = evidence_rest(&left, &own);
+		double likelihood = evidence_high(&own, &rest) && evidence_excess(&own, &rest) >= suspects_needed(f) ? evidence_likelihood(&own, &rest) : 0;
+		uint32_t as = (uint32_t)suspects_key(f, SUSPECT_VIA, row);
+		if (likelihood > most || (likelihood == most && likelihood > 0 && as < unsure.as))
+			unsure = (struct suspect_as){as, m};
+		most = likelihood > most ? likelihood : most;
+	}
+	return unsure;
 }

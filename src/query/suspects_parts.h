@@ -101,6 +101,8 @@ struct suspects_candidate suspects_choose(const struct suspects_finding *f);
 struct suspects_candidate suspects_choose_country(const struct suspects_finding *f, const struct query_row *countries, size_t count);
 /* Whether anybody has packets enough, and leaves enough to others, to be compared with them. */
 bool suspects_can_compare(const struct suspects_finding *f, const struct query_row *countries, size_t count);
+/* The AS that would be named if all packets were witnesses; as is 0: none. */
+struct suspect_as suspects_unsure(const struct suspects_finding *f);
 
 /* ---- suspects_describe.c ---- */
 

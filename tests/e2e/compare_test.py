@@ -180,13 +180,21 @@ class Compare:
         self.tap.equal(json.loads(self.run("compare", "--last", "2h", "--by", "origin", "--json")[1])["rows"], self.ask(by="origin")["rows"], "--json: the API's")
         status, text, _ = self.run("compare", "--filter", "router:edge1")
         self.tap.check(status == 0 and "--between neighbour" in text, "of one router it says what else there is", text)
+        text = self.run("compare", "--last", "2h", "--filter", "prefix:203.0.0.0/16")[1]
+        self.tap.check(text.splitlines()[2].startswith("1 prefix had traffic by two routers or more"), "one is one", text)
+        text = self.run("compare", "--between", "neighbour", "--filter", "router:edge1 neighbour:64601")[1]
+        self.tap.check("--between router" in text, "nor is it told to do what it did", text)
         self.tap.check("no traffic in this time" in self.run("compare", "--filter", "type:other")[1], "of none that there is none")
         self.tap.check(self.run("compare", "--by", "via")[0] == 2, "a dimension that is not compared is wrong usage")
         status, text, _ = self.run("peering", "--last", "2h")
         line = next((line for line in text.splitlines() if line.startswith("64700")), "")
         self.tap.check(status == 0 and "edge1" in line and "64601" in line and "64602" in line, "whereto peering: by whom, and where it is direct", text)
         self.tap.check(self.run("peering", "--csv")[1].startswith("origin,origin_name,neighbour,"), "--csv: the API's")
-        self.tap.check("no traffic went by transit" in self.run("peering", "--filter", "type:other")[1], "and says when there is nothing")
+        self.tap.check("no traffic in this time" in self.run("peering", "--filter", "type:other")[1], "and says when there is nothing")
+        own = self.run("peering", "--last", "2h", "--filter", "neighbour:64700 origin:64700")[1]
+        self.tap.check("where its path is known, the origin is the neighbour" in own, "or nothing by transit", own)
+        one = self.run("peering", "--last", "2h", "--filter", "origin:64700")[1]
+        self.tap.check(" went to 1 origin by transit" in one, "one is one", one)
 
     def check_all(self):
         self.check_verdicts()

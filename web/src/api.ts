@@ -154,6 +154,7 @@ export interface Suspect extends Figures {
 export interface Suspects {
     from: string;
     to: string;
+    verdict: string;
     compared: boolean;
     rows: Suspect[];
     total: Figures;

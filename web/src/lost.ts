@@ -148,15 +148,9 @@ function lines(x: Suspect, over: OverTime): Element {
     h("figcaption", null, h("span", {class: "lost-key there"}, x.values.map((v, i) => words.number(dimensions(x)[i], v)).join(" – ")), h("span", {class: "lost-key"}, "elsewhere"), h("span", {class: "lost-top"}, `up to ${percent(top)}`)));
 }
 
-function calm({compared, total: {packets_sent, packets_retransmitted}}: Suspects): Child {
-    if (packets_sent < FEW)
-        return h("p", {class: "lost-said"}, "Too few packets to say.");
-    if (!compared)
-        return h("p", {class: "lost-said"}, strong(percent(packets_retransmitted / packets_sent)),
-            " of the packets were sent again. Where cannot be told: no AS, router or country is known that has enough of them and leaves enough to others.");
-    return [h("p", {class: "lost-said"}, "Nothing stands out: ", strong(percent(packets_retransmitted / packets_sent)),
-        " of the packets were sent again, and no AS, way between two, router or country has clearly more than its share."),
-        h("p", {class: "lost-more"}, "One is named when a tenth of all retransmits would not be there at everybody else's rate, and its own is twice that.")];
+function calm(a: Suspects): Child {
+    return [h("p", {class: "lost-said"}, a.verdict, "."), a.total.packets_sent >= FEW && a.compared ?
+        h("p", {class: "lost-more"}, "One is named when a tenth of all retransmits would not be there at everybody else's rate, and its own is twice that.") : null];
 }
 
 // null: it is still to come.

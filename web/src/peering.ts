@@ -57,7 +57,7 @@ export function peeringCard(s: State, d: Peering): HTMLElement {
     const title = "Whom to peer with", said = h("p", {class: "compare-said", id: "peering-said"}, data(d.transit.bytes_sent, bytes), ", ", data(d.transit.share, percent),
         " of all, went to ", data(d.origins, count), ` ${words.noun("origin", d.origins)} by another network.`);
     if (!d.rows.length)
-        return card(title, empty("Nothing goes by transit.", h("p", null, "All traffic of this range whose path is known goes to its origin AS as a neighbour.")));
+        return card(title, empty("Nothing goes by transit.", h("p", null, "All traffic of this range whose path is known, if there is any, goes to its origin AS as a neighbour.")));
     return card(title, [said, table(title, columns, d.rows, {class: "peering"})], {note: bound(d.transit, "retransmits are a lower bound"),
         tools: h("a", {class: "more", href: "/api/v1/peering?" + new URLSearchParams(question(s, {limit: 100000, format: "csv"})), download: "peering.csv"}, "CSV")});
 }

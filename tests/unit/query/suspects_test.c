@@ -462,6 +462,7 @@ static void connections_are_the_witnesses(void **state)
 		struct suspects s = find(&w, 3);
 		if (strcmp(named(&s), cases[i].named) != 0)
 			fail_msg("case %zu: '%s'", i, named(&s));
+		assert_int_equal(s.unsure.as, s.count ? 0 : 30); /* it is told who is not named */
 		suspects_done(&s);
 		world_done(&w);
 	}

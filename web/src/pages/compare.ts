@@ -121,6 +121,8 @@ const NOTE = "Better and worse: 99.9 % sure, and enough to matter. Same: a diffe
 function nothing(s: State, d: Data): HTMLElement {
     const button = (text: string, changes: Record<string, string | null>) => h("a", {class: "button", href: url(s, changes)}, text);
     const wider = d.by === "prefix" ? button("Compare origin ASes", {by: null}) : null;
+    if (d.routers === 0)
+        return empty("There is no router.", h("p", null, "Networks and neighbours are known from the tables of routers: list one, with what it serves, in the collector's configuration."));
     if (d.between === "router" && d.routers === 1)
         return empty("There is one router only.", h("p", null, "A network has sides when the servers behind two routers send to it: list another router, with what it serves, in the collector's configuration. Until then, neighbours can be compared."),
             h("p", null, button("Compare neighbours", {between: "neighbour", by: null})));
