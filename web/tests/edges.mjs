@@ -42,8 +42,8 @@ async function sinceFails(browser) {
     await click(page, "#nav-overview");
     check((await page.textContent(".banner")).includes("The store is away.") && !await page.locator(".tile").count(), "without an answer nothing is averaged over time that is not known");
     await page.unroute("**/api/v1/since");
-    await page.waitForSelector(".tile");
-    check((await page.locator(".banner").count()) === 0, "with one it is as ever");
+    await page.waitForSelector(".banner", {state: "detached"}); // the first tiles come before all is there
+    equal(await page.locator(".tile").count(), 5, "with one it is as ever");
     page.problems.length = 0; // the browser notes the 503
     await close(page, "since");
 }
