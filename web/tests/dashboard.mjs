@@ -522,8 +522,11 @@ async function incidentsPage(browser) {
     await click(page, `.incidents tbody tr:nth-child(${loss + 1}) td.where > a`);
     const {searchParams, pathname} = new URL(page.url());
     equal([pathname, searchParams.get("filter"), searchParams.get("from")], ["/networks", rows[loss].filter, rows[loss].begin ?? RANGE.from], "a line leads to its traffic in its own time");
-    await go(page, "/incidents" + fixed({filter: "type:nosuch"}));
-    check((await page.textContent("#content")).includes("No incident of this traffic was found"), "where nothing happened it says what is looked for");
+    for (const [filter, text] of [["router:ams1 origin:65000", "No incident of this traffic was found"], ["type:nosuch", "No traffic passes this filter"]]) {
+        await go(page, "/incidents" + fixed({filter}));
+        check((await page.textContent("#content")).includes(text), `where nothing happened it says what is looked for, without traffic that there is none: ${filter}`,
+            await page.textContent("#content"));
+    }
     equal(page.problems, [], "Incidents: no complaint on the console");
     await page.context().close();
 }

@@ -42,8 +42,8 @@ async function sinceFails(browser) {
     await click(page, "#nav-overview");
     check((await page.textContent(".banner")).includes("The store is away.") && !await page.locator(".tile").count(), "without an answer nothing is averaged over time that is not known");
     await page.unroute("**/api/v1/since");
-    await page.waitForSelector(".tile");
-    check((await page.locator(".banner").count()) === 0, "with one it is as ever");
+    await page.waitForSelector(".banner", {state: "detached"}); // the first tiles come before all is there
+    equal(await page.locator(".tile").count(), 5, "with one it is as ever");
     page.problems.length = 0; // the browser notes the 503
     await close(page, "since");
 }
@@ -220,7 +220,7 @@ async function clocksChange(browser) {
     const ticks = await page.$$eval(".ticks span", (list) => list.map((e) => [e.textContent, parseFloat(e.style.left)]));
     equal(ticks.map(([text, left]) => [text, clock(Math.round((from + left / 100 * length) / 60e3) * 60e3).slice(5)]), ticks.map(([text]) => [text, `${text} 00:00`]), "each day begins at midnight");
     equal(ticks.map(([text]) => text), ["10-24", "10-25", "10-26", "10-27", "10-28", "10-29"], "and is there once");
-    equal(await page.textContent("#incidents-said"), "3 incidents of loss or high RTT, 1 ongoing; 0 path moves.", "what there is is said");
+    equal(await page.textContent("#incidents-said"), "3 incidents of loss or high RTT; 0 path moves.", "what there is is said, and of a range that is over not what goes on");
     await page.click("a[href='#incident-3']");
     await page.waitForURL(/#incident-3/);
     await ready(page);
