@@ -11,7 +11,8 @@
  *
  * A cut happens when the pending rows are FLUSH_NS old (longer where batches take long: the store
  * shall not spend more than a tenth of its time on them), when somebody wants to read
- * (writer_settle), or when they grow too large. While the store is away or slow, cuts come only once a minute or by
+ * (writer_settle), or when they grow too large. Frames without rows (records that are rejected, datagrams that come again)
+ * are cut off when they fill a quarter of the journal: else they would fill all of it, and no row would ever come. While the store is away or slow, cuts come only once a minute or by
  * size, the tables are dropped from memory and read again from their segments in order: memory stays
  * bounded by two tables here (and the data plane's own two), the disk by journal.max_size.
  *
@@ -40,6 +41,7 @@
 #define AWAY_FLUSH_NS    (60 * NS_PER_S)
 #define SETTLE_WAIT_NS   (10 * NS_PER_S)
 #define PENDING_MAX      (256u << 20)
+#define ROWLESS_MAX      (64u << 20) /* bytes of frames; or a quarter of the journal */
 
 void frozen_free(struct frozen *f)
 {
@@ -130,8 +132,9 @@ static void take_in(struct writer *w, struct frozen *f)
 /* Is it time to make a batch of what is pending? batch_ns: what the last one took the store. */
 static bool cut_is_due(const struct writer *w, bool settle, bool store_busy, uint64_t batch_ns)
 {
+	uint64_t quarter = w->config.journal_max_bytes / 4;
 	if (flow_table_is_empty(w->pending))
-		return false;
+		return journal_appended(w->journal) > (quarter < ROWLESS_MAX ? quarter : ROWLESS_MAX);
 	if (flow_table_memory_bytes(w->pending) > PENDING_MAX)
 		return true;
 	uint64_t age = clock_mono_ns() - w->pending_since_ns;

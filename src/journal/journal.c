@@ -55,6 +55,7 @@ struct journal {
 
 	int fd; /* the open segment; -1: none */
 	struct journal_segment open;
+	uint64_t snapshot_bytes; /* of the open segment, up to the end of its snapshot */
 	bool blind;
 	bool untidy; /* a write failed, and what it left behind open.bytes is not cut off yet */
 	struct buffer buffer;
@@ -403,6 +404,7 @@ int journal_begin(struct journal *j, uint64_t min_id, const struct frame *snapsh
 		j->closed_count -= old_fd >= 0;
 		goto fail;
 	}
+	j->snapshot_bytes = j->open.bytes;
 	close_p(&old_fd);
 	return 0;
 fail:
@@ -460,6 +462,11 @@ int journal_see(struct journal *j, uint64_t last_id, struct error *err)
 uint64_t journal_current(const struct journal *j)
 {
 	return j->open.id;
+}
+
+uint64_t journal_appended(const struct journal *j)
+{
+	return j->open.bytes - j->snapshot_bytes;
 }
 
 static void forget_closed(struct journal *j, uint64_t id)

@@ -49,8 +49,9 @@ bool journal_is_blind(const struct journal *j);
  * journal is blind no more. After an error it still is, and the call may be repeated. No-op when it is not blind. */
 int journal_see(struct journal *j, uint64_t last_id, struct error *err) MUST_USE;
 
-/* Id of the open segment. */
+/* Id of the open segment, and bytes that were appended to it. */
 uint64_t journal_current(const struct journal *j);
+uint64_t journal_appended(const struct journal *j);
 
 /* Appends a frame to the open segment and syncs it to disk. On an error (-ENOSPC when max_bytes is
  * reached or the disk is full) nothing was appended and the call may be repeated. */
