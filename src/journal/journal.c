@@ -18,7 +18,8 @@
  * Torn or damaged? In the newest segment a bad frame that reaches to or past the end of the file is
  * a write the crash interrupted, and so are zeros up to the end: a file system may have noted the new length before the
  * bytes. It is cut off when it is first read, while the segment still is the newest. Anything else is damage, reported
- * with its offset. A segment of another version of the program is not damaged: it is left as it is. */
+ * with its offset; so is a frame whose length is wrong, for behind the last write there is no whole frame. A segment of
+ * another version of the program is not damaged: it is left as it is. */
 
 #include "journal/journal.h"
 
@@ -210,6 +211,19 @@ static bool is_zeros(struct view v)
 	return v.len && !v.data[0] && memcmp(v.data, v.data + 1, v.len - 1) == 0;
 }
 
+/* Whether somewhere in it a whole frame begins that ends where it ends. */
+static bool ends_in_frame(struct view v)
+{
+	for (struct rd r = rd_view(v); rd_left(&r) > FRAME_HEAD; rd_skip(&r, 1)) {
+		struct rd frame = r;
+		uint32_t len = rd_u32(&frame);
+		uint64_t sum = rd_u64(&frame);
+		if (len == rd_left(&frame) && frame_checksum(len, frame.p) == sum)
+			return true;
+	}
+	return false;
+}
+
 static int check_magic(const struct journal *j, const char *name, struct view magic, struct error *err)
 {
 	if (magic.len == MAGIC_BYTES && memcmp(magic.data, SEGMENT_MAGIC, MAGIC_BYTES) == 0)
@@ -240,7 +254,7 @@ static int read_frames(const struct journal *j, const char *name, struct view fi
 		struct view payload = rd_bytes(&r, len);
 		bool whole = rd_ok(&r), last = !rd_more(&r);
 		if (!whole || frame_checksum(len, payload.data) != sum) {
-			if (newest && (last || is_zeros(rest)))
+			if (newest && (last || is_zeros(rest)) && !ends_in_frame(rest))
 				return 0;
 			return error_set(err, -EBADMSG, "%s/%s: damaged frame at byte %zu of %zu", j->dir, name, offset,
 				file.len);

@@ -421,8 +421,20 @@ static void every_torn_end_is_cut_off(void **state)
 	flow_table_free(both);
 }
 
+static void flip(const char *path, off_t at)
+{
+	uint8_t byte;
+	int fd = open(path, O_RDWR);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	(void)close(fd);
+}
+
+/* In a frame's length (which then reaches past the end), in its checksum and in its content, with good frames behind it. */
 static void damage_is_told_with_its_place(void **state)
 {
+	static const off_t places[] = {0, 5, 30};
 	struct error err = {0};
 	struct journal *j = open_journal(1u << 30);
 	struct flow_table *a = new_table(20), *back = new_table(0);
@@ -432,18 +444,22 @@ static void damage_is_told_with_its_place(void **state)
 		assert_int_equal(append_flows(j, a, &err), 0);
 	journal_close(j);
 	char path[512], place[32];
+	struct stat before, after;
 	only_file(path, sizeof(path));
-	int fd = open(path, O_RDWR);
-	uint8_t byte;
-	assert_int_equal(pread(fd, &byte, 1, (off_t)offset + 30), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, (off_t)offset + 30), 1);
-	(void)close(fd);
-	j = open_journal(1u << 30);
-	assert_int_equal(read_all(j, back, &err), -EBADMSG);
-	assert_non_null(strstr(err.text, strrchr(path, '/') + 1));
 	(void)snprintf(place, sizeof(place), "byte %llu", (unsigned long long)offset);
-	assert_non_null(strstr(err.text, place));
+	assert_int_equal(stat(path, &before), 0);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		flip(path, (off_t)offset + places[i]);
+		j = open_journal(1u << 30);
+		assert_int_equal(read_all(j, back, &err), -EBADMSG);
+		assert_non_null(strstr(err.text, strrchr(path, '/') + 1));
+		assert_non_null(strstr(err.text, place));
+		journal_close(j);
+		assert_int_equal(stat(path, &after), 0);
+		assert_true(after.st_size == before.st_size);
+		flip(path, (off_t)offset + places[i]);
+	}
+	j = open_journal(1u << 30);
 	size_t count;
 	uint64_t id = journal_segments(j, &count)->id;
 	assert_int_equal(journal_set_aside(j, id, &err), 0);
