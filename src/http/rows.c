@@ -33,6 +33,7 @@ unsigned http_rows_status(int code)
 	case -E2BIG:
 		return 400;
 	case -ETIMEDOUT:
+	case -EBUSY: /* the store is away, for a while */
 		return 503;
 	default:
 		return 500;

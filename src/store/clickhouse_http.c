@@ -138,6 +138,11 @@ static int connection_error(struct ch_answer *a, CURLcode curl, struct error *er
 	/* libcurl would send the data again, and cannot. */
 	if (curl == CURLE_SEND_FAIL_REWIND)
 		text = "the server closed the connection";
+	char said[CURL_ERROR_SIZE + 64];
+	if (curl == CURLE_SSL_CONNECT_ERROR) {
+		(void)snprintf(said, sizeof(said), "%s; is this the server's port of HTTPS?", text);
+		text = said;
+	}
 	if (curl == CURLE_OPERATION_TIMEDOUT && a->q->deadline_ns && clock_mono_ns() >= a->q->deadline_ns)
 		return ch_too_late(err);
 	/* Wrong certificates do not mend themselves. */

@@ -43,6 +43,8 @@ static int wait_once(PGconn *pq, bool to_send)
 	struct pollfd fd = {.fd = PQsocket(pq), .events = (short)(to_send ? POLLIN | POLLOUT : POLLIN)};
 	if (give_up && atomic_load_explicit(give_up, memory_order_relaxed))
 		return -ECANCELED;
+	if (fd.fd < 0)
+		return -EIO;
 	int n = poll(&fd, 1, give_up ? WATCH_MS : -1);
 	return n > 0 && fd.revents & ~POLLOUT && !PQconsumeInput(pq) ? -EIO : 0;
 }

@@ -326,6 +326,11 @@ def check_certificates(tap, folder, server, authority):
     tap.check(status == 0, "TLS", text)
     status, text = whereto_store("check", url)
     tap.check(status == 0, "TLS: store check", text)
+    reader = server.url("tls", user=clickhouse.READER, tls="yes", ca_file=authority.certificate)
+    done = subprocess.run([program(), "store", "copy", "--from", reader, "--to", f"sqlite:{folder}/copy.db"], capture_output=True, text=True)
+    tap.check(done.returncode == 0, "who may only read can copy from there", done.stdout + done.stderr)
+    status, text = whereto_store("check", url.replace(str(server.https_port), str(server.http_port)))
+    tap.check(status == 1 and "port of HTTPS?" in text, "TLS: the port of HTTP", text)
     for what, bad in (("another authority", server.url("tls", tls="yes", ca_file=other.certificate)),
                       ("the system's authorities", server.url("tls", tls="yes")),
                       ("a name that is not in the certificate", url.replace("127.0.0.1", "localhost"))):

@@ -39,6 +39,25 @@ def documented(dialect):
             for statement in text.split(";") if statement.strip()]
 
 
+CUBES = r"(v_)?(total|origin|origin_by|country|neighbour|flow)_(minute|hour|day|new)(_merged)?"   # the document says CUBE_LEVEL
+
+
+def check_named(tap):
+    """Each table, view and column is in the document."""
+    with open(os.path.join(HERE, "..", "..", "docs", "schema.md"), encoding="utf-8") as file:
+        words = set(re.findall(r"\w+", file.read()))
+    for dialect in ("sqlite", "postgresql", "clickhouse"):
+        names = set()
+        for kind, name, rest in re.findall(r"^CREATE (TABLE|VIEW) (?:IF NOT EXISTS )?(?:whereto\.)?(\w+)(.*?;)$",
+                                           whereto("schema", "--store", dialect)[1], re.M | re.S):
+            if not re.fullmatch(CUBES, name):
+                names.add(name)
+            if kind == "TABLE":   # "(ts bigint NOT NULL, origin ...": the words behind the bracket and the commas
+                names.update(re.findall(r"[(,]\s*([a-z]\w+) (?:[a-zA-Z]+)", rest.split(" ENGINE ")[0]))
+        tap.check(len(names) > 40, f"{dialect}: columns are found", sorted(names))
+        tap.equal(sorted(names - words), [], f"{dialect}: every table and column is in docs/schema.md")
+
+
 class Site:
     """Files for a collector: one router whose table changes once, one country."""
 
@@ -284,6 +303,7 @@ def check_usage(tap):
 def main():
     tap = Tap()
     check_usage(tap)
+    check_named(tap)
     with tempfile.TemporaryDirectory() as folder:
         check_sqlite(tap, os.path.join(folder))
     check_clickhouse_cluster(tap)

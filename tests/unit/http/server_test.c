@@ -716,7 +716,7 @@ static void store_errors(void **state)
 	static const struct {
 		int code;
 		long status;
-	} cases[] = {{-EIO, 500}, {-ETIMEDOUT, 503}, {-E2BIG, 400}};
+	} cases[] = {{-EIO, 500}, {-EBUSY, 503}, {-ETIMEDOUT, 503}, {-E2BIG, 400}};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		f->store->fail = cases[i].code;
