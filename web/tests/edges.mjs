@@ -195,14 +195,17 @@ async function layout(browser) {
     await go(page, "/paths?last=7d");
     await page.waitForSelector(".chart-paths-flow[data-drawn] canvas");
     const chart = await page.locator(".chart-paths-flow").boundingBox();
-    for (const [n, stage] of ["router", "neighbour", "transit", "origin"].entries()) {
-        const x = (await page.locator(".stages span").nth(n).boundingBox()).x + 4;
-        let found = false;
-        for (let y = chart.y + 8; y < chart.y + chart.height && !found; y += 6) {
+    const meets = async (stage, x) => {
+        for (let y = chart.y + 8; y < chart.y + chart.height; y += 6) {
             await page.mouse.move(x, y);
-            found = await page.evaluate((s) => [...document.querySelectorAll(".tip td")].some((e) => e.textContent === s && e.checkVisibility()), stage);
+            if (await page.evaluate((s) => [...document.querySelectorAll(".tip td")].some((e) => e.textContent === s && e.checkVisibility({visibilityProperty: true, opacityProperty: true})), stage))
+                return true;
         }
-        check(found, `“${stage}” stands above its nodes`);
+        return false;
+    };
+    for (const [n, stage] of ["router", "neighbour", "transit", "origin"].entries()) {
+        const {x} = await page.locator(".stages span").nth(n).boundingBox();
+        equal([await meets(stage, x - 4), await meets(stage, x + 4)], [false, true], `“${stage}” begins where its nodes do`);
     }
     await close(page, "layout");
 }
