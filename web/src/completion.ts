@@ -12,6 +12,7 @@ const TYPING_MS = 120; // from a letter to the question, if no other comes
 let offers: Offer[] = [];
 let offeredFor = "";                       // the text that they were found for
 let chosen = -1;
+let begun = false;                         // something has been typed, of what may be completed
 let asking: AbortController | null = null; // the present question, if any
 
 function draw(input: HTMLInputElement): void {
@@ -85,11 +86,13 @@ let state: State;
 
 export function focused(input: HTMLInputElement, s: State): void {
     state = s;
+    begun = false;
     void ask(input, s, 0);
 }
 
 export function typed(input: HTMLInputElement, s: State): void {
     state = s;
+    begun = true;
     narrow(input);
     void ask(input, s, TYPING_MS);
 }
@@ -100,10 +103,12 @@ function take(input: HTMLInputElement, i: number): void {
     input.value = before + input.value.slice(input.selectionStart ?? 0).trimStart();
     input.setSelectionRange(before.length, before.length);
     close(input);
+    begun = false;
     if (insert.endsWith(":"))
         void ask(input, state, 0);
 }
 
+// Tab takes what is chosen, or the first of what is being typed; whoever only passes by goes on with it.
 export function onKey(event: KeyboardEvent, input: HTMLInputElement): void {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     narrow(input); // the cursor may have moved
@@ -111,7 +116,7 @@ export function onKey(event: KeyboardEvent, input: HTMLInputElement): void {
         chosen = (chosen + step + offers.length + (chosen < 0 && step < 0 ? 1 : 0)) % offers.length;
         draw(input);
         event.preventDefault();
-    } else if ((event.key === "Enter" && chosen >= 0) || (event.key === "Tab" && offers.length && !event.shiftKey)) {
+    } else if ((event.key === "Enter" && chosen >= 0) || (event.key === "Tab" && !event.shiftKey && offers.length && (begun || chosen >= 0))) {
         take(input, Math.max(chosen, 0));
         event.preventDefault();
     } else if (event.key === "Escape") {

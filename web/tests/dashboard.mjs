@@ -354,6 +354,10 @@ async function completion(page) {
 async function filters(browser) {
     const page = await open(browser, "/networks" + fixed());
     await page.keyboard.press("/");
+    await page.waitForSelector("#offer-0");
+    await page.keyboard.press("Tab");
+    equal([await page.inputValue("#filter"), await page.evaluate(() => document.activeElement.id !== "filter")], ["", true], "who passes the filter by Tab leaves nothing in it");
+    await page.keyboard.press("/");
     await page.keyboard.type("cou");
     await page.waitForSelector("#offer-0");
     await page.keyboard.press("Tab");
