@@ -191,7 +191,7 @@ static enum bgp_severity take_checked(struct decoder *d, const struct bgp_attr *
 		/* The prefixes in it are needed to withdraw them. */
 		if (row->severity == BGP_RESET && take(d, attr->code, attr->value) == BGP_RESET)
 			return BGP_RESET;
-		return BGP_WITHDRAW;
+		return d->rules->reported && row->severity == BGP_DISCARD ? BGP_DISCARD : BGP_WITHDRAW;
 	}
 	if (d->rules->external && is_internal(attr->code))
 		return BGP_DISCARD;

@@ -43,6 +43,7 @@ struct bgp_attr_rules {
 	                   * 4.3.4), flags and missing attributes don't matter */
 	bool external;    /* eBGP: LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST are discarded */
 	bool announces;   /* the UPDATE carries NLRI, so the mandatory attributes must be there */
+	bool reported;    /* by a router that has judged it (BMP, MRT): many keep a route with wrong flags of an attribute that may be discarded */
 };
 
 struct bgp_attr {

@@ -117,6 +117,7 @@ static void decode_attrs(
 		.as_bytes = rules->as_bytes ? rules->as_bytes : 4,
 		.external = rules->external,
 		.announces = u->nlri.len,
+		.reported = rules->tolerant,
 	};
 	c->severity = bgp_attrs_decode(u->attrs, &how, &c->attrs);
 	if (UNLIKELY(!rules->as_bytes && c->attrs.path.len && !bgp_path_valid(c->attrs.path, 4) &&

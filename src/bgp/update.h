@@ -23,7 +23,7 @@ struct bgp_update_rules {
 	uint8_t add_path; /* families whose prefixes carry path ids */
 	bool external;    /* see struct bgp_attr_rules */
 	/* there is no session to end (BMP, MRT): a list of prefixes that can't be read as add_path says is read the
-	 * other way, for exporters that don't announce what they do; RFC 7606 section 5.2 does not count */
+	 * other way, for exporters that don't announce what they do; RFC 7606 section 5.2 does not count, nor 3 c for what may be discarded */
 	bool tolerant;
 };
 

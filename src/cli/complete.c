@@ -3,7 +3,8 @@
 /* The words before the one that is typed say what is wanted: the value of the option right before, or behind "--name="; a
  * command's argument; else an option. What a value is stands in the tables: "a|b" are all there are, FILE is a file, DIM a dimension and so
  * on. Values of dimensions are asked of the collector, with the range and the terms of the filter that are there already, so that
- * only those are offered that have traffic; without an answer there are none. Nothing is ever said on standard error. */
+ * only those are offered that have traffic; without an answer there are none. What is wrong is said on standard error,
+ * which the shells' scripts pass over. */
 
 #include "cli/complete.h"
 

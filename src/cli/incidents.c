@@ -104,7 +104,7 @@ static void put_move(const json_t *row, FILE *out)
 	else
 		(void)fprintf(out, ", %lld paths", networks);
 	if (changes > networks)
-		(void)fprintf(out, ", %lld times", changes);
+		(void)fprintf(out, networks == 1 ? ", %lld times" : " (%lld changes)", changes);
 }
 
 /* The numbers of lines, with blanks between. */
@@ -185,7 +185,7 @@ static int print_answer(const struct options *o, const struct client_answer *a)
 	if (changes && strcmp(changes, "newest") == 0)
 		(void)puts("older changes of paths were not looked at: there are too many");
 	else if (changes && strcmp(changes, "none") == 0)
-		(void)puts("changes of paths have nothing of this filter and are left out");
+		(void)puts("path changes are left out: they cannot be filtered by type, country or match");
 	else if (!json_array_size(rows))
 		(void)puts("no path changed");
 	return r;

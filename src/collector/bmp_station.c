@@ -11,7 +11,7 @@
  * nothing. Routes of a peer without one make the peer (Loc-RIB mostly).
  *
  * The tables of one peer, before and after policy, go to different ribs (collector/tables.h); Adj-RIB-Out is
- * passed over unless asked for. Statistics and mirrored messages are read over.. */
+ * passed over unless asked for. Statistics and mirrored messages are read over. */
 
 #include "collector/bmp_station.h"
 

@@ -123,7 +123,7 @@ static void put_move(const struct incidents_said *said, const struct incident_mo
 		put_ways(said, m, out);
 	}
 	if (m->changes > m->networks)
-		(void)fprintf(out, ", %u times", m->changes);
+		(void)fprintf(out, one ? ", %u times" : " (%u changes)", m->changes);
 }
 
 /* " at 14:05 UTC"; " between 14:05 UTC and 15:40 UTC". */

@@ -168,8 +168,8 @@ static void reply_pairs(struct series *s, struct query_result *times)
 	struct query_result rows, previous;
 	struct http_call *call = s->asking.call;
 	if (s->earlier.step_s != times->step_s)
-		http_reply_error(call, 400, "the earlier range is kept in steps of %u seconds: no rows to stand beside these of %u; 'step' may be wider",
-			s->earlier.step_s, times->step_s);
+		http_reply_error(call, 400, "the earlier range is kept in steps of %u seconds: no rows to stand beside these of %u; ask with step=%us or wider",
+			s->earlier.step_s, times->step_s, s->earlier.step_s);
 	else if (pair_rows(s, times, &rows, &previous) < 0)
 		http_reply_error(call, 500, "out of memory");
 	else

@@ -107,10 +107,10 @@ static void put_nobody(const struct suspects_said *said, FILE *out)
 		say_as(said->backend, found->unsure.as, out);
 		(void)fputs(" is on the path of ", out);
 		say_percent(sent_again(&found->unsure.m) / sent_again(&found->total), out);
-		(void)fputs(" of them, by connections that lost a great deal, not by clearly more of them than elsewhere", out);
+		(void)fputs(" of them, but a few connections lost most of it: not clearly more connections are affected than elsewhere", out);
 	} else {
 		(void)fputs(found->compared ? ", and no AS, way between two, router or country has clearly more than its share"
-			: ", and no AS, router or country is known that has enough of them and leaves enough to others", out);
+			: ", and no AS, router or country is known that has packets enough and leaves enough to others", out);
 	}
 }
 

@@ -104,6 +104,15 @@ static bool is_zeros(const uint8_t *data, size_t len)
 	return len && !data[0] && memcmp(data, data + 1, len - 1) == 0;
 }
 
+/* Zeros from offset to the end: a file system may have noted the new length before the bytes. -errno of reading. */
+static int only_zeros(struct spool *s, int fd, uint64_t offset)
+{
+	ssize_t n;
+	while ((n = pread(fd, s->frame, sizeof(s->frame), (off_t)offset)) > 0 && is_zeros(s->frame, (size_t)n))
+		offset += (uint64_t)n;
+	return n < 0 ? -errno : n == 0;
+}
+
 /* The frame at offset, into s->frame: its length with the head. 0: the segment ends there, or is torn; -EBADMSG: it is damaged;
  * -errno of reading. */
 static int read_frame(struct spool *s, int fd, uint64_t offset, uint32_t *ret_records)
@@ -115,8 +124,10 @@ static int read_frame(struct spool *s, int fd, uint64_t offset, uint32_t *ret_re
 	uint32_t len = rd_u32(&r);
 	*ret_records = rd_u32(&r);
 	uint64_t sum = rd_u64(&r);
-	if (is_zeros(s->frame, (size_t)n))
-		return 0;
+	if (is_zeros(s->frame, (size_t)n)) {
+		int zeros = only_zeros(s, fd, offset + (uint64_t)n);
+		return zeros > 0 ? 0 : zeros < 0 ? zeros : -EBADMSG;
+	}
 	if (rd_ok(&r) && (len == 0 || len > DATAGRAM_RECEIVE_MAX))
 		return -EBADMSG;
 	(void)rd_bytes(&r, len);

@@ -167,6 +167,8 @@ static bool is_refusal(const char *const values[], const char *text, uint64_t st
 int pg_connect(const char *url, const char *name, const atomic_bool *give_up, PGconn **ret, struct error *err)
 {
 	const char *values[] = {"10", "10", "5", "3", "30000", "whereto", url, "UTF8", NULL};
+	if (give_up && atomic_load(give_up))
+		return error_set(err, -EBUSY, "postgresql store %s: not connected, as it is not wanted any more", name);
 	uint64_t start_ns = clock_mono_ns();
 	PGconn *pq = PQconnectdbParams(keywords, values, 1);
 	int r = 0;

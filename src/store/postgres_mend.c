@@ -129,14 +129,14 @@ static void explain(PGconn *pq, const PGresult *res, const char *name, struct er
 		pg_add_command(&command, pq, "ALTER SCHEMA whereto OWNER TO ", role);
 		pg_add_command(&command, pq, sql_text(&statement) ? sql_text(&statement) : "", role);
 		(void)error_set(ret, -EACCES, "postgresql store %s: the role %s may not make tables in the schema whereto, or temporary ones; as a"
-			" superuser run: %s", name, role, sql_text(&command));
+			" superuser run: %s", name, role, sql_text(&command) ? sql_text(&command) : "");
 		return;
 	}
 	sql_add(&statement, "ALTER TABLE whereto.%s OWNER TO ", relation);
 	pg_add_command(&command, pq, sql_text(&statement) ? sql_text(&statement) : "", role);
 	(void)error_set(ret, -EACCES, "postgresql store %s: %s belongs to %s, as do %s tables and views in all, and has to belong to the"
 		" collector's role, %s; as a superuser run: %s, and so for each (docs/schema.md has it in one)", name, relation,
-		PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2), role, sql_text(&command));
+		PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2), role, sql_text(&command) ? sql_text(&command) : "");
 }
 
 int pg_rights(PGconn *pq, const char *name, bool *ret_reader, struct error *ret_lack, struct error *err)

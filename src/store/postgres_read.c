@@ -170,11 +170,11 @@ static void cancel(struct postgres_reader *r)
 {
 	pthread_t thread;
 	struct timespec end;
-	(void)clock_gettime(CLOCK_REALTIME, &end);
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += GRACE_MS / 1000;
 	if (!start_cancel(r->pq, &thread)) {
 		give_up(r);
-	} else if (pthread_timedjoin_np(thread, NULL, &end) != 0) {
+	} else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) != 0) {
 		(void)pthread_detach(thread);
 		give_up(r);
 	} else {

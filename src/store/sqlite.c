@@ -148,7 +148,7 @@ static void sqlite_close(struct store *store)
 	(void)sqlite3_close(s->db);
 	kept_cache_free(s->cache);
 	for (size_t i = 0; i < SQLITE_WAY_LOCKS; i++)
-		(void)pthread_mutex_destroy(&s->way_locks[i]);
+		(void)pthread_mutex_destroy(&s->ways.locks[i]);
 	free(s->path);
 	free(s);
 }
@@ -182,7 +182,7 @@ static int sqlite_open(const struct store_config *config, struct store **ret, st
 	memcpy(s->retention_s, config->retention_s, sizeof(s->retention_s));
 	s->share_rows = config->share_rows ? config->share_rows : SHARE_ROWS;
 	for (size_t i = 0; i < SQLITE_WAY_LOCKS; i++)
-		(void)pthread_mutex_init(&s->way_locks[i], NULL);
+		(void)pthread_mutex_init(&s->ways.locks[i], NULL);
 	groups_init(&s->scratch[0], 0, 0, INDEX_NONE - 1);
 	groups_init(&s->scratch[1], 0, 0, INDEX_NONE - 1);
 	s->path = strdup(path);
@@ -209,7 +209,7 @@ int sqlite_reader_open(struct store *store, struct store_reader **ret, struct er
 	reader->path = s->path;
 	kept_reader_init(&reader->kept, s->cache);
 	kept_reader_init(&reader->ways, s->cache);
-	reader->way_locks = s->way_locks;
+	reader->of_store = &s->ways;
 	groups_init(&reader->by_path, 0, 0, INDEX_NONE - 1);
 	int r = sqlite3_open_v2(s->path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r == SQLITE_OK)

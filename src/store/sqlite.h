@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "base/arena.h"
 #include "store/cube.h"
@@ -74,6 +75,11 @@ int sqlite_rows_make(sqlite3 *db, const struct sqlite_rows *rows);
 
 #define SQLITE_WAY_LOCKS 16
 
+struct sqlite_ways {
+	pthread_mutex_t locks[SQLITE_WAY_LOCKS]; /* of blocks, by their times */
+	atomic_bool many; /* in one block: they are not read any more */
+};
+
 struct sqlite_store {
 	struct store base;
 	char *path;
@@ -88,7 +94,7 @@ struct sqlite_store {
 	int64_t change; /* the number of the present transaction */
 	struct groups scratch[2]; /* kept for their memory */
 	struct kept_cache *cache; /* the readers' */
-	pthread_mutex_t way_locks[SQLITE_WAY_LOCKS]; /* theirs */
+	struct sqlite_ways ways;  /* theirs */
 };
 
 struct sqlite_reader {
@@ -98,8 +104,8 @@ struct sqlite_reader {
 	struct dict_values dicts[DICT_COUNT];
 	struct kept_reader kept;
 	sqlite3_stmt *newest_bucket, *bucket_marks;
-	struct kept_reader ways;    /* with the marks of `kept` while they are read */
-	pthread_mutex_t *way_locks; /* the store's */
+	struct kept_reader ways; /* with the marks of `kept` while they are read */
+	struct sqlite_ways *of_store;
 	struct sqlite_job *job; /* whose rows are being read */
 	struct groups by_path;  /* of a run that is summed up by via; here for its memory */
 	bool in_snapshot;

@@ -31,6 +31,7 @@
 #define PROGRESS_OPS 20000 /* of SQLite's machine between looks at the clock: about a millisecond */
 #define ROWS_MIN     32
 #define WAY_LOOK_NS  (20 * NS_PER_MS) /* while another reads the same ways: time between looks at the clock */
+#define WAYS_MAX     300000           /* of a block: more would not be kept */
 #define ADD_ROW      "add_row" /* a function of a reader's connection */
 
 enum path_answer { PATH_UNASKED, PATH_PASSES, PATH_FAILS };
@@ -352,7 +353,7 @@ static int read_run(struct sqlite_job *j, struct kept_run *run)
 /* The newest bucket changes too often for all measures of it to be read by one who wants few. */
 static bool is_in_ways(const struct sqlite_job *j, const struct kept_run *run)
 {
-	return j->of_ways && run->keep && run->to_s <= j->base.reader->newest_s;
+	return j->of_ways && run->keep && run->to_s <= j->base.reader->newest_s && !atomic_load(&j->reader->of_store->many);
 }
 
 /* The key that the question has for a way; a path stands for vias too. */
@@ -399,6 +400,12 @@ static int lock_ways(struct sqlite_job *j, pthread_mutex_t *lock)
 	}
 }
 
+static pthread_mutex_t *lock_of_ways(struct sqlite_job *j, const struct kept_run *run)
+{
+	return &j->reader->of_store->locks[(run->from_s / (run->to_s - run->from_s) + run->level) % SQLITE_WAY_LOCKS];
+}
+
+/* Where there are too many, the answer may still fit: then it is read as it is asked for. */
 static int read_ways(struct sqlite_job *j, struct kept_run *run)
 {
 	const struct kept_reader *own = j->base.reader;
@@ -406,7 +413,7 @@ static int read_ways(struct sqlite_job *j, struct kept_run *run)
 	const struct store_query q = {.cube = CUBE_flow, .deadline_ns = j->base.q->deadline_ns};
 	struct sqlite_job all = {.base = {.ops = j->base.ops, .reader = ways, .q = &q, .err = j->base.err, .dims = {DIM_path, DIM_router},
 		.dim_count = 2, .column_count = 2}, .reader = j->reader, .path_column = -1};
-	pthread_mutex_t *lock = &j->reader->way_locks[run->from_s / level_seconds[run->level] % SQLITE_WAY_LOCKS];
+	pthread_mutex_t *lock = lock_of_ways(j, run);
 	all.base.measure_count = query_measures(&q, all.base.measures);
 	int r = lock_ways(j, lock);
 	if (r < 0)
@@ -417,8 +424,14 @@ static int read_ways(struct sqlite_job *j, struct kept_run *run)
 	run->made = true;
 	r = kept_read_block(&all.base, &(struct kept_run){.level = run->level, .from_s = run->from_s, .to_s = run->to_s, .keep = true}, add_way, j);
 	ways->marks = NULL;
+	if (r == -E2BIG || ways->block.count > WAYS_MAX)
+		atomic_store(&j->reader->of_store->many, true);
 	(void)pthread_mutex_unlock(lock);
-	return r;
+	if (r != -E2BIG)
+		return r;
+	run->made = false;
+	j->result = 0;
+	return result_of(j, read_run(j, run));
 }
 
 /* Without conditions, and by what a router and a path tell. */

@@ -657,15 +657,14 @@ def check_bad_files(t, rng, world, collector, folder):
     with open(ranges, "rb") as file:
         good_ranges = file.read()
     addresses = rng.sample(world.clients, 50)
-    cut = len(good) * 2 // 3
     lines = good_ranges.split(b"\n")
     damaged = bytearray(good)
-    at = cut
+    at = len(good) * 2 // 3
     while not (damaged[at + 4:at + 6] == b"\x00\x0d" and damaged[at:at + 4] == good[:4]):
         at += 1 # the next record
     damaged[at + 8:at + 12] = struct.pack(">I", 0xFFFFFFF0)
     cases = [
-        ("a truncated table", table, good[:cut], (table, "offset")),
+        ("a truncated table", table, good[:at + 20], (table, "offset")),
         ("a table with a record of a wrong length", table, bytes(damaged), (table, str(at))),
         ("a table of noise", table, rng.randbytes(100_000), (table, "offset")),
         ("an empty table", table, b"", (table,)),

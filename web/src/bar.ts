@@ -20,7 +20,9 @@ let quiet = false; // the input gets the focus back, which nobody asked for
 async function submit(input: HTMLInputElement): Promise<void> {
     const text = input.value.trim(), state = currentState;
     const named = filter.loose(text, text.length).length ? await findNamed(text, text.length, state).catch(() => []) : [];
-    if (named.length && currentState === state)
+    if (currentState !== state || input.value.trim() !== text)
+        return; // something else is wanted by now
+    if (named.length)
         input.value = text.slice(0, named[0].from) + named[0].insert;
     completion.close(input);
     go(url(currentState, {filter: input.value.trim()}));
@@ -74,7 +76,7 @@ const RANGES: [string, string][] = [...PRESETS.map(([value, label]): [string, st
 export function longer(s: State): Child[] {
     const span = askedOrNull(s), length = span ? (span.to - span.from) / 1000 : 0;
     return RANGES.slice(3).filter(([value]) => isForever(s) ? false : (seconds(value) ?? Infinity) > length).slice(0, 2)
-        .map(([last, label]) => [h("a", {class: "button", href: url(s, {last, from: null, to: null})}, `Look at ${label.replace(/^\w/, (letter) => letter.toLowerCase())}`), " "]);
+        .map(([last, label]) => [h("a", {class: "button", href: url(s, {last, from: null, to: null})}, `Look at ${last === FOREVER ? "all there is" : `the l${label.slice(1)}`}`), " "]);
 }
 
 // As <input type=datetime-local> has it, in the zone that is shown.

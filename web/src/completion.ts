@@ -65,8 +65,7 @@ async function ask(input: HTMLInputElement, s: State, wait_ms: number): Promise<
     asking?.abort();
     const mine = asking = new AbortController();
     const isOver = () => mine !== asking || document.activeElement !== input;
-    if (wait_ms)
-        await pause(wait_ms);
+    await pause(wait_ms); // at least until the cursor is where a click or a key has put it
     if (isOver())
         return;
     const text = input.value;
@@ -98,9 +97,13 @@ export function typed(input: HTMLInputElement, s: State): void {
 }
 
 function take(input: HTMLInputElement, i: number): void {
+    if (!fits(offers[i], offeredFor, input.value, input.selectionStart ?? 0)) {
+        void ask(input, state, 0);
+        return;
+    }
     const {from, insert} = offers[i];
     const before = input.value.slice(0, from) + insert;
-    input.value = before + input.value.slice(input.selectionStart ?? 0).trimStart();
+    input.value = before + input.value.slice(input.selectionEnd ?? 0).trimStart();
     input.setSelectionRange(before.length, before.length);
     close(input);
     begun = false;

@@ -346,6 +346,8 @@ hint.start();
 onNavigate(navigate);
 document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
+for (const kind of ["wheel", "touchmove", "keydown"]) // whoever scrolls decides
+    addEventListener(kind, () => wantedY = null, {capture: true, passive: true});
 document.addEventListener("visibilitychange", seen);
 addEventListener("whereto-theme", themeChanged); // early.ts has heard it before
 themeChanged();

@@ -14,16 +14,19 @@ async function learn(): Promise<void> {
     words.learn(answer?.rows ?? []);
 }
 
+const ON_PATHS = 200;
 const sought = new Set<string>();
 
 // Of the ASes in the filter, whose names an address doesn't tell; once, as not all have any.
 export async function learnFiltered(s: State, signal: AbortSignal): Promise<void> {
     for (const {dim, values} of parse(filterOf(s)).filter((t) => ["origin", "neighbour", "via"].includes(t.dim))) {
         const unknown = values.filter((v) => /^\d+$/.test(v) && !words.asName(Number(v)) && !sought.has(v));
+        if (!unknown.length)
+            continue;
+        // A filter for some by via brings the others on their paths as well.
+        words.learn((await ask<Answer>("top", {...range(s), by: dim, filter: `${dim}:${unknown.map(quote).join(",")}`,
+            limit: String(dim === "via" ? ON_PATHS : unknown.length), fields: "bytes_sent"}, signal, 60)).rows);
         unknown.forEach((v) => sought.add(v));
-        if (unknown.length)
-            words.learn((await ask<Answer>("top", {...range(s), by: dim, filter: `${dim}:${unknown.map(quote).join(",")}`, limit: String(unknown.length),
-                fields: "bytes_sent"}, signal, 60)).rows);
     }
 }
 

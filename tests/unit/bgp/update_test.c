@@ -139,6 +139,16 @@ static void test_discard(void **state)
 	assert_int_equal(c.severity, BGP_DISCARD);
 	assert_int_equal(c.attrs.fault, BGP_ATTR_AGGREGATOR);
 	assert_false(bgp_attrs_has(&c.attrs, BGP_ATTR_AGGREGATOR));
+
+	/* its flags are wrong: a session's neighbour is not believed, a router that reports has believed it */
+	a = wr_make(buf, sizeof(buf));
+	build_plain_attrs(&a, 4);
+	build_attr(&a, 0xc0, BGP_ATTR_ATOMIC_AGGREGATE, NULL, 0);
+	set_body(&s, NO_VIEW, &a, VIEW(8, 10));
+	c = expect(s.body, &SESSION, "-10.0.0.0/8");
+	assert_int_equal(c.severity, BGP_WITHDRAW);
+	c = expect(s.body, &STATION, "+10.0.0.0/8>192.0.2.1");
+	assert_int_equal(c.severity, BGP_DISCARD);
 }
 
 static void test_refused(void **state)

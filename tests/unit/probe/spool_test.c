@@ -202,6 +202,34 @@ static void an_end_of_zeros_is_passed_over(void **state)
 	}
 }
 
+/* A hole of zeros with frames behind it is damage. */
+static void zeros_before_frames_are_set_aside(void **state)
+{
+	static const uint8_t zeros[20000];
+	const char *dir = wt_path("hole");
+	uint8_t buf[1400];
+	char path[PATH_MAX];
+	struct stat st;
+	struct spool *s = open_spool(dir, MAX_BYTES);
+	assert_int_equal(spool_put(s, make_body(0, buf), 1), 0);
+	find_file(dir, ".spool", path);
+	assert_int_equal(stat(path, &st), 0);
+	off_t first = st.st_size;
+	for (uint32_t i = 1; st.st_size < first + (off_t)sizeof(zeros) + 2000; i++) {
+		assert_int_equal(spool_put(s, make_body(i, buf), 1), 0);
+		assert_int_equal(stat(path, &st), 0);
+	}
+	spool_close(s);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, zeros, sizeof(zeros), first), sizeof(zeros));
+	(void)close(fd);
+	s = open_spool(dir, MAX_BYTES);
+	expect_body(s, 0);
+	expect_set_aside(s, dir, -EBADMSG);
+	expect_none(s);
+	spool_close(s);
+}
+
 static void two_segments(const char *dir, struct spool **ret)
 {
 	uint8_t buf[1400];
@@ -383,6 +411,7 @@ int main(void)
 		cmocka_unit_test(damage_is_set_aside),
 		cmocka_unit_test(a_torn_end_is_passed_over),
 		cmocka_unit_test(an_end_of_zeros_is_passed_over),
+		cmocka_unit_test(zeros_before_frames_are_set_aside),
 		cmocka_unit_test(what_cannot_be_opened_is_set_aside),
 		cmocka_unit_test(what_cannot_be_read_is_set_aside),
 		cmocka_unit_test(what_is_gone_is_passed_over),

@@ -107,7 +107,7 @@ const isPrepending = (e: Move): boolean => e.before_as === null && e.after_as ==
 function move(s: State, e: Move): Child {
     return [h("a", {href: url(s, {filter: e.prefix === null ? filterOf(s) || null : plus(filterOf(s), "prefix", e.prefix), by: null}, "networks"), title: e.verdict},
         h("span", {class: "name"}, words.text("router", e.value)), ": ", e.networks === 1 ? h("span", {class: "mono"}, e.prefix) : `${count(e.networks)} paths`),
-    e.changes > e.networks ? `, ${count(e.changes)} times` : null,
+    e.changes <= e.networks ? null : e.networks === 1 ? `, ${count(e.changes)} times` : ` (${count(e.changes)} changes)`,
     h("div", {class: "also"}, isPrepending(e) ? "the same ASes, prepended otherwise" : way(e))];
 }
 
@@ -152,7 +152,7 @@ const NOTES: Record<Incidents["changes"], string | null> = {
 
 function nothing(s: State): HTMLElement {
     return empty(filterOf(s) ? "No incident of this traffic was found in this range." : "No incident was found in this range.",
-        h("p", null, "An AS, a router or all traffic is listed when it lost twice as much as at other times, or its median RTT was a quarter higher, and chance does not explain it; and networks when their path changed. What a range has no other times of cannot stand out in it."),
+        h("p", null, "An AS, a router or all traffic is listed when it lost twice as much as at other times, or its median RTT was a quarter higher, and chance does not explain it; and networks when their path changed. A fault that lasts for the whole range does not stand out in it."),
         h("p", null, "What is bad all the time is named on the ", h("a", {href: url(s, {}, "overview")}, "Overview"), ". ",
             longer(s)));
 }
