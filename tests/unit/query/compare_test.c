@@ -247,7 +247,7 @@ static void test_false_better(void **state)
 		found[COMPARE_RETRANSMITS] += judge(COMPARE_RETRANSMITS, a, b).verdict == COMPARE_BETTER;
 		found[COMPARE_RTT] += judge(COMPARE_RTT, a, b).verdict == COMPARE_BETTER;
 	}
-	print_message("of %d equal ones %u and %u were called better\n", WORLDS, found[COMPARE_RETRANSMITS], found[COMPARE_RTT]);
+	print_message("# of %d equal ones %u and %u were called better\n", WORLDS, found[COMPARE_RETRANSMITS], found[COMPARE_RTT]);
 	for (int f = 0; f < COMPARE_FIGURES; f++)
 		assert_in_range(found[f], 0, WORLDS / 1000 + 4 * (unsigned)sqrt(WORLDS / 1000));
 }
@@ -265,7 +265,7 @@ static void test_false_same(void **state)
 		found[COMPARE_RETRANSMITS] += judge(COMPARE_RETRANSMITS, a, b).verdict == COMPARE_SAME;
 		found[COMPARE_RTT] += judge(COMPARE_RTT, a, b).verdict == COMPARE_SAME;
 	}
-	print_message("of %u different ones %u and %u were called the same\n", worlds, found[COMPARE_RETRANSMITS], found[COMPARE_RTT]);
+	print_message("# of %u different ones %u and %u were called the same\n", worlds, found[COMPARE_RETRANSMITS], found[COMPARE_RTT]);
 	for (int f = 0; f < COMPARE_FIGURES; f++)
 		assert_in_range(found[f], 0, worlds / 20);
 }
