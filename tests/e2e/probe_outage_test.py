@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """A collector that is away for long, and a probe that is restarted and killed meanwhile: everything is stored once, and what a
-probe that was killed could not save, or a disk does not give back, is in the ledger."""
+probe that was killed could not save is in the ledger."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import probe
-from probe_test import expect, listen, row, rules, run, serve
+from probe_test import expect, listen, rules, run, serve
 
 
 def wait(condition, what, timeout_s=30):
@@ -86,51 +86,5 @@ def test_outage(t, folder, collector):
                 "the ledger closes", json.dumps(closes))
 
 
-def test_unreadable(t, folder, collector):
-    """A file of the spool that cannot be opened: it is told, set aside and counted, and what is behind it is sent."""
-    server, size = listen("127.0.0.1"), 200
-    spool = os.path.join(folder, "spool")
-    before = told(collector)
-    prober = probe.Probe(folder, collector, ports=rules(unreadable=server), name="unreadable", pin=True, spool={"dir": spool})
-    with prober:
-        serve(server, size)
-        expect(t, collector, "unreadable", 1, size, "before the outage")
-        collector.kill()
-
-        def sender():
-            return prober.status()["sender"]
-
-        def spooled():
-            found = sender()
-            return 0 if found["unsent"] else found["spool"]["records"]
-
-        for segment in range(2):  # each run begins one
-            was = sender()["spool"]["records"]
-            serve(server, size)
-            wait(lambda: sender()["collectors"][0]["away"], "the probe to see that nobody answers")
-            for _ in range(200):
-                serve(server, size)
-            wait(lambda was=was: spooled() > was, "records in the spool")
-            if segment == 0:
-                prober.stop()
-                prober.start()
-        first = os.path.join(spool, min(name for name in os.listdir(spool) if name.endswith(".spool")))
-        os.remove(first)
-        os.symlink(first, first)
-        collector.start()
-        wait(lambda: sender()["spool"]["records"] == 0 == sender()["earlier_owed"], "the end of the spool")
-        dropped = sender()["dropped"]
-        wait(lambda: told(collector) == before + dropped, "the loss in the collector's ledger")
-        wait(lambda: not sender()["unsent"] and not sender()["collectors"][0]["owed"], "the rest")
-        missing = 403 - row(collector, "unreadable")[0]
-        t.check(0 < missing <= dropped, "what is behind it is stored, what was in it is told as dropped", (missing, sender()))
-        said = [line for line in prober.log().splitlines() if f" {collector.telemetry} " in line]
-        t.check(said[0].startswith("warning: ") and said[0].endswith("new ones wait in the spool " + spool) and
-                f"info: collector {collector.telemetry} answers again" in said, "the log says who is away, and who is back", said)
-        t.equal(sender()["spool"]["damaged"], 1, "the status counts it")
-        aside = [name for name in os.listdir(spool) if name.endswith(".unreadable")]
-        t.check(len(aside) == 1 and aside[0] in prober.log(), "the file is set aside, and the log says so", (aside, prober.log()))
-
-
 if __name__ == "__main__":
-    sys.exit(run(test_outage, test_unreadable))
+    sys.exit(run(test_outage))
